@@ -1,0 +1,56 @@
+"""Options: frozen pydantic models that refuse unknown keys and name the nearest known one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from affuse.errors import InputError, unknown_name
+
+
+class Options(BaseModel):
+    """Base of every options model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+def parse_options(
+    model: type[OptionsT], values: Mapping[str, Any], *, source: str | Path | None = None
+) -> OptionsT:
+    """Validate `values` into `model`.
+
+    Raises:
+        InputError: an unknown key (with the nearest known one) or a value out of its range.
+    """
+    for key in values:
+        if key not in model.model_fields:
+            raise unknown_name("option", key, model.model_fields, source=source)
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"option '{key}' = {first['input']!r}: {first['msg'].lower()}",
+            remedy="see its description in the documentation",
+            source=source,
+        ) from None
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """`key=value` to the pair, with the value read as YAML (so 3, 0.5, true and names work)."""
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"'{text}' is not key=value", remedy="write, for example, epochs=20")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise InputError(f"'{text}': the value cannot be read", remedy="quote it") from None

@@ -1,0 +1,106 @@
+"""`Corpus`: named splits of samples with a task, as every reader returns it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from affuse.errors import InputError
+from affuse.samples import Sample
+from affuse.tasks import Task
+
+
+@dataclass(frozen=True)
+class Split:
+    """One way to divide a corpus: train, valid and test, each a sequence of samples."""
+
+    train: Sequence[Sample]
+    valid: Sequence[Sample]
+    test: Sequence[Sample]
+
+    def parts(self) -> dict[str, Sequence[Sample]]:
+        return {"train": self.train, "valid": self.valid, "test": self.test}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a reader returns.
+
+    Attributes:
+        name: the registered name, with options that change the data, e.g. `mosi[split=bc]`.
+        task: what is predicted.
+        widths: modality to feature width D, in the field's order (text, audio, vision).
+        folds: one `Split`, or several for cross-validation.
+        options: the reader's options, kept in results and checkpoints.
+        features: modality to the name of its features, e.g. `minilm-l6-v2 tokens`.
+    """
+
+    name: str
+    task: Task
+    widths: Mapping[str, int]
+    folds: tuple[Split, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    features: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for number, fold in enumerate(self.folds):
+            for part, samples in fold.parts().items():
+                where = f"{self.name} fold {number}" if len(self.folds) > 1 else self.name
+                self._check(samples, f"{where} {part}")
+
+    def _check(self, samples: Sequence[Sample], source: str) -> None:
+        if not samples:
+            raise InputError("the split is empty", remedy="check the file", source=source)
+        targets = [s.target for s in samples if s.target is not None]
+        if targets:
+            self.task.check(np.stack(targets), source=source)
+        for sample in samples:
+            for modality, sequence in sample.sequences.items():
+                if self.widths.get(modality) != sequence.shape[1]:
+                    raise InputError(
+                        f"sample '{sample.id}' has {modality} of width {sequence.shape[1]}, "
+                        f"the corpus {self.widths.get(modality)}",
+                        remedy="extract all samples with the same features",
+                        source=source,
+                    )
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        return tuple(self.widths)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over ids, features and targets of all folds: changes when any value does."""
+        digest = hashlib.sha256()
+        digest.update(repr((self.task.to_config(), sorted(self.widths.items()))).encode())
+        seen: set[int] = set()
+        for fold in self.folds:
+            for part, samples in fold.parts().items():
+                digest.update(part.encode())
+                for sample in samples:
+                    digest.update(sample.id.encode())
+                    if id(sample) not in seen:
+                        seen.add(id(sample))
+                        _digest_sample(digest, sample)
+        return digest.hexdigest()[:16]
+
+
+def _digest_sample(digest: Any, sample: Sample) -> None:
+    for modality, sequence in sample.sequences.items():
+        digest.update(modality.encode())
+        digest.update(np.ascontiguousarray(sequence).data)
+    if sample.target is not None:
+        digest.update(sample.target.tobytes())
+
+
+def widths_of(samples: Iterable[Sample], order: Sequence[str]) -> dict[str, int]:
+    """Modality to width over all samples: `order` first, then any others as they occur."""
+    found: dict[str, int] = {}
+    for sample in samples:
+        for modality, sequence in sample.sequences.items():
+            found.setdefault(modality, int(sequence.shape[1]))
+    ranked = [m for m in order if m in found] + [m for m in found if m not in order]
+    return {m: found[m] for m in ranked}

@@ -1,0 +1,89 @@
+"""The one registry of corpora: a reader is a function, its options a pydantic model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from affuse.config import Options, parse_options
+from affuse.corpora.corpus import Corpus
+from affuse.errors import InputError, unknown_name
+
+Reader = Callable[[Path | None, Any], Corpus]
+
+
+@dataclass(frozen=True)
+class CorpusEntry:
+    """A registered reader.
+
+    Attributes:
+        name: what the command line calls it.
+        options: the pydantic model of its options.
+        read: `(path or None, options) -> Corpus`.
+        needs_data: whether it must be given a path.
+        summary: one line for listings.
+    """
+
+    name: str
+    options: type[Options]
+    read: Reader
+    needs_data: bool
+    summary: str
+
+
+_ENTRIES: dict[str, CorpusEntry] = {}
+
+
+def register_corpus(
+    name: str, options: type[Options], *, needs_data: bool = True
+) -> Callable[[Reader], Reader]:
+    """Register `read(path, options) -> Corpus` under `name`; its docstring's first line lists it."""
+
+    def decorate(read: Reader) -> Reader:
+        summary = (read.__doc__ or "").strip().splitlines()[0]
+        _ENTRIES[name] = CorpusEntry(name, options, read, needs_data, summary)
+        return read
+
+    return decorate
+
+
+def corpora() -> dict[str, CorpusEntry]:
+    """All registered corpora by name."""
+    return dict(_ENTRIES)
+
+
+def resolve(corpus: str) -> tuple[CorpusEntry, Path | None]:
+    """A name, or the path of a file whose format tells its reader, to the entry and that path.
+
+    Raises:
+        InputError: neither a registered name nor an existing file.
+    """
+    if corpus in _ENTRIES:
+        return _ENTRIES[corpus], None
+    path = Path(corpus)
+    if path.exists() or path.suffix or "/" in corpus:
+        return _ENTRIES["mult"], path
+    raise unknown_name("corpus", corpus, _ENTRIES)
+
+
+def load_corpus(
+    corpus: str, data: Path | None = None, options: Mapping[str, Any] | None = None
+) -> Corpus:
+    """Read a corpus by name or path.
+
+    Args:
+        corpus: a registered name, or the path of a corpus file.
+        data: where its data is, for a name that needs it.
+        options: reader options; an unknown key is an error that proposes the nearest one.
+    """
+    entry, path = resolve(corpus)
+    where = path or data
+    if entry.needs_data and where is None:
+        raise InputError(
+            f"corpus '{entry.name}' needs its data", remedy="give its path with --data"
+        )
+    if where is not None and not where.exists():
+        raise InputError("no such file or folder", remedy="check the path", source=where)
+    return entry.read(where, parse_options(entry.options, options or {}))

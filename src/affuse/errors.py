@@ -1,0 +1,37 @@
+"""Errors that reach a user: one line that says what is wrong, with which file, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class AffuseError(Exception):
+    """Base of every error that a user can mend. The command line prints it and exits with 2."""
+
+
+class InputError(AffuseError):
+    """A file, an option or a value that cannot be used.
+
+    Args:
+        problem: what is wrong, in a clause without a full stop.
+        remedy: what to do about it, in a clause without a full stop.
+        source: the file or option concerned, shown first.
+    """
+
+    def __init__(self, problem: str, *, remedy: str, source: str | Path | None = None) -> None:
+        prefix = f"{source}: " if source is not None else ""
+        # Foreign messages may span lines; a user gets one.
+        super().__init__(" ".join(f"{prefix}{problem}; {remedy}".split()))
+        self.problem, self.remedy, self.source = problem, remedy, source
+
+
+def unknown_name(
+    kind: str, name: str, known: Iterable[str], *, source: str | Path | None = None
+) -> InputError:
+    """The error for a name that is not among `known`: it proposes the nearest one."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    remedy = f"did you mean '{near[0]}'?" if near else f"choose one of: {', '.join(names)}"
+    return InputError(f"unknown {kind} '{name}'", remedy=remedy, source=source)

@@ -1,0 +1,24 @@
+"""Fusion models. Importing this package registers all of them."""
+
+from affuse.models import concat, hct_mg, mult, unimodal
+from affuse.models.outputs import FusionOutput
+from affuse.models.registry import (
+    FusionModel,
+    count_parameters,
+    create_model,
+    models,
+    register_model,
+)
+
+__all__ = [
+    "FusionModel",
+    "FusionOutput",
+    "concat",
+    "count_parameters",
+    "create_model",
+    "hct_mg",
+    "models",
+    "mult",
+    "register_model",
+    "unimodal",
+]

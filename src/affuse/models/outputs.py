@@ -1,0 +1,30 @@
+"""What every model returns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class FusionOutput(NamedTuple):
+    """The answer for a batch of B samples over M modalities, in the order of `model.modalities`.
+
+    Attributes:
+        prediction: raw outputs `(B, C)`; `Task.decode` makes values or probabilities of them.
+        gate: weights `(B, M)`, each row sums to one; a missing modality has weight zero.
+        primary: index `(B,)` of the modality that leads.
+        unimodal: each modality's own raw outputs `(B, M, C)`, where the model has such heads.
+        expected_loss: the model's estimate `(B, M)` of the task loss of each row of `unimodal`,
+            where it has one.
+        attention: name of a crossmodal block to weights `(B, H, T_target, T_source)`; on request.
+        latents: name of a stream to `(B, T, d)`; on request.
+    """
+
+    prediction: Tensor
+    gate: Tensor
+    primary: Tensor
+    unimodal: Tensor | None = None
+    expected_loss: Tensor | None = None
+    attention: dict[str, Tensor] | None = None
+    latents: dict[str, Tensor] | None = None

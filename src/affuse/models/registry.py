@@ -1,0 +1,107 @@
+"""The one registry of models: a class with a decorator, tested by the suite for free."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from affuse.batches import Batch
+from affuse.config import Options, parse_options
+from affuse.errors import InputError, unknown_name
+from affuse.models.outputs import FusionOutput
+
+
+class FusionModel(nn.Module, ABC):
+    """Base of every registered model.
+
+    Args:
+        widths: modality to feature width D, in a fixed order.
+        outputs: C, the number of raw outputs that the task needs.
+        options: the model's own options.
+    """
+
+    Options: ClassVar[type[Options]]
+
+    def __init__(self, widths: Mapping[str, int], outputs: int, options: Any) -> None:
+        super().__init__()
+        self.widths = dict(widths)
+        self.modalities = tuple(widths)
+        self.outputs = outputs
+        self.options = options
+
+    @abstractmethod
+    def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
+        """The answer for a batch; with `detail`, attention and latents too."""
+
+    def track(self, losses: Tensor) -> None:
+        """Told after each validation: mean task loss `(M,)` of the unimodal heads, NaN if absent."""
+
+    def presence(self, batch: Batch) -> Tensor:
+        """Bool `(B, M)`: which modalities each sample has."""
+        columns = [batch.masks[m].any(dim=1) if m in batch.masks else None for m in self.modalities]
+        example = next(c for c in columns if c is not None)
+        absent = torch.zeros_like(example)
+        return torch.stack([absent if c is None else c for c in columns], dim=1)
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A registered model: its public name, class and one-line summary."""
+
+    name: str
+    cls: type[FusionModel]
+    summary: str
+
+
+_ENTRIES: dict[str, ModelEntry] = {}
+
+
+def register_model(name: str) -> Callable[[type[FusionModel]], type[FusionModel]]:
+    """Register a `FusionModel` under `name`; the first line of its docstring lists it."""
+
+    def decorate(cls: type[FusionModel]) -> type[FusionModel]:
+        summary = (cls.__doc__ or "").strip().splitlines()[0]
+        _ENTRIES[name] = ModelEntry(name, cls, summary)
+        return cls
+
+    return decorate
+
+
+def models() -> dict[str, ModelEntry]:
+    """All registered models by name."""
+    return dict(_ENTRIES)
+
+
+def create_model(
+    name: str,
+    widths: Mapping[str, int],
+    outputs: int,
+    options: Mapping[str, Any] | None = None,
+) -> FusionModel:
+    """Build a registered model.
+
+    `unimodal:<modality>` is short for `unimodal` with that modality.
+
+    Raises:
+        InputError: an unknown name or option, or fewer modalities than the model needs.
+    """
+    base, _, modality = name.partition(":")
+    if base not in _ENTRIES:
+        raise unknown_name("model", base, _ENTRIES)
+    if not widths or min(widths.values()) < 1:
+        raise InputError(f"widths {dict(widths)}", remedy="give each modality a width of 1 or more")
+    values = dict(options or {})
+    if modality:
+        values["modality"] = modality
+    cls = _ENTRIES[base].cls
+    return cls(widths, outputs, parse_options(cls.Options, values))
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Trainable parameters."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
