@@ -39,7 +39,7 @@ _ENTRIES: dict[str, CorpusEntry] = {}
 def register_corpus(
     name: str, options: type[Options], *, needs_data: bool = True
 ) -> Callable[[Reader], Reader]:
-    """Register `read(path, options) -> Corpus` under `name`; its docstring's first line lists it."""
+    """Register `read(path, options) -> Corpus`; its docstring's first line is the summary."""
 
     def decorate(read: Reader) -> Reader:
         summary = (read.__doc__ or "").strip().splitlines()[0]

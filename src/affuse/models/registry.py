@@ -39,7 +39,7 @@ class FusionModel(nn.Module, ABC):
         """The answer for a batch; with `detail`, attention and latents too."""
 
     def track(self, losses: Tensor) -> None:
-        """Told after each validation: mean task loss `(M,)` of the unimodal heads, NaN if absent."""
+        """Told after each validation: mean loss `(M,)` of the unimodal heads, NaN if absent."""
 
     def presence(self, batch: Batch) -> Tensor:
         """Bool `(B, M)`: which modalities each sample has."""
