@@ -1,0 +1,19 @@
+"""Metrics, statistics over seeds, tables and plots."""
+
+from affuse.evaluate.metrics import LABELS, evaluate, heading, higher_is_better
+from affuse.evaluate.statistics import PairedDifference, Summary, paired_difference, summarise
+from affuse.evaluate.tables import BenchmarkResult, Comparison, ModelResult
+
+__all__ = [
+    "LABELS",
+    "BenchmarkResult",
+    "Comparison",
+    "ModelResult",
+    "PairedDifference",
+    "Summary",
+    "evaluate",
+    "heading",
+    "higher_is_better",
+    "paired_difference",
+    "summarise",
+]

@@ -1,0 +1,95 @@
+"""Runs that differ by their seed, in numbers: mean, spread, interval and paired difference.
+
+The interval is Student's t over runs. It says where the mean over further seeds would lie on the
+same test split; it says nothing of other test samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from affuse.errors import InputError
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Several runs of one metric.
+
+    Attributes:
+        mean: over runs.
+        std: of the sample (divided by n - 1); 0.0 for a single run.
+        ci95: low and high of the 95% interval of the mean; both are the mean for a single run,
+            whose spread is unknown.
+        runs: the scores, in the order of their seeds.
+    """
+
+    mean: float
+    std: float
+    ci95: tuple[float, float]
+    runs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PairedDifference(Summary):
+    """Differences a - b of runs that share a seed.
+
+    Attributes:
+        p: two-sided, of a mean difference of zero; 1.0 where all differences are zero, nan for a
+            single pair that differs.
+    """
+
+    p: float
+
+
+def summarise(runs: Sequence[float]) -> Summary:
+    """Mean, spread and interval of one score a seed. A run of nan makes them nan.
+
+    Raises:
+        InputError: no runs.
+    """
+    if not len(runs):
+        raise InputError("no runs to summarise", remedy="run at least one seed")
+    scores = np.asarray(runs, dtype=np.float64)
+    mean = float(scores.mean())
+    std, error = _spread(scores)
+    # The quantile of no degrees of freedom is undefined, and there is no spread to scale.
+    half = float(stdtrit(len(scores) - 1, 0.975)) * error if len(scores) > 1 else 0.0
+    return Summary(mean, std, (mean - half, mean + half), tuple(scores.tolist()))
+
+
+def paired_difference(a: Sequence[float], b: Sequence[float]) -> PairedDifference:
+    """Student's paired t-test of `a - b`, one score a seed, in the same order of seeds.
+
+    Raises:
+        InputError: no runs, or different numbers of them.
+    """
+    if len(a) != len(b):
+        raise InputError(
+            f"cannot pair {len(a)} runs with {len(b)}", remedy="run both models on the same seeds"
+        )
+    summary = summarise(np.subtract(a, b, dtype=np.float64).tolist())
+    return PairedDifference(summary.mean, summary.std, summary.ci95, summary.runs, _p(summary))
+
+
+def _spread(scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float]:
+    """Standard deviation of the runs and standard error of their mean."""
+    # Equal runs have a mean that rounding may move, and with it a spread that is not quite zero.
+    if len(scores) == 1 or np.ptp(scores) == 0:
+        return 0.0, 0.0
+    std = float(scores.std(ddof=1))
+    return std, std / float(np.sqrt(len(scores)))
+
+
+def _p(difference: Summary) -> float:
+    if not any(difference.runs):
+        return 1.0
+    if len(difference.runs) == 1:
+        return float("nan")
+    if difference.std == 0:
+        return 0.0
+    t = difference.mean / difference.std * np.sqrt(len(difference.runs))
+    return float(2 * stdtr(len(difference.runs) - 1, -abs(t)))

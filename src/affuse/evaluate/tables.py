@@ -1,0 +1,279 @@
+"""A benchmark's result: kept as JSON, listed as CSV, shown in a terminal or as Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from rich.table import Table
+from rich.text import Text
+
+from affuse.errors import InputError
+from affuse.evaluate.files import null_to_nan, to_strict_json, write_atomic
+from affuse.evaluate.metrics import heading, higher_is_better
+from affuse.evaluate.statistics import PairedDifference, Summary
+
+SCREEN = (
+    *("mae", "corr", "acc2_nonzero", "f1_nonzero", "acc7", "acc2_haszero", "f1_haszero"),
+    *("accuracy", "f1_weighted", "f1_macro", "uar", "f1_weighted_swapped"),
+    *("accuracy_mean", "f1_mean", "f1_swapped_mean"),
+)
+"""Metrics for a terminal, the most telling first; it has room for `SCREEN_COLUMNS` of them."""
+SCREEN_COLUMNS = 5
+ABSENT = "—"
+
+CSV_COLUMNS = (
+    *("corpus", "model", "parameters", "metric", "mean", "std", "ci95_low", "ci95_high"),
+    *("runs", "command"),
+)
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """A model's row.
+
+    Attributes:
+        parameters: trainable ones.
+        metrics: name to its runs; empty where the model could not run.
+        primary: modality to the number of test samples, over all runs, in which it led.
+    """
+
+    parameters: int
+    metrics: dict[str, Summary]
+    primary: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The difference, reference model minus another, of the metric over the seeds they share."""
+
+    metric: str
+    difference: PairedDifference
+
+    @property
+    def verdict(self) -> str:
+        """`better` or `worse` of the reference where the 95% interval excludes zero."""
+        low, high = self.difference.ci95
+        if not (low > 0 or high < 0) or len(self.difference.runs) < 2:
+            return "undecided"
+        return "better" if (low > 0) == higher_is_better(self.metric) else "worse"
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """What one benchmark found.
+
+    Attributes:
+        corpus: its name, with the options that change the data.
+        command: what to type to obtain it again.
+        versions: package to version.
+        models: name to row, in the order shown.
+        paired: reference model to other model to their difference.
+        extra: further top-level entries of the JSON file, kept as they are.
+    """
+
+    corpus: str
+    command: str
+    versions: dict[str, str]
+    models: dict[str, ModelResult]
+    paired: dict[str, dict[str, Comparison]] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of all metrics of any model, in order of first appearance."""
+        return tuple(dict.fromkeys(m for row in self.models.values() for m in row.metrics))
+
+    def to_json(self) -> str:
+        """The file's text; a score without a value (nan) is null."""
+        content = asdict(self)
+        content.update(content.pop("extra"))
+        return to_strict_json(content)
+
+    @classmethod
+    def from_json(cls, text: str, *, source: str | Path | None = None) -> BenchmarkResult:
+        """The inverse of `to_json`.
+
+        Raises:
+            InputError: not JSON, or not a benchmark's; it names the first wrong entry.
+        """
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise _malformed(f"line {error.lineno}: {error.msg.lower()}", source) from None
+        if not isinstance(content, dict):
+            raise _malformed("not a JSON object", source)
+        known = {f.name for f in fields(cls)} - {"extra"}
+        extra = {key: content.pop(key) for key in list(content) if key not in known}
+        for key in {"models", "paired"} & content.keys():
+            content[key] = null_to_nan(content[key])
+        try:
+            return TypeAdapter(cls).validate_python({**content, "extra": extra})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise _malformed(f"entry '{where}': {first['msg'].lower()}", source) from None
+
+    def write_json(self, path: Path) -> None:
+        write_atomic(path, self.to_json().encode())
+
+    @classmethod
+    def read_json(cls, path: Path) -> BenchmarkResult:
+        """Raises `InputError` for a file that is absent or malformed."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"cannot be read ({error})", remedy="give a benchmark's .json file", source=path
+            ) from None
+        return cls.from_json(text, source=path)
+
+    def write_csv(self, path: Path) -> None:
+        """One line a model and metric; `runs` holds the scores of all seeds between spaces."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(CSV_COLUMNS)
+        for model, row in self.models.items():
+            for metric, s in row.metrics.items():
+                runs = " ".join(map(repr, s.runs))
+                scores = (s.mean, s.std, *s.ci95, runs)
+                writer.writerow((self.corpus, model, row.parameters, metric, *scores, self.command))
+        write_atomic(path, text.getvalue().encode())
+
+    def rich_table(self, metrics: Sequence[str] | None = None) -> Table:
+        """The headline metrics, or those named, for a terminal of 120 columns."""
+        shown = self._screen() if metrics is None else tuple(metrics)
+        caption = "mean ±std [95% interval over runs]; best in bold"
+        hidden = [m for m in self.metrics if m not in shown]
+        if hidden:
+            caption += f"\nthe JSON, CSV and Markdown files also have: {', '.join(hidden)}"
+        caption = "\n".join([caption, *self._primaries()])
+        table = Table(title=Text(f"{self.corpus}, {self._runs()}"), caption=Text(caption))
+        table.add_column("model", no_wrap=True)
+        table.add_column("parameters", justify="right", no_wrap=True)
+        columns = [[_cell(row.metrics.get(m), "\n") for row in self.models.values()] for m in shown]
+        for metric, cells in zip(shown, columns, strict=True):
+            # Headings wrap, numbers never.
+            width = max((len(line) for cell in cells for line in cell.split("\n")), default=1)
+            table.add_column(Text(heading(metric)), width=max(width, len("has-zero)")))
+        best = [self._best(metric) for metric in shown]
+        for place, (model, row) in enumerate(self.models.items()):
+            row_cells = [
+                Text(column[place], style="bold" if model in winners else "")
+                for column, winners in zip(columns, best, strict=True)
+            ]
+            table.add_row(Text(model), f"{row.parameters:,}", *row_cells)
+        return table
+
+    def paired_table(self) -> Table:
+        """Each reference model against the others, for a terminal of 120 columns."""
+        caption = (
+            "difference over shared seeds; two-sided paired t, not corrected for several tests"
+        )
+        table = Table(title=Text(f"{self.corpus}, paired differences"), caption=Text(caption))
+        for column in _PAIRED_COLUMNS:
+            table.add_column(column)
+        for row in self._paired_rows():
+            table.add_row(*map(Text, row))
+        return table
+
+    def markdown(self) -> str:
+        """All metrics, the paired differences, and how to obtain them again."""
+        best = {metric: self._best(metric) for metric in self.metrics}
+        rows = []
+        for model, row in self.models.items():
+            cells = [_cell(row.metrics.get(m), " ") for m in self.metrics]
+            marked = [
+                f"**{cell}**" if model in best[metric] else cell
+                for metric, cell in zip(self.metrics, cells, strict=True)
+            ]
+            rows.append((model, f"{row.parameters:,}", *marked))
+        parts = [
+            f"### {self.corpus}, {self._runs()}",
+            _markdown_table(("model", "parameters", *map(heading, self.metrics)), rows),
+            "Mean ±std [95% interval over runs, Student t]; best in bold.",
+        ]
+        parts += self._primaries()
+        if self.paired:
+            parts.append(_markdown_table(_PAIRED_COLUMNS, self._paired_rows()))
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        parts.append(f"Command: `{self.command}`. Versions: {versions}.")
+        return "\n\n".join(parts) + "\n"
+
+    def _screen(self) -> tuple[str, ...]:
+        ranked = [m for m in SCREEN if m in self.metrics] or self.metrics
+        return tuple(ranked[:SCREEN_COLUMNS])
+
+    def _runs(self) -> str:
+        counts = {len(s.runs) for row in self.models.values() for s in row.metrics.values()} or {0}
+        low, high = min(counts), max(counts)
+        return f"{high} run{'s' * (high != 1)} a model" if low == high else f"{low} to {high} runs"
+
+    def _best(self, metric: str) -> set[str]:
+        """Models whose mean is the best; several where they tie."""
+        means = {
+            model: row.metrics[metric].mean
+            for model, row in self.models.items()
+            if metric in row.metrics and row.metrics[metric].runs
+        }
+        scores = [mean for mean in means.values() if not math.isnan(mean)]
+        if not scores:
+            return set()
+        best = max(scores) if higher_is_better(metric) else min(scores)
+        return {model for model, mean in means.items() if mean == best}
+
+    def _primaries(self) -> list[str]:
+        """A line for each model that has a choice of primary modality: how often each led."""
+        lines = []
+        for model, row in self.models.items():
+            total = sum(row.primary.values())
+            if total and len(row.primary) > 1:
+                shares = ", ".join(f"{m} {n / total:.0%}" for m, n in row.primary.items())
+                lines.append(f"primary modality of {model}: {shares}")
+        return lines
+
+    def _paired_rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                f"{reference} against {other}",
+                heading(c.metric),
+                f"{c.difference.mean:+.3f}",
+                "[{:+.3f}, {:+.3f}]".format(*c.difference.ci95),
+                "<0.001" if c.difference.p < 0.001 else f"{c.difference.p:.3f}",
+                c.verdict if c.verdict == "undecided" else f"{reference} {c.verdict}",
+            )
+            for reference, others in self.paired.items()
+            for other, c in others.items()
+        ]
+
+
+_PAIRED_COLUMNS = ("models", "metric", "difference", "95% interval", "p", "verdict")
+
+
+def _malformed(problem: str, source: str | Path | None) -> InputError:
+    remedy = "give a file that a benchmark wrote, or run the benchmark again"
+    return InputError(problem, remedy=remedy, source=source)
+
+
+def _cell(summary: Summary | None, separator: str) -> str:
+    if summary is None or not summary.runs:
+        return ABSENT
+    if math.isnan(summary.mean):
+        return "undefined"
+    if summary.std == 0:
+        return f"{summary.mean:.3f}"
+    low, high = summary.ci95
+    return f"{summary.mean:.3f} ±{summary.std:.3f}{separator}[{low:.3f}, {high:.3f}]"
+
+
+def _markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = [text.replace("|", "\\|") for text in header]
+    lines = [head, ["---"] * len(head), *([t.replace("|", "\\|") for t in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
