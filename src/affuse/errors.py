@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 
@@ -25,6 +26,10 @@ class InputError(AffuseError):
         # Foreign messages may span lines; a user gets one.
         super().__init__(" ".join(f"{prefix}{problem}; {remedy}".split()))
         self.problem, self.remedy, self.source = problem, remedy, source
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The default would call the class without its keywords, in whoever waits for a worker.
+        return partial(InputError, remedy=self.remedy, source=self.source), (self.problem,)
 
 
 def unknown_name(

@@ -22,7 +22,7 @@ from affuse.batches import Batch
 from affuse.errors import InputError
 from affuse.models.layers import sinusoidal_positions
 from affuse.models.outputs import FusionOutput
-from affuse.models.registry import FusionModel, register_model
+from affuse.models.registry import FusionModel, register_model, require_several
 
 # The public code gives the self-attention encoders this many layers at the least.
 _MIN_MEMORY_LAYERS = 3
@@ -82,11 +82,7 @@ class MulT(FusionModel):
 
     def __init__(self, widths: Mapping[str, int], outputs: int, options: MulTOptions) -> None:
         super().__init__(widths, outputs, options)
-        if len(widths) < 2:
-            raise InputError(
-                f"MulT on {', '.join(widths)} alone",
-                remedy="give two modalities or more, or use the model unimodal",
-            )
+        require_several("mult", widths)
         if options.width % options.heads:
             raise InputError(
                 f"{options.heads} heads do not divide width {options.width}",
@@ -142,16 +138,11 @@ class MulT(FusionModel):
 
     def _project(self, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
         """Streams `(B, T, d)` and masks `(B, T)`; one masked step for an absent modality."""
-        example = next(iter(batch.sequences.values()))
         streams, masks = [], []
         for name, projection in zip(self.modalities, self.projections, strict=True):
-            if name in batch.sequences:
-                # Zeros, because a kernel above 1 would carry padding into the last real steps.
-                mask = batch.masks[name]
-                features = batch.sequences[name].masked_fill(~mask[:, :, None], 0.0)
-            else:
-                mask = batch.masks[batch.modalities[0]].new_zeros(batch.size, 1)
-                features = example.new_zeros(batch.size, 1, self.widths[name])
+            features, mask = self.take(batch, name)
+            # A kernel above 1 would carry what is in padded steps into the last real ones.
+            features = features.masked_fill(~mask[:, :, None], 0.0)
             if name == "text":
                 features = F.dropout(features, self.options.embedding_dropout, self.training)
             streams.append(projection(features.transpose(1, 2)).transpose(1, 2))

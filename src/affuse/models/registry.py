@@ -41,6 +41,24 @@ class FusionModel(nn.Module, ABC):
     def track(self, losses: Tensor) -> None:
         """Told after each validation: mean loss `(M,)` of the unimodal heads, NaN if absent."""
 
+    def admit(self, batch: Batch) -> Batch:
+        """The batch with this model's modalities only.
+
+        Raises:
+            InputError: a sample that has none of them.
+        """
+        known = batch.keep(self.modalities)
+        known.require_data()
+        return known
+
+    def take(self, batch: Batch, modality: str) -> tuple[Tensor, Tensor]:
+        """Features `(B, T, D)` and mask `(B, T)`; one masked step where the batch has none."""
+        if modality in batch.sequences:
+            return batch.sequences[modality], batch.masks[modality]
+        like = next(iter(batch.sequences.values()))
+        x = like.new_zeros(batch.size, 1, self.widths[modality])
+        return x, torch.zeros(batch.size, 1, dtype=torch.bool, device=like.device)
+
     def presence(self, batch: Batch) -> Tensor:
         """Bool `(B, M)`: which modalities each sample has."""
         columns = [batch.masks[m].any(dim=1) if m in batch.masks else None for m in self.modalities]
@@ -100,6 +118,15 @@ def create_model(
         values["modality"] = modality
     cls = _ENTRIES[base].cls
     return cls(widths, outputs, parse_options(cls.Options, values))
+
+
+def require_several(name: str, widths: Mapping[str, int]) -> None:
+    """Raise `InputError` where there is nothing to fuse."""
+    if len(widths) < 2:
+        raise InputError(
+            f"{name} on {', '.join(widths)} alone",
+            remedy="give two modalities or more, or use the model unimodal",
+        )
 
 
 def count_parameters(model: nn.Module) -> int:

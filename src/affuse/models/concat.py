@@ -1,0 +1,41 @@
+"""Late fusion: each modality encoded alone, the pooled vectors side by side, one head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from affuse.batches import Batch
+from affuse.models.encoders import EncoderOptions, Head, ModalityEncoder
+from affuse.models.outputs import FusionOutput
+from affuse.models.registry import FusionModel, register_model, require_several
+
+
+@register_model("concat")
+class Concat(FusionModel):
+    """Late fusion by concatenation of pooled encoders."""
+
+    Options = EncoderOptions
+
+    def __init__(self, widths: Mapping[str, int], outputs: int, options: EncoderOptions) -> None:
+        super().__init__(widths, outputs, options)
+        require_several("concat", widths)
+        self.encoders = nn.ModuleDict(
+            {m: ModalityEncoder(features, m, options) for m, features in widths.items()}
+        )
+        self.head = nn.Sequential(
+            nn.Linear(options.width * len(widths), options.width),
+            Head(options.width, outputs, options.dropout),
+        )
+
+    def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
+        batch = self.admit(batch)
+        encoded = {m: encoder(*self.take(batch, m)) for m, encoder in self.encoders.items()}
+        prediction = self.head(torch.cat([e.pooled for e in encoded.values()], dim=1))
+        present = self.presence(batch)
+        # No modality leads: each that is present weighs the same, and the first is named.
+        gate = present / present.sum(dim=1, keepdim=True)
+        latents = {m: e.stream for m, e in encoded.items()} if detail else None
+        return FusionOutput(prediction, gate, present.int().argmax(dim=1), latents=latents)

@@ -1,0 +1,96 @@
+"""One modality by itself: projection, encoder, pooling and a head that answers alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from affuse.config import Options
+from affuse.models.layers import (
+    AttentionPooling,
+    EncoderLayer,
+    TemporalProjection,
+    sinusoidal_positions,
+)
+
+
+class Encoded(NamedTuple):
+    """A modality's stream `(B, T', d)`, its mask `(B, T')` and the pooled vector `(B, d)`."""
+
+    stream: Tensor
+    mask: Tensor
+    pooled: Tensor
+
+
+class EncoderOptions(Options):
+    """What the encoders of every model of this family share, so that rows differ by fusion alone.
+
+    Attributes:
+        width: d, the common width.
+        heads: of self-attention and of pooling.
+        encoder_layers: of self-attention in each modality's encoder.
+        kernel: length of each temporal convolution, odd.
+        strides: modality to the learned stride of its projection, a power of two; 1 if unnamed.
+        dropout: inside all blocks and heads.
+        input_dropout: on the features.
+    """
+
+    width: int = Field(40, ge=1)
+    heads: int = Field(4, ge=1)
+    encoder_layers: int = Field(1, ge=0)
+    kernel: int = Field(3, ge=1)
+    strides: dict[str, int] = Field(default_factory=dict)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    input_dropout: float = Field(0.2, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        if self.kernel % 2 == 0:
+            raise ValueError("kernel must be odd")
+        for modality, stride in self.strides.items():
+            if stride < 1 or stride & (stride - 1):
+                raise ValueError(f"stride of {modality} must be a power of two")
+        return self
+
+
+class ModalityEncoder(nn.Module):
+    """Features of one modality to an encoded stream.
+
+    Args:
+        features: D.
+        modality: whose stride is taken from the options.
+        options: width, depth, dropout.
+    """
+
+    def __init__(self, features: int, modality: str, options: EncoderOptions) -> None:
+        super().__init__()
+        o = options
+        stride = o.strides.get(modality, 1)
+        self.projection = TemporalProjection(features, o.width, stride, o.kernel, o.input_dropout)
+        self.layers = nn.ModuleList(
+            EncoderLayer(o.width, o.heads, o.dropout) for _ in range(o.encoder_layers)
+        )
+        self.norm = nn.LayerNorm(o.width)
+        self.pooling = AttentionPooling(o.width, o.heads)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Encoded:
+        """`(B, T, D)` and mask `(B, T)` to the encoded stream."""
+        x, mask = self.projection(x, mask)
+        x = x + sinusoidal_positions(x.shape[1], x.shape[2], x)
+        for layer in self.layers:
+            x = layer(x, mask)
+        x = self.norm(x)
+        return Encoded(x, mask, self.pooling(x, mask))
+
+
+class Head(nn.Sequential):
+    """A pooled vector `(B, d)` to raw outputs `(B, C)`."""
+
+    def __init__(self, width: int, outputs: int, dropout: float) -> None:
+        super().__init__(
+            nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, outputs)
+        )

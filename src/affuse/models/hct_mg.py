@@ -1,0 +1,176 @@
+"""HCT-MG: the Hierarchical Crossmodal Transformer with Modality Gating (arXiv 2305.13583).
+
+The wiring is the paper's where its sources tell it (crossmodal attention from a primary modality,
+a self-attention encoder over the weighted streams); contribution, hierarchy, residual entry and
+granularity are ours, each a switch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from affuse.batches import Batch
+from affuse.errors import unknown_name
+from affuse.models.encoders import Encoded, EncoderOptions, Head, ModalityEncoder
+from affuse.models.gating import ContributionGate, FixedGate, Gate, PaperGate
+from affuse.models.layers import Attention, AttentionPooling, EncoderLayer, FeedForward
+from affuse.models.outputs import FusionOutput
+from affuse.models.registry import FusionModel, register_model, require_several
+
+
+class HctMgOptions(EncoderOptions):
+    """Options of HCT-MG."""
+
+    joint_layers: int = Field(1, ge=0)
+    gate: str = "contribution"
+    granularity: Literal["task", "batch", "sample"] = "task"
+    temperature: float = Field(0.15, gt=0)
+    modality_dropout: float = Field(0.1, ge=0, lt=1)
+    mix: bool = True
+    detach: bool = False
+
+
+@register_model("hct_mg")
+class HctMg(FusionModel):
+    """Hierarchical crossmodal transformer with modality gating."""
+
+    Options = HctMgOptions
+
+    def __init__(self, widths: Mapping[str, int], outputs: int, options: HctMgOptions) -> None:
+        super().__init__(widths, outputs, options)
+        require_several("hct_mg", widths)
+        o, d, count = options, options.width, len(widths)
+        self.encoders = nn.ModuleDict(
+            {m: ModalityEncoder(features, m, o) for m, features in widths.items()}
+        )
+        self.heads = nn.ModuleDict({m: Head(d, outputs, o.dropout) for m in widths})
+        self.reliability = nn.ModuleDict({m: Head(d + outputs, 1, 0.0) for m in widths})
+        self.gate = _gate(o, self.modalities)
+        self.marks = nn.Parameter(torch.randn(count, d) * 0.02)
+        self.levels = nn.ModuleList(_CrossLevel(d, o.heads, o.dropout) for _ in range(count - 1))
+        self.joint = nn.ModuleList(
+            EncoderLayer(d, o.heads, o.dropout) for _ in range(o.joint_layers)
+        )
+        self.joint_norm = nn.LayerNorm(d)
+        self.pooling = AttentionPooling(d, o.heads)
+        self.correction = Head(d, outputs, o.dropout)
+        nn.init.zeros_(self.correction[-1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.correction[-1].bias)  # type: ignore[arg-type]
+        self.mix = nn.Parameter(torch.full((count,), 0.05))
+
+    def track(self, losses: Tensor) -> None:
+        self.gate.track(losses)
+
+    def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
+        batch = self.admit(batch)
+        present = self.presence(batch)
+        encoded = [e(*self.take(batch, m)) for m, e in self.encoders.items()]
+        unimodal = torch.stack(
+            [self.heads[m](e.pooled) for m, e in zip(self.modalities, encoded, strict=True)], dim=1
+        )
+        expected = torch.stack(
+            [
+                self.reliability[m](torch.cat([e.pooled.detach(), u.detach()], dim=1))[:, 0]
+                for m, e, u in zip(self.modalities, encoded, unimodal.unbind(1), strict=True)
+            ],
+            dim=1,
+        )
+        expected = nn.functional.softplus(expected)
+        used = self._drop_modalities(present)
+        gate = self.gate(expected, used)
+        order = gate.masked_fill(~used, -1.0).argsort(dim=1, descending=True, stable=True)
+        prediction = self._fuse(encoded, unimodal, gate, order, used)
+        return FusionOutput(prediction, gate, order[:, 0], unimodal, expected)
+
+    def _drop_modalities(self, present: Tensor) -> Tensor:
+        """Hide modalities from fusion at random in training, never a sample's last one."""
+        rate = self.options.modality_dropout
+        if not self.training or rate == 0:
+            return present
+        kept = present & (torch.rand(present.shape, device=present.device) >= rate)
+        return torch.where(kept.any(dim=1, keepdim=True), kept, present)
+
+    def _fuse(
+        self, encoded: list[Encoded], unimodal: Tensor, gate: Tensor, order: Tensor, used: Tensor
+    ) -> Tensor:
+        streams, masks = _stack(encoded)
+        streams = streams + self.marks[:, None]
+        masks = masks & used[..., None]
+        rows = torch.arange(len(order), device=order.device)[:, None]
+        ranked_streams, ranked_masks = streams[rows, order], masks[rows, order]
+        own = unimodal[rows, order]
+        # Relative to the primary, so that the leader enters unscaled however many follow.
+        relative = gate / gate.amax(dim=1, keepdim=True).clamp(min=1e-6)
+        ranked = relative[rows, order]
+        lead = ranked_streams[:, 0]
+        for rank, level in enumerate(self.levels, start=1):
+            lead = level(lead, ranked_streams[:, rank], ranked_masks[:, rank], ranked[:, rank])
+        # Back to each stream's own length, so that the joint encoder attends to no padding that
+        # only the ranking needed.
+        leads = order[:, 0]
+        tokens = torch.cat(
+            [
+                torch.where(
+                    (leads == index)[:, None, None],
+                    lead[:, : e.stream.shape[1]],
+                    streams[:, index, : e.stream.shape[1]] * relative[:, index, None, None],
+                )
+                for index, e in enumerate(encoded)
+            ],
+            dim=1,
+        )
+        mask = torch.cat([masks[:, i, : e.stream.shape[1]] for i, e in enumerate(encoded)], dim=1)
+        for layer in self.joint:
+            tokens = layer(tokens, mask)
+        fused = self.correction(self.pooling(self.joint_norm(tokens), mask))
+        if self.options.detach:
+            own = own.detach()
+        if self.options.mix:
+            mix = self.mix[1:] * ranked[:, 1:] * ranked_masks.any(dim=2)[:, 1:]
+            own_part = own[:, 0] + (mix[..., None] * own[:, 1:]).sum(dim=1)
+        else:
+            own_part = own[:, 0]
+        return own_part + fused  # type: ignore[no-any-return]
+
+
+class _CrossLevel(nn.Module):
+    """One step of the hierarchy: an auxiliary enters by a gated residual that starts near zero."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_target, self.norm_source = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.feed_forward = FeedForward(width, dropout)
+        self.drop = nn.Dropout(dropout)
+        self.entry = nn.Parameter(torch.full((width,), 0.1))
+
+    def forward(self, lead: Tensor, source: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
+        mixed, _ = self.attention(self.norm_target(lead), self.norm_source(source), mask)
+        lead = lead + self.drop(mixed) * self.entry * weight[:, None, None]
+        return lead + self.drop(self.feed_forward(lead)) * self.entry
+
+
+def _stack(encoded: list[Encoded]) -> tuple[Tensor, Tensor]:
+    """Streams of unequal length to `(B, M, T, d)` and `(B, M, T)`, padded to the longest."""
+    steps = max(e.stream.shape[1] for e in encoded)
+    streams = [nn.functional.pad(e.stream, (0, 0, 0, steps - e.stream.shape[1])) for e in encoded]
+    masks = [nn.functional.pad(e.mask, (0, steps - e.mask.shape[1])) for e in encoded]
+    return torch.stack(streams, dim=1), torch.stack(masks, dim=1)
+
+
+def _gate(options: HctMgOptions, modalities: tuple[str, ...]) -> Gate:
+    kind, _, modality = options.gate.partition(":")
+    if kind == "contribution":
+        return ContributionGate(len(modalities), options.granularity, options.temperature)
+    if kind == "paper":
+        return PaperGate(len(modalities))
+    if kind == "fixed":
+        if modality not in modalities:
+            raise unknown_name("modality", modality, modalities, source="gate=fixed")
+        return FixedGate(len(modalities), modalities.index(modality))
+    raise unknown_name("gate", options.gate, ("contribution", "paper", "fixed:<modality>"))

@@ -1,0 +1,163 @@
+"""Layers that honour masks: padding never changes a real step's value.
+
+Shapes: B samples, T steps, d width, H heads. Masks are bool `(B, T)`, True is real.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def sinusoidal_positions(steps: int, width: int, like: Tensor) -> Tensor:
+    """Fixed positional embedding `(steps, width)` (Vaswani et al. 2017, section 3.5)."""
+    position = torch.arange(steps, device=like.device, dtype=torch.float32)[:, None]
+    half = (width + 1) // 2
+    rate = torch.exp(
+        torch.arange(half, device=like.device, dtype=torch.float32) * (-math.log(1e4) / half)
+    )
+    angles = position * rate
+    table = torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width]
+    return table.to(like.dtype)
+
+
+class Attention(nn.Module):
+    """Multi-head attention, self or crossmodal: the query is the target, the source the rest.
+
+    A sample whose source has no real step receives zeros.
+
+    Args:
+        width: d, divisible by `heads`.
+        heads: H.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self, target: Tensor, source: Tensor, source_mask: Tensor, weights: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Attend from target `(B, T, d)` to source `(B, S, d)`.
+
+        Returns:
+            The result `(B, T, d)` and, if asked, the weights `(B, H, T, S)`.
+        """
+        q = self._split(self.query(target))
+        k, v = (self._split(x) for x in self.key_value(source).chunk(2, dim=-1))
+        some = source_mask.any(dim=1)
+        # A row without any real step would be softmax over nothing: let it see all, then erase it.
+        visible = (source_mask | ~some[:, None])[:, None, None, :]
+        if weights:
+            scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+            attention = scores.masked_fill(~visible, -torch.inf).softmax(dim=-1)
+            attention = attention * some[:, None, None, None]
+            mixed = attention @ v
+        else:
+            attention = None
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=visible)
+        merged = mixed.transpose(1, 2).flatten(2)
+        return self.out(merged) * some[:, None, None], attention
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class FeedForward(nn.Sequential):
+    """Pre-normalised position-wise network, width d to `ratio` d and back."""
+
+    def __init__(self, width: int, dropout: float, ratio: int = 2) -> None:
+        super().__init__(
+            nn.LayerNorm(width),
+            nn.Linear(width, ratio * width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(ratio * width, width),
+        )
+
+
+class EncoderLayer(nn.Module):
+    """Pre-normalised self-attention and feed-forward, each a residual."""
+
+    def __init__(self, width: int, heads: int, dropout: float, ratio: int = 2) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.feed_forward = FeedForward(width, dropout, ratio)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """`(B, T, d)` to the same shape."""
+        normed = self.norm(x)
+        x = x + self.drop(self.attention(normed, normed, mask)[0])
+        return x + self.drop(self.feed_forward(x))
+
+
+class AttentionPooling(nn.Module):
+    """One vector a sample: a learned score for each step, softmax over real steps.
+
+    Returns zeros for a sample without a real step.
+    """
+
+    def __init__(self, width: int, heads: int = 1) -> None:
+        super().__init__()
+        self.score = nn.Linear(width, heads)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """`(B, T, d)` to `(B, d)`: each head pools its own share of the width."""
+        some = mask.any(dim=1)
+        hidden = ~(mask | ~some[:, None])
+        weights = self.score(x).masked_fill(hidden[..., None], -torch.inf).softmax(dim=1)
+        shares = x.unflatten(-1, (weights.shape[-1], -1))
+        return (weights[..., None] * shares).sum(dim=1).flatten(1) * some[:, None]
+
+
+class TemporalProjection(nn.Module):
+    """Features `(B, T, D)` to width d by temporal convolution, and T to ceil(T / stride).
+
+    A stride above one is learned: a stack of convolutions, each of which halves the length, so
+    that attention after it does not pay for the frame rate. Steps are zeroed by the mask before
+    every convolution, which makes padding indistinguishable from the end of the sequence.
+
+    Args:
+        features: D.
+        width: d.
+        stride: a power of two.
+        kernel: odd length of each convolution.
+    """
+
+    def __init__(self, features: int, width: int, stride: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        halvings = stride.bit_length() - 1
+        self.stride = stride
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(
+                features if level == 0 else width,
+                width,
+                kernel,
+                stride=2 if halvings else 1,
+                padding=kernel // 2,
+            )
+            for level in range(max(halvings, 1))
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.convolutions)
+        self.drop_in = nn.Dropout(dropout)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """To `(B, ceil(T / stride), d)` and its mask."""
+        x = self.drop_in(x)
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = convolution((x * mask[..., None]).transpose(1, 2)).transpose(1, 2)
+            if self.stride > 1:
+                mask = F.max_pool1d(mask[:, None].float(), 2, ceil_mode=True)[:, 0] > 0
+                x = F.gelu(norm(x))
+            else:
+                x = norm(x)
+        return self.drop(x), mask

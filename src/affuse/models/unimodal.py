@@ -1,0 +1,45 @@
+"""One modality alone: the row that every fusion result must be held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from affuse.batches import Batch
+from affuse.errors import unknown_name
+from affuse.models.encoders import EncoderOptions, Head, ModalityEncoder
+from affuse.models.outputs import FusionOutput
+from affuse.models.registry import FusionModel, register_model
+
+
+class UnimodalOptions(EncoderOptions):
+    """Options of a unimodal model."""
+
+    modality: str | None = Field(None, description="which modality; by default the first")
+
+
+@register_model("unimodal")
+class Unimodal(FusionModel):
+    """One modality's encoder and head, the same that HCT-MG uses for it."""
+
+    Options = UnimodalOptions
+
+    def __init__(self, widths: Mapping[str, int], outputs: int, options: UnimodalOptions) -> None:
+        modality = options.modality or next(iter(widths))
+        if modality not in widths:
+            raise unknown_name("modality", modality, widths, source="unimodal")
+        super().__init__({modality: widths[modality]}, outputs, options)
+        self.encoder = ModalityEncoder(widths[modality], modality, options)
+        self.head = Head(options.width, outputs, options.dropout)
+
+    def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
+        batch = self.admit(batch)
+        encoded = self.encoder(*self.take(batch, self.modalities[0]))
+        prediction: Tensor = self.head(encoded.pooled)
+        gate = prediction.new_ones(batch.size, 1)
+        latents = {self.modalities[0]: encoded.stream} if detail else None
+        primary = torch.zeros(batch.size, dtype=torch.long, device=gate.device)
+        return FusionOutput(prediction, gate, primary, prediction[:, None], latents=latents)
