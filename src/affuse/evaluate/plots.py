@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from affuse.errors import InputError
-from affuse.evaluate.files import write_atomic
+from affuse.files import write_atomic
 from affuse.evaluate.metrics import heading, higher_is_better
 from affuse.evaluate.statistics import Summary
 from affuse.evaluate.tables import BenchmarkResult

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from affuse.errors import InputError
-from affuse.evaluate.files import null_to_nan, to_strict_json, write_atomic
+from affuse.files import null_to_nan, to_strict_json, write_atomic
 from affuse.evaluate.metrics import heading, higher_is_better
 from affuse.evaluate.statistics import PairedDifference, Summary
 
