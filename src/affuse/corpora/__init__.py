@@ -1,0 +1,17 @@
+"""Readers of corpora. Importing this package registers all of them."""
+
+from affuse.corpora import mosi, mult, ravdess
+from affuse.corpora.corpus import Corpus, Split
+from affuse.corpora.normalise import Normaliser
+from affuse.corpora.registry import corpora, load_corpus
+
+__all__ = [
+    "Corpus",
+    "Normaliser",
+    "Split",
+    "corpora",
+    "load_corpus",
+    "mosi",
+    "mult",
+    "ravdess",
+]
