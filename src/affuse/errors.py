@@ -29,7 +29,7 @@ class InputError(AffuseError):
 
     def __reduce__(self) -> tuple[object, ...]:
         # The default would call the class without its keywords, in whoever waits for a worker.
-        return partial(InputError, remedy=self.remedy, source=self.source), (self.problem,)
+        return partial(type(self), remedy=self.remedy, source=self.source), (self.problem,)
 
 
 def unknown_name(

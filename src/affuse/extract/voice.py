@@ -67,7 +67,7 @@ def read_audio(path: Path) -> tuple[FloatArray, int]:
     """Decode the first audio stream of a media file.
 
     Returns:
-        The signal, float32 `(N,)` in [-1, 1], mixed to mono, and its rate, 16000 Hz.
+        The signal, float32 `(N,)`, full scale 1, its channels averaged, and its rate, 16000 Hz.
 
     Raises:
         InputError: no such file, not media, no sound in it, damaged, or shorter than 0.1 s.
@@ -79,9 +79,9 @@ def read_audio(path: Path) -> tuple[FloatArray, int]:
     av = require("av", extra="voice")
     try:
         signal = _decode(av, path)
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, ValueError) as error:
         raise InputError(
-            f"cannot be read as audio or video ({error.strerror})",
+            f"cannot be read as audio or video ({getattr(error, 'strerror', error)})",
             remedy="give a whole media file, such as wav, flac, mp3 or mp4",
             source=path,
         ) from None
@@ -102,15 +102,15 @@ def _decode(av: Any, path: Path) -> FloatArray | None:
     with av.open(str(path)) as container:
         if not container.streams.audio:
             return None
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
-        pieces = [np.zeros((1, 0), np.float32)]
+        # Channels are averaged here: the resampler's own mix makes stereo louder than mono.
+        resampler = av.AudioResampler(format="fltp", rate=RATE)
+        pieces = [np.zeros(0, np.float32)]
         for frame in container.decode(audio=0):
-            pieces += [piece.to_ndarray() for piece in resampler.resample(frame)]
+            pieces += [piece.to_ndarray().mean(axis=0) for piece in resampler.resample(frame)]
         # A resampler that never saw a frame has nothing to flush and says so by an error.
         if len(pieces) > 1:
-            pieces += [piece.to_ndarray() for piece in resampler.resample(None)]
-    signal: FloatArray = np.concatenate(pieces, axis=1)[0]
-    return signal
+            pieces += [piece.to_ndarray().mean(axis=0) for piece in resampler.resample(None)]
+    return np.concatenate(pieces)
 
 
 def voice_frames(
@@ -123,7 +123,7 @@ def voice_frames(
     is unvoiced, and `voiced` (0 or 1), which tells that 0 from a measured one.
 
     Args:
-        signal: `(N,)` in [-1, 1], mono, at least 20 ms.
+        signal: `(N,)`, full scale 1, mono, at least 20 ms.
         rate: samples a second.
         bands: log-mel bands to append, `log(power + 1e-12)` of 25 ms windows up to 8 kHz.
         trim: leave out silence at both ends but for a margin of 0.1 s.
@@ -157,7 +157,7 @@ def _descriptors(signal: FloatArray, rate: int) -> tuple[NDArray[Any], tuple[str
     rows = {
         name.partition("_")[0]: row
         for name, row in zip(egemaps.EGEMAPS_LLD_NAMES, table, strict=True)
-        if not _UNRELIABLE.search(name.replace("H1-A3", ""))
+        if not _UNRELIABLE.search(name)
     }
     for name, exponent in _GAIN_EXPONENTS.items():
         rows[name] = rows[name] / gain**exponent
