@@ -1,0 +1,164 @@
+"""How the controlled corpus plants values in sequences: spans, markers, nuisance and decoys."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affuse.samples import FloatArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+
+class Stream(NamedTuple):
+    """How a modality is rendered.
+
+    Attributes:
+        width: features D.
+        rate: steps a second.
+        persistence: correlation of the nuisance between one step and the next.
+        wobble: how far a step may start late, in steps; words are irregular, frames are not.
+    """
+
+    width: int
+    rate: float
+    persistence: float
+    wobble: float
+
+
+STREAMS = {
+    "text": Stream(width=16, rate=2.3, persistence=0.5, wobble=0.4),
+    "audio": Stream(width=12, rate=15.0, persistence=0.9, wobble=0.0),
+    "vision": Stream(width=10, rate=10.0, persistence=0.85, wobble=0.0),
+}
+MODALITIES = tuple(STREAMS)
+PARTS = ("train", "valid", "test")
+
+DURATION = (2.8, 5.8)  # seconds
+_TEMPO = (0.96, 1.03)  # keeps the number of steps from being the duration in disguise
+_SLOTS = 6  # a sequence has at most one span in each sixth
+_NUISANCE, _NUISANCE_VALUE = 0.5, 1.5  # standard deviations; the latter is that of y
+_MARKER = 3.0
+
+
+class Directions(NamedTuple):
+    """Orthonormal directions `(D,)` in the features of a modality."""
+
+    marker: Floats
+    value: Floats
+    decoy: Floats
+
+
+class Spans(NamedTuple):
+    """First step and the one after the last, which are salient, which decoys: `(N, slots)`."""
+
+    begin: Ints
+    end: Ints
+    salient: Bools
+    decoy: Bools
+
+
+class Rendered(NamedTuple):
+    """One modality of N samples: padded `(N, T, D)`, times `(N, T)`, lengths `(N,)`, spans."""
+
+    frames: FloatArray
+    times: FloatArray
+    lengths: Ints
+    spans: Spans
+
+
+def generator(seed: int, *key: int) -> np.random.Generator:
+    """A stream of random numbers of its own for each key."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def directions(seed: int) -> dict[str, Directions]:
+    """Modality to the directions in which the corpus of this seed shows markers and values."""
+    found = {}
+    for column, (modality, stream) in enumerate(STREAMS.items()):
+        rng = generator(seed, len(PARTS), column)
+        basis, _ = np.linalg.qr(rng.normal(size=(stream.width, 3)))
+        found[modality] = Directions(*basis.T)
+    return found
+
+
+def draw_affect(rng: np.random.Generator, count: int) -> Floats:
+    """Values in [-3, 3] with a standard deviation of 1.5, about that of CMU-MOSI."""
+    return 6.0 * rng.beta(1.5, 1.5, count) - 3.0
+
+
+def render(
+    rng: np.random.Generator,
+    stream: Stream,
+    axes: Directions,
+    carried: Floats,
+    noise: Floats,
+    duration: Floats,
+) -> Rendered:
+    """Sequences of one modality that show what it carries.
+
+    Args:
+        rng: where the nuisance comes from.
+        stream, axes: of the modality.
+        carried: `(N,)`.
+        noise: how unclean the spans look, `(N,)`.
+        duration: seconds, `(N,)`, long enough for one step a slot.
+    """
+    count, width = len(carried), stream.width
+    lengths = (duration * stream.rate * rng.uniform(*_TEMPO, count)).astype(np.int64)
+    steps = int(lengths.max())
+    spans = _place(rng, lengths)
+
+    frames = _nuisance(rng, (count, steps, width), stream.persistence, axes.value)
+    jitter = rng.normal(size=(count, steps, width))
+    contrast = _MARKER / (1 + noise / 2)
+    salient = np.outer(contrast, axes.marker) + np.outer(carried, axes.value)
+    decoy = _MARKER * axes.decoy + np.outer(draw_affect(rng, count), axes.value)
+    rough = (0.05 + 0.35 * noise)[:, None, None]
+    for which, mean, scale in ((spans.salient, salient, rough), (spans.decoy, decoy, 0.2)):
+        inside = _steps_inside(spans, which, steps)[:, :, None]
+        frames = np.where(inside, mean[:, None, :] + scale * jitter, frames)
+
+    onset = np.arange(steps) + stream.wobble * rng.random((count, steps)) * (np.arange(steps) > 0)
+    times = onset * (duration / lengths)[:, None]
+    return Rendered(frames.astype(np.float32), times.astype(np.float32), lengths, spans)
+
+
+def _place(rng: np.random.Generator, lengths: Ints) -> Spans:
+    """One to three salient spans and one or two decoys, each within a slot of its own."""
+    count, shape = len(lengths), (len(lengths), _SLOTS)
+    edges = lengths[:, None] * np.arange(_SLOTS + 1) // _SLOTS
+    room = np.diff(edges, axis=1)
+    extent = np.maximum(1, (room * rng.uniform(0.4, 0.9, shape)).astype(np.int64))
+    begin = edges[:, :-1] + (rng.random(shape) * (room - extent + 1)).astype(np.int64)
+    rank = rng.random(shape).argsort(axis=1)
+    salient_count, decoy_count = rng.integers(1, 4, (count, 1)), rng.integers(1, 3, (count, 1))
+    salient = rank < salient_count
+    return Spans(begin, begin + extent, salient, ~salient & (rank < salient_count + decoy_count))
+
+
+def _steps_inside(spans: Spans, which: Bools, steps: int) -> Bools:
+    """Bool `(N, steps)`: the steps inside the spans that `which` `(N, slots)` selects."""
+    step = np.arange(steps)
+    inside = np.zeros((len(which), steps), dtype=np.bool_)
+    for slot in range(_SLOTS):
+        begin, end = spans.begin[:, slot, None], spans.end[:, slot, None]
+        inside |= which[:, slot, None] & (step >= begin) & (step < end)
+    return inside
+
+
+def _nuisance(
+    rng: np.random.Generator, shape: tuple[int, int, int], persistence: float, value: Floats
+) -> Floats:
+    """A stationary AR(1) process `(N, T, D)` that is strongest along `value`."""
+    frames = rng.normal(size=shape)
+    fresh = np.sqrt(1 - persistence**2)
+    for step in range(1, shape[1]):
+        frames[:, step] = persistence * frames[:, step - 1] + fresh * frames[:, step]
+    along = (frames * value).sum(axis=2, keepdims=True) * value
+    coloured: Floats = _NUISANCE * frames + (_NUISANCE_VALUE - _NUISANCE) * along
+    return coloured

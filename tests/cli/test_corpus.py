@@ -1,0 +1,112 @@
+"""`affuse corpus`, run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from affuse.cli.corpus import app
+from affuse.corpora.registry import corpora, load_corpus
+from affuse.errors import InputError
+
+SMALL = ("--set", "train=6", "--set", "valid=2", "--set", "test=4")
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "120"})
+
+
+def _output(*arguments: str) -> str:
+    result = _run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_list_shows_every_corpus_and_its_options() -> None:
+    text = _output("list")
+    for name, entry in corpora().items():
+        assert name in text
+        for option in entry.options.model_fields:
+            assert f"{option}=" in text
+
+
+def test_list_as_json() -> None:
+    listed = {entry["name"]: entry for entry in json.loads(_output("list", "--json"))}
+    assert set(listed) == set(corpora())
+    assert listed["controlled"]["needs_data"] is False
+    assert listed["controlled"]["options"]["truth"] == "text"
+    assert listed["mult"]["needs_data"] is True
+
+
+def test_make_writes_a_file_that_inspect_reads(tmp_path: Path) -> None:
+    out = tmp_path / "small.pkl"
+    assert "truth=vision" in _output(
+        "make", "controlled", "--out", str(out), "--set", "truth=vision", *SMALL
+    )
+    assert [p.name for p in tmp_path.iterdir()] == ["small.pkl"]
+    made = load_corpus("controlled", options={"truth": "vision", "train": 6, "valid": 2, "test": 4})
+    summary = json.loads(_output("inspect", str(out), "--json"))
+    assert summary["samples"] == 12
+    assert {m: v["width"] for m, v in summary["modalities"].items()} == dict(made.widths)
+    assert summary["fingerprint"] == load_corpus(str(out)).fingerprint()
+
+
+def test_inspect_shows_tables_and_the_floor() -> None:
+    text = _output("inspect", "controlled", *SMALL)
+    corpus = load_corpus("controlled", options={"train": 6, "valid": 2, "test": 4})
+    assert corpus.fingerprint() in text
+    for word in ("train", "valid", "test", "text", "audio", "vision", "MAE", "controlled-12"):
+        assert word in text
+    assert "warning" not in text
+
+
+def test_inspect_as_json_has_the_trivial_scores() -> None:
+    found = json.loads(_output("inspect", "controlled", "--json", *SMALL))
+    assert [p["samples"] for p in found["parts"]] == [6, 2, 4]
+    test = load_corpus("controlled", options={"train": 6, "valid": 2, "test": 4}).folds[0]
+    mean = np.mean([s.target for s in test.train])
+    expected = np.mean([abs(s.target[0] - mean) for s in test.test if s.target is not None])
+    assert found["trivial"]["mae"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_inspect_warns_of_groups_that_parts_share(tmp_path: Path) -> None:
+    def part(video: str) -> dict[str, Any]:
+        arrays = {m: np.ones((1, t, 2), np.float32) for m, t in (("text", 2), ("audio", 3))}
+        vision = np.ones((1, 4, 2), np.float32)
+        ids = [[video.encode(), b"0", b"1"]]
+        return {**arrays, "vision": vision, "labels": np.zeros((1, 1, 1), np.float32), "id": ids}
+
+    path = tmp_path / "leak.pkl"
+    path.write_bytes(pickle.dumps({"train": part("a"), "valid": part("b"), "test": part("a")}))
+    text = _output("inspect", "mult", "--data", str(path))
+    assert "warning fold 0: train and test share 1 groups (a)" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("inspect", "controled"), "did you mean 'controlled'"),
+        (("inspect", "mult"), "needs its data"),
+        (("inspect", "absent.pkl"), "no such file"),
+        (("inspect", "controlled", "--set", "truth"), "not key=value"),
+        (("inspect", "controlled", "--set", "trut=text"), "did you mean 'truth'"),
+        (("make", "mult", "--out", "x.pkl"), "choose one of: controlled"),
+        (("make", "some.pkl", "--out", "x.pkl"), "read from files"),
+        (("make", "controlled", "--out", "no/such/x.pkl", *SMALL), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_one_error(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = _run(*arguments)
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
