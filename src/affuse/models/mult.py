@@ -29,7 +29,7 @@ _MIN_MEMORY_LAYERS = 3
 
 
 class MulTOptions(config.Options):
-    """Options of `MulT`; the defaults are the public code's."""
+    """Options of `MulT`; the defaults are the public code's, except for `causal`."""
 
     width: int = Field(30, ge=1, description="width d of every stream")
     layers: int = Field(5, ge=1, description="layers of each encoder")
@@ -63,7 +63,8 @@ class MulT(FusionModel):
     - A modality that a sample lacks adds nothing: attention to it yields zero, and its own summary
       is zero.
     - One attention dropout instead of one a modality; keys and values share an embedding dropout.
-    - Kernels above 1 pad at both ends, so that no sequence is too short.
+    - Kernels above 1 pad at both ends, so that no sequence is too short, and features that have
+      the common width already are projected too.
 
     MulT has no gate. `FusionOutput.gate` is uniform over the modalities that a sample has, so
     `primary`, the first of them, means nothing.
