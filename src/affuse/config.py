@@ -36,9 +36,11 @@ def parse_options(
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        # A check across several options has no key of its own.
+        what = f"option '{key}' = {first['input']!r}: " if key else ""
         raise InputError(
-            f"option '{key}' = {first['input']!r}: {first['msg'].lower()}",
-            remedy="see its description in the documentation",
+            f"{what}{first['msg'].removeprefix('Value error, ')}",
+            remedy=f"see the options of {model.__name__}",
             source=source,
         ) from None
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from affuse.errors import InputError
-from affuse.files import write_atomic
 from affuse.evaluate.metrics import heading, higher_is_better
 from affuse.evaluate.statistics import Summary
 from affuse.evaluate.tables import BenchmarkResult
+from affuse.files import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

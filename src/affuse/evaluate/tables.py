@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from affuse.errors import InputError
-from affuse.files import null_to_nan, to_strict_json, write_atomic
 from affuse.evaluate.metrics import heading, higher_is_better
 from affuse.evaluate.statistics import PairedDifference, Summary
+from affuse.files import null_to_nan, to_strict_json, write_atomic
 
 SCREEN = (
     *("mae", "corr", "acc2_nonzero", "f1_nonzero", "acc7", "acc2_haszero", "f1_haszero"),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from affuse.config import Options
 from affuse.models.layers import (
     AttentionPooling,
+    Dropout,
     EncoderLayer,
     TemporalProjection,
     sinusoidal_positions,
@@ -92,5 +93,5 @@ class Head(nn.Sequential):
 
     def __init__(self, width: int, outputs: int, dropout: float) -> None:
         super().__init__(
-            nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, outputs)
+            nn.Linear(width, width), nn.GELU(), Dropout(dropout), nn.Linear(width, outputs)
         )

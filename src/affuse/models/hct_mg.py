@@ -18,7 +18,13 @@ from affuse.batches import Batch
 from affuse.errors import unknown_name
 from affuse.models.encoders import Encoded, EncoderOptions, Head, ModalityEncoder
 from affuse.models.gating import ContributionGate, FixedGate, Gate, PaperGate
-from affuse.models.layers import Attention, AttentionPooling, EncoderLayer, FeedForward
+from affuse.models.layers import (
+    Attention,
+    AttentionPooling,
+    Dropout,
+    EncoderLayer,
+    FeedForward,
+)
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import FusionModel, register_model, require_several
 
@@ -113,21 +119,21 @@ class HctMg(FusionModel):
         # Back to each stream's own length, so that the joint encoder attends to no padding that
         # only the ranking needed.
         leads = order[:, 0]
+        lengths = [e.stream.shape[1] for e in encoded]
         tokens = torch.cat(
             [
-                torch.where(
-                    (leads == index)[:, None, None],
-                    lead[:, : e.stream.shape[1]],
-                    streams[:, index, : e.stream.shape[1]] * relative[:, index, None, None],
-                )
-                for index, e in enumerate(encoded)
+                torch.where((leads == i)[:, None, None], lead[:, :steps], streams[:, i, :steps])
+                for i, steps in enumerate(lengths)
             ],
             dim=1,
         )
-        mask = torch.cat([masks[:, i, : e.stream.shape[1]] for i, e in enumerate(encoded)], dim=1)
+        mask = torch.cat([masks[:, i, :steps] for i, steps in enumerate(lengths)], dim=1)
+        # A layer norm would undo a stream that is merely scaled, so the gate weighs attention.
+        weight = relative.repeat_interleave(torch.tensor(lengths, device=gate.device), dim=1)
+        prior = weight.clamp(min=1e-6).log()
         for layer in self.joint:
-            tokens = layer(tokens, mask)
-        fused = self.correction(self.pooling(self.joint_norm(tokens), mask))
+            tokens = layer(tokens, mask, prior)
+        fused = self.correction(self.pooling(self.joint_norm(tokens), mask, prior))
         if self.options.detach:
             own = own.detach()
         if self.options.mix:
@@ -146,7 +152,7 @@ class _CrossLevel(nn.Module):
         self.norm_target, self.norm_source = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention = Attention(width, heads)
         self.feed_forward = FeedForward(width, dropout)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
         self.entry = nn.Parameter(torch.full((width,), 0.1))
 
     def forward(self, lead: Tensor, source: Tensor, mask: Tensor, weight: Tensor) -> Tensor:

@@ -38,6 +38,11 @@ class FusionModel(nn.Module, ABC):
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         """The answer for a batch; with `detail`, attention and latents too."""
 
+    @classmethod
+    def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
+        """Options that follow from the typical length of each modality in the training split."""
+        return {}
+
     def track(self, losses: Tensor) -> None:
         """Told after each validation: mean loss `(M,)` of the unimodal heads, NaN if absent."""
 

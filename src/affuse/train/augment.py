@@ -1,0 +1,46 @@
+"""Training-only changes to a batch that keep its label: noise, offsets and hidden spans."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from affuse.batches import Batch
+from affuse.train.options import TrainOptions
+
+
+def augment(batch: Batch, options: TrainOptions) -> Batch:
+    """A changed copy of a training batch, drawn from torch's global generator."""
+    sequences = dict(batch.sequences)
+    for modality, deviation in options.shift.items():
+        if modality in sequences:
+            sequences[modality] = _shift(sequences[modality], deviation)
+    for modality, deviation in options.noise.items():
+        if modality in sequences:
+            x = sequences[modality]
+            sequences[modality] = x + deviation * torch.randn_like(x)
+    for modality, share in options.time_mask.items():
+        if modality in sequences:
+            hidden = _spans(batch.masks[modality], share)
+            sequences[modality] = sequences[modality].masked_fill(hidden[..., None], 0.0)
+    # Padding may now hold values: every layer masks it.
+    return replace(batch, sequences=sequences)
+
+
+def _shift(x: Tensor, deviation: float) -> Tensor:
+    """One offset, and half as strong a gain, for each sample and feature."""
+    shape = (x.shape[0], 1, x.shape[2])
+    gain = 1 + 0.5 * deviation * torch.randn(shape, device=x.device)
+    return x * gain + deviation * torch.randn(shape, device=x.device)
+
+
+def _spans(mask: Tensor, share: float) -> Tensor:
+    """Bool `(B, T)`: two random spans a sample, each up to `share` of its length."""
+    length = mask.sum(dim=1)[:, None, None]
+    start, size = torch.rand(2, mask.shape[0], 2, 1, device=mask.device)
+    step = torch.arange(mask.shape[1], device=mask.device)
+    begin = start * length
+    inside: Tensor = ((step >= begin) & (step < begin + size * share * length)).any(dim=1)
+    return inside

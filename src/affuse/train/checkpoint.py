@@ -1,0 +1,159 @@
+"""A trained model on disk: safetensors weights and a JSON config, refused where they mismatch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from affuse import __version__
+from affuse.corpora.corpus import Corpus
+from affuse.corpora.normalise import Normaliser
+from affuse.errors import InputError
+from affuse.files import to_strict_json, write_atomic
+from affuse.models import FusionModel, create_model
+from affuse.tasks import Task
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with all that is needed to use it again.
+
+    Attributes:
+        name: its registered name.
+        model: the model, in evaluation mode.
+        task: what it predicts.
+        normaliser: applied to every sample first; None where features are used as they are.
+        corpus: name, fingerprint, options, features and fold of what it was trained on.
+        training: options, seed, selected epoch and history.
+    """
+
+    name: str
+    model: FusionModel
+    task: Task
+    normaliser: Normaliser | None
+    corpus: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write both files; the config comes last, so that a folder with one is whole."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot be made ({error.strerror})",
+                remedy="give a folder that is yours to write",
+                source=folder,
+            ) from None
+        tensors = {f"model.{k}": v.contiguous() for k, v in self.model.state_dict().items()}
+        if self.normaliser is not None:
+            arrays = self.normaliser.to_arrays()
+            tensors |= {key: torch.from_numpy(value) for key, value in arrays.items()}
+        config = {
+            "format": FORMAT,
+            "affuse": __version__,
+            "model": self.name,
+            "options": self.model.options.model_dump(),
+            "widths": self.model.widths,
+            "task": self.task.to_config(),
+            "normalised": self.normaliser is not None,
+            "corpus": dict(self.corpus),
+            "training": dict(self.training),
+        }
+        write_atomic(folder / WEIGHTS, safetensors.torch.save(tensors))
+        write_atomic(folder / CONFIG, to_strict_json(config).encode())
+
+    def check_corpus(self, corpus: Corpus, source: Path) -> None:
+        """Raise `InputError` where a corpus has other features or another task."""
+        for modality, width in self.model.widths.items():
+            found = corpus.widths.get(modality)
+            if found is not None and found != width:
+                raise InputError(
+                    f"the checkpoint reads {modality} of width {width}, {corpus.name} has {found}",
+                    remedy="read the corpus with the features that the checkpoint was trained on",
+                    source=source,
+                )
+        if not set(self.model.widths) & set(corpus.widths):
+            raise InputError(
+                f"the checkpoint reads {', '.join(self.model.widths)}, {corpus.name} has none",
+                remedy="train on this corpus",
+                source=source,
+            )
+        if self.task != corpus.task:
+            raise InputError(
+                f"the checkpoint predicts {self.task}, {corpus.name} holds {corpus.task}",
+                remedy="use a corpus with the task that the checkpoint was trained for",
+                source=source,
+            )
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read what `Checkpoint.save` wrote.
+
+    Raises:
+        InputError: a missing, damaged or foreign file.
+    """
+    config = _read_config(folder / CONFIG)
+    weights = folder / WEIGHTS
+    try:
+        tensors = safetensors.torch.load(weights.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"weights cannot be read ({_first_line(error)})",
+            remedy="train again or copy the checkpoint anew",
+            source=weights,
+        ) from None
+    try:
+        task = Task.from_config(config["task"])
+        model = create_model(config["model"], config["widths"], task.outputs, config["options"])
+        own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        model.load_state_dict(own)
+        kept = {k: v.numpy() for k, v in tensors.items() if not k.startswith("model.")}
+        normaliser = Normaliser.from_arrays(kept) if config["normalised"] else None
+        corpus, training = dict(config["corpus"]), dict(config["training"])
+    except KeyError as error:
+        raise InputError(
+            f"has no {error}", remedy="use a folder that affuse train wrote", source=folder / CONFIG
+        ) from None
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"weights do not fit the config ({_first_line(error)})",
+            remedy="use the model.safetensors that belongs to this config.json",
+            source=weights,
+        ) from None
+    return Checkpoint(config["model"], model.eval(), task, normaliser, corpus, training)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(
+            "no checkpoint here", remedy="give a folder that affuse train wrote", source=path.parent
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"cannot be read as JSON ({_first_line(error)})",
+            remedy="copy the checkpoint anew",
+            source=path,
+        ) from None
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise InputError(
+            "not a checkpoint of this version",
+            remedy=f"affuse {__version__} reads format {FORMAT}",
+            source=path,
+        )
+    return config
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:120]

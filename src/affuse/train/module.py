@@ -1,0 +1,168 @@
+"""The Lightning module: losses, the weight average, validation and what the gate is told."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from affuse.batches import Batch
+from affuse.evaluate.metrics import evaluate
+from affuse.models import FusionModel, FusionOutput
+from affuse.tasks import Classification, Task
+from affuse.train.augment import augment
+from affuse.train.options import TrainOptions
+
+SCORE = "valid_score"
+
+
+class FusionModule(pl.LightningModule):
+    """Trains any registered model on any task.
+
+    Args:
+        model: what is trained.
+        task: its loss and its metrics.
+        options: of training.
+        steps_per_epoch: for the learning-rate schedule.
+        seed: from which every epoch's random numbers follow, so that an interrupted run repeats
+            them exactly.
+
+    Attributes:
+        history: one dict an epoch, with losses, validation metrics and gate weights.
+    """
+
+    def __init__(
+        self, model: FusionModel, task: Task, options: TrainOptions, steps_per_epoch: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.model, self.task, self.options, self.seed = model, task, options, seed
+        self.average = copy.deepcopy(model).requires_grad_(False) if options.average else None
+        self.steps_per_epoch = steps_per_epoch
+        self.history: list[dict[str, float]] = []
+        self._train_losses: list[Tensor] = []
+        self._answers: list[tuple[FusionOutput, Tensor]] = []
+
+    @property
+    def kept(self) -> FusionModel:
+        """The weights that validation judges and the checkpoint keeps."""
+        return self.model if self.average is None else self.average
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        self._train_losses.clear()
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        loss = self._loss(self.model(augment(batch, self.options)), batch)
+        self._train_losses.append(loss.detach())
+        return loss
+
+    def _loss(self, output: FusionOutput, batch: Batch) -> Tensor:
+        assert batch.targets is not None
+        targets = batch.targets
+        loss = self._task_losses(output.prediction, targets).mean()
+        if output.expected_loss is None or output.unimodal is None:
+            return loss
+        own = _each_modality(self._task_losses, output.unimodal, targets)
+        present = self.model.presence(batch)
+        count = present.sum(dim=0).clamp(min=1)
+        loss = loss + self.options.auxiliary * ((own * present).sum(dim=0) / count).sum()
+        gap = (output.expected_loss - own.detach()).abs() * present
+        return loss + self.options.reliability * gap.sum() / present.sum()
+
+    def _task_losses(self, prediction: Tensor, target: Tensor) -> Tensor:
+        smoothing = self.options.label_smoothing
+        if smoothing and isinstance(self.task, Classification):
+            return torch.nn.functional.cross_entropy(
+                prediction, target[:, 0].long(), reduction="none", label_smoothing=smoothing
+            )
+        return self.task.losses(prediction, target)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self.average is None:
+            return
+        # A young average follows closely: its weight grows with the steps taken.
+        step = self.global_step
+        decay = min(self.options.average, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                kept.lerp_(new, 1 - decay)
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        assert batch.targets is not None
+        self._answers.append((self.kept.eval()(batch), batch.targets))
+
+    def on_validation_epoch_end(self) -> None:
+        outputs = [output for output, _ in self._answers]
+        target = torch.cat([t for _, t in self._answers])
+        self._answers.clear()
+        prediction = torch.cat([o.prediction for o in outputs])
+        record = {"epoch": float(self.current_epoch), "train_loss": self._mean_train_loss()}
+        record["valid_loss"] = float(self.task.losses(prediction, target).mean())
+        scores = evaluate(self.task, _numpy(prediction), _numpy(target))
+        record |= {f"valid_{name}": value for name, value in scores.items()}
+        gate = torch.cat([o.gate for o in outputs]).mean(dim=0)
+        record |= {f"gate_{m}": float(w) for m, w in zip(self.kept.modalities, gate, strict=True)}
+        self.history.append(record)
+        self.log(SCORE, self._score(record))
+        self._track(outputs, target)
+
+    def _score(self, record: dict[str, float]) -> float:
+        """Lower is better: the task's metric, with a little of the loss to break its ties."""
+        metric, direction = self.task.selection
+        value = record[f"valid_{metric}"]
+        sign = 1.0 if direction == "min" else -1.0
+        return sign * (0.0 if math.isnan(value) else value) + 0.05 * record["valid_loss"]
+
+    def _mean_train_loss(self) -> float:
+        return float(torch.stack(self._train_losses).mean()) if self._train_losses else math.nan
+
+    def _track(self, outputs: list[FusionOutput], target: Tensor) -> None:
+        """Tell the gate what each modality alone achieved on validation."""
+        parts = [o.unimodal for o in outputs if o.unimodal is not None]
+        if not parts:
+            return
+        own = _each_modality(self.task.losses, torch.cat(parts), target)
+        present = torch.cat([o.gate > 0 for o in outputs])
+        losses = torch.where(present, own, torch.nan).nanmean(dim=0)
+        for model in {id(m): m for m in (self.model, self.kept)}.values():
+            model.track(losses)
+
+    def configure_optimizers(self) -> Any:
+        o = self.options
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=o.learning_rate, weight_decay=o.weight_decay
+        )
+        total, warm = o.epochs * self.steps_per_epoch, o.warmup * self.steps_per_epoch
+
+        def rate(step: int) -> float:
+            rise = min(1.0, (step + 1) / max(warm, 1))
+            return rise * 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["history"] = self.history
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.history = list(checkpoint["history"])
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, _: int) -> Batch:
+        return batch.to(device)
+
+
+def _each_modality(losses: Any, unimodal: Tensor, target: Tensor) -> Tensor:
+    """Loss `(B, M)` of each modality's own answer `(B, M, C)`."""
+    return torch.stack([losses(own, target) for own in unimodal.unbind(dim=1)], dim=1)
+
+
+def _numpy(x: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return x.detach().cpu().double().numpy()
