@@ -233,7 +233,8 @@ class BinaryLabels(Task):
     def decode(self, prediction: Array) -> Array:
         pairs = prediction.reshape(len(prediction), -1, 2)
         shifted = np.exp(pairs - pairs.max(axis=-1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True)).reshape(prediction.shape)
+        shares = shifted / shifted.sum(axis=-1, keepdims=True)
+        return np.asarray(shares.reshape(prediction.shape))
 
     def trivial(self, targets: Array) -> Array:
         rate = np.clip(targets.mean(axis=0), 1e-3, 1 - 1e-3)

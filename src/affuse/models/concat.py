@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
 from affuse.batches import Batch
-from affuse.models.encoders import EncoderOptions, Head, ModalityEncoder
+from affuse.models.encoders import EncoderOptions, Head, ModalityEncoder, strides_for
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import FusionModel, register_model, require_several
 
@@ -29,6 +30,10 @@ class Concat(FusionModel):
             nn.Linear(options.width * len(widths), options.width),
             Head(options.width, outputs, options.dropout),
         )
+
+    @classmethod
+    def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
+        return strides_for(lengths)
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)

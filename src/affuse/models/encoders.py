@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -56,6 +58,16 @@ class EncoderOptions(Options):
             if stride < 1 or stride & (stride - 1):
                 raise ValueError(f"stride of {modality} must be a power of two")
         return self
+
+
+STEPS = 64
+"""Streams longer than this are compressed before attention."""
+
+
+def strides_for(lengths: Mapping[str, int]) -> dict[str, Any]:
+    """The option `strides` that brings typical lengths down to `STEPS`, by powers of two."""
+    strides = {m: 2 ** max(0, math.ceil(math.log2(n / STEPS))) for m, n in lengths.items()}
+    return {"strides": {m: stride for m, stride in strides.items() if stride > 1}}
 
 
 class ModalityEncoder(nn.Module):

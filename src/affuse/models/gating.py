@@ -31,6 +31,7 @@ class ContributionGate(nn.Module):
     """
 
     tracked: Tensor
+    updates: Tensor
 
     def __init__(
         self, modalities: int, granularity: Granularity, temperature: float, momentum: float = 0.5

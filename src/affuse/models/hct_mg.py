@@ -8,7 +8,7 @@ granularity are ours, each a switch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from affuse.batches import Batch
 from affuse.errors import unknown_name
-from affuse.models.encoders import Encoded, EncoderOptions, Head, ModalityEncoder
+from affuse.models.encoders import Encoded, EncoderOptions, Head, ModalityEncoder, strides_for
 from affuse.models.gating import ContributionGate, FixedGate, Gate, PaperGate
 from affuse.models.layers import (
     Attention,
@@ -37,8 +37,6 @@ class HctMgOptions(EncoderOptions):
     granularity: Literal["task", "batch", "sample"] = "task"
     temperature: float = Field(0.15, gt=0)
     modality_dropout: float = Field(0.1, ge=0, lt=1)
-    mix: bool = True
-    detach: bool = False
 
 
 @register_model("hct_mg")
@@ -46,6 +44,8 @@ class HctMg(FusionModel):
     """Hierarchical crossmodal transformer with modality gating."""
 
     Options = HctMgOptions
+    trusted: Tensor
+    gated = True
 
     def __init__(self, widths: Mapping[str, int], outputs: int, options: HctMgOptions) -> None:
         super().__init__(widths, outputs, options)
@@ -68,9 +68,17 @@ class HctMg(FusionModel):
         nn.init.zeros_(self.correction[-1].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.correction[-1].bias)  # type: ignore[arg-type]
         self.mix = nn.Parameter(torch.full((count,), 0.05))
+        self.register_buffer("trusted", torch.ones(()))
 
     def track(self, losses: Tensor) -> None:
         self.gate.track(losses)
+
+    def trust(self, share: float) -> None:
+        self.trusted.fill_(share)
+
+    @classmethod
+    def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
+        return strides_for(lengths)
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
@@ -90,8 +98,10 @@ class HctMg(FusionModel):
         used = self._drop_modalities(present)
         gate = self.gate(expected, used)
         order = gate.masked_fill(~used, -1.0).argsort(dim=1, descending=True, stable=True)
-        prediction = self._fuse(encoded, unimodal, gate, order, used)
-        return FusionOutput(prediction, gate, order[:, 0], unimodal, expected)
+        lead, correction = self._fuse(encoded, unimodal, gate, order, used)
+        # Training sees the whole correction; afterwards, as much as validation found to help.
+        prediction = lead + (correction if self.training else self.trusted * correction)
+        return FusionOutput(prediction, gate, order[:, 0], unimodal, expected, correction)
 
     def _drop_modalities(self, present: Tensor) -> Tensor:
         """Hide modalities from fusion at random in training, never a sample's last one."""
@@ -103,7 +113,7 @@ class HctMg(FusionModel):
 
     def _fuse(
         self, encoded: list[Encoded], unimodal: Tensor, gate: Tensor, order: Tensor, used: Tensor
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         streams, masks = _stack(encoded)
         streams = streams + self.marks[:, None]
         masks = masks & used[..., None]
@@ -134,14 +144,9 @@ class HctMg(FusionModel):
         for layer in self.joint:
             tokens = layer(tokens, mask, prior)
         fused = self.correction(self.pooling(self.joint_norm(tokens), mask, prior))
-        if self.options.detach:
-            own = own.detach()
-        if self.options.mix:
-            mix = self.mix[1:] * ranked[:, 1:] * ranked_masks.any(dim=2)[:, 1:]
-            own_part = own[:, 0] + (mix[..., None] * own[:, 1:]).sum(dim=1)
-        else:
-            own_part = own[:, 0]
-        return own_part + fused  # type: ignore[no-any-return]
+        mix = self.mix[1:] * ranked[:, 1:] * ranked_masks.any(dim=2)[:, 1:]
+        others = (mix[..., None] * own[:, 1:]).sum(dim=1)
+        return own[:, 0], others + fused
 
 
 class _CrossLevel(nn.Module):

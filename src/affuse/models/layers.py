@@ -96,10 +96,11 @@ class Attention(nn.Module):
             attention = None
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         merged = mixed.transpose(1, 2).flatten(2)
-        return self.out(merged) * some[:, None, None], attention
+        result: Tensor = self.out(merged) * some[:, None, None]
+        return result, attention
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class FeedForward(nn.Sequential):
@@ -129,7 +130,8 @@ class EncoderLayer(nn.Module):
         """`(B, T, d)` to the same shape; `prior` as in `Attention`."""
         normed = self.norm(x)
         x = x + self.drop(self.attention(normed, normed, mask, prior)[0])
-        return x + self.drop(self.feed_forward(x))
+        out: Tensor = x + self.drop(self.feed_forward(x))
+        return out
 
 
 class AttentionPooling(nn.Module):
@@ -147,8 +149,9 @@ class AttentionPooling(nn.Module):
         some = mask.any(dim=1)
         bias = mask_bias(mask | ~some[:, None], prior, x)
         weights = (self.score(x) + bias[..., None]).softmax(dim=1)
-        shares = x.unflatten(-1, (weights.shape[-1], -1))
-        return (weights[..., None] * shares).sum(dim=1).flatten(1) * some[:, None]
+        shares = x.reshape(*x.shape[:2], weights.shape[-1], -1)
+        pooled: Tensor = (weights[..., None] * shares).sum(dim=1).flatten(1) * some[:, None]
+        return pooled
 
 
 class TemporalProjection(nn.Module):

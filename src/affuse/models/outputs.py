@@ -17,6 +17,8 @@ class FusionOutput(NamedTuple):
         unimodal: each modality's own raw outputs `(B, M, C)`, where the model has such heads.
         expected_loss: the model's estimate `(B, M)` of the task loss of each row of `unimodal`,
             where it has one.
+        correction: what fusion adds `(B, C)` to the primary's own raw outputs, where the model is
+            built that way; validation decides how much of it is trusted.
         attention: name of a crossmodal block to weights `(B, H, T_target, T_source)`; on request.
         latents: name of a stream to `(B, T, d)`; on request.
     """
@@ -26,5 +28,6 @@ class FusionOutput(NamedTuple):
     primary: Tensor
     unimodal: Tensor | None = None
     expected_loss: Tensor | None = None
+    correction: Tensor | None = None
     attention: dict[str, Tensor] | None = None
     latents: dict[str, Tensor] | None = None

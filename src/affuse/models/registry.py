@@ -26,6 +26,7 @@ class FusionModel(nn.Module, ABC):
     """
 
     Options: ClassVar[type[Options]]
+    gated: ClassVar[bool] = False
 
     def __init__(self, widths: Mapping[str, int], outputs: int, options: Any) -> None:
         super().__init__()
@@ -39,12 +40,15 @@ class FusionModel(nn.Module, ABC):
         """The answer for a batch; with `detail`, attention and latents too."""
 
     @classmethod
-    def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
+    def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:  # noqa: ARG003
         """Options that follow from the typical length of each modality in the training split."""
         return {}
 
     def track(self, losses: Tensor) -> None:
         """Told after each validation: mean loss `(M,)` of the unimodal heads, NaN if absent."""
+
+    def trust(self, share: float) -> None:
+        """Told after each validation: the share of `FusionOutput.correction` that helps there."""
 
     def admit(self, batch: Batch) -> Batch:
         """The batch with this model's modalities only.

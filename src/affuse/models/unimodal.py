@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from affuse.batches import Batch
 from affuse.errors import unknown_name
-from affuse.models.encoders import EncoderOptions, Head, ModalityEncoder
+from affuse.models.encoders import EncoderOptions, Head, ModalityEncoder, strides_for
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import FusionModel, register_model
 
@@ -34,6 +35,10 @@ class Unimodal(FusionModel):
         super().__init__({modality: widths[modality]}, outputs, options)
         self.encoder = ModalityEncoder(widths[modality], modality, options)
         self.head = Head(options.width, outputs, options.dropout)
+
+    @classmethod
+    def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
+        return strides_for(lengths)
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)

@@ -100,7 +100,8 @@ class FusionModule(pl.LightningModule):
         outputs = [output for output, _ in self._answers]
         target = torch.cat([t for _, t in self._answers])
         self._answers.clear()
-        prediction = torch.cat([o.prediction for o in outputs])
+        self._track(outputs, target)
+        prediction = self._trust(outputs, target)
         record = {"epoch": float(self.current_epoch), "train_loss": self._mean_train_loss()}
         record["valid_loss"] = float(self.task.losses(prediction, target).mean())
         scores = evaluate(self.task, _numpy(prediction), _numpy(target))
@@ -109,7 +110,6 @@ class FusionModule(pl.LightningModule):
         record |= {f"gate_{m}": float(w) for m, w in zip(self.kept.modalities, gate, strict=True)}
         self.history.append(record)
         self.log(SCORE, self._score(record))
-        self._track(outputs, target)
 
     def _score(self, record: dict[str, float]) -> float:
         """Lower is better: the task's metric, with a little of the loss to break its ties."""
@@ -129,8 +129,28 @@ class FusionModule(pl.LightningModule):
         own = _each_modality(self.task.losses, torch.cat(parts), target)
         present = torch.cat([o.gate > 0 for o in outputs])
         losses = torch.where(present, own, torch.nan).nanmean(dim=0)
-        for model in {id(m): m for m in (self.model, self.kept)}.values():
+        for model in self._copies():
             model.track(losses)
+
+    def _trust(self, outputs: list[FusionOutput], target: Tensor) -> Tensor:
+        """Validation predictions with the share of fusion's correction that serves them best."""
+        prediction = torch.cat([o.prediction for o in outputs])
+        corrections = [o.correction for o in outputs if o.correction is not None]
+        if not corrections:
+            return prediction
+        unimodal = torch.cat([o.unimodal for o in outputs if o.unimodal is not None])
+        primary = torch.cat([o.primary for o in outputs])
+        lead = unimodal[torch.arange(len(primary)), primary]
+        correction = torch.cat(corrections)
+        shares = torch.linspace(1, 0, 21).tolist()
+        losses = [self.task.losses(lead + s * correction, target).mean() for s in shares]
+        share = shares[int(torch.stack(losses).argmin())]
+        for model in self._copies():
+            model.trust(share)
+        return lead + share * correction
+
+    def _copies(self) -> list[FusionModel]:
+        return [self.model] if self.average is None else [self.model, self.average]
 
     def configure_optimizers(self) -> Any:
         o = self.options

@@ -1,4 +1,4 @@
-"""How a model is trained: one options model, shared by presets, the command line and checkpoints."""
+"""How a model is trained: one options model for presets, the command line and checkpoints."""
 
 from __future__ import annotations
 

@@ -1,0 +1,6 @@
+"""Models side by side on one corpus: the runs, their workers and the table made of them."""
+
+from affuse.benchmark.request import Request
+from affuse.benchmark.run import run_benchmark
+
+__all__ = ["Request", "run_benchmark"]

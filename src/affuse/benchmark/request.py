@@ -1,0 +1,87 @@
+"""What is asked of a benchmark, and the runs that answer it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from affuse.corpora.corpus import Corpus
+from affuse.corpora.registry import load_corpus
+from affuse.errors import InputError
+from affuse.train.presets import check_keys, corpus_options, plan, require_trainable
+
+REFERENCE = "hct_mg"
+COMPARED = ("concat", "mult", REFERENCE)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A benchmark.
+
+    Attributes:
+        corpus: a registered name or the path of a corpus file.
+        data: where the corpus lies, for a name that needs it.
+        models: names to compare; each single modality and the trivial row come with them.
+        seeds: how many, from 0.
+        settings: `key=value` over the corpus' preset.
+        subsets: whether the models are also asked with every subset of modalities.
+        jobs: processes at once.
+        command: what to type to obtain the result again.
+    """
+
+    corpus: str
+    data: Path | None = None
+    models: tuple[str, ...] = COMPARED
+    seeds: int = 5
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    subsets: bool = False
+    jobs: int = os.cpu_count() or 1
+    command: str = ""
+
+    def load(self) -> Corpus:
+        """The corpus, after every setting and model name has been checked.
+
+        Raises:
+            InputError: an unknown model or setting, or a corpus that cannot be read.
+        """
+        check_keys(self.corpus, self.settings)
+        if self.seeds < 1 or self.jobs < 1:
+            raise InputError("seeds and jobs", remedy="give 1 or more of each")
+        for name in self.models:
+            plan(self.corpus, name, self.settings)
+        options = corpus_options(self.corpus, self.settings)
+        corpus = load_corpus(self.corpus, self.data, options)
+        require_trainable(self.models, corpus.modalities)
+        return corpus
+
+    def rows(self, corpus: Corpus) -> tuple[str, ...]:
+        """Model names in table order: single modalities first, then those asked for."""
+        single = tuple(f"unimodal:{m}" for m in corpus.modalities)
+        return single + tuple(m for m in self.models if m not in single)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: a model, a fold and a seed."""
+
+    model: str
+    fold: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.model.replace(':', '-')}-fold{self.fold}-seed{self.seed}"
+
+
+def jobs(request: Request, corpus: Corpus) -> list[Job]:
+    """All runs of a request, dearest models first so that no worker ends up waiting for one."""
+    rows = request.rows(corpus)
+    return [
+        Job(model, fold, seed)
+        for model in sorted(rows, key=lambda name: name != "mult")
+        for fold in range(len(corpus.folds))
+        for seed in range(request.seeds)
+    ]

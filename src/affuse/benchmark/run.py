@@ -1,0 +1,191 @@
+"""Runs in parallel processes, then one table."""
+
+from __future__ import annotations
+
+import multiprocessing
+import platform
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affuse.benchmark.job import Record, run_job, start_worker
+from affuse.benchmark.request import REFERENCE, Job, Request, jobs
+from affuse.corpora.corpus import Corpus
+from affuse.errors import InputError
+from affuse.evaluate.metrics import evaluate
+from affuse.evaluate.statistics import Summary, paired_difference, summarise
+from affuse.evaluate.tables import BenchmarkResult, Comparison, ModelResult
+from affuse.files import to_strict_json, write_atomic
+from affuse.train.presets import plan
+
+PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
+
+OnProgress = Callable[[int, int, Record | None], None]
+"""Told epochs done, epochs in all, and the record of a run that has just ended."""
+
+
+def run_benchmark(
+    request: Request, folder: Path, on_progress: OnProgress = lambda *_: None
+) -> tuple[BenchmarkResult, list[Record]]:
+    """Train and test every model of a request.
+
+    Finished runs are kept as one JSON file each in `folder/runs`; called again with the same
+    folder, a benchmark that was stopped goes on.
+
+    Raises:
+        InputError: what `Request.load` raises, or a folder that holds another benchmark.
+    """
+    corpus = request.load()
+    _claim(folder, request, corpus)
+    records = _run_all(request, jobs(request, corpus), folder / "runs", on_progress)
+    return assemble(request, corpus, records), records
+
+
+def _claim(folder: Path, request: Request, corpus: Corpus) -> None:
+    """Refuse a folder whose runs were made with other settings or data."""
+    file = folder / "benchmark.json"
+    identity = {
+        "corpus": corpus.name,
+        "fingerprint": corpus.fingerprint(),
+        "settings": {k: str(v) for k, v in request.settings.items()},
+        "subsets": request.subsets,
+    }
+    text = to_strict_json(identity)
+    try:
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        found = file.read_text() if file.exists() else None
+    except OSError as error:
+        raise InputError(
+            f"cannot be used ({error.strerror})",
+            remedy="give a folder that is yours to write",
+            source=folder,
+        ) from None
+    if found is not None and found != text:
+        raise InputError(
+            "holds a benchmark of other data or settings",
+            remedy="give another folder with --out",
+            source=folder,
+        )
+    write_atomic(file, text.encode())
+
+
+def _run_all(
+    request: Request, todo: Sequence[Job], runs: Path, on_progress: OnProgress
+) -> list[Record]:
+    epochs = {job: plan(request.corpus, job.model, request.settings).train.epochs for job in todo}
+    total, done = sum(epochs.values()), 0
+    # Started afresh: a forked process would inherit torch's threads in an unknown state.
+    context = multiprocessing.get_context("spawn")
+    ticks = context.SimpleQueue()
+    records: dict[Job, Record] = {}
+    workers = min(request.jobs, len(todo))
+    with ProcessPoolExecutor(workers, context, start_worker, (request, ticks.put)) as pool:
+        pending: dict[Future[Record], Job] = {pool.submit(run_job, j, runs): j for j in todo}
+        try:
+            while pending:
+                ended, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+                while not ticks.empty():
+                    done += ticks.get()
+                on_progress(done, total, None)
+                for future in ended:
+                    job = pending.pop(future)
+                    records[job] = future.result()
+                    on_progress(done, total, records[job])
+        except BaseException:
+            # What is finished is on disk; what is under way resumes from its last epoch.
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [records[job] for job in todo]
+
+
+def assemble(request: Request, corpus: Corpus, records: Sequence[Record]) -> BenchmarkResult:
+    """The table: trivial row, then each model over its runs, and differences to the reference."""
+    by_model = {
+        name: sorted(
+            (r for r in records if r["model"] == name), key=lambda r: (r["fold"], r["seed"])
+        )
+        for name in request.rows(corpus)
+    }
+    models = {"trivial": ModelResult(0, _trivial(corpus))}
+    models |= {_label(name): _row(runs) for name, runs in by_model.items()}
+    extra: dict[str, Any] = {
+        "fingerprint": corpus.fingerprint(),
+        "options": dict(corpus.options),
+        "features": dict(corpus.features),
+        "folds": len(corpus.folds),
+        "seeds": request.seeds,
+        "normalise": plan(request.corpus, request.models[-1], request.settings).train.normalise,
+        "settings": dict(request.settings),
+    }
+    subsets = {_label(n): _subsets(runs) for n, runs in by_model.items() if "subsets" in runs[0]}
+    if subsets:
+        extra["subsets"] = subsets
+    versions = {p: version(p) for p in PACKAGES} | {"python": platform.python_version()}
+    metric = corpus.task.metrics[0]
+    paired = _paired(by_model, metric)
+    return BenchmarkResult(corpus.name, request.command, versions, models, paired, extra)
+
+
+def _label(model: str) -> str:
+    """A single modality's row is named after it."""
+    return model.removeprefix("unimodal:")
+
+
+def _row(runs: Sequence[Record]) -> ModelResult:
+    metrics = {
+        name: summarise([run["metrics"][name] for run in runs]) for name in runs[0]["metrics"]
+    }
+    primary = Counter(run["primary"] for run in runs if "primary" in run)
+    return ModelResult(runs[0]["parameters"], metrics, dict(primary))
+
+
+def _paired(by_model: dict[str, list[Record]], metric: str) -> dict[str, dict[str, Comparison]]:
+    if REFERENCE not in by_model:
+        return {}
+    scores = {name: [r["metrics"][metric] for r in runs] for name, runs in by_model.items()}
+    ours = scores.pop(REFERENCE)
+    differences = {
+        _label(name): Comparison(metric, paired_difference(ours, theirs))
+        for name, theirs in scores.items()
+    }
+    return {REFERENCE: differences}
+
+
+def _subsets(runs: Sequence[Record]) -> dict[str, dict[str, Any]]:
+    names = runs[0]["subsets"]
+    return {
+        kept: {
+            metric: _plain(summarise([run["subsets"][kept][metric] for run in runs]))
+            for metric in names[kept]
+        }
+        for kept in names
+    }
+
+
+def _plain(summary: Summary) -> dict[str, Any]:
+    return {
+        "mean": summary.mean,
+        "std": summary.std,
+        "ci95": list(summary.ci95),
+        "runs": list(summary.runs),
+    }
+
+
+def _trivial(corpus: Corpus) -> dict[str, Summary]:
+    """The best constant of each fold's training targets, scored on its test part."""
+    folds = []
+    for fold in corpus.folds:
+        train, test = (
+            np.stack([s.target for s in part if s.target is not None])
+            for part in (fold.train, fold.test)
+        )
+        constant = corpus.task.trivial(train)
+        folds.append(evaluate(corpus.task, np.tile(constant, (len(test), 1)), test))
+    return {name: summarise([scores[name] for scores in folds]) for name in folds[0]}

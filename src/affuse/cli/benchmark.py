@@ -1,0 +1,123 @@
+"""`affuse benchmark`: models side by side, over seeds, with intervals."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from affuse.cli.common import (
+    CorpusArgument,
+    DataOption,
+    JsonFile,
+    SetOption,
+    parse_settings,
+    require_writable,
+)
+
+if TYPE_CHECKING:
+    from affuse.benchmark import Request
+    from affuse.evaluate.tables import BenchmarkResult
+
+
+def benchmark(
+    corpus: CorpusArgument,
+    data: DataOption = None,
+    models: Annotated[
+        str, typer.Option(help="Models, with commas; each single modality is always beside them.")
+    ] = "concat,mult,hct_mg",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each model and fold.")] = 5,
+    assignments: SetOption = None,
+    subsets: Annotated[
+        bool, typer.Option("--subsets", help="Also test with every subset of the modalities.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Results folder; a stopped benchmark goes on.")
+    ] = None,
+    json_file: JsonFile = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", metavar="FILE")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; all cores by default.")
+    ] = None,
+) -> None:
+    """Compare models on a corpus: validation selects, the test split is opened once a run."""
+    from affuse.benchmark import Request
+
+    require_writable(json_file)
+    require_writable(csv_file)
+    asked = Request(
+        corpus=corpus,
+        data=data,
+        models=tuple(name.strip() for name in models.split(",") if name.strip()),
+        seeds=seeds,
+        settings=parse_settings(assignments),
+        subsets=subsets,
+        command=command_line(),
+        **({} if jobs is None else {"jobs": jobs}),
+    )
+    with ExitStack() as stack:
+        folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="affuse-")))
+        result = measure(asked, folder)[0]
+        if json_file is not None:
+            result.write_json(json_file)
+        if csv_file is not None:
+            result.write_csv(csv_file)
+        if out is not None:
+            write_folder(result, out)
+
+
+def command_line() -> str:
+    """What was typed, to stand in the result."""
+    return shlex.join(["affuse", *sys.argv[1:]])
+
+
+def measure(request: Request, folder: Path) -> tuple[BenchmarkResult, list[dict[str, Any]]]:
+    """Run a benchmark with a progress bar and print its tables."""
+    from affuse.benchmark import run_benchmark
+    from affuse.cli.progress import work_bar
+
+    with work_bar(f"benchmark {request.corpus}") as update:
+
+        def on_progress(done: int, total: int, record: dict[str, Any] | None) -> None:
+            update(done, total, _describe(record) if record else "")
+
+        result, records = run_benchmark(request, folder, on_progress)
+    console = Console()
+    console.print(result.rich_table())
+    if result.paired:
+        console.print(result.paired_table())
+    for line in primaries(result):
+        console.print(line)
+    return result, records
+
+
+def primaries(result: BenchmarkResult) -> list[str]:
+    """Which modality led, in how many runs, for each gated model."""
+    lines = []
+    for name, row in result.models.items():
+        if row.primary:
+            counts = ", ".join(f"{m} in {n}" for m, n in row.primary.items())
+            lines.append(
+                f"primary modality of {name}: {counts} of {sum(row.primary.values())} runs"
+            )
+    return lines
+
+
+def write_folder(result: BenchmarkResult, folder: Path) -> None:
+    """The result as JSON, CSV and Markdown."""
+    from affuse.files import write_atomic
+
+    result.write_json(folder / "result.json")
+    result.write_csv(folder / "result.csv")
+    write_atomic(folder / "result.md", result.markdown().encode())
+
+
+def _describe(record: dict[str, Any]) -> str:
+    metric, value = next(iter(record["metrics"].items()))
+    return f"{record['model']} seed {record['seed']}: {metric} {value:.3f}"

@@ -1,0 +1,71 @@
+"""`affuse demo`: the whole way on the controlled corpus, in a few minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from affuse.cli.benchmark import command_line, measure, write_folder
+from affuse.cli.common import SetOption, parse_settings
+
+if TYPE_CHECKING:
+    from affuse.evaluate.tables import BenchmarkResult
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Results folder.")] = Path("demo-results"),
+    seeds: Annotated[int, typer.Option(min=1)] = 3,
+    assignments: SetOption = None,
+) -> None:
+    """Train on the controlled corpus, show the table and the gate, write plots."""
+    from affuse.benchmark import Request
+
+    request = Request(
+        "controlled", seeds=seeds, settings=parse_settings(assignments), command=command_line()
+    )
+    console = Console()
+    console.print(
+        "The controlled corpus plants the truth in one modality (text), a weaker copy of it in the "
+        "others,\nand lets one of those contradict it in a fifth of the samples. Who finds out?\n"
+    )
+    result, records = measure(request, out)
+    console.print(_gates(records))
+    write_folder(result, out)
+    plots = draw(result, records, out)
+    console.print(f"results: {out}/result.json, .csv, .md; plots: {', '.join(plots)}")
+    console.print("\nnext:", *NEXT, sep="\n  ", highlight=False)
+
+
+NEXT = (
+    "affuse benchmark controlled --set truth=mixed --set granularity=sample --models hct_mg",
+    "affuse train controlled --out my-model && affuse evaluate my-model controlled --subsets",
+    "affuse benchmark mosi_data_noalign.pkl --seeds 3   (a file of the MulT format)",
+    "affuse corpus list; affuse models; affuse --help",
+)
+
+
+def draw(result: BenchmarkResult, records: list[dict[str, Any]], folder: Path) -> list[str]:
+    """Training curves, gate weights over time and intervals; the names of the files."""
+    from affuse.benchmark.request import REFERENCE
+    from affuse.evaluate import plots
+
+    histories = {r["seed"]: r["history"] for r in records if r["model"] == REFERENCE}
+    plots.training_curves(histories, folder / "training_curves.png")
+    plots.gate_over_time(histories, folder / "gate_over_time.png")
+    plots.benchmark_intervals(result, result.metrics[0], folder / "intervals.png")
+    return ["training_curves.png", "gate_over_time.png", "intervals.png"]
+
+
+def _gates(records: list[dict[str, Any]]) -> Table:
+    """Gate weights of each run of the gated model."""
+    gated = [r for r in records if "gate" in r]
+    modalities = list(gated[0]["gate"])
+    table = Table("seed", "primary", *modalities, title="Gate weights of HCT-MG on the test part")
+    for run in gated:
+        weights = [f"{run['gate'][m]:.3f}" for m in modalities]
+        table.add_row(str(run["seed"]), run["primary"], *weights)
+    return table

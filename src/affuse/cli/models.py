@@ -1,0 +1,62 @@
+"""`affuse models`: the registered models and their size at given widths."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from affuse.cli.common import SetOption, parse_settings
+from affuse.errors import InputError, unknown_name
+
+DEFAULT = "text=300,audio=5,vision=20"
+
+
+def models(
+    widths: Annotated[
+        str, typer.Option(help="Feature widths, for example text=384,audio=25,vision=35.")
+    ] = DEFAULT,
+    outputs: Annotated[int, typer.Option(min=1, help="Raw outputs of the task.")] = 1,
+    assignments: SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the models with their trainable parameters."""
+    from affuse.models import count_parameters, create_model
+    from affuse.models import models as registered
+
+    sizes = _parse_widths(widths)
+    settings = parse_settings(assignments)
+    known = {key for entry in registered().values() for key in entry.cls.Options.model_fields}
+    for key in settings:
+        if key not in known:
+            raise unknown_name("setting", key, known)
+    rows = []
+    for name, entry in registered().items():
+        own = {k: v for k, v in settings.items() if k in entry.cls.Options.model_fields}
+        parameters = count_parameters(create_model(name, sizes, outputs, own))
+        rows.append({"name": name, "parameters": parameters, "summary": entry.summary})
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    table = Table("model", "parameters", "what it is", title=f"Models at {widths}")
+    table.columns[1].justify = "right"
+    for row in rows:
+        table.add_row(str(row["name"]), f"{row['parameters']:,}", str(row["summary"]))
+    Console().print(table)
+
+
+def _parse_widths(text: str) -> dict[str, int]:
+    widths: dict[str, int] = {}
+    for part in text.split(","):
+        name, _, value = part.strip().partition("=")
+        if not name or not value.isdecimal() or int(value) < 1:
+            raise InputError(
+                f"'{part}' is not modality=width",
+                remedy=f"write, for example, {DEFAULT}",
+                source="--widths",
+            )
+        widths[name] = int(value)
+    return widths

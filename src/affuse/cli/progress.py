@@ -1,0 +1,61 @@
+"""Progress on standard error: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+QUIET_SECONDS = 20.0
+"""Where no terminal shows a bar, a line is printed this often."""
+
+
+@contextmanager
+def work_bar(description: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar that is told what is done, of how much, and a word on the latest."""
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[latest]}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    printed = time.monotonic()
+
+    def update(done: int, total: int, latest: str) -> None:
+        nonlocal printed
+        if latest:
+            bar.update(task, completed=done, total=total, latest=latest)
+        else:
+            bar.update(task, completed=done, total=total)
+        if not console.is_terminal and time.monotonic() - printed > QUIET_SECONDS:
+            printed = time.monotonic()
+            console.print(f"{description}: {done} of {total} epochs {latest}", highlight=False)
+
+    with bar:
+        task = bar.add_task(description, total=None, latest="")
+        yield update
+
+
+@contextmanager
+def epochs_bar(description: str, epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
+    """A bar over the epochs of one run."""
+    with work_bar(description) as update:
+        yield lambda epoch, record: update(
+            epoch + 1, epochs, f"validation loss {record['valid_loss']:.3f}"
+        )

@@ -1,0 +1,64 @@
+"""`affuse train`: one model on one corpus, to a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from affuse.cli.common import CorpusArgument, DataOption, SetOption, parse_settings
+from affuse.errors import InputError
+
+
+def train(
+    corpus: CorpusArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the checkpoint.")],
+    data: DataOption = None,
+    model: Annotated[str, typer.Option(help="A model of `affuse models`.")] = "hct_mg",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    fold: Annotated[int, typer.Option(min=0, help="Of a corpus with several.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what an interrupted run left in --out.")
+    ] = False,
+    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    assignments: SetOption = None,
+) -> None:
+    """Train a model; validation selects the epoch, the test split stays closed."""
+    import torch
+
+    from affuse.cli.progress import epochs_bar
+    from affuse.corpora import load_corpus
+    from affuse.models import count_parameters
+    from affuse.train.presets import corpus_options, plan
+    from affuse.train.session import train_run
+
+    settings = parse_settings(assignments)
+    planned = plan(corpus, model, settings)
+    loaded = load_corpus(corpus, data, corpus_options(corpus, settings))
+    if fold >= len(loaded.folds):
+        raise InputError(
+            f"{loaded.name} has {len(loaded.folds)} fold(s)",
+            remedy=f"give --fold from 0 to {len(loaded.folds) - 1}",
+        )
+    torch.set_num_threads(threads)
+    with epochs_bar(f"{model} on {loaded.name}", planned.train.epochs) as on_epoch:
+        checkpoint = train_run(
+            loaded,
+            planned,
+            seed=seed,
+            folder=out,
+            fold=fold,
+            resume=resume,
+            on_epoch=on_epoch,
+        )
+    metric, _ = loaded.task.selection
+    best = int(checkpoint.training["best_epoch"])
+    record = checkpoint.training["history"][best]
+    console = Console()
+    console.print(
+        f"[bold]{model}[/] ({count_parameters(checkpoint.model):,} parameters): epoch {best} "
+        f"selected, validation {metric} {record[f'valid_{metric}']:.3f}"
+    )
+    console.print(f"checkpoint in {out}; next: affuse evaluate {out} {corpus}", highlight=False)

@@ -1,0 +1,58 @@
+"""The Python in docs/ is run: all blocks of a page, in order, are one program."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [page for page in sorted((ROOT / "docs").glob("*.md")) if BLOCK.search(page.read_text())]
+
+
+def _blocks(page: str) -> list[str]:
+    return BLOCK.findall((ROOT / "docs" / page).read_text())
+
+
+def _run(*command: str, folder: Path) -> str:
+    """Run Python in `folder` and return its output, which a failure shows."""
+    known = {"AFFUSE_CACHE": str(folder / "cache"), "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=os.environ | known,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_guide_has_an_example() -> None:
+    named = {page.stem for page in PAGES}
+    assert {"adding-a-corpus", "adding-a-model", "adding-an-extractor"} <= named
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_example_runs(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "example.py").write_text("\n\n".join(_blocks(page.name)))
+    _run("example.py", folder=tmp_path)
+
+
+def test_a_model_of_ones_own_is_tested_by_the_suite(tmp_path: Path) -> None:
+    (tmp_path / "mean_pool.py").write_text(_blocks("adding-a-model.md")[0])
+    suite = str(ROOT / "tests" / "models" / "test_registry.py")
+    output = _run(
+        *("-m", "pytest", suite, "-k", "mean_pool", "-p", "mean_pool", "-p", "no:cacheprovider"),
+        *("--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")),
+        folder=tmp_path,
+    )
+    passed = re.search(r"(\d+) passed", output)
+    assert passed is not None
+    assert int(passed[1]) > 30
