@@ -84,7 +84,7 @@ def test_sound_face_and_text_of_a_clip(folder: Path) -> None:
 
 
 def test_clips_are_trimmed_unless_asked_not_to(folder: Path) -> None:
-    trimmed, whole = by_id(read(folder)), by_id(read(folder, trim=False, bands=8))
+    trimmed, whole = by_id(read(folder)), by_id(read(folder, trim=False, cepstra=8))
     cut = []
     for clip, sample in whole.items():
         frames = sample.sequences["audio"]
@@ -97,8 +97,8 @@ def test_clips_are_trimmed_unless_asked_not_to(folder: Path) -> None:
 
 def test_names_tell_what_changes_the_data(folder: Path) -> None:
     assert read(folder).name == "ravdess[text=glove]"
-    other = read(folder, trim=False, bands=8, fold=2)
-    assert other.name == "ravdess[text=glove,fold=2,bands=8,trim=false]"
+    other = read(folder, trim=False, cepstra=8, fold=2)
+    assert other.name == "ravdess[text=glove,fold=2,cepstra=8,trim=false]"
     assert other.features["audio"] != read(folder).features["audio"]
 
 
@@ -161,7 +161,7 @@ def test_a_clip_without_a_face_has_no_vision(copy: Path) -> None:
 
 def test_folders_that_cannot_be_used(copy: Path) -> None:
     audio = copy / "audio"
-    assert "did you mean 'bands'" in problem(copy, band=3)
+    assert "did you mean 'cepstra'" in problem(copy, cepstrum=3)
     assert "fold" in problem(copy, fold=4)
     assert problem(audio).startswith(f"{audio / 'audio'}: holds no RAVDESS speech clips")
     odd = audio / "03-01-09-01-01-01-01.flac"

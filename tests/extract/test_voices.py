@@ -29,10 +29,10 @@ def test_each_is_what_the_recording_alone_gives(
     recordings: list[Path], tmp_path: Path, workers: int
 ) -> None:
     cache = FeatureCache(tmp_path / "cache")
-    found = voices.voices_of(recordings, cache, bands=4, trim=True, workers=workers)
+    found = voices.voices_of(recordings, cache, cepstra=4, trim=True, workers=workers)
     assert len(found) == len(recordings)
     for path, features in zip(recordings, found, strict=True):
-        alone = voice_frames(*read_audio(path), bands=4, trim=True).features
+        alone = voice_frames(*read_audio(path), cepstra=4, trim=True).features
         np.testing.assert_allclose(features, alone, atol=1e-6)
 
 

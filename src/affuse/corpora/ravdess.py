@@ -40,8 +40,8 @@ class RavdessOptions(TextOptions):
     fold: int | None = Field(
         default=None, ge=0, lt=FOLDS, description="take one fold; by default all four"
     )
-    bands: int = Field(
-        default=0, ge=0, le=128, description="log-mel bands to add to the voice descriptors"
+    cepstra: int = Field(
+        default=20, ge=0, le=39, description="mel cepstra to add to the voice descriptors"
     )
     trim: bool = Field(default=True, description="cut the silence at both ends of each clip")
 
@@ -67,7 +67,7 @@ def read_ravdess(path: Path | None, options: RavdessOptions) -> Corpus:
     clips = _clips(path / "audio")
     faces = _action_units(path / _FACES)
     cache = FeatureCache()
-    voices = voices_of(clips, cache, bands=options.bands, trim=options.trim)
+    voices = voices_of(clips, cache, cepstra=options.cepstra, trim=options.trim)
     extractor = options.extractor()
     statements = dict(zip(STATEMENTS, encode_corpus(STATEMENTS, extractor, cache), strict=True))
     samples = [
@@ -83,7 +83,7 @@ def read_ravdess(path: Path | None, options: RavdessOptions) -> Corpus:
         options=options.model_dump(),
         features={
             "text": extractor.name,
-            "audio": voice_name(bands=options.bands, trim=options.trim),
+            "audio": voice_name(cepstra=options.cepstra, trim=options.trim),
             "vision": VISION,
         },
     )

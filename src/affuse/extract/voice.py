@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import dct
 
 from affuse.errors import InputError
 from affuse.extract.optional import require
@@ -24,6 +25,7 @@ VERSION = 1
 RATE = 16_000
 HOP = 0.01
 """Seconds from one frame to the next."""
+MEL_BANDS = 40
 
 _FRAME = 0.02
 _MEL_FRAME = 0.025
@@ -55,10 +57,10 @@ class VoiceFrames(NamedTuple):
     names: tuple[str, ...]
 
 
-def voice_name(*, bands: int = 0, trim: bool = False) -> str:
+def voice_name(*, cepstra: int = 0, trim: bool = False) -> str:
     """The name of the features that `voice_frames` returns with these options."""
     parts = [f"{NAME} (eGeMAPS descriptors, 10 ms)"]
-    parts += [f"{bands} log-mel bands"] if bands else []
+    parts += [f"{cepstra} mel cepstra"] if cepstra else []
     parts += ["trimmed"] if trim else []
     return ", ".join([*parts, f"v{VERSION}"])
 
@@ -114,7 +116,7 @@ def _decode(av: Any, path: Path) -> FloatArray | None:
 
 
 def voice_frames(
-    signal: FloatArray, rate: int, *, bands: int = 0, trim: bool = False
+    signal: FloatArray, rate: int, *, cepstra: int = 0, trim: bool = False
 ) -> VoiceFrames:
     """Acoustic descriptors every 10 ms.
 
@@ -125,7 +127,8 @@ def voice_frames(
     Args:
         signal: `(N,)`, full scale 1, mono, at least 20 ms.
         rate: samples a second.
-        bands: log-mel bands to append, `log(power + 1e-12)` of 25 ms windows up to 8 kHz.
+        cepstra: mel-frequency cepstral coefficients to append, from the first on, of 40 log-mel
+            bands up to 8 kHz in 25 ms windows.
         trim: leave out silence at both ends but for a margin of 0.1 s.
 
     Raises:
@@ -137,9 +140,10 @@ def voice_frames(
             remedy=f"give finite mono samples, at least {_FRAME * 1000:g} ms of them",
         )
     features, names = _descriptors(signal, rate)
-    if bands:
-        features = np.hstack([features, _log_mel(signal, rate, bands, len(features))])
-        names += tuple(f"mel{band + 1}" for band in range(bands))
+    if cepstra:
+        bands = _log_mel(signal, rate, MEL_BANDS, len(features))
+        features = np.hstack([features, dct(bands, norm="ortho")[:, 1 : cepstra + 1]])
+        names += tuple(f"cepstrum{n + 1}" for n in range(cepstra))
     times = np.arange(len(features)) * HOP
     keep = _speech(features[:, 0]) if trim else slice(None)
     return VoiceFrames(

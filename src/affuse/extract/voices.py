@@ -22,7 +22,7 @@ def voices_of(
     paths: Sequence[Path],
     cache: FeatureCache,
     *,
-    bands: int = 0,
+    cepstra: int = 0,
     trim: bool = False,
     workers: int | None = None,
 ) -> list[FloatArray]:
@@ -31,7 +31,7 @@ def voices_of(
     Args:
         paths: existing media files.
         cache: where results are kept.
-        bands: log-mel bands to append.
+        cepstra: mel cepstra to append.
         trim: leave out silence at both ends.
         workers: processes; by default one a core.
 
@@ -39,10 +39,10 @@ def voices_of(
         InputError: a recording that cannot be read; it is named.
     """
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
-    name = voice_name(bands=bands, trim=trim)
+    name = voice_name(cepstra=cepstra, trim=trim)
     keys = [cache_key(name, (path.read_bytes() for path in chunk)) for chunk in chunks]
     missing = sum(len(c) for c, key in zip(chunks, keys, strict=True) if key not in cache)
-    extract = partial(_features, bands=bands, trim=trim)
+    extract = partial(_features, cepstra=cepstra, trim=trim)
     # A pool starts its processes with its first task, so one that is not needed costs nothing.
     with ProcessPoolExecutor(workers) as pool, progress_bar("voice", missing) as advance:
 
@@ -58,8 +58,8 @@ def voices_of(
     return [features for arrays in stored for features in unpack(arrays)]
 
 
-def _features(path: Path, *, bands: int, trim: bool) -> FloatArray:
-    return voice_frames(*read_audio(path), bands=bands, trim=trim).features
+def _features(path: Path, *, cepstra: int, trim: bool) -> FloatArray:
+    return voice_frames(*read_audio(path), cepstra=cepstra, trim=trim).features
 
 
 def _counted(results: Iterator[FloatArray], advance: Advance) -> Iterator[FloatArray]:

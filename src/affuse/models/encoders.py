@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from affuse.config import Options
 from affuse.models.layers import (
     AttentionPooling,
+    AttentiveStatistics,
     Dropout,
     EncoderLayer,
     TemporalProjection,
@@ -36,6 +37,7 @@ class EncoderOptions(Options):
         encoder_layers: of self-attention in each modality's encoder.
         kernel: length of each temporal convolution, odd.
         strides: modality to the learned stride of its projection, a power of two; 1 if unnamed.
+        statistics: whether each encoder also pools mean and deviation of the features.
         dropout: inside all blocks and heads.
         input_dropout: on the features.
     """
@@ -45,6 +47,7 @@ class EncoderOptions(Options):
     encoder_layers: int = Field(1, ge=0)
     kernel: int = Field(3, ge=1)
     strides: dict[str, int] = Field(default_factory=dict)
+    statistics: bool = True
     dropout: float = Field(0.2, ge=0, lt=1)
     input_dropout: float = Field(0.2, ge=0, lt=1)
 
@@ -89,15 +92,20 @@ class ModalityEncoder(nn.Module):
         )
         self.norm = nn.LayerNorm(o.width)
         self.pooling = AttentionPooling(o.width, o.heads)
+        self.statistics = (
+            AttentiveStatistics(features, o.width, o.heads, o.dropout) if o.statistics else None
+        )
 
     def forward(self, x: Tensor, mask: Tensor) -> Encoded:
         """`(B, T, D)` and mask `(B, T)` to the encoded stream."""
+        overall = self.statistics(x, mask) if self.statistics is not None else None
         x, mask = self.projection(x, mask)
         x = x + sinusoidal_positions(x.shape[1], x.shape[2], x)
         for layer in self.layers:
             x = layer(x, mask)
         x = self.norm(x)
-        return Encoded(x, mask, self.pooling(x, mask))
+        pooled = self.pooling(x, mask)
+        return Encoded(x, mask, pooled if overall is None else pooled + overall)
 
 
 class Head(nn.Sequential):

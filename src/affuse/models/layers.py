@@ -24,23 +24,28 @@ def sinusoidal_positions(steps: int, width: int, like: Tensor) -> Tensor:
     return table.to(like.dtype)
 
 
-class Dropout(nn.Dropout):
+def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
     """Dropout whose random numbers cost an eighth on a CPU: one 64-bit draw serves eight values.
 
     The rate is rounded to a 256th. Drawing is otherwise the dearest part of a small model's step.
     """
+    if not training or rate == 0:
+        return x
+    if x.device.type != "cpu":
+        return F.dropout(x, rate, training)
+    draws = torch.empty(-(-x.numel() // 8), dtype=torch.int64)
+    draws.random_(torch.iinfo(torch.int64).min, None)
+    limit = round(rate * 256)
+    kept = (draws.view(torch.uint8)[: x.numel()] >= limit).view(x.shape)
+    return x * kept * (256 / (256 - limit))
+
+
+class Dropout(nn.Dropout):
+    """`dropout` as a layer."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        if not self.training or self.p == 0:
-            return x
-        if x.device.type != "cpu":
-            return super().forward(x)
-        draws = torch.empty(-(-x.numel() // 8), dtype=torch.int64)
-        draws.random_(torch.iinfo(torch.int64).min, None)
-        limit = round(self.p * 256)
-        kept = (draws.view(torch.uint8)[: x.numel()] >= limit).view(x.shape)
-        return x * kept * (256 / (256 - limit))
+        return dropout(x, self.p, self.training)
 
 
 def mask_bias(mask: Tensor, prior: Tensor | None, like: Tensor) -> Tensor:
@@ -152,6 +157,47 @@ class AttentionPooling(nn.Module):
         shares = x.reshape(*x.shape[:2], weights.shape[-1], -1)
         pooled: Tensor = (weights[..., None] * shares).sum(dim=1).flatten(1) * some[:, None]
         return pooled
+
+
+class AttentiveStatistics(nn.Module):
+    """Mean and deviation over time, of features and of their changes, as several heads see them.
+
+    Attentive statistics pooling (Okabe et al. 2018, "Attentive Statistics Pooling for Deep Speaker
+    Embedding", section 3) on the features themselves: what a clip is like on the whole reaches the
+    head by a short path, whatever the encoder makes of its order. Features wider than d are first
+    projected to d.
+
+    Args:
+        features: D.
+        width: d.
+        heads: each weighs the steps in its own way.
+    """
+
+    def __init__(self, features: int, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        inner = min(features, width)
+        self.reduce = nn.Linear(features, inner) if features > width else nn.Identity()
+        self.score = nn.Linear(inner, heads)
+        self.out = nn.Sequential(
+            nn.LayerNorm(4 * heads * inner),
+            Dropout(dropout),
+            nn.Linear(4 * heads * inner, width),
+        )
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """`(B, T, D)` and mask `(B, T)` to `(B, d)`; zeros for a sample without a real step."""
+        some = mask.any(dim=1)
+        x = self.reduce(x.masked_fill(~mask[..., None], 0.0))
+        change = F.pad(x[:, 1:] - x[:, :-1], (0, 0, 1, 0))
+        change = change.masked_fill(~(mask & F.pad(mask[:, :-1], (1, 0)))[..., None], 0.0)
+        both = torch.cat([x, change], dim=2)
+        bias = mask_bias(mask | ~some[:, None], None, x)
+        weights = (self.score(x) + bias[..., None]).softmax(dim=1).transpose(1, 2)
+        mean = weights @ both
+        square = weights @ both.square()
+        deviation = (square - mean.square()).clamp(min=1e-4).sqrt()
+        pooled: Tensor = self.out(torch.cat([mean, deviation], dim=2).flatten(1))
+        return pooled * some[:, None]
 
 
 class TemporalProjection(nn.Module):

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from affuse import config
 from affuse.batches import Batch
 from affuse.errors import InputError
-from affuse.models.layers import sinusoidal_positions
+from affuse.models.layers import dropout, sinusoidal_positions
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import FusionModel, register_model, require_several
 
@@ -145,13 +145,13 @@ class MulT(FusionModel):
             # A kernel above 1 would carry what is in padded steps into the last real ones.
             features = features.masked_fill(~mask[:, :, None], 0.0)
             if name == "text":
-                features = F.dropout(features, self.options.embedding_dropout, self.training)
+                features = dropout(features, self.options.embedding_dropout, self.training)
             streams.append(projection(features.transpose(1, 2)).transpose(1, 2))
             masks.append(mask)
         return streams, masks
 
     def _predict(self, summary: Tensor) -> Tensor:
-        inner = F.dropout(F.relu(self.hidden(summary)), self.options.output_dropout, self.training)
+        inner = dropout(F.relu(self.hidden(summary)), self.options.output_dropout, self.training)
         prediction: Tensor = self.head(summary + self.residual(inner))
         return prediction
 
@@ -186,7 +186,7 @@ class _Encoder(nn.Module):
     def _embed(self, stream: Tensor) -> Tensor:
         steps, width = stream.shape[1:]
         positions = sinusoidal_positions(steps, width, stream)
-        return F.dropout(math.sqrt(width) * stream + positions, self.dropout, self.training)
+        return dropout(math.sqrt(width) * stream + positions, self.dropout, self.training)
 
 
 class _Layer(nn.Module):
@@ -209,10 +209,10 @@ class _Layer(nn.Module):
         query = self.attention_norm(target)
         memory = query if source is None else self.attention_norm(source)
         attended = self.attention(query, memory, allowed, trace)
-        target = target + F.dropout(attended, self.residual_dropout, self.training)
+        target = target + dropout(attended, self.residual_dropout, self.training)
         inner = F.relu(self.expand(self.feed_forward_norm(target)))
-        inner = self.contract(F.dropout(inner, self.relu_dropout, self.training))
-        return target + F.dropout(inner, self.residual_dropout, self.training)
+        inner = self.contract(dropout(inner, self.relu_dropout, self.training))
+        return target + dropout(inner, self.residual_dropout, self.training)
 
 
 class _Attention(nn.Module):
@@ -241,14 +241,14 @@ class _Attention(nn.Module):
         seen = allowed.any(dim=3, keepdim=True)
         # Softmax over nothing is NaN: such rows attend to everything and are zeroed afterwards.
         allowed = allowed | ~seen
-        dropout = self.dropout if self.training else 0.0
+        rate = self.dropout if self.training else 0.0
         if trace is None:
-            mixed = F.scaled_dot_product_attention(q, k, v, allowed, dropout)
+            mixed = F.scaled_dot_product_attention(q, k, v, allowed, rate)
         else:
             scores = q @ k.transpose(2, 3) / math.sqrt(q.shape[3])
             weights = scores.masked_fill(~allowed, -torch.inf).softmax(dim=3)
             trace.append(weights * seen)
-            mixed = F.dropout(weights, dropout) @ v
+            mixed = F.dropout(weights, rate) @ v
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out * seen[:, 0]
 
