@@ -238,7 +238,7 @@ class BinaryLabels(Task):
 
     def trivial(self, targets: Array) -> Array:
         rate = np.clip(targets.mean(axis=0), 1e-3, 1 - 1e-3)
-        return np.log(np.stack([1 - rate, rate], axis=1)).ravel()
+        return np.asarray(np.log(np.stack([1 - rate, rate], axis=1)).ravel())
 
     def check(self, targets: Array, *, source: str) -> None:
         _require_finite(targets, source)

@@ -8,7 +8,7 @@ granularity are ours, each a switch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -98,10 +98,15 @@ class HctMg(FusionModel):
         used = self._drop_modalities(present)
         gate = self.gate(expected, used)
         order = gate.masked_fill(~used, -1.0).argsort(dim=1, descending=True, stable=True)
-        lead, correction = self._fuse(encoded, unimodal, gate, order, used)
+        trace = _Trace({}, {}) if detail else None
+        lead, correction = self._fuse(encoded, unimodal, gate, order, used, trace)
         # Training sees the whole correction; afterwards, as much as validation found to help.
         prediction = lead + (correction if self.training else self.trusted * correction)
-        return FusionOutput(prediction, gate, order[:, 0], unimodal, expected, correction)
+        output = FusionOutput(prediction, gate, order[:, 0], unimodal, expected, correction)
+        if trace is None:
+            return output
+        own = {m: e.stream for m, e in zip(self.modalities, encoded, strict=True)}
+        return output._replace(attention=trace.attention, latents={**own, **trace.latents})
 
     def _drop_modalities(self, present: Tensor) -> Tensor:
         """Hide modalities from fusion at random in training, never a sample's last one."""
@@ -112,8 +117,15 @@ class HctMg(FusionModel):
         return torch.where(kept.any(dim=1, keepdim=True), kept, present)
 
     def _fuse(
-        self, encoded: list[Encoded], unimodal: Tensor, gate: Tensor, order: Tensor, used: Tensor
+        self,
+        encoded: list[Encoded],
+        unimodal: Tensor,
+        gate: Tensor,
+        order: Tensor,
+        used: Tensor,
+        trace: _Trace | None,
     ) -> tuple[Tensor, Tensor]:
+        """The primary's own raw outputs `(B, C)` and what fusion adds to them, `(B, C)`."""
         streams, masks = _stack(encoded)
         streams = streams + self.marks[:, None]
         masks = masks & used[..., None]
@@ -125,7 +137,13 @@ class HctMg(FusionModel):
         ranked = relative[rows, order]
         lead = ranked_streams[:, 0]
         for rank, level in enumerate(self.levels, start=1):
-            lead = level(lead, ranked_streams[:, rank], ranked_masks[:, rank], ranked[:, rank])
+            source = ranked_streams[:, rank], ranked_masks[:, rank], ranked[:, rank]
+            if trace is not None:
+                trace.latents[f"level{rank}.before"] = lead
+            lead, attention = level(lead, *source, trace is not None)
+            if trace is not None and attention is not None:
+                trace.attention[f"level{rank}"] = attention
+                trace.latents[f"level{rank}.after"] = lead
         # Back to each stream's own length, so that the joint encoder attends to no padding that
         # only the ranking needed.
         leads = order[:, 0]
@@ -149,6 +167,13 @@ class HctMg(FusionModel):
         return own[:, 0], others + fused
 
 
+class _Trace(NamedTuple):
+    """Collected where an explanation asks for it: see `FusionOutput`."""
+
+    attention: dict[str, Tensor]
+    latents: dict[str, Tensor]
+
+
 class _CrossLevel(nn.Module):
     """One step of the hierarchy: an auxiliary enters by a gated residual that starts near zero."""
 
@@ -160,10 +185,14 @@ class _CrossLevel(nn.Module):
         self.drop = Dropout(dropout)
         self.entry = nn.Parameter(torch.full((width,), 0.1))
 
-    def forward(self, lead: Tensor, source: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
-        mixed, _ = self.attention(self.norm_target(lead), self.norm_source(source), mask)
+    def forward(
+        self, lead: Tensor, source: Tensor, mask: Tensor, weight: Tensor, detail: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """The stream of the primary `(B, T, d)` with a source `(B, S, d)` in it, and attention."""
+        target, source = self.norm_target(lead), self.norm_source(source)
+        mixed, attention = self.attention(target, source, mask, weights=detail)
         lead = lead + self.drop(mixed) * self.entry * weight[:, None, None]
-        return lead + self.drop(self.feed_forward(lead)) * self.entry
+        return lead + self.drop(self.feed_forward(lead)) * self.entry, attention
 
 
 def _stack(encoded: list[Encoded]) -> tuple[Tensor, Tensor]:

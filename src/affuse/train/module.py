@@ -147,7 +147,8 @@ class FusionModule(pl.LightningModule):
         share = shares[int(torch.stack(losses).argmin())]
         for model in self._copies():
             model.trust(share)
-        return lead + share * correction
+        trusted: Tensor = lead + share * correction
+        return trusted
 
     def _copies(self) -> list[FusionModel]:
         return [self.model] if self.average is None else [self.model, self.average]
