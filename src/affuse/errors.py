@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -40,3 +41,13 @@ def unknown_name(
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     remedy = f"did you mean '{near[0]}'?" if near else f"choose one of: {', '.join(names)}"
     return InputError(f"unknown {kind} '{name}'", remedy=remedy, source=source)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def file_error(error: OSError, problem: str, source: str | Path | None) -> InputError:
+    """The error for a file or folder that the system refused; `problem` is what cannot be done."""
+    full = error.errno in _FULL
+    remedy = "make room there and repeat" if full else "give a path that exists and is yours to use"
+    return InputError(f"{problem} ({error.strerror or error})", remedy=remedy, source=source)

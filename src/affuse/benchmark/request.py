@@ -50,6 +50,8 @@ class Request:
         check_keys(self.corpus, self.settings)
         if self.seeds < 1 or self.jobs < 1:
             raise InputError("seeds and jobs", remedy="give 1 or more of each")
+        if not self.models:
+            raise InputError("no models to compare", remedy="name one or more, with commas")
         for name in self.models:
             plan(self.corpus, name, self.settings)
         options = corpus_options(self.corpus, self.settings)

@@ -5,25 +5,32 @@ from __future__ import annotations
 import multiprocessing
 import platform
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
+from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from affuse.benchmark.job import Record, run_job, start_worker
+from affuse.benchmark.job import known_record, record_file, run_job, start_worker
 from affuse.benchmark.request import REFERENCE, Job, Request, jobs
 from affuse.corpora.corpus import Corpus
 from affuse.errors import InputError
+from affuse.evaluate.locked import Record
 from affuse.evaluate.metrics import evaluate
 from affuse.evaluate.statistics import Summary, paired_difference, summarise
 from affuse.evaluate.tables import BenchmarkResult, Comparison, ModelResult
-from affuse.files import to_strict_json, write_atomic
+from affuse.files import make_folder
+from affuse.train.folders import claim, holds
 from affuse.train.presets import plan
+from affuse.train.session import identity
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
+
+MARK = "benchmark.json"
 
 OnProgress = Callable[[int, int, Record | None], None]
 """Told epochs done, epochs in all, and the record of a run that has just ended."""
@@ -41,51 +48,47 @@ def run_benchmark(
         InputError: what `Request.load` raises, or a folder that holds another benchmark.
     """
     corpus = request.load()
-    _claim(folder, request, corpus)
-    records = _run_all(request, jobs(request, corpus), folder / "runs", on_progress)
-    return assemble(request, corpus, records), records
-
-
-def _claim(folder: Path, request: Request, corpus: Corpus) -> None:
-    """Refuse a folder whose runs were made with other settings or data."""
-    file = folder / "benchmark.json"
-    identity = {
+    mark = {
         "corpus": corpus.name,
         "fingerprint": corpus.fingerprint(),
         "settings": {k: str(v) for k, v in request.settings.items()},
         "subsets": request.subsets,
     }
-    text = to_strict_json(identity)
-    try:
-        (folder / "runs").mkdir(parents=True, exist_ok=True)
-        found = file.read_text() if file.exists() else None
-    except OSError as error:
-        raise InputError(
-            f"cannot be used ({error.strerror})",
-            remedy="give a folder that is yours to write",
-            source=folder,
-        ) from None
-    if found is not None and found != text:
-        raise InputError(
-            "holds a benchmark of other data or settings",
-            remedy="give another folder with --out",
-            source=folder,
-        )
-    write_atomic(file, text.encode())
+    if not holds(folder, MARK, mark):
+        claim(folder, MARK, mark)
+    runs = folder / "runs"
+    make_folder(runs)
+    records = _run_all(request, corpus, runs, on_progress)
+    return assemble(request, corpus, records), records
 
 
-def _run_all(
-    request: Request, todo: Sequence[Job], runs: Path, on_progress: OnProgress
-) -> list[Record]:
-    epochs = {job: plan(request.corpus, job.model, request.settings).train.epochs for job in todo}
+def _run_all(request: Request, corpus: Corpus, runs: Path, on_progress: OnProgress) -> list[Record]:
+    """The record of every run: those on disk are taken as they are, the others are made."""
+    todo = jobs(request, corpus)
+    plans = {job.model: plan(request.corpus, job.model, request.settings) for job in todo}
+    records: dict[Job, Record] = {}
+    for job in todo:
+        run = identity(corpus, plans[job.model], seed=job.seed, fold=job.fold)
+        known = known_record(record_file(runs, job), run)
+        if known is not None:
+            records[job] = known
+    missing = {job: plans[job.model].train.epochs for job in todo if job not in records}
+    if missing:
+        records |= _work(request, missing, runs, on_progress)
+    return [records[job] for job in todo]
+
+
+def _work(
+    request: Request, epochs: Mapping[Job, int], runs: Path, on_progress: OnProgress
+) -> dict[Job, Record]:
+    """Runs, each with its number of epochs, in parallel."""
     total, done = sum(epochs.values()), 0
-    # Started afresh: a forked process would inherit torch's threads in an unknown state.
-    context = multiprocessing.get_context("spawn")
+    context = _context()
     ticks = context.SimpleQueue()
     records: dict[Job, Record] = {}
-    workers = min(request.jobs, len(todo))
+    workers = min(request.jobs, len(epochs))
     with ProcessPoolExecutor(workers, context, start_worker, (request, ticks.put)) as pool:
-        pending: dict[Future[Record], Job] = {pool.submit(run_job, j, runs): j for j in todo}
+        pending: dict[Future[Record], Job] = {pool.submit(run_job, j, runs): j for j in epochs}
         try:
             while pending:
                 ended, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -96,13 +99,28 @@ def _run_all(
                     job = pending.pop(future)
                     records[job] = future.result()
                     on_progress(done, total, records[job])
+        except BrokenProcessPool:
+            raise InputError(
+                "a worker process was killed, perhaps for want of memory",
+                remedy="repeat with fewer --jobs; what is finished is kept",
+            ) from None
         except BaseException:
             # What is finished is on disk; what is under way resumes from its last epoch.
             for process in list((pool._processes or {}).values()):
-                process.terminate()
+                process.kill()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [records[job] for job in todo]
+    return records
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    """Workers start afresh: a fork would inherit torch's threads in an unknown state."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # Imported once, for all workers.
+    context.set_forkserver_preload([run_job.__module__])
+    return context
 
 
 def assemble(request: Request, corpus: Corpus, records: Sequence[Record]) -> BenchmarkResult:
@@ -121,7 +139,9 @@ def assemble(request: Request, corpus: Corpus, records: Sequence[Record]) -> Ben
         "features": dict(corpus.features),
         "folds": len(corpus.folds),
         "seeds": request.seeds,
-        "normalise": plan(request.corpus, request.models[-1], request.settings).train.normalise,
+        "normalise": plan(
+            request.corpus, request.rows(corpus)[-1], request.settings
+        ).train.normalise,
         "settings": dict(request.settings),
     }
     subsets = {_label(n): _subsets(runs) for n, runs in by_model.items() if "subsets" in runs[0]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,11 +37,13 @@ def require_writable(path: Path | None) -> None:
     """Fail before the work, not after it, where a result could not be written.
 
     Raises:
-        InputError: the folder does not exist, or the path is a folder.
+        InputError: the folder does not exist or is not the user's, or the path is a folder.
     """
     if path is None:
         return
-    if path.is_dir() or not path.absolute().parent.is_dir():
+    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
         raise InputError(
-            "cannot be written", remedy="give a file in a folder that exists", source=path
+            "cannot be written",
+            remedy="give a file in a folder that exists and is yours to write",
+            source=path,
         )

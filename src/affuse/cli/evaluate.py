@@ -30,8 +30,8 @@ def evaluate(
     assignments: SetOption = None,
 ) -> None:
     """Score a checkpoint on the corpus' test part, beside the trivial prediction."""
-    from affuse.benchmark.job import open_test
     from affuse.corpora import load_corpus
+    from affuse.evaluate.locked import open_test
     from affuse.evaluate.metrics import heading
     from affuse.evaluate.trivial import trivial_scores
     from affuse.files import to_strict_json, write_atomic
@@ -40,8 +40,8 @@ def evaluate(
 
     require_writable(json_file)
     loaded = load_checkpoint(checkpoint)
-    settings = {**loaded.corpus.get("options", {}), **parse_settings(assignments)}
-    read = load_corpus(corpus, data, corpus_options(corpus, settings))
+    trained = corpus_options(corpus, loaded.corpus.get("options", {}))
+    read = load_corpus(corpus, data, {**trained, **parse_settings(assignments)})
     loaded.check_corpus(read, checkpoint)
     # A reader that was asked for one fold returns that fold alone.
     fold = min(int(loaded.corpus.get("fold", 0)), len(read.folds) - 1)

@@ -8,7 +8,7 @@ import typer
 
 from affuse import __version__
 from affuse.cli import benchmark, corpus, demo, evaluate, models, train
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, file_error
 
 app = typer.Typer(
     help="Read affect from text, audio and vision with a model that names what it trusted.",
@@ -43,14 +43,9 @@ def run() -> None:
     """Entry point: exit 2 with one line on anything that a user can mend."""
     try:
         app()
-    except AffuseError as error:
+    except (AffuseError, OSError) as error:
+        if isinstance(error, OSError):
+            problem = "cannot be used" if error.filename else "stopped"
+            error = file_error(error, problem, error.filename)
         typer.echo(f"affuse: {error}", err=True)
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.exit(141)
-    except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
-        typer.echo(
-            f"affuse: {name}{error.strerror or error}; make room or use another path", err=True
-        )
         sys.exit(2)

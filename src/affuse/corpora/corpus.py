@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,10 @@ class Corpus:
 
     def fingerprint(self) -> str:
         """SHA-256 over ids, features and targets of all folds: changes when any value does."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256()
         digest.update(repr((self.task.to_config(), sorted(self.widths.items()))).encode())
         seen: set[int] = set()

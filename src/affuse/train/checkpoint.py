@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors.torch
 import torch
+from pydantic import BaseModel, Field, PositiveInt, ValidationError
 from safetensors import SafetensorError
 
 from affuse import __version__
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.normalise import Normaliser
-from affuse.errors import InputError
-from affuse.files import to_strict_json, write_atomic
+from affuse.corpora.normalise import Normaliser, normalise_by_group
+from affuse.errors import InputError, file_error
+from affuse.files import make_folder, null_to_nan, to_strict_json, write_atomic
 from affuse.models import FusionModel, create_model
+from affuse.samples import Sample
 from affuse.tasks import Task
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -46,14 +47,7 @@ class Checkpoint:
 
     def save(self, folder: Path) -> None:
         """Write both files; the config comes last, so that a folder with one is whole."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"cannot be made ({error.strerror})",
-                remedy="give a folder that is yours to write",
-                source=folder,
-            ) from None
+        make_folder(folder)
         tensors = {f"model.{k}": v.contiguous() for k, v in self.model.state_dict().items()}
         if self.normaliser is not None:
             arrays = self.normaliser.to_arrays()
@@ -71,6 +65,18 @@ class Checkpoint:
         }
         write_atomic(folder / WEIGHTS, safetensors.torch.save(tensors))
         write_atomic(folder / CONFIG, to_strict_json(config).encode())
+
+    def prepare(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Samples as the model expects them.
+
+        Raises:
+            InputError: features of another width or values that are not finite.
+        """
+        if self.normaliser is None:
+            return list(samples)
+        speaker = self.training.get("options", {}).get("normalise") == "speaker"
+        grouped = normalise_by_group(samples) if speaker else samples
+        return self.normaliser.apply_all([s.keep(self.normaliser.means) for s in grouped])
 
     def check_corpus(self, corpus: Corpus, source: Path) -> None:
         """Raise `InputError` where a corpus has other features or another task."""
@@ -96,6 +102,30 @@ class Checkpoint:
             )
 
 
+class _Corpus(BaseModel, extra="allow"):
+    options: dict[str, Any] = {}
+    fold: int = Field(0, ge=0)
+    fingerprint: str = ""
+
+
+class _Training(BaseModel, extra="allow"):
+    options: dict[str, Any] = {}
+    history: list[dict[str, float | None]] = []
+
+
+class _Config(BaseModel):
+    """What `Checkpoint.save` writes beside the weights."""
+
+    format: Literal[1]
+    model: str
+    options: dict[str, Any]
+    widths: dict[str, PositiveInt]
+    task: dict[str, Any]
+    normalised: bool
+    corpus: _Corpus
+    training: _Training
+
+
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Read what `Checkpoint.save` wrote.
 
@@ -113,46 +143,48 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             source=weights,
         ) from None
     try:
-        task = Task.from_config(config["task"])
-        model = create_model(config["model"], config["widths"], task.outputs, config["options"])
+        task = Task.from_config(config.task)
+        model = create_model(config.model, config.widths, task.outputs, config.options)
+    except (InputError, TypeError, ValueError) as error:
+        problem = error.problem if isinstance(error, InputError) else _first_line(error)
+        raise InputError(
+            problem, remedy="copy the checkpoint anew or train again", source=folder / CONFIG
+        ) from None
+    try:
         own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         model.load_state_dict(own)
         kept = {k: v.numpy() for k, v in tensors.items() if not k.startswith("model.")}
-        normaliser = Normaliser.from_arrays(kept) if config["normalised"] else None
-        corpus, training = dict(config["corpus"]), dict(config["training"])
-    except KeyError as error:
-        raise InputError(
-            f"has no {error}", remedy="use a folder that affuse train wrote", source=folder / CONFIG
-        ) from None
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        normaliser = Normaliser.from_arrays(kept) if config.normalised else None
+    except (InputError, RuntimeError, TypeError) as error:
         raise InputError(
             f"weights do not fit the config ({_first_line(error)})",
             remedy="use the model.safetensors that belongs to this config.json",
             source=weights,
         ) from None
-    return Checkpoint(config["model"], model.eval(), task, normaliser, corpus, training)
+    corpus = config.corpus.model_dump(exclude_unset=True)
+    training = config.training.model_dump(exclude_unset=True)
+    if "history" in training:
+        training["history"] = null_to_nan(training["history"])
+    return Checkpoint(config.model, model.eval(), task, normaliser, corpus, training)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> _Config:
     try:
-        config = json.loads(path.read_text())
+        return _Config.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise InputError(
             "no checkpoint here", remedy="give a folder that affuse train wrote", source=path.parent
         ) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise file_error(error, "cannot be read", path) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
         raise InputError(
-            f"cannot be read as JSON ({_first_line(error)})",
-            remedy="copy the checkpoint anew",
+            f"not a checkpoint's config: {f'entry {where}: ' if where else ''}{first['msg']}",
+            remedy="copy the checkpoint anew or train again",
             source=path,
         ) from None
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise InputError(
-            "not a checkpoint of this version",
-            remedy=f"affuse {__version__} reads format {FORMAT}",
-            source=path,
-        )
-    return config
 
 
 def _first_line(error: Exception) -> str:

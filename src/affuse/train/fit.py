@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,16 +12,19 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.plugins import CheckpointIO
 
 from affuse.corpora.loading import data_loader
 from affuse.errors import InputError
+from affuse.files import make_folder, write_atomic
 from affuse.models import FusionModel
 from affuse.samples import Sample
 from affuse.tasks import Task
-from affuse.train.module import SCORE, FusionModule
+from affuse.train.module import FusionModule
 from affuse.train.options import TrainOptions
 
+STATE = "last.ckpt"
 OnEpoch = Callable[[int, dict[str, float]], None]
 
 
@@ -48,7 +52,7 @@ def fit(
     *,
     seed: int,
     folder: Path,
-    on_epoch: OnEpoch | None = None,
+    on_epoch: OnEpoch = lambda *_: None,
 ) -> FitResult:
     """Train until validation stops improving; the test split is not among the arguments.
 
@@ -64,60 +68,74 @@ def fit(
         InputError: state in `folder` that cannot be read.
     """
     torch.manual_seed(seed)
-    module = _module(build(), task, train, options, seed)
+    steps = -(-len(train) // options.batch_size)
+    module = FusionModule(build(), task, options, steps, seed)
     loaders = (
         data_loader(train, batch_size=options.batch_size, shuffle=True, seed=seed),
         data_loader(valid, batch_size=2 * options.batch_size, shuffle=False, seed=seed),
     )
-    keep = ModelCheckpoint(folder, "best", monitor=SCORE, mode="min", save_last=True)
-    stop = EarlyStopping(SCORE, patience=options.patience, mode="min", check_finite=True)
-    callbacks: list[Callback] = [stop, keep]
-    if on_epoch is not None:
-        callbacks.append(_Report(on_epoch))
-    last = folder / "last.ckpt"
+    make_folder(folder)
+    state = folder / STATE
     with _quiet():
         trainer = pl.Trainer(
             accelerator="auto",
             devices=1,
             max_epochs=options.epochs,
             gradient_clip_val=options.clip,
-            callbacks=callbacks,
+            callbacks=[_EpochEnd(state, on_epoch)],
+            plugins=[_StateFile()],
             logger=False,
+            enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        try:
-            trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None)
-        except (RuntimeError, EOFError, KeyError) as error:
-            if not last.exists() or trainer.global_step:
-                raise
-            raise InputError(
-                f"training state cannot be used ({type(error).__name__})",
-                remedy="delete it to begin again",
-                source=last,
-            ) from None
-        state = torch.load(keep.best_model_path, weights_only=True, map_location="cpu")
-    module.load_state_dict(state["state_dict"])
-    return FitResult(module.kept.cpu().eval(), module.history, int(state["epoch"]))
+        trainer.fit(module, *loaders, ckpt_path=state if state.exists() else None)
+    assert module.best is not None
+    model = module.kept.cpu().eval().requires_grad_(True)
+    model.load_state_dict(module.best.weights)
+    return FitResult(model, module.history, module.best.epoch)
 
 
-def _module(
-    model: FusionModel, task: Task, train: Sequence[Sample], options: TrainOptions, seed: int
-) -> FusionModule:
-    steps = -(-len(train) // options.batch_size)
-    return FusionModule(model, task, options, steps, seed)
+class _EpochEnd(Callback):
+    """After each epoch: writes the state, reports, and stops where validation has decided."""
 
+    def __init__(self, state: Path, on_epoch: OnEpoch) -> None:
+        self.state, self.on_epoch = state, on_epoch
 
-class _Report(Callback):
-    """Tells a progress display of each finished epoch."""
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # One that was killed after its last epoch has nothing left to do.
+        trainer.should_stop = bool(pl_module.finished)
 
-    def __init__(self, on_epoch: OnEpoch) -> None:
-        self.on_epoch = on_epoch
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, FusionModule)
+        trainer.save_checkpoint(self.state)
         self.on_epoch(trainer.current_epoch, pl_module.history[-1])
+        trainer.should_stop = pl_module.finished
+
+
+class _StateFile(CheckpointIO):
+    """Training state in one file: written whole or not at all, and read without running it."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, *_: Any, **__: Any) -> None:
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_atomic(Path(path), content.getvalue())
+
+    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            assert {"state_dict", "history", "best"} <= state.keys()
+        except Exception as error:  # a damaged or foreign file may raise anything
+            raise InputError(
+                f"training state cannot be read ({type(error).__name__})",
+                remedy="delete it to begin again",
+                source=path,
+            ) from None
+        return state
+
+    def remove_checkpoint(self, path: Any) -> None:
+        Path(path).unlink(missing_ok=True)
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801 - used as a statement, like its base

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
@@ -18,7 +18,13 @@ from affuse.tasks import Classification, Task
 from affuse.train.augment import augment
 from affuse.train.options import TrainOptions
 
-SCORE = "valid_score"
+
+class Best(NamedTuple):
+    """The epoch with the best validation score, lower being better, and its weights."""
+
+    epoch: int
+    score: float
+    weights: dict[str, Tensor]
 
 
 class FusionModule(pl.LightningModule):
@@ -34,6 +40,7 @@ class FusionModule(pl.LightningModule):
 
     Attributes:
         history: one dict an epoch, with losses, validation metrics and gate weights.
+        best: what validation selected so far; None before the first epoch.
     """
 
     def __init__(
@@ -44,13 +51,20 @@ class FusionModule(pl.LightningModule):
         self.average = copy.deepcopy(model).requires_grad_(False) if options.average else None
         self.steps_per_epoch = steps_per_epoch
         self.history: list[dict[str, float]] = []
+        self.best: Best | None = None
         self._train_losses: list[Tensor] = []
-        self._answers: list[tuple[FusionOutput, Tensor]] = []
+        self._valid: list[Batch] = []
 
     @property
     def kept(self) -> FusionModel:
         """The weights that validation judges and the checkpoint keeps."""
         return self.model if self.average is None else self.average
+
+    @property
+    def finished(self) -> bool:
+        """Whether validation has not improved for too long."""
+        best = self.best
+        return best is not None and len(self.history) - 1 - best.epoch >= self.options.patience
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
@@ -91,25 +105,32 @@ class FusionModule(pl.LightningModule):
         with torch.no_grad():
             for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 kept.lerp_(new, 1 - decay)
+            for held, now in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                held.copy_(now)
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        assert batch.targets is not None
-        self._answers.append((self.kept.eval()(batch), batch.targets))
+        self._valid.append(batch)
 
     def on_validation_epoch_end(self) -> None:
-        outputs = [output for output, _ in self._answers]
-        target = torch.cat([t for _, t in self._answers])
-        self._answers.clear()
-        self._track(outputs, target)
+        kept, batches = self.kept.eval(), self._valid
+        target = torch.cat([b.targets for b in batches if b.targets is not None])
+        if kept.gated:
+            # The gate is told first: what is judged is the model as it would be used.
+            self._track([kept(batch) for batch in batches], target)
+        outputs = [kept(batch) for batch in batches]
+        batches.clear()
         prediction = self._trust(outputs, target)
         record = {"epoch": float(self.current_epoch), "train_loss": self._mean_train_loss()}
         record["valid_loss"] = float(self.task.losses(prediction, target).mean())
         scores = evaluate(self.task, _numpy(prediction), _numpy(target))
         record |= {f"valid_{name}": value for name, value in scores.items()}
         gate = torch.cat([o.gate for o in outputs]).mean(dim=0)
-        record |= {f"gate_{m}": float(w) for m, w in zip(self.kept.modalities, gate, strict=True)}
+        record |= {f"gate_{m}": float(w) for m, w in zip(kept.modalities, gate, strict=True)}
         self.history.append(record)
-        self.log(SCORE, self._score(record))
+        score = self._score(record)
+        if self.best is None or score < self.best.score:
+            weights = {k: v.cpu().clone() for k, v in kept.state_dict().items()}
+            self.best = Best(self.current_epoch, score, weights)
 
     def _score(self, record: dict[str, float]) -> float:
         """Lower is better: the task's metric, with a little of the loss to break its ties."""
@@ -172,9 +193,12 @@ class FusionModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["history"] = self.history
+        checkpoint["best"] = None if self.best is None else self.best._asdict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.history = list(checkpoint["history"])
+        best = checkpoint["best"]
+        self.best = None if best is None else Best(**best)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, _: int) -> Batch:
         return batch.to(device)

@@ -1,7 +1,8 @@
 """Settings of a run: a corpus' preset, then the user's `key=value`, checked against every option.
 
-A key belongs to the corpus reader, to training or to the model; each knows its own, so a user
-writes `epochs=5` without saying whose it is. `model.key=value` sets it for one model alone.
+A key belongs to the corpus reader, else to training or the model; each knows its own, so a user
+writes `epochs=5` without saying whose it is. `model.key=value` sets it for one model alone, also
+where the reader has a key of that name.
 """
 
 from __future__ import annotations
@@ -68,8 +69,11 @@ def plan(corpus: str, model: str, settings: Settings) -> Plan:
     check_keys(corpus, settings)
     preset = load_preset(entry.name)
     own = {k.partition(".")[2]: v for k, v in settings.items() if k.startswith(f"{base}.")}
-    shared = {k: v for k, v in settings.items() if "." not in k}
-    merged = {**preset.shared, **preset.models.get(base, {}), **shared, **own}
+    reader = entry.options.model_fields
+    shared, asked = (
+        {k: v for k, v in values.items() if k not in reader} for values in (preset.shared, settings)
+    )
+    merged = {**shared, **preset.models.get(base, {}), **asked, **own}
     fields = models()[base].cls.Options.model_fields
     train = {k: v for k, v in merged.items() if k in TrainOptions.model_fields}
     options = {k: v for k, v in merged.items() if k in fields}

@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from affuse import __version__
+from affuse.config import parse_options
 from affuse.corpora.corpus import Corpus, Split
-from affuse.corpora.normalise import Normaliser, normalise, normalise_by_group
+from affuse.corpora.normalise import Normaliser, normalise
 from affuse.errors import InputError
-from affuse.files import to_strict_json, write_atomic
+from affuse.files import to_strict_json
 from affuse.models import create_model, models
 from affuse.samples import Sample
 from affuse.train.checkpoint import CONFIG, Checkpoint, load_checkpoint
-from affuse.train.fit import OnEpoch, fit
+from affuse.train.fit import FitResult, OnEpoch, fit
+from affuse.train.folders import claim, holds
 from affuse.train.presets import Plan
 
 RUN = "run.json"
@@ -33,70 +36,97 @@ def train_run(
     folder: Path,
     fold: int = 0,
     resume: bool = False,
-    on_epoch: OnEpoch | None = None,
+    on_epoch: OnEpoch = lambda *_: None,
 ) -> Checkpoint:
     """Train one model on one fold and leave its checkpoint in `folder`.
 
-    The test part of the fold is never touched: neither its features nor its targets.
+    The test part of the fold is never touched, save that the corpus' fingerprint covers it.
 
     Args:
         resume: go on with what an interrupted run left in `folder`.
         on_epoch: told each epoch and its history record.
 
     Raises:
-        InputError: a folder that holds another run, or one when `resume` is not asked for.
+        InputError: a folder that holds another run, or one when `resume` is not asked for; data or
+            options that cannot be trained. Then the folder is as it was.
     """
-    identity = {
+    run = identity(corpus, plan, seed=seed, fold=fold)
+    begun = holds(folder, RUN, run)
+    if begun and not resume:
+        raise InputError(
+            "holds a run already", remedy="add --resume or give another folder", source=folder
+        )
+    if not (folder / CONFIG).exists():
+        whole = corpus.folds[fold]
+        _require_targets([*whole.train, *whole.valid])
+        # Standardised without the test part; it follows the normaliser when it is opened.
+        visible, normaliser = normalise(Split(whole.train, whole.valid, ()), plan.train.normalise)
+        build = partial(
+            create_model, plan.model, corpus.widths, corpus.task.outputs, run["options"]
+        )
+        build()
+        claim(folder, RUN, run)
+        result = fit(
+            build,
+            corpus.task,
+            visible.train,
+            visible.valid,
+            plan.train,
+            seed=seed,
+            folder=folder / STATE,
+            on_epoch=on_epoch,
+        )
+        _checkpoint(corpus, run, result, normaliser).save(folder)
+    shutil.rmtree(folder / STATE, ignore_errors=True)
+    return load_checkpoint(folder)
+
+
+def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, Any]:
+    """All that decides how a run ends, as JSON content: equal for runs that end alike."""
+    cls = models()[plan.model.partition(":")[0]].cls
+    fitting = cls.options_for(typical_lengths(corpus.folds[fold].train))
+    options = parse_options(cls.Options, {**fitting, **plan.options}, source=plan.model)
+    content = {
+        "affuse": __version__,
         "corpus": corpus.name,
         "fingerprint": corpus.fingerprint(),
         "fold": fold,
         "model": plan.model,
-        "options": plan.options,
+        "options": options.model_dump(),
         "train": plan.train.model_dump(),
         "seed": seed,
     }
-    if _claim(folder, identity, resume):
-        return load_checkpoint(folder)
-    whole = corpus.folds[fold]
-    # Standardised without the test part; it follows the normaliser when it is opened.
-    visible, normaliser = normalise(Split(whole.train, whole.valid, ()), plan.train.normalise)
-    name = plan.model.partition(":")[0]
-    options = {**models()[name].cls.options_for(typical_lengths(visible.train)), **plan.options}
-    build = partial(create_model, plan.model, corpus.widths, corpus.task.outputs, options)
-    result = fit(
-        build,
-        corpus.task,
-        visible.train,
-        visible.valid,
-        plan.train,
-        seed=seed,
-        folder=folder / STATE,
-        on_epoch=on_epoch,
-    )
-    about = {k: identity[k] for k in ("fingerprint", "fold")}
-    about |= {"name": corpus.name, "options": dict(corpus.options)}
-    about |= {"features": dict(corpus.features)}
+    plain: dict[str, Any] = json.loads(to_strict_json(content))
+    return plain
+
+
+def _checkpoint(
+    corpus: Corpus, run: Mapping[str, Any], result: FitResult, normaliser: Normaliser | None
+) -> Checkpoint:
+    about = {
+        "name": corpus.name,
+        "fingerprint": run["fingerprint"],
+        "fold": run["fold"],
+        "options": dict(corpus.options),
+        "features": dict(corpus.features),
+    }
     training = {
-        "seed": seed,
-        "options": plan.train.model_dump(),
+        "seed": run["seed"],
+        "options": run["train"],
         "best_epoch": result.best_epoch,
         "history": result.history,
     }
-    checkpoint = Checkpoint(name, result.model, corpus.task, normaliser, about, training)
-    checkpoint.save(folder)
-    shutil.rmtree(folder / STATE, ignore_errors=True)
-    return checkpoint
+    name = run["model"].partition(":")[0]
+    return Checkpoint(name, result.model, corpus.task, normaliser, about, training)
 
 
-def prepare(
-    samples: Sequence[Sample], normaliser: Normaliser | None, training: Mapping[str, Any]
-) -> list[Sample]:
-    """Samples as the checkpoint's model expects them."""
-    if normaliser is None:
-        return list(samples)
-    mode = training.get("options", {}).get("normalise", "train")
-    grouped = normalise_by_group(samples) if mode == "speaker" else samples
-    return normaliser.apply_all([s.keep(normaliser.means) for s in grouped])
+def _require_targets(samples: Sequence[Sample]) -> None:
+    for sample in samples:
+        if sample.target is None:
+            raise InputError(
+                f"sample '{sample.id}' has no target to learn from",
+                remedy="leave it out of the training and validation parts",
+            )
 
 
 def typical_lengths(samples: Sequence[Sample]) -> dict[str, int]:
@@ -106,41 +136,3 @@ def typical_lengths(samples: Sequence[Sample]) -> dict[str, int]:
         for modality, sequence in sample.sequences.items():
             lengths.setdefault(modality, []).append(len(sequence))
     return {modality: int(np.median(counts)) for modality, counts in lengths.items()}
-
-
-def _claim(folder: Path, identity: Mapping[str, Any], resume: bool) -> bool:
-    """Make the folder this run's own; True where the run is finished already."""
-    file = folder / RUN
-    wanted = json.loads(to_strict_json(identity))
-    if not file.exists():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(
-                "exists and holds something else", remedy="give an empty folder", source=folder
-            )
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"cannot be made ({error.strerror})",
-                remedy="give a folder that is yours to write",
-                source=folder,
-            ) from None
-        write_atomic(file, to_strict_json(identity).encode())
-        return False
-    if not resume:
-        raise InputError(
-            "holds a run already", remedy="add --resume or give another folder", source=folder
-        )
-    try:
-        found = json.loads(file.read_text())
-    except (OSError, ValueError):
-        raise InputError("cannot be read", remedy="give another folder", source=file) from None
-    known = found if isinstance(found, dict) else {}
-    differing = sorted(key for key in wanted if known.get(key) != wanted[key])
-    if differing:
-        raise InputError(
-            f"holds a run that differs in {', '.join(differing)}",
-            remedy="repeat its command, or give another folder",
-            source=folder,
-        )
-    return (folder / CONFIG).exists()
