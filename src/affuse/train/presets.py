@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from affuse.config import Options, parse_options
+from affuse.config import parse_options
 from affuse.corpora.registry import resolve
 from affuse.errors import InputError, unknown_name
 from affuse.models import models
@@ -84,10 +84,9 @@ def plan(corpus: str, model: str, settings: Settings) -> Plan:
 def check_keys(corpus: str, settings: Iterable[str]) -> None:
     """Raise `InputError` for a key that nothing on this corpus knows."""
     entry, _ = resolve(corpus)
-    owners: list[type[Options]] = [entry.options, TrainOptions]
-    everywhere = {key for owner in owners for key in owner.model_fields}
-    per_model = {name: set(m.cls.Options.model_fields) for name, m in models().items()}
-    known = everywhere.union(*per_model.values())
+    training = set(TrainOptions.model_fields)
+    per_model = {name: training | set(m.cls.Options.model_fields) for name, m in models().items()}
+    known = set(entry.options.model_fields).union(*per_model.values())
     for key in settings:
         model, dot, own = key.partition(".")
         if not dot:
@@ -95,7 +94,7 @@ def check_keys(corpus: str, settings: Iterable[str]) -> None:
                 raise unknown_name("setting", key, known)
         elif model not in per_model:
             raise unknown_name("model", model, per_model, source=key)
-        elif own not in per_model[model] | set(TrainOptions.model_fields):
+        elif own not in per_model[model]:
             raise unknown_name(f"{model} setting", own, per_model[model])
 
 
