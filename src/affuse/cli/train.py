@@ -43,16 +43,20 @@ def train(
             remedy=f"give --fold from 0 to {len(loaded.folds) - 1}",
         )
     torch.set_num_threads(threads)
-    with epochs_bar(f"{model} on {loaded.name}", planned.train.epochs) as on_epoch:
-        checkpoint = train_run(
-            loaded,
-            planned,
-            seed=seed,
-            folder=out,
-            fold=fold,
-            resume=resume,
-            on_epoch=on_epoch,
-        )
+    try:
+        with epochs_bar(f"{model} on {loaded.name}", planned.train.epochs) as on_epoch:
+            checkpoint = train_run(
+                loaded,
+                planned,
+                seed=seed,
+                folder=out,
+                fold=fold,
+                resume=resume,
+                on_epoch=on_epoch,
+            )
+    except SystemExit:  # a signal, which Lightning turns into this
+        typer.echo("affuse: stopped; repeat the command with --resume to go on", err=True)
+        raise
     metric, _ = loaded.task.selection
     best = int(checkpoint.training["best_epoch"])
     record = checkpoint.training["history"][best]

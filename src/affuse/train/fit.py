@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import signal
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins import CheckpointIO
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from affuse.corpora.loading import data_loader
 from affuse.errors import InputError
@@ -90,7 +93,11 @@ def fit(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(module, *loaders, ckpt_path=state if state.exists() else None)
+        try:
+            trainer.fit(module, *loaders, ckpt_path=state if state.exists() else None)
+        except SIGTERMException:
+            # Lightning's own exception would end the process with 0, as if all were done.
+            sys.exit(128 + signal.SIGTERM)
     assert module.best is not None
     model = module.kept.cpu().eval().requires_grad_(True)
     model.load_state_dict(module.best.weights)
