@@ -72,7 +72,7 @@ def problem(path: Path, **options: Any) -> str:
 def test_sound_face_and_text_of_a_clip(folder: Path) -> None:
     corpus = read(folder)
     assert corpus.task == Classification(EMOTIONS)
-    assert corpus.widths == {"text": 100, "audio": 15, "vision": 35}
+    assert corpus.widths == {"text": 100, "audio": 35, "functionals": 420, "vision": 35}
     sample = by_id(corpus)["03-01-05-01-01-01-02"]
     assert sample.target == [EMOTIONS.index("angry")]
     assert (sample.group, sample.text) == ("02", STATEMENTS[0])

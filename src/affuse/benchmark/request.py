@@ -79,11 +79,11 @@ class Job:
 
 
 def jobs(request: Request, corpus: Corpus) -> list[Job]:
-    """All runs of a request, dearest models first so that no worker ends up waiting for one."""
+    """All runs of a request; the reference model first, whose failure would spoil the rest."""
     rows = request.rows(corpus)
     return [
         Job(model, fold, seed)
-        for model in sorted(rows, key=lambda name: name != "mult")
+        for model in sorted(rows, key=lambda name: name != REFERENCE)
         for fold in range(len(corpus.folds))
         for seed in range(request.seeds)
     ]

@@ -19,8 +19,10 @@ from affuse.corpora.naming import corpus_name
 from affuse.corpora.registry import register_corpus
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
+from affuse.extract.functionals import NAME as FUNCTIONALS
+from affuse.extract.functionals import functionals, pool_frames
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.extract.voice import voice_name
+from affuse.extract.voice import VOICED, voice_name
 from affuse.extract.voices import voices_of
 from affuse.samples import FloatArray, Sample
 from affuse.tasks import Classification
@@ -43,6 +45,12 @@ class RavdessOptions(TextOptions):
     cepstra: int = Field(
         default=20, ge=0, le=39, description="mel cepstra to add to the voice descriptors"
     )
+    functionals: bool = Field(
+        default=True, description="add the modality functionals: statistics of a clip's frames"
+    )
+    pool: int = Field(
+        default=1, ge=1, le=100, description="consecutive frames averaged into one step of audio"
+    )
     trim: bool = Field(default=True, description="cut the silence at both ends of each clip")
 
 
@@ -50,8 +58,9 @@ class RavdessOptions(TextOptions):
 def read_ravdess(path: Path | None, options: RavdessOptions) -> Corpus:
     """RAVDESS speech: 8 acted emotions from face and voice, 1440 clips, 4 folds over actors.
 
-    Audio is one step every 10 ms, vision one step of 35 action units (absent where a clip has
-    none), text one of the two sentences, which says nothing of the emotion. A group is an actor.
+    Audio is one step every 10 ms, functionals one step of statistics of those frames, vision one
+    step of 35 action units (absent where a clip has none), text one of the two sentences, which
+    says nothing of the emotion. A group is an actor.
     With the actors sorted, fold k tests every fourth from k on; three of the others validate.
     Reading the sound takes a minute or two the first time and is cached.
 
@@ -71,21 +80,22 @@ def read_ravdess(path: Path | None, options: RavdessOptions) -> Corpus:
     extractor = options.extractor()
     statements = dict(zip(STATEMENTS, encode_corpus(STATEMENTS, extractor, cache), strict=True))
     samples = [
-        _sample(clip.stem, voice, faces, statements)
+        _sample(clip.stem, voice, faces, statements, options)
         for clip, voice in zip(clips, voices, strict=True)
     ]
     folds = actor_folds(samples, path)
     return Corpus(
         name=corpus_name("ravdess", options),
         task=Classification(EMOTIONS),
-        widths=widths_of(samples, ("text", "audio", "vision")),
+        widths=widths_of(samples, ("text", "audio", "functionals", "vision")),
         folds=folds if options.fold is None else (folds[options.fold],),
         options=options.model_dump(),
         features={
             "text": extractor.name,
             "audio": voice_name(cepstra=options.cepstra, trim=options.trim),
             "vision": VISION,
-        },
+        }
+        | ({"functionals": FUNCTIONALS} if options.functionals else {}),
     )
 
 
@@ -134,10 +144,13 @@ def _sample(
     voice: FloatArray,
     faces: Mapping[str, FloatArray],
     statements: Mapping[str, FloatArray],
+    options: RavdessOptions,
 ) -> Sample:
     _, _, emotion, _, statement, _, actor = clip.split("-")
     text = STATEMENTS[int(statement) - 1]
-    sequences = {"text": statements[text], "audio": voice}
+    sequences = {"text": statements[text], "audio": pool_frames(voice, options.pool)}
+    if options.functionals:
+        sequences["functionals"] = functionals(voice, voice[:, VOICED])[None]
     units = faces.get(clip)
     if units is not None and np.isfinite(units).all():
         sequences["vision"] = units[None]

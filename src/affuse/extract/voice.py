@@ -26,6 +26,8 @@ RATE = 16_000
 HOP = 0.01
 """Seconds from one frame to the next."""
 MEL_BANDS = 40
+VOICED = 14
+"""Column of the voiced flag."""
 
 _FRAME = 0.02
 _MEL_FRAME = 0.025

@@ -128,7 +128,8 @@ class FusionModule(pl.LightningModule):
         record |= {f"gate_{m}": float(w) for m, w in zip(kept.modalities, gate, strict=True)}
         self.history.append(record)
         score = self._score(record)
-        if self.best is None or score < self.best.score:
+        last = self.options.select == "last"
+        if self.best is None or last or score < self.best.score:
             weights = {k: v.cpu().clone() for k, v in kept.state_dict().items()}
             self.best = Best(self.current_epoch, score, weights)
 

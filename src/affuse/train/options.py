@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from affuse.config import Options
@@ -19,6 +21,8 @@ class TrainOptions(Options):
         warmup: epochs of linear rise.
         clip: gradient norm.
         patience: epochs without a better validation score before training stops.
+        select: `best` keeps the epoch with the best validation score; `last` trains all epochs and
+            keeps the last, which with the weight average is steadier where validation is small.
         average: decay a step of the weight average that is validated and kept; 0 turns it off.
         auxiliary: weight of the loss of each modality's own head.
         reliability: weight of the loss of the expected-loss heads.
@@ -38,6 +42,7 @@ class TrainOptions(Options):
     warmup: float = Field(2, ge=0)
     clip: float = Field(1.0, gt=0)
     patience: int = Field(10, ge=1)
+    select: Literal["best", "last"] = "best"
     average: float = Field(0.98, ge=0, lt=1)
     auxiliary: float = Field(0.5, ge=0)
     reliability: float = Field(0.2, ge=0)
