@@ -14,7 +14,7 @@ from affuse.errors import InputError, unknown_name
 class Options(BaseModel):
     """Base of every options model."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)
@@ -40,7 +40,7 @@ def parse_options(
         what = f"option '{key}' = {first['input']!r}: " if key else ""
         raise InputError(
             f"{what}{first['msg'].removeprefix('Value error, ')}",
-            remedy=f"see the options of {model.__name__}",
+            remedy="give it a value that is allowed" if key else "change one of them",
             source=source,
         ) from None
 

@@ -132,6 +132,8 @@ def _not_finite(corpus: Corpus) -> Corpus:
         (_not_finite, {}, "sample 'valid/3' has text with values that are not finite"),
         (replace, {"normalise": "speaker"}, "has no group to normalise by"),
         (replace, {"gate": "fixed:smell"}, "unknown modality 'smell'"),
+        (replace, {"shift": {"vison": 0.1}}, "shift: unknown modality 'vison'; did you mean 'vi"),
+        (replace, {"strides": {"smell": 2}}, "option strides: unknown modality 'smell'"),
     ],
 )
 def test_what_cannot_be_trained_leaves_no_trace(

@@ -11,7 +11,8 @@ from typing import Any
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.registry import load_corpus
 from affuse.errors import InputError
-from affuse.train.presets import check_keys, corpus_options, plan, require_trainable
+from affuse.train.presets import check_keys, corpus_options, plan
+from affuse.train.session import require_trainable
 
 REFERENCE = "hct_mg"
 COMPARED = ("concat", "mult", REFERENCE)
@@ -52,11 +53,11 @@ class Request:
             raise InputError("seeds and jobs", remedy="give 1 or more of each")
         if not self.models:
             raise InputError("no models to compare", remedy="name one or more, with commas")
-        for name in self.models:
-            plan(self.corpus, name, self.settings)
+        plans = [plan(self.corpus, name, self.settings) for name in self.models]
         options = corpus_options(self.corpus, self.settings)
         corpus = load_corpus(self.corpus, self.data, options)
-        require_trainable(self.models, corpus.modalities)
+        for planned in plans:
+            require_trainable(corpus, planned)
         return corpus
 
     def rows(self, corpus: Corpus) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import typer
 
 from affuse import __version__
 from affuse.cli import benchmark, corpus, demo, evaluate, models, train
-from affuse.errors import AffuseError, file_error
+from affuse.errors import AffuseError, InputError, file_error
 
 app = typer.Typer(
     help="Read affect from text, audio and vision with a model that names what it trusted.",
@@ -43,9 +43,22 @@ def run() -> None:
     """Entry point: exit 2 with one line on anything that a user can mend."""
     try:
         app()
-    except (AffuseError, OSError) as error:
-        if isinstance(error, OSError):
-            problem = "cannot be used" if error.filename else "stopped"
-            error = file_error(error, problem, error.filename)
-        typer.echo(f"affuse: {error}", err=True)
+    except (AffuseError, OSError, MemoryError, RuntimeError) as error:
+        line = _mendable(error)
+        if line is None:
+            raise
+        typer.echo(f"affuse: {line}", err=True)
         sys.exit(2)
+
+
+def _mendable(error: Exception) -> AffuseError | None:
+    """The error in a user's terms; None where it is a fault of the program."""
+    if isinstance(error, AffuseError):
+        return error
+    if isinstance(error, OSError):
+        problem = "cannot be used" if error.filename else "stopped"
+        return file_error(error, problem, error.filename)
+    # numpy raises the one, torch the other, on processors and graphics cards alike.
+    if isinstance(error, MemoryError) or "allocate" in str(error):
+        return InputError("out of memory", remedy="use a smaller batch_size, model or corpus")
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat
 
 from affuse.config import Options
 from affuse.corpora.normalise import NormaliseMode
@@ -48,6 +48,6 @@ class TrainOptions(Options):
     reliability: float = Field(0.2, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     normalise: NormaliseMode = "train"
-    noise: dict[str, float] = Field(default_factory=dict)
-    shift: dict[str, float] = Field(default_factory=dict)
-    time_mask: dict[str, float] = Field(default_factory=dict)
+    noise: dict[str, NonNegativeFloat] = Field(default_factory=dict)
+    shift: dict[str, NonNegativeFloat] = Field(default_factory=dict)
+    time_mask: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)

@@ -16,7 +16,7 @@ import yaml
 
 from affuse.config import parse_options
 from affuse.corpora.registry import resolve
-from affuse.errors import InputError, unknown_name
+from affuse.errors import unknown_name
 from affuse.models import models
 from affuse.train.options import TrainOptions
 
@@ -96,17 +96,3 @@ def check_keys(corpus: str, settings: Iterable[str]) -> None:
             raise unknown_name("model", model, per_model, source=key)
         elif own not in per_model[model]:
             raise unknown_name(f"{model} setting", own, per_model[model])
-
-
-def require_trainable(names: Iterable[str], modalities: Iterable[str]) -> None:
-    """Raise `InputError` for a model name that cannot be built on these modalities."""
-    known = set(modalities)
-    for name in names:
-        base, _, modality = name.partition(":")
-        if base not in models():
-            raise unknown_name("model", base, models())
-        if modality and modality not in known:
-            raise InputError(
-                f"model '{name}' reads {modality}, which the corpus lacks",
-                remedy=f"choose one of: {', '.join(sorted(known))}",
-            )

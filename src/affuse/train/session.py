@@ -15,7 +15,7 @@ from affuse import __version__
 from affuse.config import parse_options
 from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.normalise import Normaliser, normalise
-from affuse.errors import InputError
+from affuse.errors import InputError, unknown_name
 from affuse.files import to_strict_json
 from affuse.models import create_model, models
 from affuse.samples import Sample
@@ -57,6 +57,7 @@ def train_run(
             "holds a run already", remedy="add --resume or give another folder", source=folder
         )
     if not (folder / CONFIG).exists():
+        require_trainable(corpus, plan)
         whole = corpus.folds[fold]
         _require_targets([*whole.train, *whole.valid])
         # Standardised without the test part; it follows the normaliser when it is opened.
@@ -64,7 +65,6 @@ def train_run(
         build = partial(
             create_model, plan.model, corpus.widths, corpus.task.outputs, run["options"]
         )
-        build()
         claim(folder, RUN, run)
         result = fit(
             build,
@@ -98,6 +98,16 @@ def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, A
     }
     plain: dict[str, Any] = json.loads(to_strict_json(content))
     return plain
+
+
+def require_trainable(corpus: Corpus, plan: Plan) -> None:
+    """Raise `InputError` for a model or an option that the corpus' modalities do not allow."""
+    for key, value in {**plan.train.model_dump(), **plan.options}.items():
+        # Options that are dicts have a value for each modality.
+        for modality in value if isinstance(value, dict) else ():
+            if modality not in corpus.widths:
+                raise unknown_name("modality", str(modality), corpus.widths, source=f"option {key}")
+    create_model(plan.model, corpus.widths, corpus.task.outputs, plan.options)
 
 
 def _checkpoint(
