@@ -121,6 +121,16 @@ def test_patience_ends_training(run) -> None:
     assert len(result.history) < 30
 
 
+def test_the_last_epoch_is_kept_where_that_is_asked_for(run) -> None:
+    options = {"patience": 1, "learning_rate": 0.5, "warmup": 0, "average": 0}
+    best = run("concat", epochs=5, **options)
+    result = run("concat", epochs=5, select="last", **options)
+    assert (len(result.history), result.best_epoch) == (5, 4)
+    assert best.best_epoch < 4
+    assert best.history == result.history[: len(best.history)]
+    assert not same(best, result)
+
+
 def test_one_sample_in_the_last_batch_and_fewer_than_a_batch(run) -> None:
     assert len(run("concat", batch_size=39, epochs=1).history) == 1
     assert len(run("concat", batch_size=500, epochs=1).history) == 1
