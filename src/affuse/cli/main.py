@@ -42,7 +42,7 @@ def _options(
 def run() -> None:
     """Entry point: exit 2 with one line on anything that a user can mend."""
     try:
-        app()
+        app(prog_name="affuse")
     except (AffuseError, OSError, MemoryError, RuntimeError) as error:
         line = _mendable(error)
         if line is None:
