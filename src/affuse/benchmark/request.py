@@ -28,6 +28,7 @@ class Request:
         models: names to compare; each single modality and the trivial row come with them.
         seeds: how many, from 0.
         settings: `key=value` over the corpus' preset.
+        singles: whether each single modality is trained beside the models.
         subsets: whether the models are also asked with every subset of modalities.
         jobs: processes at once.
         command: what to type to obtain the result again.
@@ -38,6 +39,7 @@ class Request:
     models: tuple[str, ...] = COMPARED
     seeds: int = 5
     settings: Mapping[str, Any] = field(default_factory=dict)
+    singles: bool = True
     subsets: bool = False
     jobs: int = os.cpu_count() or 1
     command: str = ""
@@ -62,7 +64,7 @@ class Request:
 
     def rows(self, corpus: Corpus) -> tuple[str, ...]:
         """Model names in table order: single modalities first, then those asked for."""
-        single = tuple(f"unimodal:{m}" for m in corpus.modalities)
+        single = tuple(f"unimodal:{m}" for m in corpus.modalities) if self.singles else ()
         return single + tuple(m for m in self.models if m not in single)
 
 

@@ -34,6 +34,9 @@ def benchmark(
     ] = "concat,mult,hct_mg",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each model and fold.")] = 5,
     assignments: SetOption = None,
+    singles: Annotated[
+        bool, typer.Option("--singles/--no-singles", help="Train each single modality beside them.")
+    ] = True,
     subsets: Annotated[
         bool, typer.Option("--subsets", help="Also test with every subset of the modalities.")
     ] = False,
@@ -57,6 +60,7 @@ def benchmark(
         models=tuple(name.strip() for name in models.split(",") if name.strip()),
         seeds=seeds,
         settings=parse_settings(assignments),
+        singles=singles,
         subsets=subsets,
         command=command_line(),
         **({} if jobs is None else {"jobs": jobs}),
