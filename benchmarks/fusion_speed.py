@@ -11,8 +11,10 @@ Three measurements, on the CPU, on random data of a fixed seed:
   the step less its size before. That counts whatever the step makes a machine hold, allocator and
   library buffers included, which a profiler of tensors does not see. It is read from Linux's
   /proc, because `getrusage` carries the parent's peak over into a new process.
-- Growth: HCT-MG's step as the audio gets longer, with the exponent of a log-log fit; as it is, and
-  with a learned stride in proportion, which is how a higher frame rate would be met.
+- Growth: HCT-MG's step as the audio gets longer, with the exponent of a log-log fit; with the
+  strides of 375 frames throughout, and with those that training would choose for the length.
+
+HCT-MG gets the strides that training derives from the lengths of the corpus.
 
 MulT appears twice. Its dropout on attention weights, which HCT-MG does not have, keeps torch from
 its fused attention in training; ratios are therefore to MulT without it, the harder one to beat.
@@ -45,7 +47,7 @@ from torch import Tensor
 from affuse.batches import Batch
 from affuse.config import parse_assignment
 from affuse.files import write_atomic
-from affuse.models import FusionModel, count_parameters, create_model
+from affuse.models import FusionModel, count_parameters, create_model, models
 
 WIDTHS = {"text": 300, "audio": 5, "vision": 20}
 LENGTHS = {"text": 50, "audio": 375, "vision": 500}
@@ -66,7 +68,9 @@ class Case:
 
     @property
     def label(self) -> str:
-        settings = " ".join(f"{key}={value}" for key, value in self.options.items())
+        settings = " ".join(
+            f"{key}={value}" for key, value in self.options.items() if key != "strides"
+        )
         return f"{self.model} {settings}".strip()
 
     def build(self) -> tuple[FusionModel, Batch]:
@@ -98,6 +102,11 @@ class Result:
     baseline: str
     time_ratio: float
     memory_ratio: float | None
+
+
+def strides(lengths: dict[str, int]) -> dict[str, Any]:
+    """The strides that training would give HCT-MG for these lengths."""
+    return models()["hct_mg"].cls.options_for(lengths)
 
 
 def train_step(model: FusionModel, batch: Batch) -> None:
@@ -259,7 +268,7 @@ def main() -> None:
         return
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    options = dict(parse_assignment(text) for text in arguments.option)
+    options = strides(LENGTHS) | dict(parse_assignment(text) for text in arguments.option)
 
     def sides(batch: int) -> list[Case]:
         gates = [options | {"gate": f"fixed:{primary}"} for primary in WIDTHS]
@@ -269,8 +278,7 @@ def main() -> None:
     repeats = arguments.repeats
     longer = [Case("hct_mg", options, arguments.growth_batch, audio) for audio in GROWTH]
     strided = [
-        replace(case, options=options | {"strides": {"audio": case.audio // GROWTH[0]}})
-        for case in longer
+        replace(case, options=options | strides(LENGTHS | {"audio": case.audio})) for case in longer
     ]
     results = [
         *measure("train step", sides(arguments.batch), train_step, repeats, memory=True),
