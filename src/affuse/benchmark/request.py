@@ -87,6 +87,6 @@ def jobs(request: Request, corpus: Corpus) -> list[Job]:
     return [
         Job(model, fold, seed)
         for model in sorted(rows, key=lambda name: name != REFERENCE)
-        for fold in range(len(corpus.folds))
         for seed in range(request.seeds)
+        for fold in range(len(corpus.folds))
     ]

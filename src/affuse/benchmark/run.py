@@ -108,7 +108,6 @@ def _work(
             # What is finished is on disk; what is under way resumes from its last epoch.
             for process in list((pool._processes or {}).values()):
                 process.kill()
-            pool.shutdown(wait=False, cancel_futures=True)
             raise
     return records
 

@@ -30,7 +30,16 @@ from affuse.models.registry import FusionModel, register_model, require_several
 
 
 class HctMgOptions(EncoderOptions):
-    """Options of HCT-MG."""
+    """Options of HCT-MG, beside those of its encoders.
+
+    Attributes:
+        joint_layers: of the self-attention encoder over all streams.
+        gate: `contribution`, `paper` or `fixed:<modality>`; see `affuse.models.gating`.
+        granularity: of the contribution gate: one primary for the task, for each training batch or
+            for each sample.
+        temperature: of the contribution gate.
+        modality_dropout: share of modalities hidden from fusion in training.
+    """
 
     joint_layers: int = Field(1, ge=0)
     gate: str = "contribution"
@@ -41,7 +50,19 @@ class HctMgOptions(EncoderOptions):
 
 @register_model("hct_mg")
 class HctMg(FusionModel):
-    """Hierarchical crossmodal transformer with modality gating."""
+    """Hierarchical crossmodal transformer with modality gating.
+
+    Each modality is encoded and answers alone. The gate ranks them; the first leads, and the others
+    enter its stream by crossmodal attention in the order of their weight, each by a gated residual
+    that starts near zero. A self-attention encoder reads all streams, weighed by the gate, and
+    corrects the primary's own answer, together with a learned share of the others' answers:
+
+        prediction = own(primary) + trusted * (sum_r mix_r w_r own(r) + correction)
+
+    where r runs over the auxiliaries and w_r is the gate weight relative to the primary's.
+    `trusted`, in [0, 1], is fitted on validation after every epoch: where the auxiliaries only add
+    noise it falls to zero, and fusion answers as its best modality does.
+    """
 
     Options = HctMgOptions
     trusted: Tensor
@@ -67,7 +88,7 @@ class HctMg(FusionModel):
         self.correction = Head(d, outputs, o.dropout)
         nn.init.zeros_(self.correction[-1].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.correction[-1].bias)  # type: ignore[arg-type]
-        self.mix = nn.Parameter(torch.full((count,), 0.05))
+        self.mix = nn.Parameter(torch.full((count - 1,), 0.5))
         self.register_buffer("trusted", torch.ones(()))
 
     def track(self, losses: Tensor) -> None:
@@ -162,7 +183,7 @@ class HctMg(FusionModel):
         for layer in self.joint:
             tokens = layer(tokens, mask, prior)
         fused = self.correction(self.pooling(self.joint_norm(tokens), mask, prior))
-        mix = self.mix[1:] * ranked[:, 1:] * ranked_masks.any(dim=2)[:, 1:]
+        mix = self.mix * ranked[:, 1:] * ranked_masks.any(dim=2)[:, 1:]
         others = (mix[..., None] * own[:, 1:]).sum(dim=1)
         return own[:, 0], others + fused
 

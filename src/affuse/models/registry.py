@@ -122,6 +122,10 @@ def create_model(
         raise unknown_name("model", base, _ENTRIES)
     if not widths or min(widths.values()) < 1:
         raise InputError(f"widths {dict(widths)}", remedy="give each modality a width of 1 or more")
+    for stream in widths:
+        # They become names of submodules, for which torch has rules of its own.
+        if "." in stream or hasattr(nn.ModuleDict, stream):
+            raise InputError(f"a modality named '{stream}'", remedy="rename it")
     values = dict(options or {})
     if modality:
         values["modality"] = modality
