@@ -145,6 +145,21 @@ def test_accuracy_selects_a_classifier_and_its_loss_breaks_ties(module) -> None:
     assert scores[1] == pytest.approx(-1 + 0.05 * math.log(1 + 2 * math.exp(-2)))
 
 
+def test_the_average_nears_the_weights_and_takes_over_what_is_counted(told) -> None:
+    model = told({"text": 2}, 1, output([[1.0]]))
+    model.weight = torch.nn.Parameter(torch.zeros(1))
+    model.register_buffer("seen", torch.zeros(1))
+    trained = FusionModule(model, SENTIMENT, TrainOptions(average=0.98), 1, seed=0)
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+        model.seen.fill_(7.0)
+    trained.on_train_batch_end()
+    assert trained.kept is trained.average
+    assert float(trained.average.weight) == pytest.approx(0.9)  # before any step, 1 in 10 is kept
+    assert float(trained.average.seen) == 7.0
+    assert not trained.average.weight.requires_grad
+
+
 def test_the_learning_rate_rises_then_falls_to_zero(module) -> None:
     trained = module(output([[1.0]]), epochs=10, warmup=2, learning_rate=0.5)
     trained.steps_per_epoch = 4
