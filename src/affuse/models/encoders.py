@@ -109,9 +109,17 @@ class ModalityEncoder(nn.Module):
 
 
 class Head(nn.Sequential):
-    """A pooled vector `(B, d)` to raw outputs `(B, C)`."""
+    """A pooled vector `(B, d)`, or `inputs` wide, to raw outputs `(B, C)`."""
 
-    def __init__(self, width: int, outputs: int, dropout: float) -> None:
+    def __init__(self, width: int, outputs: int, dropout: float, inputs: int | None = None) -> None:
         super().__init__(
-            nn.Linear(width, width), nn.GELU(), Dropout(dropout), nn.Linear(width, outputs)
+            nn.Linear(inputs or width, width),
+            nn.GELU(),
+            Dropout(dropout),
+            nn.Linear(width, outputs),
         )
+
+    def start_at_zero(self) -> None:
+        """Make the first answers zero."""
+        for parameter in self[-1].parameters():
+            nn.init.zeros_(parameter)

@@ -54,8 +54,9 @@ class HctMg(FusionModel):
 
     Each modality is encoded and answers alone. The gate ranks them; the first leads, and the others
     enter its stream by crossmodal attention in the order of their weight, each by a gated residual
-    that starts near zero. A self-attention encoder reads all streams, weighed by the gate, and
-    corrects the primary's own answer, together with a learned share of the others' answers:
+    that starts near zero. A self-attention encoder reads all streams, weighed by the gate; what it
+    pools, beside each modality's own vector by its weight, corrects the primary's own answer,
+    together with a learned share of the others' answers:
 
         prediction = own(primary) + trusted * (sum_r mix_r w_r own(r) + correction)
 
@@ -85,9 +86,8 @@ class HctMg(FusionModel):
         )
         self.joint_norm = nn.LayerNorm(d)
         self.pooling = AttentionPooling(d, o.heads)
-        self.correction = Head(d, outputs, o.dropout)
-        nn.init.zeros_(self.correction[-1].weight)  # type: ignore[arg-type]
-        nn.init.zeros_(self.correction[-1].bias)  # type: ignore[arg-type]
+        self.correction = Head(d, outputs, o.dropout, inputs=(count + 1) * d)
+        self.correction.start_at_zero()
         self.mix = nn.Parameter(torch.full((count - 1,), 0.5))
         self.register_buffer("trusted", torch.ones(()))
 
@@ -178,11 +178,16 @@ class HctMg(FusionModel):
         )
         mask = torch.cat([masks[:, i, :steps] for i, steps in enumerate(lengths)], dim=1)
         # A layer norm would undo a stream that is merely scaled, so the gate weighs attention.
-        weight = relative.repeat_interleave(torch.tensor(lengths, device=gate.device), dim=1)
-        prior = weight.clamp(min=1e-6).log()
+        # Divided by its length: a stream counts by its weight, not by its number of steps.
+        steps_each = masks.sum(dim=2).clamp(min=1)
+        share = (relative / steps_each).clamp(min=1e-6).log()
+        prior = share.repeat_interleave(torch.tensor(lengths, device=gate.device), dim=1)
         for layer in self.joint:
             tokens = layer(tokens, mask, prior)
-        fused = self.correction(self.pooling(self.joint_norm(tokens), mask, prior))
+        together = self.pooling(self.joint_norm(tokens), mask, prior)
+        each = torch.stack([e.pooled for e in encoded], dim=1)
+        weighted = each * (relative * used)[..., None]
+        fused = self.correction(torch.cat([together, weighted.flatten(1)], dim=1))
         mix = self.mix * ranked[:, 1:] * ranked_masks.any(dim=2)[:, 1:]
         others = (mix[..., None] * own[:, 1:]).sum(dim=1)
         return own[:, 0], others + fused
