@@ -255,14 +255,14 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_end(
         start_new_session=True,
         stdout=subprocess.DEVNULL,
     ) as process:
-        wait_for(lambda: len(list((out / "runs").glob("*.json"))) >= 2)
+        wait_for(lambda: len(list((out / "runs").glob("*.json"))) >= 1)
         process.kill()
     assert process.returncode == -signal.SIGKILL
     # Its workers must not write into the runs of the next one.
     wait_for(lambda: not alive(process.pid))
     assert not (out / "result.json").exists()
     kept = written(out / "runs")
-    assert 2 <= len([name for name in kept if "/" not in name]) < 10
+    assert 1 <= len([name for name in kept if "/" not in name]) < 10
     result, _ = run_benchmark(REQUEST, out)
     assert result.to_json() == finished.result.to_json()
     after = written(out / "runs")

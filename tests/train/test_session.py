@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from affuse import __version__
 from affuse.corpora.corpus import Corpus, Split
 from affuse.errors import InputError
 from affuse.samples import Sample
@@ -85,6 +86,8 @@ def test_the_identity_tells_apart_whatever_changes_a_run(corpus, small_plan) -> 
     base = {"seed": 0, "fold": 0}
     plain = identity(corpus, small_plan(), **base)
     assert identity(corpus, small_plan(), **base) == plain
+    # Another version may train otherwise.
+    assert plain["affuse"] == __version__
     others = [
         identity(corpus, small_plan(), seed=1, fold=0),
         identity(corpus, small_plan("concat"), **base),

@@ -42,7 +42,7 @@ class ModelResult:
     Attributes:
         parameters: trainable ones.
         metrics: name to its runs; empty where the model could not run.
-        primary: modality to the number of test samples, over all runs, in which it led.
+        primary: modality to the number of runs in which it led most of the test samples.
     """
 
     parameters: int
