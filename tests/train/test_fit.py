@@ -61,7 +61,7 @@ def same(first: FitResult, second: FitResult) -> bool:
 
 @pytest.mark.parametrize("model", ["hct_mg", "mult", "concat"])
 def test_training_lowers_the_loss(run, model: str) -> None:
-    result = run(model, epochs=7, learning_rate=1e-2, warmup=0, average=0.8)
+    result = run(model, epochs=5, learning_rate=1e-2, warmup=0, average=0.8)
     losses = [record["train_loss"] for record in result.history]
     assert losses[-1] < 0.8 * losses[0]
     assert result.history[result.best_epoch]["valid_mae"] < result.history[0]["valid_mae"]
@@ -69,6 +69,7 @@ def test_training_lowers_the_loss(run, model: str) -> None:
 
 def test_a_seed_repeats_itself_and_another_does_not(run) -> None:
     options = {"noise": {"text": 0.1}, "shift": {"audio": 0.1}, "time_mask": {"vision": 0.1}}
+    options["epochs"] = 2
     first = run(seed=3, **options)
     # Nor does it matter what was drawn before.
     torch.rand(7)
