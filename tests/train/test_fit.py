@@ -68,8 +68,8 @@ def test_training_lowers_the_loss(run, model: str) -> None:
 
 
 def test_a_seed_repeats_itself_and_another_does_not(run) -> None:
-    options = {"noise": {"text": 0.1}, "shift": {"audio": 0.1}, "time_mask": {"vision": 0.1}}
-    options["epochs"] = 2
+    changes = {"noise": {"text": 0.1}, "shift": {"audio": 0.1}, "time_mask": {"vision": 0.1}}
+    options = {"epochs": 2, **changes}
     first = run(seed=3, **options)
     # Nor does it matter what was drawn before.
     torch.rand(7)
