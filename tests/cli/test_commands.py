@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from affuse import __version__
+from affuse.cli.benchmark import command_line
 from affuse.models import count_parameters, create_model, models
 
 COMMANDS = ("demo", "train", "evaluate", "benchmark", "models", "corpus")
@@ -135,3 +136,11 @@ def test_demo_shows_the_gate_and_draws(affuse, tmp_path: Path) -> None:
     (leader,) = content["models"]["hct_mg"]["primary"]
     assert f"primary modality of hct_mg: {leader} in 1 of 1 runs" in done.out
     assert "affuse train controlled --out my-model" in done.out
+
+
+def test_the_recorded_command_has_no_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = (
+        "affuse benchmark controlled --out a/b --seeds 2 --json=r.json --jobs 3 --set truth=text"
+    )
+    monkeypatch.setattr("sys.argv", typed.split())
+    assert command_line() == "affuse benchmark controlled --seeds 2 --set truth=text"

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from affuse.evaluate.tables import BenchmarkResult
 
 
+PLACES = ("--out", "--json", "--csv", "--jobs")
+"""Options that say where results go and how fast they come."""
+
+
 def benchmark(
     corpus: CorpusArgument,
     data: DataOption = None,
@@ -77,8 +81,14 @@ def benchmark(
 
 
 def command_line() -> str:
-    """What was typed, to stand in the result."""
-    return shlex.join(["affuse", *sys.argv[1:]])
+    """What was typed, to stand in the result, less what does not change it."""
+    words, kept = iter(sys.argv[1:]), ["affuse"]
+    for word in words:
+        if word in PLACES:
+            next(words, None)
+        elif word.partition("=")[0] not in PLACES:
+            kept.append(word)
+    return shlex.join(kept)
 
 
 def measure(request: Request, folder: Path) -> tuple[BenchmarkResult, list[dict[str, Any]]]:
