@@ -45,7 +45,9 @@ class Started:
 
     def __init__(self, *arguments: str, errors: Path = Path(os.devnull)) -> None:
         program = f"""
-import os, sys
+import os, signal, sys
+# A shell's background job inherits an ignored interrupt; a user at a terminal does not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.dup2(os.open({str(errors)!r}, os.O_WRONLY | os.O_CREAT), 2)
 sys.argv = {["affuse", *arguments]!r}
 from affuse.cli.main import run
