@@ -36,6 +36,8 @@ def demo(
     console.print(_gates(records))
     write_folder(result, out)
     plots = draw(result, records, out)
+    console.print("mult has 6 epochs here, too few for it, so that the demo ends in minutes; more:")
+    console.print("  affuse benchmark controlled --set mult.epochs=30", highlight=False)
     console.print(f"results: {out}/result.json, .csv, .md; plots: {', '.join(plots)}")
     console.print("\nnext:", *NEXT, sep="\n  ", highlight=False)
 
