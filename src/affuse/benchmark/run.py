@@ -13,16 +13,14 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from affuse.benchmark.job import known_record, record_file, run_job, start_worker
 from affuse.benchmark.request import REFERENCE, Job, Request, jobs
 from affuse.corpora.corpus import Corpus
 from affuse.errors import InputError
 from affuse.evaluate.locked import Record
-from affuse.evaluate.metrics import evaluate
 from affuse.evaluate.statistics import Summary, paired_difference, summarise
 from affuse.evaluate.tables import BenchmarkResult, Comparison, ModelResult
+from affuse.evaluate.trivial import trivial_folds
 from affuse.files import make_folder
 from affuse.train.folders import claim, holds
 from affuse.train.presets import plan
@@ -198,13 +196,6 @@ def _plain(summary: Summary) -> dict[str, Any]:
 
 
 def _trivial(corpus: Corpus) -> dict[str, Summary]:
-    """The best constant of each fold's training targets, scored on its test part."""
-    folds = []
-    for fold in corpus.folds:
-        train, test = (
-            np.stack([s.target for s in part if s.target is not None])
-            for part in (fold.train, fold.test)
-        )
-        constant = corpus.task.trivial(train)
-        folds.append(evaluate(corpus.task, np.tile(constant, (len(test), 1)), test))
-    return {name: summarise([scores[name] for scores in folds]) for name in folds[0]}
+    folds = trivial_folds(corpus)
+    names = folds[0] if folds else {}
+    return {name: summarise([scores[name] for scores in folds]) for name in names}

@@ -9,14 +9,20 @@ from affuse.evaluate.metrics import evaluate
 from affuse.tasks import Task
 
 
-def trivial_scores(corpus: Corpus) -> dict[str, float]:
-    """Test metrics of the constant that is best on the training labels, averaged over folds.
+def trivial_folds(corpus: Corpus) -> list[dict[str, float]]:
+    """Test metrics of the constant that is best on the training labels, a dict a fold.
 
     Returns:
-        Metric name to score; empty where a fold lacks labels in train or test.
+        Metric name to score, fold by fold; no fold where one lacks labels in train or test.
     """
     folds = [_score(corpus.task, fold) for fold in corpus.folds]
-    if not all(folds):
+    return folds if all(folds) else []
+
+
+def trivial_scores(corpus: Corpus) -> dict[str, float]:
+    """`trivial_folds` averaged over folds; empty where it is."""
+    folds = trivial_folds(corpus)
+    if not folds:
         return {}
     return {name: float(np.mean([scores[name] for scores in folds])) for name in folds[0]}
 
