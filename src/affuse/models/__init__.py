@@ -1,6 +1,6 @@
 """Fusion models. Importing this package registers all of them."""
 
-from affuse.models import concat, hct_mg, mult, unimodal
+from affuse.models import concat, hct_mg, lstm, mult, unimodal
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import (
     FusionModel,
@@ -17,6 +17,7 @@ __all__ = [
     "count_parameters",
     "create_model",
     "hct_mg",
+    "lstm",
     "models",
     "mult",
     "register_model",

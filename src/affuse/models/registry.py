@@ -75,6 +75,14 @@ class FusionModel(nn.Module, ABC):
         absent = torch.zeros_like(example)
         return torch.stack([absent if c is None else c for c in columns], dim=1)
 
+    def even_gate(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """For a model without a gate: equal weights `(B, M)` over what is present, and its first.
+
+        That first modality `(B,)` is named because one must be; none leads.
+        """
+        present = self.presence(batch)
+        return present / present.sum(dim=1, keepdim=True), present.int().argmax(dim=1)
+
 
 @dataclass(frozen=True)
 class ModelEntry:

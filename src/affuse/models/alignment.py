@@ -1,0 +1,86 @@
+"""Common steps for models that read all modalities at once, word by word.
+
+EF-LSTM and MFN were made for word-aligned features: one vector a modality and word, the mean of the
+frames during that word. Unaligned sequences have no word boundaries; here each word is taken to be
+as long as the others, and aligned sequences, which have one length already, pass unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from affuse.config import Options
+from affuse.errors import unknown_name
+
+
+class AlignmentOptions(Options):
+    """Options of models that need common steps."""
+
+    reference: str | None = Field(
+        None, description="modality whose steps the others are brought to; see `leading_modality`"
+    )
+    steps: int = Field(50, ge=1, description="most steps of a sample; 50 are usual for CMU-MOSI")
+
+
+def leading_modality(name: str | None, widths: Mapping[str, int]) -> str:
+    """`name`, or text where there is such a modality, or the first.
+
+    Raises:
+        InputError: a name that is not among the modalities.
+    """
+    if name is None:
+        return "text" if "text" in widths else next(iter(widths))
+    if name not in widths:
+        raise unknown_name("modality", name, widths)
+    return name
+
+
+def align(
+    sequences: Mapping[str, tuple[Tensor, Tensor]], reference: str, most: int
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Bring the modalities of each sample to as many steps as its reference has.
+
+    A sample without the reference gets as many steps as its longest modality has, and none gets
+    more than `most`.
+
+    Args:
+        sequences: modality to features `(B, T_m, D_m)` and mask `(B, T_m)`.
+
+    Returns:
+        Each modality's features `(B, T, D_m)`, zero where a sample lacks it, and the mask `(B, T)`
+        that all share.
+    """
+    lengths = {m: mask.sum(dim=1) for m, (_, mask) in sequences.items()}
+    longest = torch.stack(list(lengths.values())).amax(dim=0)
+    own = lengths[reference]
+    common = torch.where(own > 0, own, longest).clamp(max=most)
+    steps = torch.arange(int(common.max()), device=common.device)
+    target = steps < common[:, None]
+    return {m: interval_means(x, mask, target) for m, (x, mask) in sequences.items()}, target
+
+
+def interval_means(x: Tensor, mask: Tensor, target: Tensor) -> Tensor:
+    """Resample the real steps of each sample to its number of target steps.
+
+    With n real and t target steps, target step j is the mean over [j n/t, (j + 1) n/t) of the
+    sequence as a step function, so that each real step counts by the share of it that lies within.
+
+    Args:
+        x: `(B, S, D)`.
+        mask: `(B, S)`.
+        target: mask `(B, T)` of the result.
+
+    Returns:
+        `(B, T, D)`, zero outside `target` and for a sample without a real step.
+    """
+    real, wanted = mask.sum(dim=1), target.sum(dim=1)
+    length = (real / wanted.clamp(min=1))[:, None, None]
+    step = torch.arange(target.shape[1], device=x.device)[:, None]
+    source = torch.arange(x.shape[1], device=x.device)
+    inside = torch.minimum((step + 1) * length, source + 1) - torch.maximum(step * length, source)
+    weights = inside.clamp(min=0) / length.clamp(min=1e-6) * target[..., None]
+    return weights.to(x.dtype) @ x.masked_fill(~mask[..., None], 0.0)
