@@ -172,7 +172,7 @@ CASES = [
         *BENCHMARK, "--json", "absent/x.json", says=("absent/x.json", "cannot be written", "give")
     ),
     case(*BENCHMARK, "--csv", "absent/x.csv", says=("absent/x.csv", "cannot be written", "give")),
-    case(*BENCHMARK, "--models", "hct_mg,tfn", says=("'tfn'", "choose one of")),
+    case(*BENCHMARK, "--models", "hct_mg,raven", says=("'raven'", "choose one of")),
     case(*BENCHMARK, "--models", "unimodal:smell", says=("'smell'", "choose one of")),
     case(*BENCHMARK, "--models", ",", says=("no models to compare", "name one")),
     case(*BENCHMARK, "--set", "mult.epoch=3", says=("'epoch'", "did you mean 'epochs'?")),

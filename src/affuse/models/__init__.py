@@ -1,6 +1,6 @@
 """Fusion models. Importing this package registers all of them."""
 
-from affuse.models import concat, hct_mg, lstm, mult, unimodal
+from affuse.models import concat, hct_mg, lstm, mult, tensor_fusion, unimodal
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import (
     FusionModel,
@@ -21,5 +21,6 @@ __all__ = [
     "models",
     "mult",
     "register_model",
+    "tensor_fusion",
     "unimodal",
 ]
