@@ -1,6 +1,6 @@
 """Fusion models. Importing this package registers all of them."""
 
-from affuse.models import concat, hct_mg, lstm, mult, tensor_fusion, unimodal
+from affuse.models import concat, hct_mg, lstm, mfn, mult, tensor_fusion, unimodal
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import (
     FusionModel,
@@ -18,6 +18,7 @@ __all__ = [
     "create_model",
     "hct_mg",
     "lstm",
+    "mfn",
     "models",
     "mult",
     "register_model",
