@@ -72,11 +72,11 @@ def problem(path: Path, **options: Any) -> str:
 def test_sound_face_and_text_of_a_clip(folder: Path) -> None:
     corpus = read(folder)
     assert corpus.task == Classification(EMOTIONS)
-    assert corpus.widths == {"text": 100, "audio": 35, "functionals": 420, "vision": 35}
+    assert corpus.widths == {"text": 100, "audio": 35, "vision": 35}
     sample = by_id(corpus)["03-01-05-01-01-01-02"]
     assert sample.target == [EMOTIONS.index("angry")]
     assert (sample.group, sample.text) == ("02", STATEMENTS[0])
-    assert set(sample.modalities) == {"text", "audio", "functionals", "vision"}
+    assert set(sample.modalities) == {"text", "audio", "vision"}
     with np.load(folder / "au_mfcc.npz") as stored:
         row = list(stored["ids"]).index("01-01-05-01-01-01-02")
         np.testing.assert_array_equal(sample.sequences["vision"], stored["au"][row : row + 1])
@@ -93,6 +93,35 @@ def test_clips_are_trimmed_unless_asked_not_to(folder: Path) -> None:
     # Nearly all have about a second of silence before the first word.
     assert min(cut) >= 20
     assert np.median(cut) > 100
+
+
+@pytest.mark.parametrize(
+    ("audio", "width", "steps"),
+    [("functionals", 420, 1), ("speech", 384, 10), ("summary", 1188, 1)],
+)
+def test_audio_is_what_was_asked_for(folder: Path, audio: str, width: int, steps: int) -> None:
+    corpus = read(folder, audio=audio, pool=16)
+    assert corpus.widths["audio"] == width
+    lengths = [len(sample.sequences["audio"]) for sample in by_id(corpus).values()]
+    assert min(lengths) >= steps
+    assert (max(lengths) == 1) == (steps == 1)
+    assert corpus.features["audio"] != read(folder).features["audio"]
+
+
+def test_a_summary_is_functionals_and_moments_of_the_states(folder: Path) -> None:
+    summary, functionals, speech = (
+        by_id(read(folder, audio=audio)) for audio in ("summary", "functionals", "speech")
+    )
+    for clip, sample in summary.items():
+        states = speech[clip].sequences["audio"].astype(np.float64)
+        expected = [
+            functionals[clip].sequences["audio"][0],
+            states.mean(axis=0),
+            states.std(axis=0),
+        ]
+        np.testing.assert_allclose(
+            sample.sequences["audio"][0], np.concatenate(expected), rtol=1e-4, atol=1e-4
+        )
 
 
 def test_names_tell_what_changes_the_data(folder: Path) -> None:

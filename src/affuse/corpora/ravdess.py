@@ -10,6 +10,7 @@ import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -21,9 +22,10 @@ from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
 from affuse.extract.functionals import NAME as FUNCTIONALS
 from affuse.extract.functionals import functionals, pool_frames
+from affuse.extract.speech import speech_name
 from affuse.extract.text import TextOptions, encode_corpus
 from affuse.extract.voice import VOICED, voice_name
-from affuse.extract.voices import voices_of
+from affuse.extract.voices import speech_of, voices_of
 from affuse.samples import FloatArray, Sample
 from affuse.tasks import Classification
 
@@ -45,11 +47,13 @@ class RavdessOptions(TextOptions):
     cepstra: int = Field(
         default=20, ge=0, le=39, description="mel cepstra to add to the voice descriptors"
     )
-    functionals: bool = Field(
-        default=True, description="add the modality functionals: statistics of a clip's frames"
+    audio: Literal["frames", "functionals", "speech", "summary"] = Field(
+        default="frames",
+        description="voice descriptors every 10 ms (frames) or their statistics (functionals), "
+        "the states of a speech encoder every 20 ms (speech), or the statistics of both (summary)",
     )
     pool: int = Field(
-        default=1, ge=1, le=100, description="consecutive frames averaged into one step of audio"
+        default=1, ge=1, le=100, description="consecutive frames or states averaged into one step"
     )
     trim: bool = Field(default=True, description="cut the silence at both ends of each clip")
 
@@ -58,11 +62,11 @@ class RavdessOptions(TextOptions):
 def read_ravdess(path: Path | None, options: RavdessOptions) -> Corpus:
     """RAVDESS speech: 8 acted emotions from face and voice, 1440 clips, 4 folds over actors.
 
-    Audio is one step every 10 ms, functionals one step of statistics of those frames, vision one
-    step of 35 action units (absent where a clip has none), text one of the two sentences, which
-    says nothing of the emotion. A group is an actor.
+    Audio is what the option `audio` says, vision one step of 35 action units (absent where a clip
+    has none), text one of the two sentences, which says nothing of the emotion. A group is an
+    actor.
     With the actors sorted, fold k tests every fourth from k on; three of the others validate.
-    Reading the sound takes a minute or two the first time and is cached.
+    Reading the sound takes minutes the first time and is cached.
 
     Args:
         path: the folder that holds the clips below audio/, flac or wav, and au_mfcc.npz.
@@ -76,26 +80,21 @@ def read_ravdess(path: Path | None, options: RavdessOptions) -> Corpus:
     clips = _clips(path / "audio")
     faces = _action_units(path / _FACES)
     cache = FeatureCache()
-    voices = voices_of(clips, cache, cepstra=options.cepstra, trim=options.trim)
+    voices = _voices(clips, cache, options)
     extractor = options.extractor()
     statements = dict(zip(STATEMENTS, encode_corpus(STATEMENTS, extractor, cache), strict=True))
     samples = [
-        _sample(clip.stem, voice, faces, statements, options)
+        _sample(clip.stem, voice, faces, statements)
         for clip, voice in zip(clips, voices, strict=True)
     ]
     folds = actor_folds(samples, path)
     return Corpus(
         name=corpus_name("ravdess", options),
         task=Classification(EMOTIONS),
-        widths=widths_of(samples, ("text", "audio", "functionals", "vision")),
+        widths=widths_of(samples, ("text", "audio", "vision")),
         folds=folds if options.fold is None else (folds[options.fold],),
         options=options.model_dump(),
-        features={
-            "text": extractor.name,
-            "audio": voice_name(cepstra=options.cepstra, trim=options.trim),
-            "vision": VISION,
-        }
-        | ({"functionals": FUNCTIONALS} if options.functionals else {}),
+        features={"text": extractor.name, "audio": _audio_name(options), "vision": VISION},
     )
 
 
@@ -112,6 +111,34 @@ def _clips(folder: Path) -> list[Path]:
         if not _SPEECH.fullmatch(clip.stem):
             raise InputError("is not named as RAVDESS clips are", remedy="remove it", source=clip)
     return clips
+
+
+def _voices(
+    clips: Sequence[Path], cache: FeatureCache, options: RavdessOptions
+) -> list[FloatArray]:
+    """The audio modality `(T, D)` of each clip."""
+    if options.audio == "speech":
+        return [pool_frames(states, options.pool) for states in speech_of(clips, cache)]
+    frames = voices_of(clips, cache, cepstra=options.cepstra, trim=options.trim)
+    if options.audio == "frames":
+        return [pool_frames(each, options.pool) for each in frames]
+    statistics = [functionals(each, each[:, VOICED])[None] for each in frames]
+    if options.audio == "functionals":
+        return statistics
+    # The encoder's states are clean enough for the plain moments.
+    moments = (np.hstack([s.mean(axis=0), s.std(axis=0)])[None] for s in speech_of(clips, cache))
+    return [np.hstack(pair) for pair in zip(statistics, moments, strict=True)]
+
+
+def _audio_name(options: RavdessOptions) -> str:
+    frames = voice_name(cepstra=options.cepstra, trim=options.trim)
+    statistics = f"{FUNCTIONALS}: {frames}"
+    return {
+        "frames": frames,
+        "functionals": statistics,
+        "speech": speech_name(),
+        "summary": f"{statistics}; mean and deviation of {speech_name()}",
+    }[options.audio]
 
 
 def _action_units(file: Path) -> dict[str, FloatArray]:
@@ -144,13 +171,10 @@ def _sample(
     voice: FloatArray,
     faces: Mapping[str, FloatArray],
     statements: Mapping[str, FloatArray],
-    options: RavdessOptions,
 ) -> Sample:
     _, _, emotion, _, statement, _, actor = clip.split("-")
     text = STATEMENTS[int(statement) - 1]
-    sequences = {"text": statements[text], "audio": pool_frames(voice, options.pool)}
-    if options.functionals:
-        sequences["functionals"] = functionals(voice, voice[:, VOICED])[None]
+    sequences = {"text": statements[text], "audio": voice}
     units = faces.get(clip)
     if units is not None and np.isfinite(units).all():
         sequences["vision"] = units[None]
