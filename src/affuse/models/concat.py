@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from affuse.batches import Batch
-from affuse.models.encoders import EncoderOptions, Head, ModalityEncoder, strides_for
+from affuse.models.encoders import EncoderOptions, Head, encoder_options_for, modality_encoder
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import FusionModel, register_model, require_several
 
@@ -24,7 +24,7 @@ class Concat(FusionModel):
         super().__init__(widths, outputs, options)
         require_several("concat", widths)
         self.encoders = nn.ModuleDict(
-            {m: ModalityEncoder(features, m, options) for m, features in widths.items()}
+            {m: modality_encoder(features, m, options) for m, features in widths.items()}
         )
         self.head = nn.Sequential(
             nn.Linear(options.width * len(widths), options.width),
@@ -33,7 +33,7 @@ class Concat(FusionModel):
 
     @classmethod
     def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
-        return strides_for(lengths)
+        return encoder_options_for(lengths)
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)

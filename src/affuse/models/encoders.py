@@ -37,6 +37,8 @@ class EncoderOptions(Options):
         encoder_layers: of self-attention in each modality's encoder.
         kernel: length of each temporal convolution, odd.
         strides: modality to the learned stride of its projection, a power of two; 1 if unnamed.
+        static: modalities with a single step, such as statistics of a clip: they have no order to
+            model, so theirs is a plain layer.
         statistics: whether each encoder also pools mean and deviation of the features.
         dropout: inside all blocks and heads.
         input_dropout: on the features.
@@ -47,6 +49,7 @@ class EncoderOptions(Options):
     encoder_layers: int = Field(1, ge=0)
     kernel: int = Field(3, ge=1)
     strides: dict[str, int] = Field(default_factory=dict)
+    static: tuple[str, ...] = ()
     statistics: bool = True
     dropout: float = Field(0.2, ge=0, lt=1)
     input_dropout: float = Field(0.2, ge=0, lt=1)
@@ -67,10 +70,47 @@ STEPS = 64
 """Streams longer than this are compressed before attention."""
 
 
-def strides_for(lengths: Mapping[str, int]) -> dict[str, Any]:
-    """The option `strides` that brings typical lengths down to `STEPS`, by powers of two."""
+def encoder_options_for(lengths: Mapping[str, int]) -> dict[str, Any]:
+    """The options that typical lengths decide.
+
+    `strides` that bring them down to `STEPS` by powers of two, and `static`.
+    """
     strides = {m: 2 ** max(0, math.ceil(math.log2(n / STEPS))) for m, n in lengths.items()}
-    return {"strides": {m: stride for m, stride in strides.items() if stride > 1}}
+    return {
+        "strides": {m: stride for m, stride in strides.items() if stride > 1},
+        "static": tuple(m for m, n in lengths.items() if n == 1),
+    }
+
+
+def modality_encoder(features: int, modality: str, options: EncoderOptions) -> nn.Module:
+    """The encoder of a modality with D = `features`: `(B, T, D)` and mask to `Encoded`."""
+    if modality in options.static:
+        return StaticEncoder(features, options)
+    return ModalityEncoder(features, modality, options)
+
+
+class StaticEncoder(nn.Module):
+    """Features of a modality without order to an encoded stream of one step.
+
+    Without layer norm, which would take the magnitude from what is a single step. Of several
+    steps, the mean counts.
+    """
+
+    def __init__(self, features: int, options: EncoderOptions) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            Dropout(options.input_dropout),
+            nn.Linear(features, options.width),
+            nn.GELU(),
+            Dropout(options.dropout),
+        )
+
+    def forward(self, x: Tensor, mask: Tensor) -> Encoded:
+        """`(B, T, D)` and mask `(B, T)` to a stream of one step."""
+        some = mask.any(dim=1, keepdim=True)
+        x = x.masked_fill(~mask[..., None], 0.0).sum(dim=1)
+        pooled = self.layers(x / mask.sum(dim=1, keepdim=True).clamp(min=1)) * some
+        return Encoded(pooled[:, None], some, pooled)
 
 
 class ModalityEncoder(nn.Module):

@@ -16,7 +16,13 @@ from torch import Tensor, nn
 
 from affuse.batches import Batch
 from affuse.errors import unknown_name
-from affuse.models.encoders import Encoded, EncoderOptions, Head, ModalityEncoder, strides_for
+from affuse.models.encoders import (
+    Encoded,
+    EncoderOptions,
+    Head,
+    encoder_options_for,
+    modality_encoder,
+)
 from affuse.models.gating import ContributionGate, FixedGate, Gate, PaperGate
 from affuse.models.layers import (
     Attention,
@@ -74,7 +80,7 @@ class HctMg(FusionModel):
         require_several("hct_mg", widths)
         o, d, count = options, options.width, len(widths)
         self.encoders = nn.ModuleDict(
-            {m: ModalityEncoder(features, m, o) for m, features in widths.items()}
+            {m: modality_encoder(features, m, o) for m, features in widths.items()}
         )
         self.heads = nn.ModuleDict({m: Head(d, outputs, o.dropout) for m in widths})
         self.reliability = nn.ModuleDict({m: Head(d + outputs, 1, 0.0) for m in widths})
@@ -99,7 +105,7 @@ class HctMg(FusionModel):
 
     @classmethod
     def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
-        return strides_for(lengths)
+        return encoder_options_for(lengths)
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
@@ -108,14 +114,7 @@ class HctMg(FusionModel):
         unimodal = torch.stack(
             [self.heads[m](e.pooled) for m, e in zip(self.modalities, encoded, strict=True)], dim=1
         )
-        expected = torch.stack(
-            [
-                self.reliability[m](torch.cat([e.pooled.detach(), u.detach()], dim=1))[:, 0]
-                for m, e, u in zip(self.modalities, encoded, unimodal.unbind(1), strict=True)
-            ],
-            dim=1,
-        )
-        expected = nn.functional.softplus(expected)
+        expected = self._expected_loss(encoded, unimodal)
         used = self._drop_modalities(present)
         gate = self.gate(expected, used)
         order = gate.masked_fill(~used, -1.0).argsort(dim=1, descending=True, stable=True)
@@ -128,6 +127,14 @@ class HctMg(FusionModel):
             return output
         own = {m: e.stream for m, e in zip(self.modalities, encoded, strict=True)}
         return output._replace(attention=trace.attention, latents={**own, **trace.latents})
+
+    def _expected_loss(self, encoded: list[Encoded], unimodal: Tensor) -> Tensor:
+        """What each modality's own answer `(B, M, C)` will cost, `(B, M)`, by its looks."""
+        expected = [
+            self.reliability[m](torch.cat([e.pooled.detach(), own], dim=1))
+            for m, e, own in zip(self.modalities, encoded, unimodal.detach().unbind(1), strict=True)
+        ]
+        return nn.functional.softplus(torch.cat(expected, dim=1))
 
     def _drop_modalities(self, present: Tensor) -> Tensor:
         """Hide modalities from fusion at random in training, never a sample's last one."""
@@ -181,7 +188,10 @@ class HctMg(FusionModel):
         # Divided by its length: a stream counts by its weight, not by its number of steps.
         steps_each = masks.sum(dim=2).clamp(min=1)
         share = (relative / steps_each).clamp(min=1e-6).log()
-        prior = share.repeat_interleave(torch.tensor(lengths, device=gate.device), dim=1)
+        prior = torch.cat(
+            [one[:, None].expand(-1, n) for one, n in zip(share.unbind(1), lengths, strict=True)],
+            dim=1,
+        )
         for layer in self.joint:
             tokens = layer(tokens, mask, prior)
         together = self.pooling(self.joint_norm(tokens), mask, prior)

@@ -217,15 +217,11 @@ class TemporalProjection(nn.Module):
     def __init__(self, features: int, width: int, stride: int, kernel: int, dropout: float) -> None:
         super().__init__()
         halvings = stride.bit_length() - 1
-        self.stride = stride
+        self.stride, self.kernel = stride, kernel
+        # A convolution over a handful of channels is faster as one product of the windows, and
+        # the steps need not change places with the features for it.
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(
-                features if level == 0 else width,
-                width,
-                kernel,
-                stride=2 if halvings else 1,
-                padding=kernel // 2,
-            )
+            nn.Linear(kernel * (features if level == 0 else width), width)
             for level in range(max(halvings, 1))
         )
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.convolutions)
@@ -234,12 +230,11 @@ class TemporalProjection(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """To `(B, ceil(T / stride), d)` and its mask."""
-        x = self.drop_in(x)
+        x, side = self.drop_in(x), self.kernel // 2
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = convolution(x.masked_fill(~mask[..., None], 0.0).transpose(1, 2)).transpose(1, 2)
+            x = F.pad(x.masked_fill(~mask[..., None], 0.0), (0, 0, side, side))
+            x = norm(convolution(x.unfold(1, self.kernel, min(self.stride, 2)).flatten(2)))
             if self.stride > 1:
                 mask = F.max_pool1d(mask[:, None].float(), 2, ceil_mode=True)[:, 0] > 0
-                x = F.gelu(norm(x))
-            else:
-                x = norm(x)
+                x = F.gelu(x)
         return self.drop(x), mask

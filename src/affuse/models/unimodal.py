@@ -11,7 +11,7 @@ from torch import Tensor
 
 from affuse.batches import Batch
 from affuse.errors import unknown_name
-from affuse.models.encoders import EncoderOptions, Head, ModalityEncoder, strides_for
+from affuse.models.encoders import EncoderOptions, Head, encoder_options_for, modality_encoder
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import FusionModel, register_model
 
@@ -33,12 +33,12 @@ class Unimodal(FusionModel):
         if modality not in widths:
             raise unknown_name("modality", modality, widths, source="unimodal")
         super().__init__({modality: widths[modality]}, outputs, options)
-        self.encoder = ModalityEncoder(widths[modality], modality, options)
+        self.encoder = modality_encoder(widths[modality], modality, options)
         self.head = Head(options.width, outputs, options.dropout)
 
     @classmethod
     def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
-        return strides_for(lengths)
+        return encoder_options_for(lengths)
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
