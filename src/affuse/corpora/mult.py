@@ -21,6 +21,7 @@ from affuse.corpora.padded import (
     Part,
     cut,
     feature_names,
+    file_name,
     read_parts,
     real_steps,
     require_equal_counts,
@@ -80,7 +81,7 @@ def read_mult(path: Path | None, options: MultOptions) -> Corpus:
     split = split_of(parts, {name: targets for name, (_, targets) in read.items()})
     widths = widths_of((s for part in split.parts().values() for s in part), MODALITIES)
     return Corpus(
-        name=f"mult[data={path.stem}]",
+        name=file_name("mult", path, options),
         task=task,
         widths=widths,
         folds=(split,),
@@ -97,9 +98,8 @@ def padded_part(values: dict[str, Any], name: str, source: str) -> Part:
     require_equal_counts({**arrays, "labels": labels}, source)
     identities = read_identities(values.get("id"), len(labels), name, source)
     steps = {m: real_steps(array) for m, array in arrays.items()}
-    aligned = len({array.shape[1] for array in arrays.values()}) == 1
     return Part(
-        list(cut(arrays, steps, aligned=aligned)),
+        cut(arrays, steps),
         labels,
         identities,
         {m: array.shape[2] for m, array in arrays.items()},

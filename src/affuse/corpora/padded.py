@@ -6,7 +6,7 @@ is copied is only what has to be changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from affuse.config import Options
 from affuse.corpora.corpus import Split
 from affuse.corpora.mapped import release
 from affuse.corpora.mult_ids import Identity, UniqueNames
+from affuse.corpora.naming import corpus_name
 from affuse.corpora.pickles import load_pickle
 from affuse.errors import InputError
 from affuse.samples import FloatArray, Sample
@@ -93,23 +95,33 @@ def read_parts(path: Path, read_part: PartReader, layout: str) -> dict[str, Part
 
 
 def split_of(parts: Mapping[str, Part], targets: Mapping[str, FloatArray]) -> Split:
-    """Samples with targets `(N, K)`, named uniquely over all parts."""
+    """Samples with targets `(N, K)`, named uniquely over all parts.
+
+    A sample without any modality gets one zero step of the first, so that none is lost.
+    """
     names = UniqueNames()
-    return Split(
-        **{
-            name: [
-                Sample(
-                    names.add(identity.name),
-                    part.sequences[row],
-                    targets[name][row],
-                    group=identity.video,
-                    text=None if part.texts is None else part.texts[row],
-                )
-                for row, identity in enumerate(part.identities)
-            ]
-            for name, part in parts.items()
-        }
-    )
+    return Split(**{name: _samples(part, targets[name], names) for name, part in parts.items()})
+
+
+def _samples(part: Part, targets: FloatArray, names: UniqueNames) -> list[Sample]:
+    first, width = next(iter(part.widths.items()))
+    nothing = {first: np.zeros((1, width), dtype=np.float32)}
+    return [
+        Sample(
+            names.add(identity.name),
+            part.sequences[row] or nothing,
+            targets[row],
+            group=identity.video,
+            text=None if part.texts is None else part.texts[row],
+        )
+        for row, identity in enumerate(part.identities)
+    ]
+
+
+def file_name(name: str, path: Path, options: Options) -> str:
+    """The name of a corpus read from a file: `mult[data=mosi_data]`."""
+    changed = corpus_name(name, options)[len(name) + 1 : -1]
+    return f"{name}[{','.join(filter(None, (f'data={path.stem}', changed)))}]"
 
 
 def feature_names(widths: Mapping[str, int]) -> dict[str, str]:
@@ -183,33 +195,35 @@ def finite(values: NDArray[Any]) -> FloatArray:
 
 
 def cut(
-    arrays: Mapping[str, NDArray[Any]], steps: Mapping[str, Steps], *, aligned: bool
-) -> Iterator[dict[str, FloatArray]]:
+    arrays: Mapping[str, NDArray[Any]], steps: Mapping[str, Steps]
+) -> list[dict[str, FloatArray]]:
     """Each sample's sequences: from its first step that counts to its last.
 
-    A modality without any is absent; a sample without any modality keeps one zero step of the
-    first, so that no sample is lost.
+    A modality without any such step is absent. Where all modalities have the same number of steps
+    they are aligned, and cut together: from the first step that counts in any.
 
     Args:
         arrays: modality to `(N, T, D)`.
         steps: modality to bool `(N, T)`, the steps that count.
-        aligned: modalities are cut together, from the first step that counts in any.
     """
     spans = {m: _span(own) for m, own in steps.items()}
-    if aligned:
+    if len({own.shape[1] for own in steps.values()}) == 1:
         together: Steps = np.logical_or.reduce(list(steps.values()))
         spans = dict.fromkeys(steps, _span(together))
     present = {m: np.asarray(own.any(axis=1)) for m, own in steps.items()}
-    first, some = next(iter(arrays.items()))
-    for row in range(len(some)):
-        found = {
-            m: finite(array[row, spans[m][0][row] : spans[m][1][row]])
-            for m, array in arrays.items()
-            if present[m][row]
-        }
-        yield found or {first: np.zeros((1, some.shape[2]), dtype=np.float32)}
+    samples = []
+    for row in range(len(next(iter(steps.values())))):
+        samples.append(
+            {
+                m: finite(array[row, spans[m][0][row] : spans[m][1][row]])
+                for m, array in arrays.items()
+                if present[m][row]
+            }
+        )
         if row % _CHUNK == 0:
-            release(some)
+            for array in arrays.values():
+                release(array)
+    return samples
 
 
 def _span(steps: Steps) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
