@@ -1,6 +1,6 @@
 """Readers of corpora. Importing this package registers all of them."""
 
-from affuse.corpora import controlled, mmsa, mosi, mult, ravdess
+from affuse.corpora import controlled, mmsa, mosi, mult, multibench, ravdess
 from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.normalise import Normaliser
 from affuse.corpora.registry import corpora, load_corpus
@@ -15,5 +15,6 @@ __all__ = [
     "mmsa",
     "mosi",
     "mult",
+    "multibench",
     "ravdess",
 ]

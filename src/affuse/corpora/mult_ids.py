@@ -1,4 +1,4 @@
-"""Readable, unique names from the ids of MulT pickles: triples (video, start, end) in bytes."""
+"""Readable, unique names from the ids of pickles, as MulT's triples (video, start, end)."""
 
 from __future__ import annotations
 
@@ -75,4 +75,7 @@ def _text(value: Any) -> str | None:
             return value.decode("latin-1")
     if isinstance(value, str):
         return value
-    return f"{value:g}" if isinstance(value, int | float) else None
+    if not isinstance(value, int | float):
+        return None
+    # Six digits are enough for seconds, but not for ids that are counted.
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
