@@ -20,7 +20,7 @@ from pydantic import Field
 
 from affuse.config import Options
 from affuse.corpora.corpus import Corpus, widths_of
-from affuse.corpora.mult_ids import Identity, read_identities
+from affuse.corpora.mult_ids import Identity, plain_text, read_identities
 from affuse.corpora.outline import outline
 from affuse.corpora.padded import (
     MODALITIES,
@@ -209,7 +209,8 @@ def _texts(values: Mapping[str, Any], count: int, source: str) -> list[str] | No
             remedy="give one transcript a sample, or leave 'raw_text' out",
             source=source,
         )
-    return [row.decode("utf-8", "replace") if isinstance(row, bytes) else str(row) for row in rows]
+    known = (row.decode("utf-8", "replace") if isinstance(row, bytes) else row for row in rows)
+    return [plain_text(str(text)) for text in known]
 
 
 def _identity(identity: Identity) -> Identity:

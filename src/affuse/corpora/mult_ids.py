@@ -65,6 +65,11 @@ def _identity(row: Any, number: int, source: str) -> Identity:
     )
 
 
+def plain_text(text: str) -> str:
+    """`text` with ? for lone surrogates, which pickles can hold and no other file."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _text(value: Any) -> str | None:
     if isinstance(value, np.generic):
         value = value.item()
@@ -74,7 +79,7 @@ def _text(value: Any) -> str | None:
         except UnicodeDecodeError:
             return value.decode("latin-1")
     if isinstance(value, str):
-        return value
+        return plain_text(value)
     if not isinstance(value, int | float):
         return None
     # Six digits are enough for seconds, but not for ids that are counted.
