@@ -95,7 +95,9 @@ def collate(samples: Sequence[Sample], modalities: Iterable[str] | None = None) 
                 remedy="extract all samples with the same features",
             )
         empty = np.zeros((0, widths.pop()), dtype=np.float32)
-        tensors = [torch.from_numpy(empty if a is None else a) for a in arrays]
+        # Arrays that lie over a file are read-only and may begin at any byte: torch wants neither.
+        usable = (np.require(empty if a is None else a, None, ["A", "W"]) for a in arrays)
+        tensors = [torch.from_numpy(a) for a in usable]
         lengths = torch.tensor([len(t) for t in tensors])
         sequences[modality] = pad_sequence(tensors, batch_first=True)
         masks[modality] = torch.arange(int(lengths.max())) < lengths[:, None]

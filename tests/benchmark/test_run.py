@@ -217,7 +217,7 @@ def test_a_worker_that_is_killed_is_one_error_and_work_goes_on(
         ({"seeds": 0}, "seeds and jobs; give 1 or more"),
         ({"jobs": 0}, "seeds and jobs"),
         ({"models": ()}, "no models to compare"),
-        ({"models": ("tfn",)}, "unknown model 'tfn'"),
+        ({"models": ("raven",)}, "unknown model 'raven'"),
         ({"models": ("unimodal:smell",)}, "unknown modality 'smell'"),
         ({"settings": {"epoch": 1}}, "did you mean 'epochs'"),
         ({"corpus": "controled"}, "did you mean 'controlled'"),

@@ -58,6 +58,28 @@ def test_make_writes_a_file_that_inspect_reads(tmp_path: Path) -> None:
     assert summary["fingerprint"] == load_corpus(str(out)).fingerprint()
 
 
+def test_convert_writes_a_folder_that_stands_for_the_corpus(tmp_path: Path) -> None:
+    file, folder = tmp_path / "small.pkl", tmp_path / "small"
+    _output("make", "controlled", "--out", str(file), *SMALL)
+    said = _output("convert", str(file), str(folder))
+    assert "mult[data=small] written to" in said.replace("\n", "")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["small", "small.pkl"]
+    inspected = [json.loads(_output("inspect", str(path), "--json")) for path in (file, folder)]
+    assert inspected[0] == inspected[1]
+    assert inspected[0]["fingerprint"] in said
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    again = _run("convert", str(file), str(folder))
+    assert "exists and holds something else" in str(again.exception)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_convert_takes_the_options_of_a_corpus(tmp_path: Path) -> None:
+    _output("convert", "controlled", str(tmp_path / "c"), "--set", "truth=audio", *SMALL)
+    read = load_corpus(str(tmp_path / "c"))
+    assert read.options["truth"] == "audio"
+    assert read.folds[0].train[0].truth["primary"] == "audio"
+
+
 def test_inspect_shows_tables_and_the_floor() -> None:
     text = _output("inspect", "controlled", *SMALL)
     corpus = load_corpus("controlled", options={"train": 6, "valid": 2, "test": 4})
@@ -95,6 +117,8 @@ def test_inspect_warns_of_groups_that_parts_share(tmp_path: Path) -> None:
         (("inspect", "controled"), "did you mean 'controlled'"),
         (("inspect", "mult"), "needs its data"),
         (("inspect", "absent.pkl"), "no such file"),
+        (("convert", "absent.pkl", "out"), "no such file"),
+        (("convert", "mult", "out"), "needs its data"),
         (("inspect", "controlled", "--set", "truth"), "not key=value"),
         (("inspect", "controlled", "--set", "trut=text"), "did you mean 'truth'"),
         (("make", "mult", "--out", "x.pkl"), "choose one of: controlled"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import pickle
 import random
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from affuse.corpora.pickle_values import LongString
 from affuse.corpora.pickles import load_pickle
 from affuse.errors import InputError
 
@@ -76,6 +78,8 @@ VALUES: list[Any] = [
     np.array(["one", "three"]),
     np.array([[b"one"], [b"three"]]),
     np.array([b"video", None, 1.5, [1, 2]], dtype=object),
+    np.array([["a", 1], ["b", 2], ["c", None]], dtype=object),
+    np.asfortranarray(np.array([["a", 1], ["b", 2], ["c", None]], dtype=object)),
     np.array([True, False]),
     np.array([1.5, np.nan, -np.inf], np.float16)[:1],
 ]
@@ -140,10 +144,57 @@ def test_reads_python_2_strings_as_latin1(tmp_path: Path, binary: bool) -> None:
     np.testing.assert_array_equal(found["x"], np.array([1, -2], np.float32))
 
 
-def test_large_arrays_are_writable_and_do_not_share_with_numpy_types(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", range(6))
+def test_long_arrays_lie_over_the_file(tmp_path: Path, protocol: int) -> None:
+    rng = np.random.default_rng(1)
+    long = rng.normal(size=(2, 140_000)).astype(np.float32)
+    expected = {
+        "first": long,
+        "again": [long, long],
+        "bytes": rng.integers(0, 256, 2**20 + 3).astype(np.uint8),
+        "big-endian": long.astype(">f8"),
+        "by column": np.asfortranarray(long),
+    }
+    path = _write(tmp_path, pickle.dumps(expected, protocol))
+    found: Any = load_pickle(path)
+    _assert_same(found["first"], long)
+    assert found["again"][0] is found["again"][1] is found["first"]
+    _assert_same(found["bytes"], expected["bytes"])
+    np.testing.assert_array_equal(found["big-endian"], long)
+    np.testing.assert_array_equal(found["by column"], long)
+    if protocol > 2:  # the others write bytes as text, which has to be decoded
+        assert _of_the_file(found["first"])
+        assert not _of_the_file(np.array(found["first"]))
+    path.unlink()
+    np.testing.assert_array_equal(found["first"], long)
+
+
+def _of_the_file(array: Any) -> bool:
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return isinstance(array, mmap.mmap)
+
+
+def test_long_strings_of_python_2(tmp_path: Path) -> None:
+    raw = np.arange(300_000, dtype="<f4").tobytes()
+    head, tail = _python2(binary=True).split(b"U\x08" + struct.pack("<2f", 1, -2))
+    head = head.replace(b"(L2L\nt", b"(L300000L\nt")
+    path = _write(tmp_path, head + b"T" + struct.pack("<i", len(raw)) + raw + tail)
+    found: Any = load_pickle(path)
+    np.testing.assert_array_equal(found["x"], np.arange(300_000))
+    assert _of_the_file(found["x"])
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_long_strings_that_are_not_of_arrays_are_not_read(tmp_path: Path, protocol: int) -> None:
+    found: Any = load_pickle(_write(tmp_path, pickle.dumps(["x" * 2**20, 1], protocol)))
+    assert found[1] == 1
+    assert protocol == 0 or isinstance(found[0], LongString)
+
+
+def test_reading_leaves_numpy_s_own_types_alone(tmp_path: Path) -> None:
     for protocol in (2, 3, 4, 5):
-        found: Any = load_pickle(_write(tmp_path, pickle.dumps(np.zeros(4000), protocol)))
-        found[0] = 1.0
+        load_pickle(_write(tmp_path, pickle.dumps(np.zeros(4000, ">f8"), protocol)))
         assert np.dtype("f8").str == "<f8"
 
 

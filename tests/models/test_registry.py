@@ -63,7 +63,7 @@ def test_trains(name, random_samples, outputs, widths) -> None:
     count = len(widths)
     lengths = np.random.default_rng(1).integers(1, 9, size=(5, count)).tolist()
     output = model(collate(random_samples(widths, lengths)))
-    parts = (output.prediction, output.unimodal, output.expected_loss)
+    parts = (output.prediction, output.unimodal, output.expected_loss, output.regulariser)
     torch.stack([p.square().sum() for p in parts if p is not None]).sum().backward()
     without = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert without == []

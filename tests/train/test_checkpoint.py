@@ -27,7 +27,9 @@ def made(corpus: Corpus):
 
     def make(name: str = "hct_mg", normalise: str = "train") -> Checkpoint:
         torch.manual_seed(0)
-        model = create_model(name, corpus.widths, 1, {"width": 16, "heads": 2})
+        known = models()[name.partition(":")[0]].cls.Options.model_fields
+        small = {k: v for k, v in {"width": 16, "heads": 2}.items() if k in known}
+        model = create_model(name, corpus.widths, 1, small)
         fitted = None if normalise == "none" else Normaliser.fit(corpus.folds[0].train)
         about = {"name": "controlled", "fold": 2, "options": {"train": 40}}
         training = {"options": {"normalise": normalise}, "history": [{"f1": float("nan")}]}

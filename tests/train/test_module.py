@@ -62,6 +62,11 @@ def test_a_model_without_expected_losses_has_the_task_loss_alone(module) -> None
     assert float(module(answer).training_step(batch([[0.0], [0.0]]), 0)) == pytest.approx(1.5)
 
 
+def test_a_models_own_loss_is_added(module) -> None:
+    answer = output([[1.0], [2.0]], regulariser=0.25)
+    assert float(module(answer).training_step(batch([[0.0], [0.0]]), 0)) == pytest.approx(1.75)
+
+
 def test_label_smoothing_is_for_training_alone(module) -> None:
     shares = [0.7, 0.2, 0.1]
     answer = output([[math.log(p) for p in shares]])

@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from affuse.cli.progress import work_bar
 from affuse.config import Options, parse_assignment
 from affuse.corpora.mult_write import to_mult_pickle
 from affuse.corpora.registry import corpora, load_corpus, resolve
+from affuse.corpora.stored_write import require_new, store_corpus
 from affuse.corpora.summary import CorpusSummary, summarise_corpus
 from affuse.errors import InputError
 from affuse.evaluate.metrics import heading
@@ -72,6 +74,21 @@ def make(
     corpus = load_corpus(name, options=_options(assignments))
     write_atomic(out, to_mult_pickle(corpus))
     typer.echo(f"{corpus.name} written to {out}")
+
+
+@app.command()
+def convert(
+    corpus: Annotated[str, typer.Argument(help="A corpus of the list, or the path of a file.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write; it must be new or empty.")],
+    data: Annotated[Path | None, typer.Option(help="Where the corpus lies.")] = None,
+    assignments: Assignments = None,
+) -> None:
+    """Write a corpus as arrays that are used from disk, so that its size costs no memory."""
+    require_new(out)
+    with work_bar(f"converting {corpus}", unit="sequences") as update:
+        read = load_corpus(corpus, data, _options(assignments))
+        store_corpus(read, out, lambda done, total: update(done, total, ""))
+    typer.echo(f"{read.name} written to {out}, fingerprint {read.fingerprint()}")
 
 
 @app.command()

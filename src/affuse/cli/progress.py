@@ -21,7 +21,7 @@ QUIET_SECONDS = 20.0
 
 
 @contextmanager
-def work_bar(description: str) -> Iterator[Callable[[int, int, str], None]]:
+def work_bar(description: str, unit: str = "epochs") -> Iterator[Callable[[int, int, str], None]]:
     """A bar that is told what is done, of how much, and a word on the latest."""
     console = Console(stderr=True)
     bar = Progress(
@@ -45,7 +45,7 @@ def work_bar(description: str) -> Iterator[Callable[[int, int, str], None]]:
             bar.update(task, completed=done, total=total)
         if not console.is_terminal and time.monotonic() - printed > QUIET_SECONDS:
             printed = time.monotonic()
-            console.print(f"{description}: {done} of {total} epochs {latest}", highlight=False)
+            console.print(f"{description}: {done} of {total} {unit} {latest}", highlight=False)
 
     with bar:
         task = bar.add_task(description, total=None, latest="")

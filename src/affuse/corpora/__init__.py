@@ -1,6 +1,6 @@
 """Readers of corpora. Importing this package registers all of them."""
 
-from affuse.corpora import controlled, mosi, mult, ravdess
+from affuse.corpora import controlled, mmsa, mosi, mult, multibench, ravdess, stored
 from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.normalise import Normaliser
 from affuse.corpora.registry import corpora, load_corpus
@@ -12,7 +12,10 @@ __all__ = [
     "controlled",
     "corpora",
     "load_corpus",
+    "mmsa",
     "mosi",
     "mult",
+    "multibench",
     "ravdess",
+    "stored",
 ]

@@ -10,9 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from affuse.corpora.mapped import release
 from affuse.errors import InputError
 from affuse.samples import Sample
 from affuse.tasks import Task
+
+# Samples of a pass after which the memory of mapped files is given back.
+_RELEASED_EVERY = 64
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,15 @@ class Corpus:
                     if id(sample) not in seen:
                         seen.add(id(sample))
                         _digest_sample(digest, sample)
+                        if len(seen) % _RELEASED_EVERY == 0:
+                            release_sample(sample)
         return digest.hexdigest()[:16]
+
+
+def release_sample(sample: Sample) -> None:
+    """Give back the memory that the files take up over which a sample's sequences lie."""
+    for sequence in sample.sequences.values():
+        release(sequence)
 
 
 def _digest_sample(digest: Any, sample: Sample) -> None:

@@ -1,4 +1,4 @@
-"""Readable, unique names from the ids of MulT pickles: triples (video, start, end) in bytes."""
+"""Readable, unique names from the ids of pickles, as MulT's triples (video, start, end)."""
 
 from __future__ import annotations
 
@@ -65,6 +65,11 @@ def _identity(row: Any, number: int, source: str) -> Identity:
     )
 
 
+def plain_text(text: str) -> str:
+    """`text` with ? for lone surrogates, which pickles can hold and no other file."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _text(value: Any) -> str | None:
     if isinstance(value, np.generic):
         value = value.item()
@@ -74,5 +79,8 @@ def _text(value: Any) -> str | None:
         except UnicodeDecodeError:
             return value.decode("latin-1")
     if isinstance(value, str):
-        return value
-    return f"{value:g}" if isinstance(value, int | float) else None
+        return plain_text(value)
+    if not isinstance(value, int | float):
+        return None
+    # Six digits are enough for seconds, but not for ids that are counted.
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"

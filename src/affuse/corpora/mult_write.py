@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.mult import MODALITIES
+from affuse.corpora.padded import MODALITIES
 from affuse.errors import InputError
 from affuse.samples import FloatArray, Sample
 from affuse.tasks import Regression

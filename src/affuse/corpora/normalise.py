@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affuse.corpora.corpus import Split
+from affuse.corpora.corpus import Split, release_sample
 from affuse.errors import InputError
 from affuse.samples import FloatArray, Sample
 
@@ -121,13 +121,44 @@ def normalise(split: Split, mode: NormaliseMode) -> tuple[Split, Normaliser | No
     `train` standardises by the training frames alone. `speaker` first standardises each group
     within its part, which uses the other clips of a test speaker, though never their labels; then
     as `train`. `none` returns the split as it is.
+
+    Samples that lie on disk stay there, and are standardised whenever they are used.
     """
     if mode == "none":
         return split, None
     if mode == "speaker":
         split = Split(**{name: normalise_by_group(part) for name, part in split.parts().items()})
     fitted = Normaliser.fit(split.train)
-    return Split(**{name: fitted.apply_all(part) for name, part in split.parts().items()}), fitted
+    return Split(**{name: _applied(fitted, part) for name, part in split.parts().items()}), fitted
+
+
+@dataclass(frozen=True)
+class _Standardised(Sequence[Sample]):
+    """Samples in scale units, made when they are asked for."""
+
+    samples: Sequence[Sample]
+    normaliser: Normaliser
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | Sequence[Sample]:
+        if isinstance(index, slice):
+            return _Standardised(self.samples[index], self.normaliser)
+        return self.normaliser.apply(self.samples[index])
+
+
+def _applied(normaliser: Normaliser, samples: Sequence[Sample]) -> Sequence[Sample]:
+    if all(x.flags.writeable for sample in samples for x in sample.sequences.values()):
+        return normaliser.apply_all(samples)
+    for sample in samples:
+        normaliser.apply(sample)  # what cannot be used is an error now, not amid training
+        release_sample(sample)
+    return _Standardised(samples, normaliser)
 
 
 def _require_usable(sample: Sample, modality: str, width: int) -> None:

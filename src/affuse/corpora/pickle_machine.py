@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import mmap
 import struct
+from functools import cached_property
 from io import BufferedReader
 from typing import Any
 
@@ -10,6 +13,8 @@ from affuse.corpora.pickle_values import DamagedError, RefusedError, cost
 
 # An honest file copies a payload at most twice on its way into an array.
 COPIES_PER_BYTE = 4
+# Strings from this size on are mapped: only the data of arrays is that long.
+LONG = 1 << 20
 
 
 class Machine:
@@ -44,6 +49,18 @@ class Machine:
         if len(data) != count:
             raise DamagedError("it ends too soon")
         return data
+
+    def read_string(self, count: int) -> bytes | memoryview:
+        """`count` bytes: a copy or, where they are many, a view of the file itself."""
+        if count < LONG:
+            return self.read(count)
+        begin = self.position
+        self.file.seek(self.take(count), io.SEEK_CUR)
+        return self._mapping[begin : begin + count]
+
+    @cached_property
+    def _mapping(self) -> memoryview:
+        return memoryview(mmap.mmap(self.file.fileno(), self.size, access=mmap.ACCESS_READ))
 
     def read_line(self, longest: int) -> bytes:
         line = self.file.readline(longest)

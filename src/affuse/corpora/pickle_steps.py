@@ -13,7 +13,10 @@ from typing import Any
 from affuse.corpora.pickle_machine import Machine
 from affuse.corpora.pickle_values import (
     DamagedError,
+    LongString,
     RefusedError,
+    UnbuiltArray,
+    array_of,
     call,
     decode_int,
     decode_latin1,
@@ -22,7 +25,7 @@ from affuse.corpora.pickle_values import (
     find_global,
     parse_int,
     parse_quoted,
-    restore,
+    restore_dtype,
     set_of,
 )
 
@@ -71,6 +74,16 @@ def _counted(layout: str, decode: Callable[[bytes], object]) -> Step:
     return lambda m: m.stack.append(decode(m.read(m.read_number(layout))))
 
 
+def _string(layout: str, decode: Callable[[bytes], object], *, encoded: bool = False) -> Step:
+    """A string after its length; one that is long stays in the file."""
+
+    def step(m: Machine) -> None:
+        data = m.read_string(m.read_number(layout))
+        m.stack.append(decode(data) if isinstance(data, bytes) else LongString(data, encoded))
+
+    return step
+
+
 def _line(decode: Callable[[bytes], object], longest: int = -1) -> Step:
     return lambda m: m.stack.append(decode(m.read_line(longest)))
 
@@ -110,7 +123,10 @@ def _update(target: dict[Any, Any], items: list[Any]) -> None:
 
 def _put(index: Callable[[Machine], int]) -> Step:
     def step(m: Machine) -> None:
-        m.memo[index(m)] = m.stack[-1]
+        place, value = index(m), m.stack[-1]
+        m.memo[place] = value
+        if isinstance(value, UnbuiltArray):
+            value.places.append(place)
 
     return step
 
@@ -121,13 +137,6 @@ def _get(index: Callable[[Machine], int]) -> Step:
 
 def _line_index(m: Machine) -> int:
     return int(m.read_line(_LONGEST_NUMBER))
-
-
-def _bytearray(m: Machine) -> None:
-    data = bytearray(m.take(m.read_number("<Q")))
-    if m.file.readinto(data) != len(data):
-        raise DamagedError("it ends too soon")
-    m.stack.append(data)
 
 
 def _mark(m: Machine) -> None:
@@ -165,9 +174,13 @@ def _reduce(m: Machine) -> None:
 
 
 def _build(m: Machine) -> None:
-    state = m.stack.pop()
+    state, target = m.stack.pop(), m.stack[-1]
     m.spend(state)
-    restore(m.stack[-1], state)
+    if isinstance(target, UnbuiltArray):
+        m.stack[-1] = array = array_of(state)
+        m.memo.update(dict.fromkeys(target.places, array))
+    else:
+        restore_dtype(target, state)
 
 
 def _instance_by_line(m: Machine) -> None:
@@ -210,16 +223,16 @@ _STEPS: dict[bytes, Step] = {
     pickle.LONG1: _counted("B", decode_int),
     pickle.LONG4: _counted("<i", decode_int),
     pickle.STRING: _line(parse_quoted),
-    pickle.BINSTRING: _counted("<i", decode_latin1),
-    pickle.SHORT_BINSTRING: _counted("B", decode_latin1),
+    pickle.BINSTRING: _string("<i", decode_latin1),
+    pickle.SHORT_BINSTRING: _string("B", decode_latin1),
     pickle.UNICODE: _line(lambda line: line.decode("raw-unicode-escape")),
-    pickle.SHORT_BINUNICODE: _counted("B", decode_text),
-    pickle.BINUNICODE: _counted("<I", decode_text),
-    pickle.BINUNICODE8: _counted("<Q", decode_text),
-    pickle.SHORT_BINBYTES: _counted("B", bytes),
-    pickle.BINBYTES: _counted("<I", bytes),
-    pickle.BINBYTES8: _counted("<Q", bytes),
-    pickle.BYTEARRAY8: _bytearray,
+    pickle.SHORT_BINUNICODE: _string("B", decode_text),
+    pickle.BINUNICODE: _string("<I", decode_text, encoded=True),
+    pickle.BINUNICODE8: _string("<Q", decode_text, encoded=True),
+    pickle.SHORT_BINBYTES: _string("B", bytes),
+    pickle.BINBYTES: _string("<I", bytes),
+    pickle.BINBYTES8: _string("<Q", bytes),
+    pickle.BYTEARRAY8: _string("<Q", bytearray),
     pickle.EMPTY_TUPLE: _new(tuple),
     pickle.EMPTY_LIST: _new(list),
     pickle.EMPTY_DICT: _new(dict),

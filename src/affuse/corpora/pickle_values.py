@@ -1,23 +1,28 @@
 """What a pickle may build: builtin data, numpy arrays, types and scalars, each checked first.
 
 Each name in `CONSTRUCTORS` stands for the function of that name, never is it: what runs is
-written here, with arguments tested before numpy sees them. numpy's own `__setstate__` trusts its
-caller (a short list for an object array reads beyond its end), so nothing reaches it untested.
+written here, with arguments tested before numpy sees them. numpy's own `__setstate__` for arrays
+trusts its caller (a short list for an object array reads beyond its end), so it is never called.
 """
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from affuse.corpora.mapped import release
+
 _DTYPE = re.compile(r"b1|[iu][1248]|f2|f4|f8|f12|f16|c8|c16|[SU][1-9]\d{0,6}|O8?")
 _MOST_DIMENSIONS = 32
+Bytes = bytes | bytearray | memoryview
+_PIECE = 1 << 22
 
 
 class RefusedError(Exception):
@@ -33,6 +38,26 @@ class Global:
     """The name of a class or function that a pickle mentions, in today's spelling."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LongString:
+    """A string of many bytes, mapped and not read: the data of an array.
+
+    Attributes:
+        data: the bytes as the file has them.
+        encoded: whether they are text in UTF-8, as protocols 0 to 2 write the bytes of Python 3.
+    """
+
+    data: memoryview
+    encoded: bool
+
+
+@dataclass(eq=False, slots=True)
+class UnbuiltArray:
+    """What stands for an array until its state is known, and the places of the memo it is in."""
+
+    places: list[int] = field(default_factory=list)
 
 
 def decode_text(data: bytes) -> str:
@@ -98,11 +123,12 @@ def find_global(module: str, name: str) -> Global:
 
 
 def cost(arguments: object) -> int:
-    """How many bytes or elements `call` or `restore` may read or copy."""
+    """How many bytes or elements `call` or `array_of` may read or copy."""
     if not isinstance(arguments, tuple):
         return 0
-    sized = (str, bytes, bytearray, list, tuple)
-    return len(arguments) + sum(len(a) for a in arguments if isinstance(a, sized))
+    sized = (str, bytes, bytearray, list, tuple, memoryview)
+    parts = (a.data if isinstance(a, LongString) else a for a in arguments)
+    return len(arguments) + sum(len(part) for part in parts if isinstance(part, sized))
 
 
 def call(function: object, arguments: object) -> object:
@@ -112,16 +138,20 @@ def call(function: object, arguments: object) -> object:
     return CONSTRUCTORS[function.name](*arguments)
 
 
-def restore(target: object, state: object) -> None:
-    """Give a new array or dtype the state that numpy saved for it."""
+def array_of(state: object) -> NDArray[Any]:
+    """The array whose state numpy saved; over the file itself where its data is a `LongString`."""
     if not isinstance(state, tuple):
         raise DamagedError("a state that is not a tuple")
-    if isinstance(target, np.dtype):
-        _restore_dtype(target, *state)
-    elif isinstance(target, np.ndarray):
-        _restore_array(target, *state)
-    else:
+    return _array(*state)
+
+
+def restore_dtype(target: object, state: object) -> None:
+    """Give a new dtype the byte order that numpy saved for it."""
+    if not isinstance(state, tuple):
+        raise DamagedError("a state that is not a tuple")
+    if not isinstance(target, np.dtype):
         raise RefusedError(f"it sets the state of a {type(target).__name__}")
+    _restore_dtype(target, *state)
 
 
 def _shape(shape: object) -> tuple[int, ...]:
@@ -133,12 +163,34 @@ def _shape(shape: object) -> tuple[int, ...]:
     return shape
 
 
-def _raw_bytes(raw: object) -> bytes:
+def _raw_bytes(raw: object) -> Bytes:
+    if isinstance(raw, LongString):
+        return _latin1(raw) if raw.encoded else raw.data
     # Python 2 saved bytes as its string, which the machine reads as Latin-1.
     data = raw.encode("latin-1") if isinstance(raw, str) else raw
-    if not isinstance(data, bytes):
+    if not isinstance(data, bytes | bytearray):
         raise DamagedError("an array without its data")
     return data
+
+
+def _latin1(text: LongString) -> bytearray:
+    """UTF-8 to Latin-1 in pieces, because whole texts would need several times their size."""
+    pieces = [text.data[i : i + _PIECE] for i in range(0, len(text.data), _PIECE)]
+    encoded, end = bytearray(sum(map(_characters, pieces))), 0
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for piece in pieces:
+        part = decoder.decode(piece, final=piece is pieces[-1]).encode("latin-1")
+        encoded[end : end + len(part)] = part
+        end += len(part)
+        release(piece)
+    return encoded
+
+
+def _characters(piece: memoryview) -> int:
+    # In UTF-8 all bytes of a character but its first begin with the bits 10.
+    count = int(np.count_nonzero(np.frombuffer(piece, np.uint8) & 0xC0 != 0x80))
+    release(piece)
+    return count
 
 
 def _require_dtype(dtype: object, *, objects: bool = False) -> np.dtype[Any]:
@@ -166,25 +218,27 @@ def _restore_dtype(
     dtype.__setstate__((3, order, *own[2:]))  # type: ignore[attr-defined]
 
 
-def _restore_array(
-    array: NDArray[Any],
-    version: object,
-    shape: object,
-    dtype: object,
-    fortran: object,
-    raw: object,
-) -> None:
-    sizes, known = _shape(shape), _require_dtype(dtype, objects=True)
-    data: list[Any] | bytes
-    if known.hasobject:
-        if not isinstance(raw, list):
-            raise DamagedError("an object array without its list")
-        data, expected = raw, math.prod(sizes)
-    else:
-        data, expected = _raw_bytes(raw), math.prod(sizes) * known.itemsize
-    if version != 1 or len(data) != expected:
+def _array(
+    version: object, shape: object, dtype: object, fortran: object, raw: object
+) -> NDArray[Any]:
+    if version != 1:
+        raise DamagedError("an array of an unknown version")
+    known, sizes = _require_dtype(dtype, objects=True), _shape(shape)
+    if not known.hasobject:
+        return _over(_raw_bytes(raw), known, sizes, "F" if fortran else "C")
+    if not isinstance(raw, list):
+        raise DamagedError("an object array without its list")
+    if len(raw) != math.prod(sizes):
         raise DamagedError("an array whose data does not fill its shape")
-    array.__setstate__((1, sizes, known, bool(fortran), data))  # type: ignore[arg-type]
+    return np.fromiter(raw, known, len(raw)).reshape(sizes)
+
+
+def _over(
+    data: Bytes, dtype: np.dtype[Any], shape: tuple[int, ...], order: Literal["F", "C"]
+) -> NDArray[Any]:
+    if len(data) != math.prod(shape) * dtype.itemsize:
+        raise DamagedError("an array whose data does not fill its shape")
+    return np.ndarray(shape, dtype, data, order=order)
 
 
 def _new_dtype(code: object, *_: object) -> np.dtype[Any]:
@@ -194,10 +248,10 @@ def _new_dtype(code: object, *_: object) -> np.dtype[Any]:
     return np.dtype(code, False, True)
 
 
-def _empty_array(kind: object, *_: object) -> NDArray[Any]:
+def _unbuilt_array(kind: object, *_: object) -> UnbuiltArray:
     if kind != Global("numpy.ndarray"):
         raise RefusedError("it asks for an array of another class")
-    return np.ndarray((0,), np.int8)
+    return UnbuiltArray()
 
 
 def _scalar(dtype: object, raw: object) -> object:
@@ -208,22 +262,20 @@ def _scalar(dtype: object, raw: object) -> object:
 
 
 def _array_over(buffer: object, dtype: object, shape: object, order: object) -> NDArray[Any]:
-    sizes, known = _shape(shape), _require_dtype(dtype)
-    if not isinstance(buffer, bytes | bytearray):
-        raise DamagedError("an array without its data")
-    if len(buffer) != math.prod(sizes) * known.itemsize:
-        raise DamagedError("an array whose data does not fill its shape")
-    return np.ndarray(sizes, known, buffer, order="F" if order == "F" else "C")
+    known, sizes = _require_dtype(dtype), _shape(shape)
+    return _over(_raw_bytes(buffer), known, sizes, "F" if order == "F" else "C")
 
 
-def _encode(text: str, encoding: str) -> bytes:
+def _encode(text: str | LongString, encoding: str) -> Bytes:
     if encoding not in ("latin1", "latin-1"):
         raise RefusedError("it asks for an encoding other than latin1")
-    return text.encode("latin-1")
+    return _latin1(text) if isinstance(text, LongString) else text.encode("latin-1")
 
 
-def _bytes(value: bytes | str = b"", encoding: str = "latin-1") -> bytes:
-    return value if isinstance(value, bytes) else _encode(value, encoding)
+def _bytes(value: bytes | str | LongString = b"", encoding: str = "latin-1") -> Bytes:
+    if isinstance(value, bytes) or (isinstance(value, LongString) and not value.encoded):
+        return _raw_bytes(value)
+    return _encode(value, encoding)
 
 
 def _class_only(*_: object) -> object:
@@ -240,7 +292,7 @@ CONSTRUCTORS: dict[str, Callable[..., object]] = {
     "builtins.set": lambda members=(): set_of(members),
     "numpy.dtype": _new_dtype,
     "numpy.ndarray": _class_only,
-    "numpy._core.multiarray._reconstruct": _empty_array,
+    "numpy._core.multiarray._reconstruct": _unbuilt_array,
     "numpy._core.multiarray.scalar": _scalar,
     "numpy._core.numeric._frombuffer": _array_over,
 }

@@ -32,7 +32,9 @@ def load_pickle(path: Path) -> object:
     """The builtin containers, scalars and numpy arrays of a pickle, without running any of it.
 
     All protocols are read. Strings that Python 2 wrote become text by Latin-1, which keeps their
-    bytes. Large arrays lie over the bytes that were read, without a copy.
+    bytes. Arrays may be read-only. Those of 1 MiB or more lie over the file itself: their values
+    are fetched when they are used and need no memory of their own. A string of that length that
+    is not an array's comes as a `LongString`; no corpus has any.
 
     Raises:
         InputError: the file cannot be read, is not a pickle or is damaged, or asks for anything

@@ -12,6 +12,9 @@ from affuse.corpora.corpus import Corpus
 from affuse.errors import InputError, unknown_name
 
 Reader = Callable[[Path | None, Any], Corpus]
+Recogniser = Callable[[Path], bool]
+FALLBACK = "mult"
+"""The reader of files that none recognises; its errors say what is wrong with them."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class CorpusEntry:
         read: `(path or None, options) -> Corpus`.
         needs_data: whether it must be given a path.
         summary: one line for listings.
+        recognises: whether a path that the user gave holds this format; told by its content.
     """
 
     name: str
@@ -31,19 +35,29 @@ class CorpusEntry:
     read: Reader
     needs_data: bool
     summary: str
+    recognises: Recogniser
 
 
 _ENTRIES: dict[str, CorpusEntry] = {}
 
 
 def register_corpus(
-    name: str, options: type[Options], *, needs_data: bool = True
+    name: str,
+    options: type[Options],
+    *,
+    needs_data: bool = True,
+    recognises: Recogniser = lambda _: False,
 ) -> Callable[[Reader], Reader]:
-    """Register `read(path, options) -> Corpus`; its docstring's first line is the summary."""
+    """Register `read(path, options) -> Corpus`; its docstring's first line is the summary.
+
+    Args:
+        recognises: whether a path holds this format, so that the path alone stands for the
+            corpus. It may be asked of any file or folder, and often; it raises nothing.
+    """
 
     def decorate(read: Reader) -> Reader:
         summary = (read.__doc__ or "").strip().splitlines()[0]
-        _ENTRIES[name] = CorpusEntry(name, options, read, needs_data, summary)
+        _ENTRIES[name] = CorpusEntry(name, options, read, needs_data, summary, recognises)
         return read
 
     return decorate
@@ -55,7 +69,7 @@ def corpora() -> dict[str, CorpusEntry]:
 
 
 def resolve(corpus: str) -> tuple[CorpusEntry, Path | None]:
-    """A name, or the path of a file whose format tells its reader, to the entry and that path.
+    """A name, or a path whose content tells its reader, to the entry and that path.
 
     Raises:
         InputError: neither a registered name nor an existing file.
@@ -64,7 +78,8 @@ def resolve(corpus: str) -> tuple[CorpusEntry, Path | None]:
         return _ENTRIES[corpus], None
     path = Path(corpus)
     if path.exists() or path.suffix or "/" in corpus:
-        return _ENTRIES["mult"], path
+        known = (entry for entry in _ENTRIES.values() if entry.recognises(path))
+        return next(known, _ENTRIES[FALLBACK]), path
     raise unknown_name("corpus", corpus, _ENTRIES)
 
 
@@ -74,7 +89,7 @@ def load_corpus(
     """Read a corpus by name or path.
 
     Args:
-        corpus: a registered name, or the path of a corpus file.
+        corpus: a registered name, or the path of a corpus' file or folder.
         data: where its data is, for a name that needs it.
         options: reader options; an unknown key is an error that proposes the nearest one.
     """

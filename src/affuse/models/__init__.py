@@ -1,6 +1,6 @@
 """Fusion models. Importing this package registers all of them."""
 
-from affuse.models import concat, hct_mg, lstm, mfn, mult, tensor_fusion, unimodal
+from affuse.models import concat, hct_mg, lmr_cbt, lstm, mfn, misa, mult, tensor_fusion, unimodal
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import (
     FusionModel,
@@ -17,8 +17,10 @@ __all__ = [
     "count_parameters",
     "create_model",
     "hct_mg",
+    "lmr_cbt",
     "lstm",
     "mfn",
+    "misa",
     "models",
     "mult",
     "register_model",

@@ -19,6 +19,7 @@ class FusionOutput(NamedTuple):
             where it has one.
         correction: what fusion adds `(B, C)` to the primary's own raw outputs, where the model is
             built that way; validation decides how much of it is trusted.
+        regulariser: a model's own loss in training, one number that is added to the task's.
         attention: name of a crossmodal block to weights `(B, H, T_target, T_source)`; on request.
         latents: name of a stream to `(B, T, d)`; on request.
     """
@@ -29,5 +30,6 @@ class FusionOutput(NamedTuple):
     unimodal: Tensor | None = None
     expected_loss: Tensor | None = None
     correction: Tensor | None = None
+    regulariser: Tensor | None = None
     attention: dict[str, Tensor] | None = None
     latents: dict[str, Tensor] | None = None

@@ -179,7 +179,7 @@ class LMF(_VectorFusion):
     """LMF, Low-rank Multimodal Fusion: TFN's product under a weight tensor of low rank.
 
     The tensor is never made: with factors w_r^m the answer is sum_r a_r prod_m (w_r^m z_m) + b
-    (section 3.3, equation 9; the weights a_r and the bias b are the public code's). Its size grows
+    (section 3.3; the weights a_r and the bias b are the public code's). Its size grows
     by the sum of the widths, not by their product.
     """
 

@@ -79,6 +79,8 @@ class FusionModule(pl.LightningModule):
         assert batch.targets is not None
         targets = batch.targets
         loss = self._task_losses(output.prediction, targets).mean()
+        if output.regulariser is not None:
+            loss = loss + output.regulariser
         if output.expected_loss is None or output.unimodal is None:
             return loss
         own = _each_modality(self._task_losses, output.unimodal, targets)
