@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -96,3 +97,96 @@ def mult_file(tmp_path: Path) -> Callable[[str, bool], MultFile]:
         return file
 
     return write
+
+
+# Part to videos, named as YouTube names them.
+CSD_VIDEOS = {
+    "train": ["03bSnISJMiM", "_dI--eQ6qVU"],
+    "valid": ["c5xsKMxpXnc"],
+    "test": ["V-iFtTbjSDs"],
+}
+CSD_COLUMNS = ["sentiment", "happy", "sad", "anger", "surprise", "disgust", "fear"]
+_WORDS = ("the", "film", "sp", "isn't", "bad", "qwxzy")
+
+
+@dataclass
+class CsdFolder:
+    """A folder of .csd files and what is to be put into it; change it, then `write`.
+
+    Attributes:
+        path: the folder.
+        roots: file to the name of its sequence.
+        data: file to video to features `(n, d)` and intervals `(n, 2)`.
+        columns: the names of the labels' columns that the metadata tells, if any.
+    """
+
+    path: Path
+    roots: dict[str, str]
+    data: dict[str, dict[str, tuple[Any, Any]]]
+    columns: list[str] | None = None
+
+    def write(self, *, folds: bool = True) -> Path:
+        """Write as the SDK does: arrays plain or compressed, metadata as JSON in one string."""
+        import h5py
+
+        self.path.mkdir(exist_ok=True)
+        for number, (name, videos) in enumerate(self.data.items()):
+            storage = {"compression": "gzip", "compression_opts": 4} if number % 2 else {}
+            with h5py.File(self.path / f"{name}.csd", "w") as file:
+                data = file.create_group(f"{self.roots[name]}/data")
+                for video, pair in videos.items():
+                    for key, values in zip(("features", "intervals"), pair, strict=True):
+                        data.create_dataset(f"{video}/{key}", data=values, **storage)
+                metadata = file.create_group(f"{self.roots[name]}/metadata")
+                known: dict[str, Any] = {"root name": self.roots[name], "creator": "a stranger"}
+                if "Label" in name and self.columns is not None:
+                    known["dimension names"] = self.columns
+                for key, value in known.items():
+                    metadata.create_dataset(key, (1,), dtype=h5py.string_dtype())
+                    metadata[key][0] = json.dumps(value)
+        if folds:
+            (self.path / "folds.json").write_text(json.dumps(CSD_VIDEOS))
+        return self.path
+
+
+def _frames(rng: np.random.Generator, seconds: float, rate: float, width: int) -> tuple[Any, Any]:
+    begins = np.arange(int(seconds * rate)) / rate
+    features = rng.normal(size=(len(begins), width)).astype(np.float32)
+    return features, np.stack([begins, begins + 1 / rate], axis=1)
+
+
+@pytest.fixture
+def csd_folder(tmp_path: Path) -> Callable[[str], CsdFolder]:
+    """`csd_folder(corpus)` has the sequences of mosi, or of mosei with its seven labels."""
+
+    def make(corpus: str) -> CsdFolder:
+        rng, mosei = np.random.default_rng(5), corpus == "mosei"
+        roots = {
+            f"CMU_{corpus.upper()}_TimestampedWords": "words",
+            f"CMU_{corpus.upper()}_TimestampedWordVectors": "glove_vectors",
+            f"CMU_{corpus.upper()}_COVAREP": "COVAREP",
+            f"CMU_{corpus.upper()}_VisualFacet42": "FACET 4.2",
+            f"CMU_{corpus.upper()}_Labels": "All Labels" if mosei else "Opinion Segment Labels",
+        }
+        words, vectors, voice, face, labels = ({} for _ in roots)
+        for number, video in enumerate(v for part in CSD_VIDEOS.values() for v in part):
+            seconds = 6.0 + number
+            begins = np.sort(rng.uniform(0, seconds - 0.5, 12))
+            intervals = np.stack([begins, begins + rng.uniform(0.05, 0.4, 12)], axis=1)
+            spoken = np.array([[_WORDS[i % len(_WORDS)]] for i in range(12)], dtype="S32")
+            real = spoken[:, 0] != b"sp"
+            words[video] = spoken, intervals
+            vectors[video] = rng.normal(size=(10, 300)).astype(np.float32), intervals[real]
+            voice[video] = _frames(rng, seconds, 100, 74)
+            voice[video][0][3, 2] = -np.inf
+            face[video] = _frames(rng, seconds, 30, 35)
+            found = rng.uniform(-3, 3, (3, 1))
+            if mosei:
+                emotions = rng.integers(0, 2, (3, 6)) * rng.uniform(0.3, 3, (3, 6))
+                found = np.hstack([found, emotions])
+            ends = np.array([[0.0, 2.5], [2.5, 4.0], [4.0, seconds]])
+            labels[video] = found.astype(np.float32), ends
+        data = dict(zip(roots, (words, vectors, voice, face, labels), strict=True))
+        return CsdFolder(tmp_path / corpus, roots, data, CSD_COLUMNS if mosei else None)
+
+    return make

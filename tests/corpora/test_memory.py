@@ -36,11 +36,12 @@ def _peak(*arguments: Path) -> int:
 COUNTS = {"train": 360, "valid": 41, "test": 103}
 
 
-def _write(path: Path, dtype: str, protocol: int) -> int:
+def _write(path: Path, dtype: str, protocol: int, share: float) -> int:
     """Write a MulT pickle in which most steps are real; the bytes of its training part."""
     rng = np.random.default_rng(0)
     data = {}
-    for name, count in COUNTS.items():
+    for name, most in COUNTS.items():
+        count = int(share * most)
         shapes = {"text": (50, 300), "audio": (500, 74), "vision": (500, 35)}
         arrays = {
             m: rng.standard_normal((count, *shape), np.float32) for m, shape in shapes.items()
@@ -55,14 +56,14 @@ def _write(path: Path, dtype: str, protocol: int) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are counted as Linux counts them")
 @pytest.mark.parametrize(
-    ("dtype", "protocol", "bound"),
+    ("dtype", "protocol", "share", "bound"),
     # float64 is copied as float32. Protocol 2 makes text of bytes, and all is decoded again.
-    [("f4", 4, 0.3), ("f8", 5, 0.8), ("f4", 2, 1.5)],
+    [("f4", 4, 1.0, 0.3), ("f8", 5, 0.6, 0.8), ("f4", 2, 0.6, 1.5)],
 )
 def test_files_are_read_and_converted_in_a_fraction_of_their_largest_part(
-    tmp_path: Path, dtype: str, protocol: int, bound: float
+    tmp_path: Path, dtype: str, protocol: int, share: float, bound: float
 ) -> None:
     path, folder = tmp_path / "large.pkl", tmp_path / "stored"
-    part = _write(path, dtype, protocol)
+    part = _write(path, dtype, protocol, share)
     assert _peak(path, folder) < bound * part
-    assert _peak(folder) < 0.2 * part
+    assert _peak(folder) < 0.3 * part

@@ -1,6 +1,6 @@
 """Readers of corpora. Importing this package registers all of them."""
 
-from affuse.corpora import controlled, mmsa, mosi, mult, multibench, ravdess, stored
+from affuse.corpora import controlled, csd, mmsa, mosi, mult, multibench, ravdess, stored
 from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.normalise import Normaliser
 from affuse.corpora.registry import corpora, load_corpus
@@ -11,6 +11,7 @@ __all__ = [
     "Split",
     "controlled",
     "corpora",
+    "csd",
     "load_corpus",
     "mmsa",
     "mosi",
