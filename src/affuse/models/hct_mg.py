@@ -61,12 +61,15 @@ class HctMg(FusionModel):
     Each modality is encoded and answers alone. The gate ranks them; the first leads, and the others
     enter its stream by crossmodal attention in the order of their weight, each by a gated residual
     that starts near zero. A self-attention encoder reads all streams, weighed by the gate; what it
-    pools, beside each modality's own vector by its weight, corrects the primary's own answer,
-    together with a learned share of the others' answers:
+    pools, beside each modality's own vector by its weight, corrects what the answers of all say
+    together:
 
-        prediction = own(primary) + trusted * (sum_r mix_r w_r own(r) + correction)
+        prediction = own(primary) + trusted * (together - own(primary) + correction)
 
-    where r runs over the auxiliaries and w_r is the gate weight relative to the primary's.
+    A single raw output is a value, and `together` the mean of the own answers by gate weight.
+    Several are logits, and `together` their sum, each by its weight relative to the primary's: the
+    product of experts. Nothing of it is trained: on the samples it learns from, a modality that
+    overfits would seem to need no other.
     `trusted`, in [0, 1], is fitted on validation after every epoch: where the auxiliaries only add
     noise it falls to zero, and fusion answers as its best modality does.
     """
@@ -94,7 +97,6 @@ class HctMg(FusionModel):
         self.pooling = AttentionPooling(d, o.heads)
         self.correction = Head(d, outputs, o.dropout, inputs=(count + 1) * d)
         self.correction.start_at_zero()
-        self.mix = nn.Parameter(torch.full((count - 1,), 0.5))
         self.register_buffer("trusted", torch.ones(()))
 
     def track(self, losses: Tensor) -> None:
@@ -157,25 +159,13 @@ class HctMg(FusionModel):
         streams, masks = _stack(encoded)
         streams = streams + self.marks[:, None]
         masks = masks & used[..., None]
-        rows = torch.arange(len(order), device=order.device)[:, None]
-        ranked_streams, ranked_masks = streams[rows, order], masks[rows, order]
-        own = unimodal[rows, order]
         # Relative to the primary, so that the leader enters unscaled however many follow.
         relative = gate / gate.amax(dim=1, keepdim=True).clamp(min=1e-6)
-        ranked = relative[rows, order]
-        lead = ranked_streams[:, 0]
-        for rank, level in enumerate(self.levels, start=1):
-            source = ranked_streams[:, rank], ranked_masks[:, rank], ranked[:, rank]
-            if trace is not None:
-                trace.latents[f"level{rank}.before"] = lead
-            lead, attention = level(lead, *source, trace is not None)
-            if trace is not None and attention is not None:
-                trace.attention[f"level{rank}"] = attention
-                trace.latents[f"level{rank}.after"] = lead
+        lead = self._enrich(streams, masks, relative, order, trace)
+        lengths = [e.stream.shape[1] for e in encoded]
+        leads = order[:, 0]
         # Back to each stream's own length, so that the joint encoder attends to no padding that
         # only the ranking needed.
-        leads = order[:, 0]
-        lengths = [e.stream.shape[1] for e in encoded]
         tokens = torch.cat(
             [
                 torch.where((leads == i)[:, None, None], lead[:, :steps], streams[:, i, :steps])
@@ -183,6 +173,42 @@ class HctMg(FusionModel):
             ],
             dim=1,
         )
+        joint = self._join(tokens, masks, lengths, relative)
+        own = torch.stack([e.pooled for e in encoded], dim=1) * relative[..., None]
+        correction = self.correction(torch.cat([joint, own.flatten(1)], dim=1))
+        primary = unimodal.take_along_dim(leads[:, None, None], dim=1)[:, 0]
+        weights = gate if unimodal.shape[2] == 1 else relative
+        together = (weights[..., None] * unimodal).sum(dim=1)
+        return primary, together - primary + correction
+
+    def _enrich(
+        self,
+        streams: Tensor,
+        masks: Tensor,
+        relative: Tensor,
+        order: Tensor,
+        trace: _Trace | None,
+    ) -> Tensor:
+        """The primary's stream `(B, T, d)` after the others entered it in the order of the gate."""
+        count = len(self.modalities)
+        # One flat index: far cheaper than indexing by rows and columns.
+        flat = (torch.arange(len(order), device=order.device)[:, None] * count + order).flatten()
+        ranked = streams.flatten(0, 1).index_select(0, flat).view(streams.shape)
+        ranked_masks = masks.flatten(0, 1).index_select(0, flat).view(masks.shape)
+        weights = relative.take_along_dim(order, dim=1)
+        lead: Tensor = ranked[:, 0]
+        for rank, level in enumerate(self.levels, start=1):
+            source = ranked[:, rank], ranked_masks[:, rank], weights[:, rank]
+            if trace is not None:
+                trace.latents[f"level{rank}.before"] = lead
+            lead, attention = level(lead, *source, trace is not None)
+            if trace is not None and attention is not None:
+                trace.attention[f"level{rank}"] = attention
+                trace.latents[f"level{rank}.after"] = lead
+        return lead
+
+    def _join(self, tokens: Tensor, masks: Tensor, lengths: list[int], relative: Tensor) -> Tensor:
+        """All streams side by side `(B, sum T, d)`, read together and pooled to `(B, d)`."""
         mask = torch.cat([masks[:, i, :steps] for i, steps in enumerate(lengths)], dim=1)
         # A layer norm would undo a stream that is merely scaled, so the gate weighs attention.
         # Divided by its length: a stream counts by its weight, not by its number of steps.
@@ -194,13 +220,8 @@ class HctMg(FusionModel):
         )
         for layer in self.joint:
             tokens = layer(tokens, mask, prior)
-        together = self.pooling(self.joint_norm(tokens), mask, prior)
-        each = torch.stack([e.pooled for e in encoded], dim=1)
-        weighted = each * (relative * used)[..., None]
-        fused = self.correction(torch.cat([together, weighted.flatten(1)], dim=1))
-        mix = self.mix * ranked[:, 1:] * ranked_masks.any(dim=2)[:, 1:]
-        others = (mix[..., None] * own[:, 1:]).sum(dim=1)
-        return own[:, 0], others + fused
+        pooled: Tensor = self.pooling(self.joint_norm(tokens), mask, prior)
+        return pooled
 
 
 class _Trace(NamedTuple):

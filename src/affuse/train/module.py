@@ -180,7 +180,10 @@ class FusionModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         o = self.options
         optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=o.learning_rate, weight_decay=o.weight_decay
+            self.model.parameters(),
+            lr=o.learning_rate,
+            weight_decay=o.weight_decay,
+            fused=True,
         )
         total, warm = o.epochs * self.steps_per_epoch, o.warmup * self.steps_per_epoch
 
