@@ -20,6 +20,7 @@ class FusionOutput(NamedTuple):
         correction: what fusion adds `(B, C)` to the primary's own raw outputs, where the model is
             built that way; validation decides how much of it is trusted.
         regulariser: a model's own loss in training, one number that is added to the task's.
+        members: what each of several networks says whose mean this is; each has the task's loss.
         attention: name of a crossmodal block to weights `(B, H, T_target, T_source)`; on request.
         latents: name of a stream to `(B, T, d)`; on request.
     """
@@ -31,5 +32,6 @@ class FusionOutput(NamedTuple):
     expected_loss: Tensor | None = None
     correction: Tensor | None = None
     regulariser: Tensor | None = None
+    members: tuple[FusionOutput, ...] = ()
     attention: dict[str, Tensor] | None = None
     latents: dict[str, Tensor] | None = None

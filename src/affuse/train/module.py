@@ -76,6 +76,9 @@ class FusionModule(pl.LightningModule):
         return loss
 
     def _loss(self, output: FusionOutput, batch: Batch) -> Tensor:
+        if output.members:
+            # Apart, not by their mean: members that share a loss end up leaning on each other.
+            return torch.stack([self._loss(m, batch) for m in output.members]).mean()
         assert batch.targets is not None
         targets = batch.targets
         loss = self._task_losses(output.prediction, targets).mean()

@@ -1,0 +1,197 @@
+"""The network of HCT-MG: encoders with answers of their own, hierarchy, correction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from affuse.models.encoders import Encoded, EncoderOptions, Head, modality_encoder
+from affuse.models.layers import (
+    Attention,
+    AttentionPooling,
+    Dropout,
+    EncoderLayer,
+    FeedForward,
+)
+
+
+class OwnAnswers(NamedTuple):
+    """What each modality says alone.
+
+    Attributes:
+        encoded: M encoded streams.
+        unimodal: raw outputs `(B, M, C)`.
+        expected_loss: the estimate `(B, M)` of what each answer will cost.
+    """
+
+    encoded: list[Encoded]
+    unimodal: Tensor
+    expected_loss: Tensor
+
+
+class Trace(NamedTuple):
+    """Collected where an explanation asks for it: see `FusionOutput`."""
+
+    attention: dict[str, Tensor]
+    latents: dict[str, Tensor]
+
+
+class HierarchicalNetwork(nn.Module):
+    """Encoders with heads of their own, and the fusion of what they encoded under a given gate.
+
+    Args:
+        widths: features D of each modality.
+        outputs: C.
+        options: of the encoders; width and dropout hold for all.
+        joint_layers: of the self-attention encoder over all streams.
+    """
+
+    def __init__(
+        self, widths: Mapping[str, int], outputs: int, options: EncoderOptions, joint_layers: int
+    ) -> None:
+        super().__init__()
+        o, d, count = options, options.width, len(widths)
+        self.encoders = nn.ModuleDict(
+            {m: modality_encoder(features, m, o) for m, features in widths.items()}
+        )
+        self.heads = nn.ModuleDict({m: Head(d, outputs, o.dropout) for m in widths})
+        self.reliability = nn.ModuleDict({m: Head(d + outputs, 1, 0.0) for m in widths})
+        self.marks = nn.Parameter(torch.randn(count, d) * 0.02)
+        self.levels = nn.ModuleList(_CrossLevel(d, o.heads, o.dropout) for _ in range(count - 1))
+        self.joint = nn.ModuleList(EncoderLayer(d, o.heads, o.dropout) for _ in range(joint_layers))
+        self.joint_norm = nn.LayerNorm(d)
+        self.pooling = AttentionPooling(d, o.heads)
+        self.correction = Head(d, outputs, o.dropout, inputs=(count + 1) * d)
+        self.correction.start_at_zero()
+
+    def forward(self, inputs: Sequence[tuple[Tensor, Tensor]]) -> OwnAnswers:
+        """Features `(B, T, D)` and mask `(B, T)` of each modality to what each says alone."""
+        encoded = [e(*x) for e, x in zip(self.encoders.values(), inputs, strict=True)]
+        answers = [h(e.pooled) for h, e in zip(self.heads.values(), encoded, strict=True)]
+        # By the looks of an answer, without a say in it.
+        expected = [
+            estimate(torch.cat([e.pooled, answer], dim=1).detach())
+            for estimate, e, answer in zip(self.reliability.values(), encoded, answers, strict=True)
+        ]
+        return OwnAnswers(
+            encoded,
+            torch.stack(answers, dim=1),
+            nn.functional.softplus(torch.cat(expected, dim=1)),
+        )
+
+    def fuse(
+        self,
+        own: OwnAnswers,
+        gate: Tensor,
+        order: Tensor,
+        used: Tensor,
+        trace: Trace | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The primary's own raw outputs `(B, C)` and what fusion adds to them, `(B, C)`.
+
+        Args:
+            own: what `forward` returned.
+            gate: weights `(B, M)`.
+            order: modalities `(B, M)` by falling weight.
+            used: bool `(B, M)`; what is not used has weight zero.
+            trace: where blocks leave what an explanation needs.
+        """
+        encoded, unimodal, _ = own
+        streams, masks = _stack(encoded)
+        streams = streams + self.marks[:, None]
+        masks = masks & used[..., None]
+        # Relative to the primary, so that the leader enters unscaled however many follow.
+        relative = gate / gate.amax(dim=1, keepdim=True).clamp(min=1e-6)
+        lead = self._enrich(streams, masks, relative, order, trace)
+        lengths = [e.stream.shape[1] for e in encoded]
+        leads = order[:, 0]
+        # Back to each stream's own length, so that the joint encoder attends to no padding that
+        # only the ranking needed.
+        tokens = torch.cat(
+            [
+                torch.where((leads == i)[:, None, None], lead[:, :steps], streams[:, i, :steps])
+                for i, steps in enumerate(lengths)
+            ],
+            dim=1,
+        )
+        joint = self._join(tokens, masks, lengths, relative)
+        vectors = torch.stack([e.pooled for e in encoded], dim=1) * relative[..., None]
+        correction = self.correction(torch.cat([joint, vectors.flatten(1)], dim=1))
+        primary = unimodal.take_along_dim(leads[:, None, None], dim=1)[:, 0]
+        weights = gate if unimodal.shape[2] == 1 else relative
+        together = (weights[..., None] * unimodal).sum(dim=1)
+        return primary, together - primary + correction
+
+    def _enrich(
+        self,
+        streams: Tensor,
+        masks: Tensor,
+        relative: Tensor,
+        order: Tensor,
+        trace: Trace | None,
+    ) -> Tensor:
+        """The primary's stream `(B, T, d)` after the others entered it in the order of the gate."""
+        count = masks.shape[1]
+        # One flat index: far cheaper than indexing by rows and columns.
+        flat = (torch.arange(len(order), device=order.device)[:, None] * count + order).flatten()
+        ranked = streams.flatten(0, 1).index_select(0, flat).view(streams.shape)
+        ranked_masks = masks.flatten(0, 1).index_select(0, flat).view(masks.shape)
+        weights = relative.take_along_dim(order, dim=1)
+        lead: Tensor = ranked[:, 0]
+        for rank, level in enumerate(self.levels, start=1):
+            source = ranked[:, rank], ranked_masks[:, rank], weights[:, rank]
+            if trace is not None:
+                trace.latents[f"level{rank}.before"] = lead
+            lead, attention = level(lead, *source, trace is not None)
+            if trace is not None and attention is not None:
+                trace.attention[f"level{rank}"] = attention
+                trace.latents[f"level{rank}.after"] = lead
+        return lead
+
+    def _join(self, tokens: Tensor, masks: Tensor, lengths: list[int], relative: Tensor) -> Tensor:
+        """All streams side by side `(B, sum T, d)`, read together and pooled to `(B, d)`."""
+        mask = torch.cat([masks[:, i, :steps] for i, steps in enumerate(lengths)], dim=1)
+        # A layer norm would undo a stream that is merely scaled, so the gate weighs attention.
+        # Divided by its length: a stream counts by its weight, not by its number of steps.
+        steps_each = masks.sum(dim=2).clamp(min=1)
+        share = (relative / steps_each).clamp(min=1e-6).log()
+        prior = torch.cat(
+            [one[:, None].expand(-1, n) for one, n in zip(share.unbind(1), lengths, strict=True)],
+            dim=1,
+        )
+        for layer in self.joint:
+            tokens = layer(tokens, mask, prior)
+        pooled: Tensor = self.pooling(self.joint_norm(tokens), mask, prior)
+        return pooled
+
+
+class _CrossLevel(nn.Module):
+    """One step of the hierarchy: an auxiliary enters by a gated residual that starts near zero."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_target, self.norm_source = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.feed_forward = FeedForward(width, dropout)
+        self.drop = Dropout(dropout)
+        self.entry = nn.Parameter(torch.full((width,), 0.1))
+
+    def forward(
+        self, lead: Tensor, source: Tensor, mask: Tensor, weight: Tensor, detail: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """The stream of the primary `(B, T, d)` with a source `(B, S, d)` in it, and attention."""
+        target, source = self.norm_target(lead), self.norm_source(source)
+        mixed, attention = self.attention(target, source, mask, weights=detail)
+        lead = lead + self.drop(mixed) * self.entry * weight[:, None, None]
+        return lead + self.drop(self.feed_forward(lead)) * self.entry, attention
+
+
+def _stack(encoded: list[Encoded]) -> tuple[Tensor, Tensor]:
+    """Streams of unequal length to `(B, M, T, d)` and `(B, M, T)`, padded to the longest."""
+    steps = max(e.stream.shape[1] for e in encoded)
+    streams = [nn.functional.pad(e.stream, (0, 0, 0, steps - e.stream.shape[1])) for e in encoded]
+    masks = [nn.functional.pad(e.mask, (0, steps - e.mask.shape[1])) for e in encoded]
+    return torch.stack(streams, dim=1), torch.stack(masks, dim=1)
