@@ -86,6 +86,7 @@ def test_label_smoothing_is_for_training_alone(module) -> None:
         ([0.5, 0.5], 0.25, 0.0),
         ([-1.0, -1.0], 0.0, 1.0),  # the correction only harms
         ([3.0, 2.5], 1.0, 0.75),  # all of it, and more would help
+        ([3.0, -2.0], 0.0, 2.5),  # helps one as much as it harms the other: no evidence for it
         ([1.0, 2.0], 1.0, 0.5),  # |1 - 2s| + |2 - 2s| is 1 from one half on: the most is trusted
     ],
 )

@@ -160,7 +160,11 @@ class FusionModule(pl.LightningModule):
             model.track(losses)
 
     def _trust(self, outputs: list[FusionOutput], target: Tensor) -> Tensor:
-        """Validation predictions with the share of fusion's correction that serves them best."""
+        """Validation predictions with the share of fusion's correction that serves them best.
+
+        That is none where it gains less than one standard error over the primary alone: fusion
+        must show that it helps.
+        """
         prediction = torch.cat([o.prediction for o in outputs])
         corrections = [o.correction for o in outputs if o.correction is not None]
         if not corrections:
@@ -170,8 +174,11 @@ class FusionModule(pl.LightningModule):
         lead = unimodal[torch.arange(len(primary)), primary]
         correction = torch.cat(corrections)
         shares = torch.linspace(1, 0, 21).tolist()
-        losses = [self.task.losses(lead + s * correction, target).mean() for s in shares]
-        share = shares[int(torch.stack(losses).argmin())]
+        losses = torch.stack([self.task.losses(lead + s * correction, target) for s in shares])
+        best = int(losses.mean(dim=1).argmin())
+        gain = losses[-1] - losses[best]
+        error = gain.std(correction=0) / math.sqrt(len(gain))
+        share = shares[best] if gain.mean() > error else 0.0
         for model in self._copies():
             model.trust(share)
         trusted: Tensor = lead + share * correction
