@@ -76,7 +76,7 @@ def test_a_hopeless_modality_changes_nothing(batch, perturb) -> None:
 
 
 def test_members_answer_by_their_mean_and_learn_apart(batch, perturb) -> None:
-    model = told(build(members=3), 3.0, 1.0, 2.0)
+    model = told(build(members=3, granularity="sample"), 3.0, 1.0, 2.0)
     perturb(model)
     output = model(batch)
     assert len(output.members) == 3

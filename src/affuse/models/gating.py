@@ -51,17 +51,17 @@ class ContributionGate(nn.Module):
             self.tracked.copy_(torch.where(known, mixed, self.tracked))
             self.updates += 1
 
-    def forward(self, expected_loss: Tensor, present: Tensor) -> Tensor:
-        """Expected losses `(B, M)` and presence `(B, M)` to weights `(B, M)`."""
-        if self.granularity == "sample":
-            loss = expected_loss
-        elif self.granularity == "batch" and self.training:
-            count = present.sum(dim=0).clamp(min=1)
-            loss = ((expected_loss * present).sum(dim=0) / count).expand_as(expected_loss)
+    def forward(self, expected_loss: Tensor | None, present: Tensor) -> Tensor:
+        """Expected losses `(B, M)`, where there are any, and presence `(B, M)` to weights."""
+        batch = self.granularity == "batch" and self.training
+        if expected_loss is None or not (batch or self.granularity == "sample"):
+            loss = self.tracked
+        elif batch:
+            loss = (expected_loss * present).sum(dim=0) / present.sum(dim=0).clamp(min=1)
         else:
-            loss = self.tracked.expand_as(expected_loss)
+            loss = expected_loss
         # Measured, not trained by the fused loss: no gradient.
-        loss = loss.detach()
+        loss = loss.detach().expand(present.shape)
         count = present.sum(dim=1, keepdim=True).clamp(min=1)
         scale = (loss * present).sum(dim=1, keepdim=True) / count
         logits = -loss / (self.temperature * scale.clamp(min=1e-6))
@@ -78,8 +78,8 @@ class PaperGate(nn.Module):
     def track(self, losses: Tensor) -> None:
         """Nothing: this gate learns only through the scaling of the streams."""
 
-    def forward(self, expected_loss: Tensor, present: Tensor) -> Tensor:
-        return masked_softmax(self.weights.expand_as(expected_loss), present)
+    def forward(self, _: Tensor | None, present: Tensor) -> Tensor:
+        return masked_softmax(self.weights.expand(present.shape), present)
 
 
 class FixedGate(nn.Module):
@@ -96,8 +96,8 @@ class FixedGate(nn.Module):
     def track(self, losses: Tensor) -> None:
         """Nothing: the choice is fixed."""
 
-    def forward(self, expected_loss: Tensor, present: Tensor) -> Tensor:
-        return masked_softmax(self.preference.expand_as(expected_loss), present)
+    def forward(self, _: Tensor | None, present: Tensor) -> Tensor:
+        return masked_softmax(self.preference.expand(present.shape), present)
 
 
 Gate = ContributionGate | PaperGate | FixedGate

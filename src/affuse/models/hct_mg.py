@@ -93,7 +93,9 @@ class HctMg(FusionModel):
         batch = self.admit(batch)
         inputs = [self.take(batch, m) for m in self.modalities]
         members = cast(Sequence[HierarchicalNetwork], self.members)
-        own = [member(inputs) for member in members]
+        # Nobody reads the estimates where the whole task has one gate.
+        estimate = self.training or self.options.granularity == "sample"
+        own = [member(inputs, estimate) for member in members]
         expected = _mean([answers.expected_loss for answers in own])
         used = self._drop_modalities(self.presence(batch))
         gate = self.gate(expected, used)
@@ -124,20 +126,18 @@ class HctMg(FusionModel):
 
 def _together(members: list[FusionOutput]) -> FusionOutput:
     """The mean of what the members say; each learns by itself."""
-    first = members[0]
     if len(members) == 1:
-        return first
-    return first._replace(
-        prediction=_mean([m.prediction for m in members]),
-        unimodal=_mean([m.unimodal for m in members if m.unimodal is not None]),
-        expected_loss=_mean([m.expected_loss for m in members if m.expected_loss is not None]),
-        correction=_mean([m.correction for m in members if m.correction is not None]),
-        members=tuple(members),
-    )
+        return members[0]
+    names = ("prediction", "unimodal", "expected_loss", "correction")
+    mean: dict[str, Any] = {name: _mean([getattr(m, name) for m in members]) for name in names}
+    return members[0]._replace(**mean, members=tuple(members))
 
 
-def _mean(values: Sequence[Tensor]) -> Tensor:
-    return values[0] if len(values) == 1 else torch.stack(list(values)).mean(dim=0)
+def _mean(values: Sequence[Tensor | None]) -> Tensor | None:
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    return torch.stack(known).mean(dim=0)
 
 
 def _gate(options: HctMgOptions, modalities: tuple[str, ...]) -> Gate:

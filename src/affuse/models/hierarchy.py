@@ -24,12 +24,12 @@ class OwnAnswers(NamedTuple):
     Attributes:
         encoded: M encoded streams.
         unimodal: raw outputs `(B, M, C)`.
-        expected_loss: the estimate `(B, M)` of what each answer will cost.
+        expected_loss: the estimate `(B, M)` of what each answer will cost, where wanted.
     """
 
     encoded: list[Encoded]
     unimodal: Tensor
-    expected_loss: Tensor
+    expected_loss: Tensor | None
 
 
 class Trace(NamedTuple):
@@ -67,20 +67,23 @@ class HierarchicalNetwork(nn.Module):
         self.correction = Head(d, outputs, o.dropout, inputs=(count + 1) * d)
         self.correction.start_at_zero()
 
-    def forward(self, inputs: Sequence[tuple[Tensor, Tensor]]) -> OwnAnswers:
-        """Features `(B, T, D)` and mask `(B, T)` of each modality to what each says alone."""
+    def forward(self, inputs: Sequence[tuple[Tensor, Tensor]], estimate: bool) -> OwnAnswers:
+        """Features `(B, T, D)` and mask `(B, T)` of each modality to what each says alone.
+
+        Args:
+            estimate: whether expected losses are wanted.
+        """
         encoded = [e(*x) for e, x in zip(self.encoders.values(), inputs, strict=True)]
         answers = [h(e.pooled) for h, e in zip(self.heads.values(), encoded, strict=True)]
+        unimodal = torch.stack(answers, dim=1)
+        if not estimate:
+            return OwnAnswers(encoded, unimodal, None)
         # By the looks of an answer, without a say in it.
         expected = [
-            estimate(torch.cat([e.pooled, answer], dim=1).detach())
-            for estimate, e, answer in zip(self.reliability.values(), encoded, answers, strict=True)
+            head(torch.cat([e.pooled, answer], dim=1).detach())
+            for head, e, answer in zip(self.reliability.values(), encoded, answers, strict=True)
         ]
-        return OwnAnswers(
-            encoded,
-            torch.stack(answers, dim=1),
-            nn.functional.softplus(torch.cat(expected, dim=1)),
-        )
+        return OwnAnswers(encoded, unimodal, nn.functional.softplus(torch.cat(expected, dim=1)))
 
     def fuse(
         self,

@@ -6,6 +6,7 @@ Shapes: B samples, T steps, d width, H heads. Masks are bool `(B, T)`, True is r
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -14,14 +15,17 @@ from torch import Tensor, nn
 
 def sinusoidal_positions(steps: int, width: int, like: Tensor) -> Tensor:
     """Fixed positional embedding `(steps, width)` (Vaswani et al. 2017, section 3.5)."""
-    position = torch.arange(steps, device=like.device, dtype=torch.float32)[:, None]
+    return _positions(steps, width).to(like)
+
+
+@lru_cache(maxsize=256)
+def _positions(steps: int, width: int) -> Tensor:
     half = (width + 1) // 2
-    rate = torch.exp(
-        torch.arange(half, device=like.device, dtype=torch.float32) * (-math.log(1e4) / half)
-    )
-    angles = position * rate
-    table = torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width]
-    return table.to(like.dtype)
+    # Made once, perhaps in inference mode, and used in training afterwards.
+    with torch.inference_mode(False):
+        rate = torch.exp(torch.arange(half, dtype=torch.float32) * (-math.log(1e4) / half))
+        angles = torch.arange(steps, dtype=torch.float32)[:, None] * rate
+        return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width]
 
 
 def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
@@ -49,9 +53,13 @@ class Dropout(nn.Dropout):
 
 
 def mask_bias(mask: Tensor, prior: Tensor | None, like: Tensor) -> Tensor:
-    """What to add to attention scores: `prior` or zero where `mask` is True, else -inf."""
+    """What to add to attention scores: `prior` or zero where `mask` is True, else nearly -inf.
+
+    The least finite number takes any weight away as -inf does, but where nothing is real it leaves
+    equal weights, which can be erased, where softmax over nothing is not a number.
+    """
     bias = like.new_zeros(mask.shape) if prior is None else prior
-    return bias.masked_fill(~mask, -torch.inf)
+    return bias.masked_fill(~mask, torch.finfo(like.dtype).min)
 
 
 class Attention(nn.Module):
@@ -90,8 +98,7 @@ class Attention(nn.Module):
         q = self._split(self.query(target))
         k, v = (self._split(x) for x in self.key_value(source).chunk(2, dim=-1))
         some = source_mask.any(dim=1)
-        # A row without any real step would be softmax over nothing: let it see all, then erase it.
-        bias = mask_bias(source_mask | ~some[:, None], prior, q)[:, None, None, :]
+        bias = mask_bias(source_mask, prior, q)[:, None, None, :]
         if weights:
             scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
             attention = (scores + bias).softmax(dim=-1)
@@ -152,7 +159,7 @@ class AttentionPooling(nn.Module):
     def forward(self, x: Tensor, mask: Tensor, prior: Tensor | None = None) -> Tensor:
         """`(B, T, d)` to `(B, d)`: each head pools its own share; `prior` as in `Attention`."""
         some = mask.any(dim=1)
-        bias = mask_bias(mask | ~some[:, None], prior, x)
+        bias = mask_bias(mask, prior, x)
         weights = (self.score(x) + bias[..., None]).softmax(dim=1)
         shares = x.reshape(*x.shape[:2], weights.shape[-1], -1)
         pooled: Tensor = (weights[..., None] * shares).sum(dim=1).flatten(1) * some[:, None]
@@ -191,7 +198,7 @@ class AttentiveStatistics(nn.Module):
         change = F.pad(x[:, 1:] - x[:, :-1], (0, 0, 1, 0))
         change = change.masked_fill(~(mask & F.pad(mask[:, :-1], (1, 0)))[..., None], 0.0)
         both = torch.cat([x, change], dim=2)
-        bias = mask_bias(mask | ~some[:, None], None, x)
+        bias = mask_bias(mask, None, x)
         weights = (self.score(x) + bias[..., None]).softmax(dim=1).transpose(1, 2)
         mean = weights @ both
         square = weights @ both.square()
@@ -235,6 +242,6 @@ class TemporalProjection(nn.Module):
             x = F.pad(x.masked_fill(~mask[..., None], 0.0), (0, 0, side, side))
             x = norm(convolution(x.unfold(1, self.kernel, min(self.stride, 2)).flatten(2)))
             if self.stride > 1:
-                mask = F.max_pool1d(mask[:, None].float(), 2, ceil_mode=True)[:, 0] > 0
+                mask = F.pad(mask, (0, mask.shape[1] % 2)).view(len(mask), -1, 2).any(dim=2)
                 x = F.gelu(x)
         return self.drop(x), mask

@@ -16,7 +16,7 @@ class FusionOutput(NamedTuple):
         primary: index `(B,)` of the modality that leads.
         unimodal: each modality's own raw outputs `(B, M, C)`, where the model has such heads.
         expected_loss: the model's estimate `(B, M)` of the task loss of each row of `unimodal`,
-            where it has one.
+            where it makes one: in training, and where the gate reads it.
         correction: what fusion adds `(B, C)` to the primary's own raw outputs, where the model is
             built that way; validation decides how much of it is trusted.
         regulariser: a model's own loss in training, one number that is added to the task's.
