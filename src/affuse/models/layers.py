@@ -195,9 +195,8 @@ class AttentiveStatistics(nn.Module):
         """`(B, T, D)` and mask `(B, T)` to `(B, d)`; zeros for a sample without a real step."""
         some = mask.any(dim=1)
         x = self.reduce(x.masked_fill(~mask[..., None], 0.0))
-        change = F.pad(x[:, 1:] - x[:, :-1], (0, 0, 1, 0))
-        change = change.masked_fill(~(mask & F.pad(mask[:, :-1], (1, 0)))[..., None], 0.0)
-        both = torch.cat([x, change], dim=2)
+        # The change into padding has no weight below.
+        both = torch.cat([x, x.diff(dim=1, prepend=x[:, :1])], dim=2)
         bias = mask_bias(mask, None, x)
         weights = (self.score(x) + bias[..., None]).softmax(dim=1).transpose(1, 2)
         mean = weights @ both
