@@ -147,7 +147,7 @@ def test_weights_of_another_model_are_refused(saved: Path, made, tmp_path: Path)
     _refuse(saved, saved / WEIGHTS, "weights do not fit the config")
 
 
-@pytest.mark.parametrize("name", ["normaliser.text.mean", "model.mix"])
+@pytest.mark.parametrize("name", ["normaliser.text.mean", "model.trusted"])
 def test_missing_tensors_are_refused(saved: Path, name: str) -> None:
     tensors = safetensors.torch.load_file(saved / WEIGHTS)
     del tensors[name]
