@@ -186,7 +186,9 @@ def test_subsets_are_asked_of_every_fusion_model(tmp_path: Path, finished: Finis
     }
     whole = subsets["hct_mg"]["text+audio+vision"]["mae"]
     assert whole["mean"] == pytest.approx(finished.result.models["hct_mg"].metrics["mae"].runs[0])
-    assert subsets["hct_mg"]["audio"]["mae"]["mean"] != whole["mean"]
+    # Fusion that shows no gain is not trusted: then the primary alone says what all together say.
+    alone = {subsets["hct_mg"][modality]["mae"]["mean"] for modality in MODALITIES}
+    assert len(alone) == len(MODALITIES)
     assert json.loads(result.to_json())["subsets"] == subsets
 
 
