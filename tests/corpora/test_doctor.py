@@ -12,14 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from affuse.corpora.corpus import Corpus, Split
-from affuse.corpora.corpus_checks import video_of
 from affuse.corpora.doctor import Examination, examine
-from affuse.corpora.evidence import measure_corpus
 from affuse.errors import InputError
 from affuse.files import to_strict_json
-from affuse.samples import Sample
-from affuse.tasks import Regression
 
 Parts = dict[str, dict[str, Any]]
 STEPS = {"text": (5, 300), "audio": (7, 74), "vision": (6, 35)}
@@ -57,19 +52,6 @@ def _examine(folder: Path, parts: Any) -> Examination:
     path = folder / "planted.pkl"
     path.write_bytes(pickle.dumps(parts))
     return examine(str(path))
-
-
-@pytest.mark.parametrize("change", [lambda _: None, _emotions, _names])
-def test_a_clean_file_has_no_finding(tmp_path: Path, change: Callable[[Parts], None]) -> None:
-    parts = _clean()
-    change(parts)
-    found = _examine(tmp_path, parts)
-    assert found.findings == ()
-    assert found.corpus is not None
-    arrays = {(row["part"], row["modality"]): row for row in found.to_dict()["arrays"]}
-    row = arrays["valid", "audio"]
-    assert (row["samples"], row["steps"], row["width"]) == (3, 7, 74)
-    assert row["padding"] == pytest.approx(1 / 7)
 
 
 def _minus_infinity(parts: Parts) -> None:
@@ -196,6 +178,11 @@ def _short_length(parts: Parts) -> None:
     parts["test"]["vision_lengths"][0] = 2
 
 
+def _absurd_length(parts: Parts) -> None:
+    _tell_lengths(parts)
+    parts["train"]["audio_lengths"][:2] = [1e300, float("inf")]
+
+
 def _swapped_axes(parts: Parts) -> None:
     for part in parts.values():
         part["text"] = np.ascontiguousarray(part["text"].swapaxes(1, 2))
@@ -240,8 +227,22 @@ DEFECTS = [
     Defect(_no_ids, "no-ids", "file", "note", 1),
     Defect(_swapped_lengths, "swapped-lengths", "train", "warning", 6),
     Defect(_impossible_length, "impossible-length", "test audio", "warning", 1),
+    Defect(_absurd_length, "impossible-length", "train audio", "warning", 2),
     Defect(_short_length, "short-length", "test vision", "note", 1),
 ]
+
+
+@pytest.mark.parametrize("change", [lambda _: None, _emotions, _names, _tell_lengths])
+def test_a_clean_file_has_no_finding(tmp_path: Path, change: Callable[[Parts], None]) -> None:
+    parts = _clean()
+    change(parts)
+    found = _examine(tmp_path, parts)
+    assert found.findings == ()
+    assert found.corpus is not None
+    arrays = {(row["part"], row["modality"]): row for row in found.to_dict()["arrays"]}
+    row = arrays["valid", "audio"]
+    assert (row["samples"], row["steps"], row["width"]) == (3, 7, 74)
+    assert row["padding"] == pytest.approx(1 / 7)
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.plant.__name__.strip("_"))
@@ -256,12 +257,6 @@ def test_a_planted_defect_is_found_and_nothing_else(tmp_path: Path, defect: Defe
     written = json.loads(to_strict_json(found.to_dict()))["findings"][0]
     assert set(written) == {"code", "severity", "where", "count", "detail", "treatment"}
     assert written["treatment"]
-
-
-def test_lengths_that_fit_are_no_finding(tmp_path: Path) -> None:
-    parts = _clean()
-    _tell_lengths(parts)
-    assert _examine(tmp_path, parts).findings == ()
 
 
 def test_what_is_beyond_float32_is_told_from_infinity(tmp_path: Path) -> None:
@@ -299,39 +294,3 @@ def test_what_is_no_pickle_of_splits_stays_an_error(tmp_path: Path) -> None:
         _examine(tmp_path, {"training": {}})
     with pytest.raises(InputError, match="did you mean 'truth'"):
         examine("controlled", options={"trut": "text"})
-
-
-def test_a_generated_corpus_is_clean() -> None:
-    found = examine("controlled", options={"train": 12, "valid": 6, "test": 6})
-    assert (found.findings, found.file) == ((), None)
-
-
-def test_samples_in_several_folds_are_measured_once() -> None:
-    rng = np.random.default_rng(0)
-    a, b, c = (
-        Sample(n, {"text": rng.normal(size=(4, 2)).astype(np.float32)}, np.zeros(1, np.float32))
-        for n in "abc"
-    )
-    folds = (Split([a], [b], [c]), Split([b], [c], [a]))
-    facts = measure_corpus(Corpus("small", Regression(), {"text": 2}, folds))
-    assert facts.ranges["text"].steps == 12
-    everything = np.concatenate([s.sequences["text"] for s in (a, b, c)])
-    np.testing.assert_array_equal(facts.ranges["text"].low, everything.min(axis=0))
-    np.testing.assert_array_equal(facts.ranges["text"].high, everything.max(axis=0))
-    assert facts.folds[1]["train"][0] is facts.folds[0]["valid"][0]
-
-
-@pytest.mark.parametrize(
-    ("name", "video"),
-    [
-        ("03bSnISJMiM$_$11", "03bSnISJMiM"),
-        ("-3g5yACwYnA[1.5-9]", "-3g5yACwYnA"),
-        ("-3g5yACwYnA[1.5-9]#2", "-3g5yACwYnA"),
-        ("_dI--eQ6qVU_12", "_dI--eQ6qVU"),
-        ("train/3", None),
-        ("controlled-12", None),
-        ("clip_3", None),
-    ],
-)
-def test_videos_are_read_from_ids(name: str, video: str | None) -> None:
-    assert video_of(name) == video

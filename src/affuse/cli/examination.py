@@ -45,14 +45,14 @@ def _findings_table(findings: tuple[Finding, ...]) -> Table:
 
 
 def _arrays_table(found: Examination) -> Table:
-    table = Table("part", "modality", "shape", "type", title="as the file stands")
+    table = Table("part", "features", "shape", "type", title="as the file stands")
     for column in ("padding", *UNUSABLE):
         table.add_column(column, justify="right")
     for row in found.to_dict()["arrays"]:
         shape = f"{row['samples']} x {row['steps']} x {row['width']}"
         counts = (f"{row[name]}" for name in UNUSABLE)
         table.add_row(
-            row["part"], row["modality"], shape, row["dtype"], f"{row['padding']:.1%}", *counts
+            row["part"], row["features"], shape, row["dtype"], f"{row['padding']:.1%}", *counts
         )
     return table
 
@@ -64,6 +64,8 @@ def _parts_table(summary: CorpusSummary) -> Table:
     table.add_column("labels")
     for part in summary.parts:
         labels = ", ".join(f"{name} {value:.4g}" for name, value in part.labels.items())
+        if part.distribution:
+            labels += "\n" + ", ".join(f"{v}: {n}" for v, n in part.distribution.items())
         groups = str(part.groups or "—")
         table.add_row(str(part.fold), part.part, str(part.samples), groups, escape(labels or "—"))
     return table

@@ -13,9 +13,10 @@ from typing import Any
 from affuse.config import parse_options
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_checks import CORPUS_CHECKS
-from affuse.corpora.evidence import PartFacts, measure_corpus, measure_pickle
+from affuse.corpora.evidence import PartFacts, measure_corpus, measure_csd, measure_pickle
 from affuse.corpora.file_checks import FILE_CHECKS
 from affuse.corpora.findings import Evidence, Finding
+from affuse.corpora.padded import feature_names
 from affuse.corpora.registry import load_corpus, resolve
 from affuse.corpora.summary import CorpusSummary, summarise_corpus
 from affuse.errors import InputError
@@ -46,7 +47,12 @@ class Examination:
             "format": self.kind,
             **(asdict(self.summary) if self.summary else {}),
             "arrays": [
-                {"part": part, "modality": modality, **facts.to_dict()}
+                {
+                    "part": part,
+                    "modality": modality,
+                    "features": feature_names({modality: facts.shape[2]})[modality],
+                    **facts.to_dict(),
+                }
                 for part, found in (self.file or {}).items()
                 for modality, facts in found.arrays.items()
             ],
@@ -69,7 +75,8 @@ def examine(
     """
     entry, path = resolve(name)
     parse_options(entry.options, options or {})
-    file = measure_pickle(path or data)
+    where = path or data
+    file = measure_pickle(where)
     corpus, refusal = None, None
     try:
         corpus = load_corpus(name, data, options)
@@ -79,7 +86,8 @@ def examine(
         refusal = error
     summary = None if corpus is None else summarise_corpus(corpus)
     facts = None if corpus is None else measure_corpus(corpus)
-    evidence = Evidence(entry.name, file, facts, summary)
+    sequences = measure_csd(where) if entry.name == "csd" and where is not None else {}
+    evidence = Evidence(entry.name, file, facts, summary, sequences)
     findings = [finding for check in CHECKS for finding in check(evidence)]
     if refusal is not None and all(finding.severity != "error" for finding in findings):
         findings.append(

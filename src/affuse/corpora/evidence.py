@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.corpora.corpus import Corpus, release_sample
+from affuse.corpora.csd_file import open_csd
 from affuse.corpora.mapped import release
 from affuse.corpora.mult_ids import Identity, read_identities
 from affuse.corpora.outline import outline
@@ -26,6 +28,8 @@ from affuse.samples import FloatArray, Sample
 
 # Samples a step: MOSEI's audio alone is 2.4 GB.
 _CHUNK = 64
+# Lengths beyond any array count as this, so that they fit an integer.
+_LONGEST = 1 << 30
 UNUSABLE = ("minus-infinity", "plus-infinity", "nan", "overflow")
 """The rows of `ArrayFacts.unusable`; the last is finite, but beyond float32."""
 
@@ -163,11 +167,11 @@ def _measure_part(values: object, part: str, source: str) -> PartFacts:
         if m in numbers and numbers[m].ndim == 3 and 0 not in numbers[m].shape
     }
     lengths = {
-        m: known.astype(np.int64)
+        m: np.clip(known, -1, _LONGEST).astype(np.int64)
         for m, facts in arrays.items()
         if (known := numbers.get(f"{m}_lengths")) is not None
         and known.shape == facts.ends.shape
-        and np.isfinite(known).all()
+        and not np.isnan(known).any()
     }
     return PartFacts(count, arrays, labels, lengths, _identities(values, count, part, source))
 
@@ -230,6 +234,19 @@ def _count_unusable(values: NDArray[Any]) -> NDArray[np.int64]:
     known = (values == -np.inf, values == np.inf, np.isnan(values))
     overflow = ~finite & ~np.logical_or.reduce(known)
     return np.stack([np.count_nonzero(each, axis=(1, 2)) for each in (*known, overflow)])
+
+
+def measure_csd(folder: Path) -> dict[str, NDArray[np.int64]]:
+    """Name of each .csd file of numbers to its videos' unusable values, `(4, V)` as `UNUSABLE`."""
+    found = {}
+    for path in sorted(folder.glob("*.csd")):
+        # A file that the corpus does without may be damaged; if it does not, its reader says so.
+        with suppress(InputError), open_csd(path) as file:
+            videos = (file.read(entry).features for entry in file.entries)
+            counts = [_count_unusable(x[None])[:, 0] for x in videos if x.dtype.kind in "fiu"]
+            if counts:
+                found[path.name] = np.stack(counts, axis=1)
+    return found
 
 
 def measure_corpus(corpus: Corpus) -> CorpusFacts:

@@ -17,13 +17,15 @@ _UNUSABLE_NAMES = dict(
 
 
 def _unusable_values(evidence: Evidence) -> Iterator[Finding]:
-    for part, modality, facts in evidence.arrays():
-        for code, counts in zip(UNUSABLE, facts.unusable, strict=True):
+    sources = [(f"{part} {m}", "samples", facts.unusable) for part, m, facts in evidence.arrays()]
+    sources += [(name, "videos", counts) for name, counts in evidence.sequences.items()]
+    for where, units, unusable in sources:
+        for code, counts in zip(UNUSABLE, unusable, strict=True):
             if counts.any():
-                values, samples = int(counts.sum()), np.count_nonzero(counts)
-                detail = f"{values} values are {_UNUSABLE_NAMES[code]}, in {samples} samples"
+                values, rows = int(counts.sum()), np.count_nonzero(counts)
+                detail = f"{values} values are {_UNUSABLE_NAMES[code]}, in {rows} {units}"
                 treatment = "replaced by 0, as MulT's code does"
-                yield Finding(code, "note", f"{part} {modality}", values, detail, treatment)
+                yield Finding(code, "note", where, values, detail, treatment)
 
 
 def _double_precision(evidence: Evidence) -> Iterator[Finding]:

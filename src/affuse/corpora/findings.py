@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from affuse.corpora.evidence import ArrayFacts, CorpusFacts, PartFacts
 from affuse.corpora.summary import CorpusSummary
 
@@ -43,12 +46,15 @@ class Evidence:
         file: part to what the file has; None where it is no pickle.
         corpus: what was read; None where the reader refused.
         summary: the same in numbers.
+        sequences: name of each .csd file to int64 `(4, V)`, its videos' values of the kinds in
+            `UNUSABLE`.
     """
 
     kind: str
     file: Mapping[str, PartFacts] | None
     corpus: CorpusFacts | None
     summary: CorpusSummary | None
+    sequences: Mapping[str, NDArray[np.int64]]
 
     def arrays(self) -> Iterator[tuple[str, str, ArrayFacts]]:
         """Part, modality and facts of every array of the file."""
@@ -65,6 +71,7 @@ Check = Callable[[Evidence], Iterator[Finding]]
 
 
 def some(names: Iterable[str]) -> str:
-    """The first few of them."""
+    """The first few of them, without what a stranger's file could do to a terminal."""
     known = list(names)
-    return ", ".join(known[:3]) + (", …" if len(known) > 3 else "")
+    shown = ["".join(c if c.isprintable() else "?" for c in name[:60]) for name in known[:3]]
+    return ", ".join(shown) + (", …" if len(known) > 3 else "")
