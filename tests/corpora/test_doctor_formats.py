@@ -15,6 +15,7 @@ from affuse.corpora.corpus_checks import video_of
 from affuse.corpora.doctor import examine
 from affuse.corpora.evidence import measure_corpus
 from affuse.corpora.findings import some
+from affuse.corpora.stored_write import store_corpus
 from affuse.samples import Sample
 from affuse.tasks import Regression
 
@@ -22,6 +23,24 @@ from affuse.tasks import Regression
 def test_a_generated_corpus_is_clean() -> None:
     found = examine("controlled", options={"train": 12, "valid": 6, "test": 6})
     assert (found.findings, found.file) == ((), None)
+
+
+def test_values_that_a_reader_let_through_and_samples_of_zeros(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    samples = [
+        Sample(n, {"text": rng.normal(size=(4, 2)).astype(np.float32)}, np.full(1, y, np.float32))
+        for y, n in enumerate("abc")
+    ]
+    samples[0].sequences["text"][1] = np.nan, np.inf
+    samples[2].sequences["text"][:] = 0
+    folds = (Split(samples[:1], samples[1:2], samples[2:]),)
+    store_corpus(Corpus("small", Regression(), {"text": 2}, folds), tmp_path / "small")
+    found = examine(str(tmp_path / "small"))
+    assert [(f.code, f.severity, f.where, f.count) for f in found.findings] == [
+        ("not-finite", "error", "text", 2),
+        ("empty-sample", "note", "test", 1),
+    ]
+    assert found.kind == "stored"
 
 
 def test_samples_in_several_folds_are_measured_once() -> None:
