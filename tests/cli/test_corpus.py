@@ -29,6 +29,14 @@ def _output(*arguments: str) -> str:
     return result.output
 
 
+def _inspected(folder: Path, *arguments: str) -> Any:
+    out = folder / "examination.json"
+    _output("inspect", *arguments, "--json", str(out))
+    found = json.loads(out.read_text())
+    out.unlink()
+    return found
+
+
 def test_list_shows_every_corpus_and_its_options() -> None:
     text = _output("list")
     for name, entry in corpora().items():
@@ -52,7 +60,7 @@ def test_make_writes_a_file_that_inspect_reads(tmp_path: Path) -> None:
     )
     assert [p.name for p in tmp_path.iterdir()] == ["small.pkl"]
     made = load_corpus("controlled", options={"truth": "vision", "train": 6, "valid": 2, "test": 4})
-    summary = json.loads(_output("inspect", str(out), "--json"))
+    summary = _inspected(tmp_path, str(out))
     assert summary["samples"] == 12
     assert {m: v["width"] for m, v in summary["modalities"].items()} == dict(made.widths)
     assert summary["fingerprint"] == load_corpus(str(out)).fingerprint()
@@ -64,7 +72,9 @@ def test_convert_writes_a_folder_that_stands_for_the_corpus(tmp_path: Path) -> N
     said = _output("convert", str(file), str(folder))
     assert "mult[data=small] written to" in said.replace("\n", "")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["small", "small.pkl"]
-    inspected = [json.loads(_output("inspect", str(path), "--json")) for path in (file, folder)]
+    inspected = [_inspected(tmp_path, str(path)) for path in (file, folder)]
+    of_files = ("format", "arrays")
+    assert [found.pop(key) for found in inspected for key in of_files][0::2] == ["mult", "stored"]
     assert inspected[0] == inspected[1]
     assert inspected[0]["fingerprint"] in said
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
@@ -89,8 +99,8 @@ def test_inspect_shows_tables_and_the_floor() -> None:
     assert "warning" not in text
 
 
-def test_inspect_as_json_has_the_trivial_scores() -> None:
-    found = json.loads(_output("inspect", "controlled", "--json", *SMALL))
+def test_inspect_as_json_has_the_trivial_scores(tmp_path: Path) -> None:
+    found = _inspected(tmp_path, "controlled", *SMALL)
     assert [p["samples"] for p in found["parts"]] == [6, 2, 4]
     test = load_corpus("controlled", options={"train": 6, "valid": 2, "test": 4}).folds[0]
     mean = np.mean([s.target for s in test.train])
@@ -108,7 +118,28 @@ def test_inspect_warns_of_groups_that_parts_share(tmp_path: Path) -> None:
     path = tmp_path / "leak.pkl"
     path.write_bytes(pickle.dumps({"train": part("a"), "valid": part("b"), "test": part("a")}))
     text = _output("inspect", "mult", "--data", str(path))
-    assert "warning fold 0: train and test share 1 groups (a)" in text
+    assert "shared-group" in text
+    assert "train/test" in text
+    (shared,) = (
+        finding
+        for finding in _inspected(tmp_path, str(path))["findings"]
+        if finding["code"] == "shared-group"
+    )
+    assert (shared["severity"], shared["where"], shared["count"]) == ("warning", "train/test", 1)
+
+
+def test_inspect_examines_what_the_reader_refuses(tmp_path: Path) -> None:
+    path = tmp_path / "small.pkl"
+    _output("make", "controlled", "--out", str(path), *SMALL)
+    data = pickle.loads(path.read_bytes())
+    data["valid"]["labels"][1] = 9
+    path.write_bytes(pickle.dumps(data))
+    assert "cannot be used as it is" in _output("inspect", str(path))
+    found = _inspected(tmp_path, str(path))
+    errors = [f for f in found["findings"] if f["severity"] == "error"]
+    assert [(f["code"], f["where"], f["count"]) for f in errors] == [
+        ("label-out-of-range", "valid labels", 1)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,14 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from affuse.cli.common import CorpusArgument, DataOption, JsonFile, require_writable
+from affuse.cli.examination import print_examination
 from affuse.cli.progress import work_bar
 from affuse.config import Options, parse_assignment
+from affuse.corpora.doctor import examine
 from affuse.corpora.mult_write import to_mult_pickle
 from affuse.corpora.registry import corpora, load_corpus, resolve
 from affuse.corpora.stored_write import require_new, store_corpus
-from affuse.corpora.summary import CorpusSummary, summarise_corpus
 from affuse.errors import InputError
-from affuse.evaluate.metrics import heading
 from affuse.evaluate.trivial import trivial_scores
 from affuse.files import to_strict_json, write_atomic
 
@@ -93,18 +93,19 @@ def convert(
 
 @app.command()
 def inspect(
-    corpus: Annotated[str, typer.Argument(help="A corpus of the list, or the path of a file.")],
-    data: Annotated[Path | None, typer.Option(help="Where the corpus lies.")] = None,
+    corpus: CorpusArgument,
+    data: DataOption = None,
     assignments: Assignments = None,
-    as_json: AsJson = False,
+    json_file: JsonFile = None,
 ) -> None:
-    """Show a corpus's splits, modalities, labels and leaks, and what a constant would score."""
-    read = load_corpus(corpus, data, _options(assignments))
-    summary, trivial = summarise_corpus(read), trivial_scores(read)
-    if as_json:
-        typer.echo(to_strict_json({**asdict(summary), "trivial": trivial}), nl=False)
-        return
-    _print(summary, trivial)
+    """Examine a corpus: what it holds, what is wrong with it, and what a constant would score."""
+    require_writable(json_file)
+    found = examine(corpus, data, _options(assignments))
+    trivial = {} if found.corpus is None else trivial_scores(found.corpus)
+    if json_file is not None:
+        content = to_strict_json({**found.to_dict(), "trivial": trivial})
+        write_atomic(json_file, content.encode())
+    print_examination(corpus, found, trivial)
 
 
 def _options(assignments: Iterable[str] | None) -> dict[str, Any]:
@@ -114,52 +115,3 @@ def _options(assignments: Iterable[str] | None) -> dict[str, Any]:
 def _defaults(options: type[Options]) -> dict[str, Any]:
     fields = options.model_fields.items()
     return {key: field.get_default(call_default_factory=True) for key, field in fields}
-
-
-def _print(summary: CorpusSummary, trivial: dict[str, float]) -> None:
-    console = Console()
-    title = f"{summary.name}: {summary.task}, {summary.samples} samples"
-    console.print(f"[bold]{escape(title)}[/bold], fingerprint {summary.fingerprint}")
-    for table in (_parts_table(summary), _modalities_table(summary)):
-        console.print(table)
-    for shared in summary.shared_groups:
-        first, second = shared.parts
-        some = ", ".join(shared.groups[:3]) + (", …" if len(shared.groups) > 3 else "")
-        text = (
-            f"fold {shared.fold}: {first} and {second} share {len(shared.groups)} groups ({some})"
-        )
-        console.print(f"[bold yellow]warning[/bold yellow] {escape(text)}")
-    if trivial:
-        console.print(_trivial_table(trivial))
-
-
-def _parts_table(summary: CorpusSummary) -> Table:
-    table = Table("fold", "part")
-    for column in ("samples", "groups"):
-        table.add_column(column, justify="right")
-    table.add_column("labels")
-    for part in summary.parts:
-        labels = ", ".join(f"{name} {value:.4g}" for name, value in part.labels.items())
-        groups = str(part.groups or "—")
-        table.add_row(str(part.fold), part.part, str(part.samples), groups, escape(labels or "—"))
-    return table
-
-
-def _modalities_table(summary: CorpusSummary) -> Table:
-    table = Table("modality", "features")
-    for column in ("width", "steps: min", "median", "max", "missing"):
-        table.add_column(column, justify="right")
-    for name, found in summary.modalities.items():
-        steps = (f"{found.shortest}", f"{found.median:g}", f"{found.longest}")
-        table.add_row(
-            escape(name), escape(found.features), f"{found.width}", *steps, f"{found.missing:.1%}"
-        )
-    return table
-
-
-def _trivial_table(trivial: dict[str, float]) -> Table:
-    table = Table("metric")
-    table.add_column("a constant on test", justify="right")
-    for name, score in trivial.items():
-        table.add_row(escape(heading(name)), f"{score:.3f}")
-    return table

@@ -9,7 +9,7 @@ import numpy as np
 
 from affuse.corpora.corpus import Corpus, Split
 from affuse.samples import Sample
-from affuse.tasks import BinaryLabels, Classification, Task
+from affuse.tasks import BinaryLabels, Classification, Regression, Task
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class PartSummary:
         samples: how many.
         groups: how many speakers or videos; 0 where none is known.
         labels: `min`, `mean`, `max` of a regression, else each label's count; empty without any.
+        distribution: of a regression, samples by label rounded to whole numbers; else empty.
     """
 
     fold: int
@@ -29,6 +30,7 @@ class PartSummary:
     samples: int
     groups: int
     labels: Mapping[str, float]
+    distribution: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,12 @@ def summarise_corpus(corpus: Corpus) -> CorpusSummary:
     """Count, measure and look for groups that parts share."""
     parts = [
         PartSummary(
-            number, name, len(samples), len(_groups(samples)), _labels(corpus.task, samples)
+            number,
+            name,
+            len(samples),
+            len(_groups(samples)),
+            _labels(corpus.task, samples),
+            _distribution(corpus.task, samples),
         )
         for number, fold in enumerate(corpus.folds)
         for name, samples in fold.parts().items()
@@ -116,6 +123,14 @@ def _labels(task: Task, samples: Sequence[Sample]) -> dict[str, float]:
     if isinstance(task, BinaryLabels):
         return dict(zip(task.labels, targets.sum(axis=0).astype(int).tolist(), strict=True))
     return {name: float(getattr(targets, name)()) for name in ("min", "mean", "max")}
+
+
+def _distribution(task: Task, samples: Sequence[Sample]) -> dict[str, int]:
+    given = [sample.target for sample in samples if sample.target is not None]
+    if not given or not isinstance(task, Regression):
+        return {}
+    values, counts = np.unique(np.round(np.stack(given)), return_counts=True)
+    return {f"{int(v)}": c for v, c in zip(values.tolist(), counts.tolist(), strict=True)}
 
 
 def _modality(corpus: Corpus, modality: str, samples: Sequence[Sample]) -> ModalitySummary:
