@@ -192,6 +192,14 @@ def test_subsets_are_asked_of_every_fusion_model(tmp_path: Path, finished: Finis
     assert json.loads(result.to_json())["subsets"] == subsets
 
 
+def test_normalisation_other_than_by_the_training_part_is_named(tmp_path: Path) -> None:
+    settings = {**SETTINGS, "normalise": "none", "epochs": 1}
+    request = replace(REQUEST, models=("concat",), seeds=1, settings=settings, singles=False)
+    result, _ = run_benchmark(request, tmp_path)
+    assert result.corpus.endswith(", normalise=none")
+    assert "normalise=none" in result.markdown()
+
+
 def test_what_goes_wrong_in_a_run_is_one_error(tmp_path: Path) -> None:
     request = replace(REQUEST, seeds=1, settings={**SETTINGS, "learning_rate": 1e30, "warmup": 0})
     with pytest.raises(InputError, match="diverged: lower the learning rate"):

@@ -128,6 +128,7 @@ def assemble(request: Request, corpus: Corpus, records: Sequence[Record]) -> Ben
         )
         for name in request.rows(corpus)
     }
+    mode = plan(request.corpus, request.rows(corpus)[-1], request.settings).train.normalise
     models = {"trivial": ModelResult(0, _trivial(corpus))}
     models |= {_label(name): _row(runs) for name, runs in by_model.items()}
     extra: dict[str, Any] = {
@@ -136,9 +137,7 @@ def assemble(request: Request, corpus: Corpus, records: Sequence[Record]) -> Ben
         "features": dict(corpus.features),
         "folds": len(corpus.folds),
         "seeds": request.seeds,
-        "normalise": plan(
-            request.corpus, request.rows(corpus)[-1], request.settings
-        ).train.normalise,
+        "normalise": mode,
         "settings": dict(request.settings),
     }
     subsets = {_label(n): _subsets(runs) for n, runs in by_model.items() if "subsets" in runs[0]}
@@ -147,7 +146,9 @@ def assemble(request: Request, corpus: Corpus, records: Sequence[Record]) -> Ben
     versions = {p: version(p) for p in PACKAGES} | {"python": platform.python_version()}
     metric = corpus.task.metrics[0]
     paired = _paired(by_model, metric)
-    return BenchmarkResult(corpus.name, request.command, versions, models, paired, extra)
+    # What uses a test speaker's other clips, or nothing, is said wherever the numbers stand.
+    name = corpus.name if mode == "train" else f"{corpus.name}, normalise={mode}"
+    return BenchmarkResult(name, request.command, versions, models, paired, extra)
 
 
 def _label(model: str) -> str:
