@@ -39,8 +39,6 @@ class Concat(FusionModel):
         batch = self.admit(batch)
         encoded = {m: encoder(*self.take(batch, m)) for m, encoder in self.encoders.items()}
         prediction = self.head(torch.cat([e.pooled for e in encoded.values()], dim=1))
-        present = self.presence(batch)
-        # No modality leads: each that is present weighs the same, and the first is named.
-        gate = present / present.sum(dim=1, keepdim=True)
+        gate, primary = self.even_gate(batch)
         latents = {m: e.stream for m, e in encoded.items()} if detail else None
-        return FusionOutput(prediction, gate, present.int().argmax(dim=1), latents=latents)
+        return FusionOutput(prediction, gate, primary, latents=latents)

@@ -107,8 +107,8 @@ class HctMg(FusionModel):
             lead, added = member.fuse(answers, gate, order, used, None if number else trace)
             # Training sees the whole correction; afterwards, as much as validation found to help.
             prediction = lead + (added if self.training else self.trusted * added)
-            unimodal, estimate = answers.unimodal, answers.expected_loss
-            outputs.append(FusionOutput(prediction, gate, order[:, 0], unimodal, estimate, added))
+            said = answers.unimodal, answers.expected_loss
+            outputs.append(FusionOutput(prediction, gate, order[:, 0], *said, added))
         output = _together(outputs)
         if trace is None:
             return output

@@ -128,11 +128,11 @@ class MulT(FusionModel):
             allowed = _allowed(mask, mask, self.options.causal)
             _, steps = encoder(torch.cat(parts, dim=2), None, allowed)
             summaries.append(_last_step(steps, mask))
-        present = self.presence(batch)
+        gate, primary = self.even_gate(batch)
         return FusionOutput(
             prediction=self._predict(torch.cat(summaries, dim=1)),
-            gate=present / present.sum(dim=1, keepdim=True),
-            primary=present.int().argmax(dim=1),
+            gate=gate,
+            primary=primary,
             attention=attention if detail else None,
             latents=latents if detail else None,
         )
