@@ -140,23 +140,6 @@ def test_each_of_a_corpus_is_what_the_recording_alone_gives(
         np.testing.assert_array_equal(states, stored)
 
 
-def test_what_was_finished_before_a_stop_is_kept(
-    recordings: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(voices, "_CHUNK", 8)
-    cache = FeatureCache(tmp_path / "cache")
-    sound = recordings[12].read_bytes()
-    recordings[12].write_bytes(b"damaged")
-    with pytest.raises(InputError, match="12"):
-        voices.speech_of(recordings, cache, workers=2)
-    kept = {file: file.stat().st_mtime_ns for file in cache.folder.iterdir()}
-    assert len(kept) == 1
-    recordings[12].write_bytes(sound)
-    assert len(voices.speech_of(recordings, cache, workers=2)) == len(recordings)
-    assert len(list(cache.folder.iterdir())) == 3
-    assert all(file.stat().st_mtime_ns == written for file, written in kept.items())
-
-
 def test_processes_are_forked_safely_while_the_model_is_loaded(
     recordings: list[Path], tmp_path: Path
 ) -> None:

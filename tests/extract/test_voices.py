@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from affuse.errors import InputError
 from affuse.extract import voices
 from affuse.extract.cache import FeatureCache
 from affuse.extract.voice import RATE, read_audio, voice_frames
+from affuse.samples import FloatArray
 
 
 @pytest.fixture
@@ -36,19 +38,24 @@ def test_each_is_what_the_recording_alone_gives(
         np.testing.assert_allclose(features, alone, atol=1e-6)
 
 
+@pytest.mark.parametrize(("extract", "workers"), [(voices.voices_of, 1), (voices.speech_of, 2)])
 def test_what_was_finished_before_a_stop_is_kept(
-    recordings: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recordings: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    extract: Callable[..., list[FloatArray]],
+    workers: int,
 ) -> None:
     monkeypatch.setattr(voices, "_CHUNK", 8)
     cache = FeatureCache(tmp_path / "cache")
     sound = recordings[12].read_bytes()
     recordings[12].write_bytes(b"damaged")
     with pytest.raises(InputError, match="12"):
-        voices.voices_of(recordings, cache, workers=1)
+        extract(recordings, cache, workers=workers)
     kept = {file: file.stat().st_mtime_ns for file in cache.folder.iterdir()}
     assert len(kept) == 1
     recordings[12].write_bytes(sound)
-    assert len(voices.voices_of(recordings, cache, workers=1)) == len(recordings)
+    assert len(extract(recordings, cache, workers=workers)) == len(recordings)
     assert len(list(cache.folder.iterdir())) == 3
     assert all(file.stat().st_mtime_ns == written for file, written in kept.items())
 

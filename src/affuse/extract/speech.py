@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
+from affuse.extract.mel import triangles
 from affuse.extract.optional import packaged, require
 from affuse.samples import FloatArray
 
@@ -120,7 +121,5 @@ def _mel_filters() -> NDArray[Any]:
     mel = np.linspace(0, top, _MEL_BANDS + 2)
     edges = np.where(mel < _LINEAR, mel / _LINEAR * 1000, 1000 * np.exp((mel - _LINEAR) * _LOG))
     bins = np.fft.rfftfreq(_MEL_WINDOW, 1 / RATE)
-    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    rising, falling = (bins - low) / (centre - low), (high - bins) / (high - centre)
-    filters: NDArray[Any] = np.clip(np.minimum(rising, falling), 0, None) * 2 / (high - low)
+    filters: NDArray[Any] = triangles(edges, bins) * 2 / (edges[2:] - edges[:-2])[:, None]
     return filters

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.fft import dct
 
 from affuse.errors import InputError
+from affuse.extract.mel import triangles
 from affuse.extract.optional import require
 from affuse.samples import FloatArray
 
@@ -190,9 +191,7 @@ def _mel_filters(rate: int, bands: int, size: int) -> NDArray[Any]:
     top = 2595 * np.log10(1 + min(8000, rate / 2) / 700)
     edges = 700 * (10 ** (np.linspace(0, top, bands + 2) / 2595) - 1)
     bins = np.fft.rfftfreq(size, 1 / rate)
-    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    rising, falling = (bins - low) / (centre - low), (high - bins) / (high - centre)
-    return np.clip(np.minimum(rising, falling), 0, None)
+    return triangles(edges, bins)
 
 
 def _speech(loudness: NDArray[Any]) -> slice:
