@@ -1,4 +1,4 @@
-"""Pictures of training and of results, as PNG files.
+"""Pictures of training and of results.
 
 matplotlib is imported only when a picture is drawn, and without pyplot: no window system, no
 global state. Colours are Okabe and Ito's (2008), which readers with colour blindness tell apart.
@@ -48,7 +48,7 @@ def training_curves(history: History, path: Path) -> None:
     panels = 1 + len(metrics)
     columns = min(panels, 3)
     rows = math.ceil(panels / columns)
-    figure = _figure(width=0.6 + 3.9 * columns, height=0.4 + 3.2 * rows)
+    figure = new_figure(width=0.6 + 3.9 * columns, height=0.4 + 3.2 * rows)
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(panels)]
     _lines(axes[0], history, "train_loss", GREY, "training")
     _lines(axes[0], history, "valid_loss", BLUE, "validation")
@@ -57,11 +57,11 @@ def training_curves(history: History, path: Path) -> None:
     for axis, key in zip(axes[1:], metrics, strict=True):
         metric = key.removeprefix("valid_")
         _lines(axis, history, key, BLUE, "validation")
-        axis.set(title=f"Validation: {heading(metric)}", ylabel=_unit(metric))
+        axis.set(title=f"Validation: {heading(metric)}", ylabel=unit(metric))
     for axis in axes:
         _epoch_axis(axis)
     figure.suptitle(f"Training, {_seeds(history)}")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def gate_over_time(history: History, path: Path) -> None:
@@ -75,7 +75,7 @@ def gate_over_time(history: History, path: Path) -> None:
         raise InputError(
             "the history holds no gate weights", remedy="train a model with a gate, such as hct_mg"
         )
-    figure = _figure(width=6.4, height=3.8)
+    figure = new_figure(width=6.4, height=3.8)
     axis = figure.subplots()
     others = iter(OTHER_COLOURS * len(keys))
     for key in keys:
@@ -86,7 +86,7 @@ def gate_over_time(history: History, path: Path) -> None:
     axis.set(ylim=(0, 1), ylabel="gate weight (sums to 1)", title=f"Gate, {_seeds(history)}")
     axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     _epoch_axis(axis)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def benchmark_intervals(result: BenchmarkResult, metric: str, path: Path) -> None:
@@ -124,7 +124,7 @@ def _intervals(rows: Mapping[str, Summary], metric: str, title: str, path: Path)
         raise InputError(f"nothing to draw: no runs of '{metric}'", remedy="name another metric")
     means = [s.mean for s in drawn.values()]
     best = max(means) if higher_is_better(metric) else min(means)
-    figure = _figure(width=6.4, height=1.4 + 0.42 * len(drawn))
+    figure = new_figure(width=6.4, height=1.4 + 0.42 * len(drawn))
     axis = figure.subplots()
     for place, s in enumerate(drawn.values()):
         colour = VERMILLION if s.mean == best else BLUE
@@ -145,10 +145,10 @@ def _intervals(rows: Mapping[str, Summary], metric: str, title: str, path: Path)
     axis.set_ylim(len(drawn) - 0.5, -0.5)
     legend = "line: 95% interval of the mean; grey: single runs; orange: best mean"
     axis.set_title(title)
-    axis.set_xlabel(f"{heading(metric)} ({_unit(metric)})\n{legend}")
+    axis.set_xlabel(f"{heading(metric)} ({unit(metric)})\n{legend}")
     axis.grid(axis="x", color="#e5e5e5")
     axis.set_axisbelow(True)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _lines(axis: Axes, history: History, key: str, colour: str, label: str) -> None:
@@ -184,7 +184,8 @@ def _seeds(history: History) -> str:
     )
 
 
-def _unit(metric: str) -> str:
+def unit(metric: str) -> str:
+    """A metric's unit and direction, as an axis says it."""
     direction = "higher" if higher_is_better(metric) else "lower"
     return f"{UNITS.get(metric, 'fraction')}, {direction} is better"
 
@@ -198,8 +199,12 @@ def _epoch_axis(axis: Axes) -> None:
     axis.set_axisbelow(True)
 
 
-def _figure(width: float, height: float) -> Figure:
-    """Size in inches."""
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure; size in inches.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -209,9 +214,18 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path, *, picture: str = "png", dpi: int = DPI) -> None:
+    """Write a figure whole or not at all, without the date, so that equal figures are equal files.
+
+    Args:
+        figure: the one to write.
+        path: of the file.
+        picture: the file's format, `png`, `svg` or `pdf`, whatever the path ends with.
+        dpi: dots an inch of what is made of dots.
+    """
     for axis in figure.axes:
         axis.spines[["top", "right"]].set_visible(False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=DPI)
-    write_atomic(path, picture.getvalue())
+    date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(picture)
+    content = io.BytesIO()
+    figure.savefig(content, format=picture, dpi=dpi, metadata=date)
+    write_atomic(path, content.getvalue())
