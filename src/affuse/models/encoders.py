@@ -17,6 +17,8 @@ from affuse.models.layers import (
     EncoderLayer,
     TemporalProjection,
     sinusoidal_positions,
+    source,
+    zeroed,
 )
 
 
@@ -108,7 +110,7 @@ class StaticEncoder(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Encoded:
         """`(B, T, D)` and mask `(B, T)` to a stream of one step."""
         some = mask.any(dim=1, keepdim=True)
-        x = x.masked_fill(~mask[..., None], 0.0).sum(dim=1)
+        x = zeroed(x, mask).sum(dim=1)
         pooled = self.layers(x / mask.sum(dim=1, keepdim=True).clamp(min=1)) * some
         return Encoded(pooled[:, None], some, pooled)
 
@@ -138,13 +140,15 @@ class ModalityEncoder(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Encoded:
         """`(B, T, D)` and mask `(B, T)` to the encoded stream."""
-        overall = self.statistics(x, mask) if self.statistics is not None else None
+        x = zeroed(x, mask)
+        overall = None if self.statistics is None else self.statistics(x, source(mask, x))
         x, mask = self.projection(x, mask)
         x = x + sinusoidal_positions(x.shape[1], x.shape[2], x)
+        steps = source(mask, x)
         for layer in self.layers:
-            x = layer(x, mask)
+            x = layer(x, steps)
         x = self.norm(x)
-        pooled = self.pooling(x, mask)
+        pooled = self.pooling(x, steps)
         return Encoded(x, mask, pooled if overall is None else pooled + overall)
 
 

@@ -15,6 +15,8 @@ from affuse.models.layers import (
     Dropout,
     EncoderLayer,
     FeedForward,
+    Source,
+    source,
 )
 
 
@@ -108,19 +110,12 @@ class HierarchicalNetwork(nn.Module):
         masks = masks & used[..., None]
         # Relative to the primary, so that the leader enters unscaled however many follow.
         relative = gate / gate.amax(dim=1, keepdim=True).clamp(min=1e-6)
-        lead = self._enrich(streams, masks, relative, order, trace)
-        lengths = [e.stream.shape[1] for e in encoded]
-        leads = order[:, 0]
-        # Back to each stream's own length, so that the joint encoder attends to no padding that
-        # only the ranking needed.
-        tokens = torch.cat(
-            [
-                torch.where((leads == i)[:, None, None], lead[:, :steps], streams[:, i, :steps])
-                for i, steps in enumerate(lengths)
-            ],
-            dim=1,
-        )
-        joint = self._join(tokens, masks, lengths, relative)
+        count, leads = order.shape[1], order[:, 0]
+        # One flat index: far cheaper than indexing by rows and columns.
+        flat = torch.arange(len(order), device=order.device)[:, None] * count + order
+        lead = self._enrich(streams, masks, relative, order, flat, trace)
+        streams = streams.flatten(0, 1).index_copy(0, flat[:, 0], lead).view(streams.shape)
+        joint = self._join(streams, masks, relative, [e.stream.shape[1] for e in encoded])
         vectors = torch.stack([e.pooled for e in encoded], dim=1) * relative[..., None]
         correction = self.correction(torch.cat([joint, vectors.flatten(1)], dim=1))
         primary = unimodal.take_along_dim(leads[:, None, None], dim=1)[:, 0]
@@ -134,40 +129,40 @@ class HierarchicalNetwork(nn.Module):
         masks: Tensor,
         relative: Tensor,
         order: Tensor,
+        flat: Tensor,
         trace: Trace | None,
     ) -> Tensor:
         """The primary's stream `(B, T, d)` after the others entered it in the order of the gate."""
-        count = masks.shape[1]
-        # One flat index: far cheaper than indexing by rows and columns.
-        flat = (torch.arange(len(order), device=order.device)[:, None] * count + order).flatten()
-        ranked = streams.flatten(0, 1).index_select(0, flat).view(streams.shape)
-        ranked_masks = masks.flatten(0, 1).index_select(0, flat).view(masks.shape)
+        ranked = streams.flatten(0, 1).index_select(0, flat.flatten()).view(streams.shape)
         weights = relative.take_along_dim(order, dim=1)
+        read = source(masks.flatten(0, 1).index_select(0, flat.flatten()), ranked)
+        bias, some = read.bias.view(masks.shape), read.some.view(order.shape)
         lead: Tensor = ranked[:, 0]
         for rank, level in enumerate(self.levels, start=1):
-            source = ranked[:, rank], ranked_masks[:, rank], weights[:, rank]
+            allowed = Source(bias[:, rank], some[:, rank, None])
             if trace is not None:
                 trace.latents[f"level{rank}.before"] = lead
-            lead, attention = level(lead, *source, trace is not None)
+            lead, attention = level(
+                lead, ranked[:, rank], allowed, weights[:, rank], trace is not None
+            )
             if trace is not None and attention is not None:
                 trace.attention[f"level{rank}"] = attention
                 trace.latents[f"level{rank}.after"] = lead
         return lead
 
-    def _join(self, tokens: Tensor, masks: Tensor, lengths: list[int], relative: Tensor) -> Tensor:
-        """All streams side by side `(B, sum T, d)`, read together and pooled to `(B, d)`."""
-        mask = torch.cat([masks[:, i, :steps] for i, steps in enumerate(lengths)], dim=1)
+    def _join(self, streams: Tensor, masks: Tensor, relative: Tensor, lengths: list[int]) -> Tensor:
+        """All streams `(B, M, T, d)` side by side, read together and pooled to `(B, d)`."""
         # A layer norm would undo a stream that is merely scaled, so the gate weighs attention.
         # Divided by its length: a stream counts by its weight, not by its number of steps.
         steps_each = masks.sum(dim=2).clamp(min=1)
         share = (relative / steps_each).clamp(min=1e-6).log()
-        prior = torch.cat(
-            [one[:, None].expand(-1, n) for one, n in zip(share.unbind(1), lengths, strict=True)],
-            dim=1,
-        )
+        prior = share[..., None].expand(masks.shape)
+        # Each at its own length: padding that only the ranking needed is not attended to.
+        tokens, mask, weights = (_side_by_side(x, lengths) for x in (streams, masks, prior))
+        allowed = source(mask, tokens, weights)
         for layer in self.joint:
-            tokens = layer(tokens, mask, prior)
-        pooled: Tensor = self.pooling(self.joint_norm(tokens), mask, prior)
+            tokens = layer(tokens, allowed)
+        pooled: Tensor = self.pooling(self.joint_norm(tokens), allowed)
         return pooled
 
 
@@ -183,11 +178,11 @@ class _CrossLevel(nn.Module):
         self.entry = nn.Parameter(torch.full((width,), 0.1))
 
     def forward(
-        self, lead: Tensor, source: Tensor, mask: Tensor, weight: Tensor, detail: bool
+        self, lead: Tensor, other: Tensor, allowed: Source, weight: Tensor, detail: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """The stream of the primary `(B, T, d)` with a source `(B, S, d)` in it, and attention."""
-        target, source = self.norm_target(lead), self.norm_source(source)
-        mixed, attention = self.attention(target, source, mask, weights=detail)
+        """The primary's stream `(B, T, d)` with another `(B, S, d)` in it, and attention."""
+        target, other = self.norm_target(lead), self.norm_source(other)
+        mixed, attention = self.attention(target, other, allowed, weights=detail)
         lead = lead + self.drop(mixed) * self.entry * weight[:, None, None]
         return lead + self.drop(self.feed_forward(lead)) * self.entry, attention
 
@@ -198,3 +193,8 @@ def _stack(encoded: list[Encoded]) -> tuple[Tensor, Tensor]:
     streams = [nn.functional.pad(e.stream, (0, 0, 0, steps - e.stream.shape[1])) for e in encoded]
     masks = [nn.functional.pad(e.mask, (0, steps - e.mask.shape[1])) for e in encoded]
     return torch.stack(streams, dim=1), torch.stack(masks, dim=1)
+
+
+def _side_by_side(streams: Tensor, lengths: list[int]) -> Tensor:
+    """`(B, M, T, ...)` to `(B, sum of lengths, ...)`."""
+    return torch.cat([streams[:, i, :steps] for i, steps in enumerate(lengths)], dim=1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -52,14 +53,30 @@ class Dropout(nn.Dropout):
         return dropout(x, self.p, self.training)
 
 
-def mask_bias(mask: Tensor, prior: Tensor | None, like: Tensor) -> Tensor:
-    """What to add to attention scores: `prior` or zero where `mask` is True, else nearly -inf.
+def zeroed(x: Tensor, mask: Tensor) -> Tensor:
+    """`(B, T, D)` with zero where the mask `(B, T)` is False."""
+    return x.masked_fill(~mask[..., None], 0.0)
 
-    The least finite number takes any weight away as -inf does, but where nothing is real it leaves
-    equal weights, which can be erased, where softmax over nothing is not a number.
+
+class Source(NamedTuple):
+    """The steps that attention may read, worked out once for all layers that read them.
+
+    Attributes:
+        bias: `(B, S)`, added to the scores: a prior or zero where a step is real, else the least
+            finite number. That takes any weight away as -inf does, but where nothing is real it
+            leaves equal weights, which can be erased; softmax over nothing is not a number.
+        some: `(B, 1)`, zero for a sample without a real step, else one.
     """
+
+    bias: Tensor
+    some: Tensor
+
+
+def source(mask: Tensor, like: Tensor, prior: Tensor | None = None) -> Source:
+    """A mask `(B, S)` as attention reads it; `prior` `(B, S)` is a log weight of each step."""
     bias = like.new_zeros(mask.shape) if prior is None else prior
-    return bias.masked_fill(~mask, torch.finfo(like.dtype).min)
+    bias = bias.masked_fill(~mask, torch.finfo(like.dtype).min)
+    return Source(bias, mask.any(dim=1, keepdim=True).to(like.dtype))
 
 
 class Attention(nn.Module):
@@ -75,41 +92,43 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query = nn.Linear(width, width)
-        self.key_value = nn.Linear(width, 2 * width)
+        self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
     def forward(
         self,
         target: Tensor,
-        source: Tensor,
-        source_mask: Tensor,
-        prior: Tensor | None = None,
+        stream: Tensor,
+        source: Source,
         weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend from target `(B, T, d)` to source `(B, S, d)`.
-
-        Args:
-            prior: log weight `(B, S)` added to the score of each source step.
+        """Attend from target `(B, T, d)` to a stream `(B, S, d)`, as far as `source` allows.
 
         Returns:
             The result `(B, T, d)` and, if asked, the weights `(B, H, T, S)`.
         """
-        q = self._split(self.query(target))
-        k, v = (self._split(x) for x in self.key_value(source).chunk(2, dim=-1))
-        some = source_mask.any(dim=1)
-        bias = mask_bias(source_mask, prior, q)[:, None, None, :]
+        q, k, v = (self._split(x) for x in self._project(target, stream))
+        bias, some = source.bias[:, None, None], source.some[:, None]
         if weights:
             scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
-            attention = (scores + bias).softmax(dim=-1)
-            attention = attention * some[:, None, None, None]
+            attention = (scores + bias).softmax(dim=-1) * some[:, None]
             mixed = attention @ v
         else:
             attention = None
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         merged = mixed.transpose(1, 2).flatten(2)
-        result: Tensor = self.out(merged) * some[:, None, None]
+        result: Tensor = self.out(merged) * some
         return result, attention
+
+    def _project(self, target: Tensor, stream: Tensor) -> tuple[Tensor, ...]:
+        """Query of the target, key and value of the stream; one product where they are the same."""
+        weight, bias = self.query_key_value.weight, self.query_key_value.bias
+        if target is stream:
+            return F.linear(target, weight, bias).chunk(3, dim=-1)
+        width = target.shape[-1]
+        query = F.linear(target, weight[:width], bias[:width])
+        pair = F.linear(stream, weight[width:], bias[width:])
+        return query, *pair.chunk(2, dim=-1)
 
     def _split(self, x: Tensor) -> Tensor:
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
@@ -138,10 +157,10 @@ class EncoderLayer(nn.Module):
         self.feed_forward = FeedForward(width, dropout, ratio)
         self.drop = Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor, prior: Tensor | None = None) -> Tensor:
-        """`(B, T, d)` to the same shape; `prior` as in `Attention`."""
+    def forward(self, x: Tensor, source: Source) -> Tensor:
+        """`(B, T, d)` to the same shape."""
         normed = self.norm(x)
-        x = x + self.drop(self.attention(normed, normed, mask, prior)[0])
+        x = x + self.drop(self.attention(normed, normed, source)[0])
         out: Tensor = x + self.drop(self.feed_forward(x))
         return out
 
@@ -156,13 +175,11 @@ class AttentionPooling(nn.Module):
         super().__init__()
         self.score = nn.Linear(width, heads)
 
-    def forward(self, x: Tensor, mask: Tensor, prior: Tensor | None = None) -> Tensor:
-        """`(B, T, d)` to `(B, d)`: each head pools its own share; `prior` as in `Attention`."""
-        some = mask.any(dim=1)
-        bias = mask_bias(mask, prior, x)
-        weights = (self.score(x) + bias[..., None]).softmax(dim=1)
+    def forward(self, x: Tensor, source: Source) -> Tensor:
+        """`(B, T, d)` to `(B, d)`: each head pools its own share."""
+        weights = (self.score(x) + source.bias[..., None]).softmax(dim=1)
         shares = x.reshape(*x.shape[:2], weights.shape[-1], -1)
-        pooled: Tensor = (weights[..., None] * shares).sum(dim=1).flatten(1) * some[:, None]
+        pooled: Tensor = (weights[..., None] * shares).sum(dim=1).flatten(1) * source.some
         return pooled
 
 
@@ -191,27 +208,25 @@ class AttentiveStatistics(nn.Module):
             nn.Linear(4 * heads * inner, width),
         )
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """`(B, T, D)` and mask `(B, T)` to `(B, d)`; zeros for a sample without a real step."""
-        some = mask.any(dim=1)
-        x = self.reduce(x.masked_fill(~mask[..., None], 0.0))
+    def forward(self, x: Tensor, source: Source) -> Tensor:
+        """`(B, T, D)`, zero where nothing is real, to `(B, d)`; zeros without a real step."""
+        x = self.reduce(x)
         # The change into padding has no weight below.
         both = torch.cat([x, x.diff(dim=1, prepend=x[:, :1])], dim=2)
-        bias = mask_bias(mask, None, x)
-        weights = (self.score(x) + bias[..., None]).softmax(dim=1).transpose(1, 2)
+        weights = (self.score(x) + source.bias[..., None]).softmax(dim=1).transpose(1, 2)
         mean = weights @ both
         square = weights @ both.square()
         deviation = (square - mean.square()).clamp(min=1e-4).sqrt()
         pooled: Tensor = self.out(torch.cat([mean, deviation], dim=2).flatten(1))
-        return pooled * some[:, None]
+        return pooled * source.some
 
 
 class TemporalProjection(nn.Module):
     """Features `(B, T, D)` to width d by temporal convolution, and T to ceil(T / stride).
 
     A stride above one is learned: a stack of convolutions, each of which halves the length, so
-    that attention after it does not pay for the frame rate. Steps are zeroed by the mask before
-    every convolution, which makes padding indistinguishable from the end of the sequence.
+    that attention after it does not pay for the frame rate. Padding is zero before every
+    convolution, which makes it indistinguishable from the end of the sequence.
 
     Args:
         features: D.
@@ -235,10 +250,12 @@ class TemporalProjection(nn.Module):
         self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """To `(B, ceil(T / stride), d)` and its mask."""
+        """`(B, T, D)`, zero where masked, to `(B, ceil(T / stride), d)` and its mask."""
         x, side = self.drop_in(x), self.kernel // 2
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = F.pad(x.masked_fill(~mask[..., None], 0.0), (0, 0, side, side))
+        for level, (convolution, norm) in enumerate(
+            zip(self.convolutions, self.norms, strict=True)
+        ):
+            x = F.pad(zeroed(x, mask) if level else x, (0, 0, side, side))
             x = norm(convolution(x.unfold(1, self.kernel, min(self.stride, 2)).flatten(2)))
             if self.stride > 1:
                 mask = F.pad(mask, (0, mask.shape[1] % 2)).view(len(mask), -1, 2).any(dim=2)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from affuse.batches import Batch
 from affuse.config import Options
 from affuse.models.alignment import leading_modality
-from affuse.models.layers import Dropout, EncoderLayer, sinusoidal_positions
+from affuse.models.layers import Dropout, EncoderLayer, sinusoidal_positions, source
 from affuse.models.outputs import FusionOutput
 from affuse.models.recurrent import MaskedLSTM, last_step
 from affuse.models.registry import FusionModel, register_model, require_several
@@ -172,8 +172,9 @@ class _Encoder(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         steps, width = x.shape[1:]
         x = self.drop(math.sqrt(width) * x + sinusoidal_positions(steps, width, x))
+        readable = source(mask, x)
         for layer in self.layers:
-            x = layer(x, mask)
+            x = layer(x, readable)
         encoded: Tensor = self.norm(x)
         return encoded
 
