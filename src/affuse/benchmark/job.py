@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -20,7 +19,7 @@ from affuse.benchmark.request import Job, Request
 from affuse.corpora.corpus import Corpus
 from affuse.errors import InputError
 from affuse.evaluate.locked import Record, open_test
-from affuse.files import null_to_nan, to_strict_json, write_atomic
+from affuse.files import to_strict_json, write_atomic
 from affuse.models import count_parameters
 from affuse.train.folders import holds
 from affuse.train.presets import plan
@@ -82,25 +81,9 @@ def run_job(job: Job, runs: Path) -> Record:
         "history": checkpoint.training["history"],
         "seconds": round(time.monotonic() - began, 1),
     }
-    write_atomic(record_file(runs, job), to_strict_json(record).encode())
+    write_atomic(runs / f"{job.name}.json", to_strict_json(record).encode())
     shutil.rmtree(work, ignore_errors=True)
     return record
-
-
-def record_file(runs: Path, job: Job) -> Path:
-    return runs / f"{job.name}.json"
-
-
-def known_record(file: Path, run: Mapping[str, Any]) -> Record | None:
-    """The record of a finished run; one of other data or settings is not taken."""
-    try:
-        record = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(record, dict) or record.get("run") != run:
-        return None
-    read: Record = null_to_nan(record)
-    return read
 
 
 def _goes_on(work: Path, run: Mapping[str, Any]) -> bool:

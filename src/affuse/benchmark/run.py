@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 import platform
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
-from typing import Any
 
-from affuse.benchmark.job import known_record, record_file, run_job, start_worker
+from affuse.benchmark.job import run_job, start_worker
 from affuse.benchmark.request import REFERENCE, Job, Request, jobs
+from affuse.benchmark.results import RUNS, About, assemble, digest, known_record, read_records
 from affuse.corpora.corpus import Corpus
 from affuse.errors import InputError
 from affuse.evaluate.locked import Record
-from affuse.evaluate.statistics import Summary, paired_difference, summarise
-from affuse.evaluate.tables import BenchmarkResult, Comparison, ModelResult
+from affuse.evaluate.tables import BenchmarkResult
 from affuse.evaluate.trivial import trivial_folds
 from affuse.files import make_folder
 from affuse.train.folders import claim, holds
@@ -54,26 +52,54 @@ def run_benchmark(
     }
     if not holds(folder, MARK, mark):
         claim(folder, MARK, mark)
-    runs = folder / "runs"
-    make_folder(runs)
-    records = _run_all(request, corpus, runs, on_progress)
-    return assemble(request, corpus, records), records
+    make_folder(folder / RUNS)
+    about = _about(request, corpus)
+    about.write(folder)
+    _run_missing(request, corpus, about, folder / RUNS, on_progress)
+    records = read_records(folder, about)
+    return assemble(about, records), records
 
 
-def _run_all(request: Request, corpus: Corpus, runs: Path, on_progress: OnProgress) -> list[Record]:
-    """The record of every run: those on disk are taken as they are, the others are made."""
+def _about(request: Request, corpus: Corpus) -> About:
     todo = jobs(request, corpus)
     plans = {job.model: plan(request.corpus, job.model, request.settings) for job in todo}
-    records: dict[Job, Record] = {}
-    for job in todo:
-        run = identity(corpus, plans[job.model], seed=job.seed, fold=job.fold)
-        known = known_record(record_file(runs, job), run)
-        if known is not None:
-            records[job] = known
-    missing = {job: plans[job.model].train.epochs for job in todo if job not in records}
-    if missing:
-        records |= _work(request, missing, runs, on_progress)
-    return [records[job] for job in todo]
+    mode = plans[request.rows(corpus)[-1]].train.normalise
+    return About(
+        # What uses a test speaker's other clips, or nothing, is said wherever the numbers stand.
+        corpus=corpus.name if mode == "train" else f"{corpus.name}, normalise={mode}",
+        command=request.command,
+        versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
+        rows=request.rows(corpus),
+        reference=REFERENCE,
+        metric=corpus.task.metrics[0],
+        trivial=[dict(scores) for scores in trivial_folds(corpus)],
+        runs={
+            job.name: digest(identity(corpus, plans[job.model], seed=job.seed, fold=job.fold))
+            for job in todo
+        },
+        extra={
+            "fingerprint": corpus.fingerprint(),
+            "options": dict(corpus.options),
+            "features": dict(corpus.features),
+            "folds": len(corpus.folds),
+            "seeds": request.seeds,
+            "normalise": mode,
+            "settings": dict(request.settings),
+        },
+    )
+
+
+def _run_missing(
+    request: Request, corpus: Corpus, about: About, runs: Path, on_progress: OnProgress
+) -> None:
+    """Make the records of the runs that are not on disk."""
+    epochs = {
+        job: plan(request.corpus, job.model, request.settings).train.epochs
+        for job in jobs(request, corpus)
+        if known_record(runs / f"{job.name}.json", about.runs[job.name]) is None
+    }
+    if epochs:
+        _work(request, epochs, runs, on_progress)
 
 
 def _work(
@@ -118,85 +144,3 @@ def _context() -> ForkServerContext | SpawnContext:
     # Imported once, for all workers.
     context.set_forkserver_preload([run_job.__module__])
     return context
-
-
-def assemble(request: Request, corpus: Corpus, records: Sequence[Record]) -> BenchmarkResult:
-    """The table: trivial row, then each model over its runs, and differences to the reference."""
-    by_model = {
-        name: sorted(
-            (r for r in records if r["model"] == name), key=lambda r: (r["fold"], r["seed"])
-        )
-        for name in request.rows(corpus)
-    }
-    mode = plan(request.corpus, request.rows(corpus)[-1], request.settings).train.normalise
-    models = {"trivial": ModelResult(0, _trivial(corpus))}
-    models |= {_label(name): _row(runs) for name, runs in by_model.items()}
-    extra: dict[str, Any] = {
-        "fingerprint": corpus.fingerprint(),
-        "options": dict(corpus.options),
-        "features": dict(corpus.features),
-        "folds": len(corpus.folds),
-        "seeds": request.seeds,
-        "normalise": mode,
-        "settings": dict(request.settings),
-    }
-    subsets = {_label(n): _subsets(runs) for n, runs in by_model.items() if "subsets" in runs[0]}
-    if subsets:
-        extra["subsets"] = subsets
-    versions = {p: version(p) for p in PACKAGES} | {"python": platform.python_version()}
-    metric = corpus.task.metrics[0]
-    paired = _paired(by_model, metric)
-    # What uses a test speaker's other clips, or nothing, is said wherever the numbers stand.
-    name = corpus.name if mode == "train" else f"{corpus.name}, normalise={mode}"
-    return BenchmarkResult(name, request.command, versions, models, paired, extra)
-
-
-def _label(model: str) -> str:
-    """A single modality's row is named after it."""
-    return model.removeprefix("unimodal:")
-
-
-def _row(runs: Sequence[Record]) -> ModelResult:
-    metrics = {
-        name: summarise([run["metrics"][name] for run in runs]) for name in runs[0]["metrics"]
-    }
-    primary = Counter(run["primary"] for run in runs if "primary" in run)
-    return ModelResult(runs[0]["parameters"], metrics, dict(primary))
-
-
-def _paired(by_model: dict[str, list[Record]], metric: str) -> dict[str, dict[str, Comparison]]:
-    if REFERENCE not in by_model:
-        return {}
-    scores = {name: [r["metrics"][metric] for r in runs] for name, runs in by_model.items()}
-    ours = scores.pop(REFERENCE)
-    differences = {
-        _label(name): Comparison(metric, paired_difference(ours, theirs))
-        for name, theirs in scores.items()
-    }
-    return {REFERENCE: differences}
-
-
-def _subsets(runs: Sequence[Record]) -> dict[str, dict[str, Any]]:
-    names = runs[0]["subsets"]
-    return {
-        kept: {
-            metric: _plain(summarise([run["subsets"][kept][metric] for run in runs]))
-            for metric in names[kept]
-        }
-        for kept in names
-    }
-
-
-def _plain(summary: Summary) -> dict[str, Any]:
-    return {
-        "mean": summary.mean,
-        "std": summary.std,
-        "ci95": list(summary.ci95),
-        "runs": list(summary.runs),
-    }
-
-
-def _trivial(corpus: Corpus) -> dict[str, Summary]:
-    folds = trivial_folds(corpus)
-    names = folds[0] if folds else {}
-    return {name: summarise([scores[name] for scores in folds]) for name in names}
