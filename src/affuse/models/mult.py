@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from affuse import config
 from affuse.batches import Batch
 from affuse.errors import InputError
+from affuse.models.attention import attend
 from affuse.models.layers import dropout, sinusoidal_positions
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import FusionModel, register_model, require_several
@@ -243,7 +244,7 @@ class _Attention(nn.Module):
         allowed = allowed | ~seen
         rate = self.dropout if self.training else 0.0
         if trace is None:
-            mixed = F.scaled_dot_product_attention(q, k, v, allowed, rate)
+            mixed = attend(q, k, v, allowed, rate)
         else:
             scores = q @ k.transpose(2, 3) / math.sqrt(q.shape[3])
             weights = scores.masked_fill(~allowed, -torch.inf).softmax(dim=3)
