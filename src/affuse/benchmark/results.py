@@ -12,15 +12,17 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from affuse.errors import InputError
-from affuse.evaluate.locked import Record
 from affuse.evaluate.statistics import Summary, paired_difference, summarise
 from affuse.evaluate.tables import BenchmarkResult, Comparison, ModelResult
 from affuse.files import null_to_nan, to_strict_json, write_atomic
+
+if TYPE_CHECKING:
+    from affuse.evaluate.locked import Record
 
 TABLE = "table.json"
 RUNS = "runs"
@@ -102,8 +104,8 @@ def known_record(file: Path, run: str) -> Record | None:
         return None
     if not isinstance(record, dict) or digest(record.get("run")) != run:
         return None
-    read: Record = null_to_nan(record)
-    return read
+    # Scores may have no value; an option that is null is null.
+    return {**null_to_nan(record), "run": record["run"]}
 
 
 def digest(run: object) -> str:
@@ -122,7 +124,12 @@ def assemble(about: About, records: Sequence[Record]) -> BenchmarkResult:
     }
     models = {"trivial": ModelResult(0, _trivial(about))}
     models |= {label(name): _row(runs) for name, runs in by_model.items()}
-    extra = dict(about.extra)
+    configuration = {
+        label(n): {key: runs[0]["run"][key] for key in ("options", "train")}
+        for n, runs in by_model.items()
+        if runs
+    }
+    extra = {**about.extra, "configuration": configuration}
     subsets = {
         label(n): _subsets(runs) for n, runs in by_model.items() if runs and "subsets" in runs[0]
     }
