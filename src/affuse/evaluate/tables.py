@@ -163,7 +163,7 @@ class BenchmarkResult:
             # Headings wrap, numbers never.
             width = max((len(line) for cell in cells for line in cell.split("\n")), default=1)
             table.add_column(Text(heading(metric)), width=max(width, len("has-zero)")))
-        best = [self._best(metric) for metric in shown]
+        best = [self.best(metric) for metric in shown]
         for place, (model, row) in enumerate(self.models.items()):
             row_cells = [
                 Text(column[place], style="bold" if model in winners else "")
@@ -186,7 +186,7 @@ class BenchmarkResult:
 
     def markdown(self) -> str:
         """All metrics, the paired differences, and how to obtain them again."""
-        best = {metric: self._best(metric) for metric in self.metrics}
+        best = {metric: self.best(metric) for metric in self.metrics}
         rows = []
         for model, row in self.models.items():
             cells = [_cell(row.metrics.get(m), " ") for m in self.metrics]
@@ -197,12 +197,12 @@ class BenchmarkResult:
             rows.append((model, f"{row.parameters:,}", *marked))
         parts = [
             f"### {self.corpus}, {self._runs()}",
-            _markdown_table(("model", "parameters", *map(heading, self.metrics)), rows),
+            markdown_table(("model", "parameters", *map(heading, self.metrics)), rows),
             "Mean ±std [95% interval over runs, Student t]; best in bold.",
         ]
         parts += self._primaries()
         if self.paired:
-            parts.append(_markdown_table(_PAIRED_COLUMNS, self._paired_rows()))
+            parts.append(markdown_table(_PAIRED_COLUMNS, self._paired_rows()))
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         parts.append(f"Command: `{self.command}`. Versions: {versions}.")
         return "\n\n".join(parts) + "\n"
@@ -216,7 +216,7 @@ class BenchmarkResult:
         low, high = min(counts), max(counts)
         return f"{high} run{'s' * (high != 1)} a model" if low == high else f"{low} to {high} runs"
 
-    def _best(self, metric: str) -> set[str]:
+    def best(self, metric: str) -> set[str]:
         """Models whose mean is the best; several where they tie."""
         means = {
             model: row.metrics[metric].mean
@@ -273,7 +273,8 @@ def _cell(summary: Summary | None, separator: str) -> str:
     return f"{summary.mean:.3f} ±{summary.std:.3f}{separator}[{low:.3f}, {high:.3f}]"
 
 
-def _markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table as Markdown writes it."""
     head = [text.replace("|", "\\|") for text in header]
     lines = [head, ["---"] * len(head), *([t.replace("|", "\\|") for t in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
