@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import shutil
 import sys
@@ -36,6 +37,8 @@ def affuse(
 ) -> Callable[..., Done]:
     """`affuse(*arguments) -> Done`."""
     monkeypatch.setenv("COLUMNS", "120")
+    # On a slow machine lines of progress would come among what is compared.
+    monkeypatch.setattr("affuse.cli.progress.QUIET_SECONDS", math.inf)
 
     def call(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["affuse", *arguments])
