@@ -13,6 +13,7 @@ from affuse.errors import InputError, unknown_name
 
 Reader = Callable[[Path | None, Any], Corpus]
 Recogniser = Callable[[Path], bool]
+Chooser = Callable[[Path], str]
 FALLBACK = "mult"
 """The reader of files that none recognises; its errors say what is wrong with them."""
 
@@ -28,6 +29,7 @@ class CorpusEntry:
         needs_data: whether it must be given a path.
         summary: one line for listings.
         recognises: whether a path that the user gave holds this format; told by its content.
+        preset: which settings to train with on what a path holds.
     """
 
     name: str
@@ -36,6 +38,7 @@ class CorpusEntry:
     needs_data: bool
     summary: str
     recognises: Recogniser
+    preset: Chooser
 
 
 _ENTRIES: dict[str, CorpusEntry] = {}
@@ -47,17 +50,21 @@ def register_corpus(
     *,
     needs_data: bool = True,
     recognises: Recogniser = lambda _: False,
+    preset: Chooser | None = None,
 ) -> Callable[[Reader], Reader]:
     """Register `read(path, options) -> Corpus`; its docstring's first line is the summary.
 
     Args:
         recognises: whether a path holds this format, so that the path alone stands for the
             corpus. It may be asked of any file or folder, and often; it raises nothing.
+        preset: the name of the settings for what a path holds, where those named after the reader
+            do not suit all its corpora; it raises nothing, and what it reads gets the same name.
     """
+    choose = preset or (lambda _: name)
 
     def decorate(read: Reader) -> Reader:
         summary = (read.__doc__ or "").strip().splitlines()[0]
-        _ENTRIES[name] = CorpusEntry(name, options, read, needs_data, summary, recognises)
+        _ENTRIES[name] = CorpusEntry(name, options, read, needs_data, summary, recognises, choose)
         return read
 
     return decorate
