@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from affuse.corpora import load_corpus, registry
 from affuse.corpora.registry import corpora
+from affuse.corpora.stored_write import store_corpus
 from affuse.errors import InputError
-from affuse.models import models
+from affuse.models import create_model, models
 from affuse.train.options import TrainOptions
 from affuse.train.presets import (
     check_keys,
@@ -23,9 +28,84 @@ FOLDER = files("affuse.train") / "presets"
 PRESETS = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".yaml"))
 
 
+NAMES = [name.removesuffix(".yaml") for name in PRESETS]
+WIDTHS = {
+    "mosi": {"text": 300, "audio": 5, "vision": 20},
+    "mosei": {"text": 300, "audio": 74, "vision": 35},
+    "iemocap": {"text": 300, "audio": 74, "vision": 35},
+    "sims": {"text": 768, "audio": 33, "vision": 709},
+}
+
+Choose = Callable[[str], None]
+
+
+@pytest.fixture
+def choose(monkeypatch: pytest.MonkeyPatch) -> Choose:
+    """`choose(name)` makes `name` the preset of every file of the reader that it is for."""
+
+    def make(name: str) -> None:
+        reader = name.partition("-")[0].replace("default", "mult")
+        entry = replace(corpora()[reader], preset=lambda _: name)
+        monkeypatch.setitem(registry._ENTRIES, reader, entry)
+
+    return make
+
+
 def test_presets_belong_to_corpora() -> None:
-    assert {name.removesuffix(".yaml") for name in PRESETS} <= {*corpora(), "default"}
-    assert "default.yaml" in PRESETS
+    assert {name.partition("-")[0] for name in NAMES} <= {*corpora(), "default"}
+    assert "default" in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_preset_makes_every_model(name: str, choose: Choose) -> None:
+    choose(name)
+    reader, _, corpus = name.replace("default", "mult").partition("-")
+    for model in models():
+        planned = plan(reader, model, {}, Path("some file"))
+        create_model(model, WIDTHS.get(corpus, WIDTHS["mosi"]), 8, planned.options)
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "option", "value"),
+    [
+        ("mult-mosi", "mult", "heads", 10),
+        ("mult-mosei", "mult", "heads", 8),
+        ("mult-iemocap", "mult", "attention_dropout", 0.25),
+        ("mmsa-mosi", "misa", "similarity", 0.3),
+    ],
+)
+def test_settings_of_papers_reach_the_model(
+    name: str, model: str, option: str, value: float, choose: Choose
+) -> None:
+    choose(name)
+    reader, other = name.partition("-")[0], type(value)(value / 2)
+    assert plan(reader, model, {}, Path("file")).options[option] == value
+    assert plan(reader, model, {option: other}, Path("file")).options[option] == other
+
+
+def test_a_preset_file_outside_the_folder_is_never_read() -> None:
+    assert load_preset("../presets/mosi") == load_preset("default")
+    assert load_preset("/etc/passwd") == load_preset("default")
+
+
+def test_what_was_stored_trains_as_what_it_came_from(tmp_path: Path) -> None:
+    options = {"train": 6, "valid": 3, "test": 3}
+    store_corpus(load_corpus("controlled", options=options), tmp_path / "stored")
+    stored = str(tmp_path / "stored")
+    for model in models():
+        assert plan(stored, model, {}) == plan("controlled", model, {})
+        assert plan("stored", model, {}, tmp_path / "stored") == plan("controlled", model, {})
+
+
+def test_a_readers_options_are_not_those_of_what_was_stored(tmp_path: Path) -> None:
+    # The preset of MOSI has the reader's `layers`, a list: MulT's `layers` is a number.
+    assert "layers" in load_preset("mosi").shared
+    read = load_corpus("controlled", options={"train": 6, "valid": 3, "test": 3})
+    store_corpus(replace(read, name="mosi[split=bc]", preset="mosi"), tmp_path / "stored")
+    assert corpus_options(str(tmp_path / "stored"), {}) == {}
+    planned = plan(str(tmp_path / "stored"), "mult", {})
+    assert "layers" not in planned.options
+    assert planned == plan("mosi", "mult", {})
 
 
 @pytest.mark.parametrize("file", PRESETS)
@@ -33,7 +113,7 @@ def test_a_preset_names_only_what_is_known(file: str) -> None:
     content = yaml.safe_load((FOLDER / file).read_text())
     assert set(content) <= {"shared", "models"}
     name = file.removesuffix(".yaml")
-    corpus = name if name in corpora() else "mult"
+    corpus = name.partition("-")[0].replace("default", "mult")
     preset = load_preset(name)
     check_keys(corpus, preset.shared)
     for model, settings in preset.models.items():
@@ -49,7 +129,8 @@ def test_every_model_can_be_planned_on_every_corpus(corpus: str, model: str) -> 
 
 
 def test_a_corpus_without_a_preset_has_the_default() -> None:
-    assert load_preset("no such corpus") == load_preset("default")
+    for name in ("no such corpus", "mult", "mmsa", "", "-"):
+        assert load_preset(name) == load_preset("default")
 
 
 def test_settings_reach_their_owner() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -102,13 +103,18 @@ def measure(request: Request, folder: Path) -> tuple[BenchmarkResult, list[dict[
             update(done, total, _describe(record) if record else "")
 
         result, records = run_benchmark(request, folder, on_progress)
+    show(result)
+    return result, records
+
+
+def show(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> None:
+    """Print the tables, with the headline metrics or those named."""
     console = Console()
-    console.print(result.rich_table())
+    console.print(result.rich_table(metrics))
     if result.paired:
         console.print(result.paired_table())
     for line in primaries(result):
         console.print(line)
-    return result, records
 
 
 def primaries(result: BenchmarkResult) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from affuse import __version__
-from affuse.cli import benchmark, corpus, demo, evaluate, models, train
+from affuse.cli import benchmark, corpus, demo, evaluate, models, report, train
 from affuse.errors import AffuseError, InputError, file_error
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
 app.command("models")(models.models)
+app.add_typer(report.app, name="report")
 app.add_typer(corpus.app, name="corpus")
 
 

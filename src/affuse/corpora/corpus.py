@@ -42,6 +42,7 @@ class Corpus:
         folds: one `Split`, or several for cross-validation.
         options: the reader's options, kept in results and checkpoints.
         features: modality to the name of its features, e.g. `minilm-l6-v2 tokens`.
+        preset: which settings to train with, e.g. `mult-mosi`; by default the reader's name.
     """
 
     name: str
@@ -50,8 +51,11 @@ class Corpus:
     folds: tuple[Split, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, str] = field(default_factory=dict)
+    preset: str = ""
 
     def __post_init__(self) -> None:
+        if not self.preset:
+            object.__setattr__(self, "preset", self.name.partition("[")[0])
         for number, fold in enumerate(self.folds):
             for part, samples in fold.parts().items():
                 where = f"{self.name} fold {number}" if len(self.folds) > 1 else self.name

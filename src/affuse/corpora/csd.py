@@ -67,7 +67,13 @@ def _recognises(path: Path) -> bool:
     return path.suffix == ".csd" or any(path.glob("*.csd"))
 
 
-@register_corpus("csd", CsdOptions, recognises=_recognises)
+def _preset(path: Path) -> str:
+    """Of MulT's files, which are made of these: what papers say of one goes for the other."""
+    names = " ".join(file.name.lower() for file in path.glob("*.csd"))
+    return next((f"mult-{corpus}" for corpus in ("mosei", "mosi") if corpus in names), "csd")
+
+
+@register_corpus("csd", CsdOptions, recognises=_recognises, preset=_preset)
 def read_csd(path: Path | None, options: CsdOptions) -> Corpus:
     """Folders of .csd files (CMU-MultimodalSDK): segments of CMU-MOSI and CMU-MOSEI.
 
@@ -120,6 +126,7 @@ def read_csd(path: Path | None, options: CsdOptions) -> Corpus:
         folds=(Split(**parts),),
         options=options.model_dump(),
         features={m: files[m].root if m in files else Glove().name for m in widths},
+        preset=_preset(path),
     )
 
 

@@ -39,6 +39,7 @@ from affuse.corpora.padded import (
     require_numbers,
     split_of,
 )
+from affuse.corpora.published import preset_name
 from affuse.corpora.registry import register_corpus
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
@@ -85,7 +86,12 @@ def _recognises(path: Path) -> bool:
     return found is not None and bool(found.keys & set(_LABELS.values()))
 
 
-@register_corpus("mmsa", MmsaOptions, recognises=_recognises)
+def _preset(path: Path) -> str:
+    found = outline(path)
+    return "mmsa" if found is None else preset_name("mmsa", found.widths, emotions=False)
+
+
+@register_corpus("mmsa", MmsaOptions, recognises=_recognises, preset=_preset)
 def read_mmsa(path: Path | None, options: MmsaOptions) -> Corpus:
     """MMSA pickles of CMU-MOSI, CMU-MOSEI and CH-SIMS: sentiment, with transcripts.
 
@@ -121,6 +127,7 @@ def read_mmsa(path: Path | None, options: MmsaOptions) -> Corpus:
         folds=(split,),
         options=options.model_dump(),
         features={**feature_names(widths), **features},
+        preset=preset_name("mmsa", widths, emotions=False),
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from affuse.config import Options
 from affuse.corpora.corpus import Corpus, widths_of
 from affuse.corpora.mult_ids import read_identities
+from affuse.corpora.outline import outline
 from affuse.corpora.padded import (
     MODALITIES,
     PARTS,
@@ -30,6 +31,7 @@ from affuse.corpora.padded import (
     require_numbers,
     split_of,
 )
+from affuse.corpora.published import has_emotions, preset_name
 from affuse.corpora.registry import register_corpus
 from affuse.errors import InputError
 from affuse.samples import FloatArray
@@ -43,7 +45,12 @@ class MultOptions(Options):
     """The reader `mult` has no options: the shape of the labels tells the task."""
 
 
-@register_corpus("mult", MultOptions)
+def _preset(path: Path) -> str:
+    found = outline(path)
+    return "mult" if found is None else preset_name("mult", found.widths, emotions=found.pairs)
+
+
+@register_corpus("mult", MultOptions, preset=_preset)
 def read_mult(path: Path | None, options: MultOptions) -> Corpus:
     """MulT pickles of CMU-MOSI, CMU-MOSEI and IEMOCAP: sentiment or four emotions.
 
@@ -87,6 +94,7 @@ def read_mult(path: Path | None, options: MultOptions) -> Corpus:
         folds=(split,),
         options=options.model_dump(),
         features=feature_names(widths),
+        preset=preset_name("mult", widths, emotions=has_emotions(task)),
     )
 
 

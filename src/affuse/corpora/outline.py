@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,11 +19,15 @@ class Outline:
 
     Attributes:
         keys: of its dictionary.
+        widths: of its arrays `(N, T, D)`.
         two_labels: whether `labels` are of two values that are marks: 0 and 1, or -1 and 1.
+        pairs: whether `labels` are pairs (no, yes) for several emotions.
     """
 
     keys: frozenset[str]
+    widths: Mapping[str, int]
     two_labels: bool
+    pairs: bool
 
 
 def outline(path: Path) -> Outline | None:
@@ -46,7 +51,11 @@ def _read(path: Path, size: int, changed: int) -> Outline | None:
     if not isinstance(train, dict):
         return None
     keys = frozenset(key for key in train if isinstance(key, str))
-    return Outline(keys, _are_marks(train.get("labels")))
+    arrays = {key: train[key] for key in keys if isinstance(train[key], np.ndarray)}
+    widths = {key: array.shape[2] for key, array in arrays.items() if array.ndim == 3}
+    labels = arrays.get("labels")
+    pairs = labels is not None and labels.ndim == 3 and labels.shape[1:] == (4, 2)
+    return Outline(keys, widths, _are_marks(labels), pairs)
 
 
 def _are_marks(labels: object) -> bool:

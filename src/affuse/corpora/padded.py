@@ -34,6 +34,7 @@ FEATURES = {
     ("audio", 81): "covarep-81",
     ("vision", 20): "facet-20",
     ("vision", 35): "facet-35",
+    ("vision", 47): "facet-47",
     ("vision", 371): "openface-371",
     ("vision", 709): "openface-709",
 }

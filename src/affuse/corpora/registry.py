@@ -10,9 +10,11 @@ from typing import Any
 from affuse.config import Options, parse_options
 from affuse.corpora.corpus import Corpus
 from affuse.errors import InputError, unknown_name
+from affuse.plugins import load_plugins, require_same
 
 Reader = Callable[[Path | None, Any], Corpus]
 Recogniser = Callable[[Path], bool]
+Chooser = Callable[[Path], str]
 FALLBACK = "mult"
 """The reader of files that none recognises; its errors say what is wrong with them."""
 
@@ -28,6 +30,7 @@ class CorpusEntry:
         needs_data: whether it must be given a path.
         summary: one line for listings.
         recognises: whether a path that the user gave holds this format; told by its content.
+        preset: which settings to train with on what a path holds.
     """
 
     name: str
@@ -36,6 +39,7 @@ class CorpusEntry:
     needs_data: bool
     summary: str
     recognises: Recogniser
+    preset: Chooser
 
 
 _ENTRIES: dict[str, CorpusEntry] = {}
@@ -47,24 +51,35 @@ def register_corpus(
     *,
     needs_data: bool = True,
     recognises: Recogniser = lambda _: False,
+    preset: Chooser | None = None,
 ) -> Callable[[Reader], Reader]:
     """Register `read(path, options) -> Corpus`; its docstring's first line is the summary.
 
     Args:
         recognises: whether a path holds this format, so that the path alone stands for the
             corpus. It may be asked of any file or folder, and often; it raises nothing.
+        preset: the name of the settings for what a path holds, where those named after the reader
+            do not suit all its corpora; it raises nothing, and what it reads gets the same name.
+
+    Raises:
+        InputError: another function has that name.
     """
+    choose = preset or (lambda _: name)
 
     def decorate(read: Reader) -> Reader:
+        known = _ENTRIES.get(name)
+        if known is not None:
+            require_same("corpus", name, known.read, read)
         summary = (read.__doc__ or "").strip().splitlines()[0]
-        _ENTRIES[name] = CorpusEntry(name, options, read, needs_data, summary, recognises)
+        _ENTRIES[name] = CorpusEntry(name, options, read, needs_data, summary, recognises, choose)
         return read
 
     return decorate
 
 
 def corpora() -> dict[str, CorpusEntry]:
-    """All registered corpora by name."""
+    """All registered corpora by name, those of other packages too (`affuse.plugins`)."""
+    load_plugins("affuse.corpora")
     return dict(_ENTRIES)
 
 
@@ -74,13 +89,13 @@ def resolve(corpus: str) -> tuple[CorpusEntry, Path | None]:
     Raises:
         InputError: neither a registered name nor an existing file.
     """
-    if corpus in _ENTRIES:
-        return _ENTRIES[corpus], None
-    path = Path(corpus)
+    entries, path = corpora(), Path(corpus)
+    if corpus in entries:
+        return entries[corpus], None
     if path.exists() or path.suffix or "/" in corpus:
-        known = (entry for entry in _ENTRIES.values() if entry.recognises(path))
-        return next(known, _ENTRIES[FALLBACK]), path
-    raise unknown_name("corpus", corpus, _ENTRIES)
+        known = (entry for entry in entries.values() if entry.recognises(path))
+        return next(known, entries[FALLBACK]), path
+    raise unknown_name("corpus", corpus, entries)
 
 
 def load_corpus(

@@ -36,6 +36,7 @@ _AGAIN = "convert the corpus again"
 
 Index = Annotated[int, Field(ge=0)]
 Modality = Annotated[str, StringConstraints(pattern=rf"^{MODALITY.pattern}$")]
+Preset = Annotated[str, StringConstraints(pattern=r"^[\w-]*$")]
 
 
 class _Strict(BaseModel):
@@ -51,7 +52,10 @@ class Fold(_Strict):
 
 
 class Header(_Strict):
-    """What the JSON file holds; lists have one entry a sample."""
+    """What the JSON file holds; lists have one entry a sample.
+
+    Folders without `preset` are older: theirs is the one that the corpus' name begins with.
+    """
 
     format: Literal[1] = 1
     affuse: str
@@ -59,6 +63,7 @@ class Header(_Strict):
     task: dict[str, Any]
     widths: dict[Modality, PositiveInt]
     features: dict[str, str]
+    preset: Preset = ""
     options: dict[str, Any]
     fingerprint: str
     ids: list[str]
@@ -76,7 +81,16 @@ def _recognises(path: Path) -> bool:
     return (path / HEADER).is_file() or path.name == HEADER
 
 
-@register_corpus("stored", StoredOptions, recognises=_recognises)
+def _preset(path: Path) -> str:
+    """That of the corpus which was stored."""
+    try:
+        header = _read_header(_folder(path) / HEADER)
+    except InputError:
+        return "stored"
+    return header.preset or header.name.partition("[")[0]
+
+
+@register_corpus("stored", StoredOptions, recognises=_recognises, preset=_preset)
 def read_stored(path: Path | None, options: StoredOptions) -> Corpus:
     """A corpus that `affuse corpus convert` wrote: any corpus, used in little memory.
 
@@ -94,7 +108,7 @@ def read_stored(path: Path | None, options: StoredOptions) -> Corpus:
     del options
     if path is None:
         raise InputError("corpus 'stored' needs its data", remedy="give its path with --data")
-    folder = path.parent if path.name == HEADER else path
+    folder = _folder(path)
     header = _read_header(folder / HEADER)
     samples = _samples(header, folder)
     corpus = Corpus(
@@ -104,10 +118,15 @@ def read_stored(path: Path | None, options: StoredOptions) -> Corpus:
         folds=tuple(_split(fold, samples, folder) for fold in header.folds),
         options=header.options,
         features=header.features,
+        preset=header.preset,
     )
     if corpus.fingerprint() != header.fingerprint:
         raise InputError("its values are not those that were stored", remedy=_AGAIN, source=folder)
     return corpus
+
+
+def _folder(path: Path) -> Path:
+    return path.parent if path.name == HEADER else path
 
 
 def _read_header(file: Path) -> Header:

@@ -96,6 +96,7 @@ def _write(corpus: Corpus, folder: Path, on_progress: OnProgress) -> None:
         task=corpus.task.to_config(),
         widths=dict(corpus.widths),
         features=dict(corpus.features),
+        preset=corpus.preset,
         options=dict(corpus.options),
         fingerprint=corpus.fingerprint(),
         ids=[s.id for s in samples],

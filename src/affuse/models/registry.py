@@ -14,6 +14,7 @@ from affuse.batches import Batch
 from affuse.config import Options, parse_options
 from affuse.errors import InputError, unknown_name
 from affuse.models.outputs import FusionOutput
+from affuse.plugins import load_plugins, require_same
 
 
 class FusionModel(nn.Module, ABC):
@@ -97,9 +98,16 @@ _ENTRIES: dict[str, ModelEntry] = {}
 
 
 def register_model(name: str) -> Callable[[type[FusionModel]], type[FusionModel]]:
-    """Register a `FusionModel` under `name`; the first line of its docstring lists it."""
+    """Register a `FusionModel` under `name`; the first line of its docstring lists it.
+
+    Raises:
+        InputError: another class has that name.
+    """
 
     def decorate(cls: type[FusionModel]) -> type[FusionModel]:
+        known = _ENTRIES.get(name)
+        if known is not None:
+            require_same("model", name, known.cls, cls)
         summary = (cls.__doc__ or "").strip().splitlines()[0]
         _ENTRIES[name] = ModelEntry(name, cls, summary)
         return cls
@@ -108,7 +116,8 @@ def register_model(name: str) -> Callable[[type[FusionModel]], type[FusionModel]
 
 
 def models() -> dict[str, ModelEntry]:
-    """All registered models by name."""
+    """All registered models by name, those of other packages too (`affuse.plugins`)."""
+    load_plugins("affuse.models")
     return dict(_ENTRIES)
 
 
@@ -126,7 +135,7 @@ def create_model(
         InputError: an unknown name or option, or fewer modalities than the model needs.
     """
     base, _, modality = name.partition(":")
-    if base not in _ENTRIES:
+    if base not in models():
         raise unknown_name("model", base, _ENTRIES)
     if not widths or min(widths.values()) < 1:
         raise InputError(f"widths {dict(widths)}", remedy="give each modality a width of 1 or more")

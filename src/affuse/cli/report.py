@@ -1,0 +1,130 @@
+"""`affuse report`: results of benchmarks shown again, compared and drawn, without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from affuse.cli.common import JsonFile, require_writable
+from affuse.errors import InputError
+
+if TYPE_CHECKING:
+    from affuse.evaluate.tables import BenchmarkResult
+
+app = typer.Typer(
+    help="Show results again, compare two, draw size against quality.", no_args_is_help=True
+)
+
+RESULTS = "What `affuse benchmark --out` wrote, or its result.json."
+MarkdownFile = Annotated[
+    Path | None, typer.Option("--markdown", metavar="FILE", help="Write it as Markdown.")
+]
+
+
+@app.command("render")
+def render(
+    results: Annotated[Path, typer.Argument(metavar="DIR", help=RESULTS)],
+    markdown_file: MarkdownFile = None,
+    latex_file: Annotated[
+        Path | None,
+        typer.Option("--latex", metavar="FILE", help="Write a table for a paper (booktabs)."),
+    ] = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a line a model and metric.")
+    ] = None,
+    json_file: JsonFile = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Only these, with commas, in this order.")
+    ] = None,
+) -> None:
+    """Print the tables of a results folder, also of a benchmark that has not finished."""
+    from affuse.cli.benchmark import show
+    from affuse.evaluate.latex import latex
+    from affuse.evaluate.rows import select, unfinished
+    from affuse.files import write_atomic
+
+    for file in (markdown_file, latex_file, csv_file, json_file):
+        require_writable(file)
+    result = read(results)
+    names = None if metrics is None else _names(metrics)
+    if names is not None:
+        result = select(result, names)
+    show(result, names)
+    for model, (count, asked) in unfinished(result).items():
+        typer.echo(f"not finished: {model} has {count} of {asked} runs")
+    if markdown_file is not None:
+        write_atomic(markdown_file, result.markdown().encode())
+    if latex_file is not None:
+        write_atomic(latex_file, latex(result, names).encode())
+    if csv_file is not None:
+        result.write_csv(csv_file)
+    if json_file is not None:
+        result.write_json(json_file)
+
+
+@app.command("compare")
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help=RESULTS)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The other.")],
+    markdown_file: MarkdownFile = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Set two results side by side: scores, and what differs in data, config and version."""
+    from affuse.evaluate.comparison import compare
+    from affuse.evaluate.comparison_tables import markdown, screen
+    from affuse.files import write_atomic
+
+    require_writable(markdown_file)
+    require_writable(json_file)
+    found = compare(read(a), read(b), (str(a), str(b)))
+    Console().print(screen(found))
+    if markdown_file is not None:
+        write_atomic(markdown_file, markdown(found).encode())
+    if json_file is not None:
+        write_atomic(json_file, found.to_json().encode())
+
+
+@app.command("frontier")
+def frontier(
+    results: Annotated[list[Path], typer.Argument(metavar="DIR...", help=RESULTS)],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .png, .svg or .pdf.")],
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Instead of the headline metric.")
+    ] = None,
+) -> None:
+    """Draw parameters against a metric, with the Pareto frontier; a model may have many sizes."""
+    from affuse.evaluate.frontier import draw_frontier
+
+    require_writable(out)
+    draw_frontier([read(folder) for folder in results], out, metric)
+    typer.echo(f"drawn: {out}")
+
+
+def read(path: Path) -> BenchmarkResult:
+    """A results folder from its runs, or a result.json as it stands.
+
+    Raises:
+        InputError: neither.
+    """
+    from affuse.benchmark.results import TABLE, read_results
+    from affuse.evaluate.tables import BenchmarkResult
+
+    copied = path / "result.json"
+    if path.is_file():
+        return BenchmarkResult.read_json(path)
+    # A result may have been kept without its runs.
+    if copied.is_file() and not (path / TABLE).exists():
+        return BenchmarkResult.read_json(copied)
+    return read_results(path)
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise InputError(
+            "no metrics", remedy="name one or more, such as mae,corr", source="--metrics"
+        )
+    return list(dict.fromkeys(names))

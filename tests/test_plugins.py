@@ -1,0 +1,172 @@
+"""Models and corpora of other packages are found, and break nothing where they are broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import affuse.corpora.registry
+import affuse.models.registry
+from affuse import plugins
+from affuse.corpora import corpora, load_corpus
+from affuse.corpora.registry import register_corpus
+from affuse.errors import InputError
+from affuse.models import create_model, models, register_model
+from affuse.models.concat import Concat
+
+MODEL = """
+from affuse.config import Options
+from affuse.models import FusionModel, FusionOutput, models, register_model
+from torch import nn
+
+assert "hct_mg" in models()
+
+
+@register_model("guess")
+class Guess(FusionModel):
+    \"\"\"The sum of what each modality says on average.\"\"\"
+
+    Options = Options
+
+    def __init__(self, widths, outputs, options):
+        super().__init__(widths, outputs, options)
+        self.heads = nn.ModuleDict({m: nn.Linear(d, outputs) for m, d in widths.items()})
+
+    def forward(self, batch, detail=False):
+        batch = self.admit(batch)
+        answers = [self.heads[m](batch.sequences[m]).mean(dim=1) for m in batch.sequences]
+        return FusionOutput(sum(answers), *self.even_gate(batch))
+"""
+CORPUS = """
+import dataclasses
+from affuse.corpora import load_corpus
+from affuse.corpora.controlled import ControlledOptions
+from affuse.corpora.registry import register_corpus
+
+
+@register_corpus("tiny", ControlledOptions, needs_data=False)
+def read_tiny(path, options):
+    \"\"\"A few generated samples.\"\"\"
+    few = {"train": 12, "valid": 6, "test": 6}
+    return dataclasses.replace(load_corpus("controlled", options=few), name="tiny")
+"""
+ENTRIES = """
+[affuse.models]
+guess = guess_model
+[affuse.corpora]
+tiny = tiny_corpus
+"""
+
+
+def install(folder: Path, name: str, entries: str, **modules: str) -> Path:
+    """Lay a distribution out as pip would."""
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(entries)
+    for module, code in modules.items():
+        (folder / f"{module}.py").write_text(code)
+    return folder
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A folder that Python looks in, in a process that has asked for no plugins yet."""
+    monkeypatch.setattr(plugins, "_loaded", set())
+    for registry in (affuse.models.registry, affuse.corpora.registry):
+        monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    before = set(sys.modules)
+    yield tmp_path / "site"
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def test_a_package_brings_a_model_and_a_corpus(fresh: Path) -> None:
+    install(fresh, "theirs", ENTRIES, guess_model=MODEL, tiny_corpus=CORPUS)
+    assert "guess_model" not in sys.modules
+    assert {"guess", "hct_mg"} <= set(models())
+    assert {"tiny", "mult"} <= set(corpora())
+    assert len(load_corpus("tiny").folds[0].train) == 12
+    assert create_model("guess", {"text": 3, "audio": 2}, 1).modalities == ("text", "audio")
+
+
+def test_workers_of_a_benchmark_find_them_too(tmp_path: Path) -> None:
+    site = install(tmp_path / "site", "theirs", ENTRIES, guess_model=MODEL, tiny_corpus=CORPUS)
+    program = str(Path(sys.executable).with_name("affuse"))
+    words = "benchmark tiny --models guess --seeds 1 --no-singles --set epochs=1 --json r.json"
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [program, *words.split()],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "guess" in json.loads((tmp_path / "r.json").read_text())["models"]
+
+
+@pytest.mark.parametrize("value", ["guess.py", "json, guess", " guess.py,guess ,"])
+def test_the_environment_names_modules_and_files(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    fresh.mkdir()
+    monkeypatch.chdir(fresh)
+    Path("guess.py").write_text(MODEL)
+    monkeypatch.setenv(plugins.VARIABLE, value)
+    assert {"guess", "hct_mg"} <= set(models())
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("no_such_module", "'no_such_module' cannot be imported (ModuleNotFoundError"),
+        ("absent.py", "'absent.py' cannot be imported (FileNotFoundError"),
+        ("broken.py", "'broken.py' cannot be imported (SyntaxError"),
+        ("json.py", "'json.py' cannot be imported (ImportError: a module named json is there"),
+        ("takes.py", "model 'hct_mg' of takes is the name of another in affuse.models.hct_mg"),
+    ],
+)
+@pytest.mark.usefixtures("fresh")
+def test_what_the_user_names_must_work(
+    monkeypatch: pytest.MonkeyPatch, value: str, said: str
+) -> None:
+    Path("broken.py").write_text("def\n")
+    Path("json.py").write_text("")
+    Path("takes.py").write_text(MODEL.replace('"guess"', '"hct_mg"'))
+    monkeypatch.setenv(plugins.VARIABLE, value)
+    for _ in range(2):  # not only the first time
+        with pytest.raises(InputError) as caught:
+            models()
+        assert said in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_broken_package_is_left_out_with_a_warning(fresh: Path) -> None:
+    code = {"guess_model": MODEL.replace('"guess"', '"mult"'), "tiny_corpus": "1 / 0"}
+    install(fresh, "theirs", ENTRIES, **code)
+    with pytest.warns(UserWarning, match=r"theirs: its affuse.models 'guess' .* model 'mult' of"):
+        assert "hct_mg" in models()
+    with pytest.warns(UserWarning, match=r"theirs: its affuse.corpora 'tiny' .* \(ZeroDivision"):
+        assert "tiny" not in corpora()
+
+
+def test_a_name_keeps_its_meaning() -> None:
+    with pytest.raises(InputError, match=r"model 'mult' of .* is the name of another in affuse"):
+        register_model("mult")(Concat)
+    assert register_model("concat")(Concat) is Concat
+
+    def read(path: object, options: object) -> None:
+        """A reader."""
+
+    with pytest.raises(InputError, match=r"corpus 'mult' of .* is the name of another in affuse"):
+        register_corpus("mult", Concat.Options)(read)  # type: ignore[arg-type]
