@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from affuse.models.layers import (
     source,
     zeroed,
 )
+from affuse.ranges import Choice, Range
 
 
 class Encoded(NamedTuple):
@@ -46,15 +47,15 @@ class EncoderOptions(Options):
         input_dropout: on the features.
     """
 
-    width: int = Field(40, ge=1)
+    width: Annotated[int, Range(16, 64, multiple_of="heads")] = Field(40, ge=1)
     heads: int = Field(4, ge=1)
-    encoder_layers: int = Field(1, ge=0)
-    kernel: int = Field(3, ge=1)
+    encoder_layers: Annotated[int, Range(1, 2)] = Field(1, ge=0)
+    kernel: Annotated[int, Choice(1, 3, 5)] = Field(3, ge=1)
     strides: dict[str, int] = Field(default_factory=dict)
     static: tuple[str, ...] = ()
     statistics: bool = True
-    dropout: float = Field(0.2, ge=0, lt=1)
-    input_dropout: float = Field(0.2, ge=0, lt=1)
+    dropout: Annotated[float, Range(0.0, 0.6)] = Field(0.2, ge=0, lt=1)
+    input_dropout: Annotated[float, Range(0.0, 0.6)] = Field(0.2, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -8,7 +8,7 @@ granularity are ours, each a switch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import torch
 from pydantic import Field
@@ -21,6 +21,7 @@ from affuse.models.gating import ContributionGate, FixedGate, Gate, PaperGate
 from affuse.models.hierarchy import HierarchicalNetwork, Trace
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import FusionModel, register_model, require_several
+from affuse.ranges import Range
 
 
 class HctMgOptions(EncoderOptions):
@@ -37,11 +38,11 @@ class HctMgOptions(EncoderOptions):
             mean under one gate. For small corpora of short inputs: each costs as much as the first.
     """
 
-    joint_layers: int = Field(1, ge=0)
+    joint_layers: Annotated[int, Range(0, 2)] = Field(1, ge=0)
     gate: str = "contribution"
     granularity: Literal["task", "batch", "sample"] = "task"
-    temperature: float = Field(0.15, gt=0)
-    modality_dropout: float = Field(0.1, ge=0, lt=1)
+    temperature: Annotated[float, Range(0.05, 1.0, log=True)] = Field(0.15, gt=0)
+    modality_dropout: Annotated[float, Range(0.0, 0.3)] = Field(0.1, ge=0, lt=1)
     members: int = Field(1, ge=1)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -21,6 +21,7 @@ from affuse.models.layers import Dropout, EncoderLayer, sinusoidal_positions, so
 from affuse.models.outputs import FusionOutput
 from affuse.models.recurrent import MaskedLSTM, last_step
 from affuse.models.registry import FusionModel, register_model, require_several
+from affuse.ranges import Range
 
 
 class LmrCbtOptions(Options):
@@ -38,13 +39,13 @@ class LmrCbtOptions(Options):
     """
 
     primary: str | None = None
-    width: int = Field(40, ge=2)
+    width: Annotated[int, Range(16, 64, multiple_of="heads")] = Field(40, ge=2)
     heads: int = Field(8, ge=1)
-    layers: int = Field(5, ge=1)
+    layers: Annotated[int, Range(1, 5)] = Field(5, ge=1)
     kernel: int = Field(3, ge=1)
-    dropout: float = Field(0.2, ge=0, lt=1)
-    input_dropout: float = Field(0.3, ge=0, lt=1)
-    recurrent_dropout: float = Field(0.5, ge=0, lt=1)
+    dropout: Annotated[float, Range(0.0, 0.6)] = Field(0.2, ge=0, lt=1)
+    input_dropout: Annotated[float, Range(0.0, 0.6)] = Field(0.3, ge=0, lt=1)
+    recurrent_dropout: Annotated[float, Range(0.0, 0.6)] = Field(0.5, ge=0, lt=1)
     output_dropout: float = Field(0.1, ge=0, lt=1)
 
     @model_validator(mode="after")

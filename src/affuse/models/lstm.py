@@ -10,6 +10,7 @@ at CMU-MOSEI's widths (text 300, audio 74, vision 35; LMR-CBT's public table), c
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -22,13 +23,18 @@ from affuse.models.layers import Dropout
 from affuse.models.outputs import FusionOutput
 from affuse.models.recurrent import MaskedLSTM
 from affuse.models.registry import FusionModel, register_model, require_several
+from affuse.ranges import Range
 
 
 class LateLSTMOptions(Options):
     """Options of LF-LSTM; the dropout is the MMSA toolkit's for EF-LSTM on CMU-MOSEI."""
 
-    width: int = Field(206, ge=1, description="width of each LSTM")
-    dropout: float = Field(0.4, ge=0, lt=1, description="on the last states and in the head")
+    width: Annotated[int, Range(32, 320, step=2)] = Field(
+        206, ge=1, description="width of each LSTM"
+    )
+    dropout: Annotated[float, Range(0.0, 0.6)] = Field(
+        0.4, ge=0, lt=1, description="on the last states and in the head"
+    )
 
 
 class EarlyLSTMOptions(LateLSTMOptions, AlignmentOptions):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -15,6 +16,7 @@ from affuse.models.layers import Dropout
 from affuse.models.outputs import FusionOutput
 from affuse.models.recurrent import last_step
 from affuse.models.registry import FusionModel, register_model, require_several
+from affuse.ranges import Range
 
 
 class MFNOptions(AlignmentOptions):
@@ -33,12 +35,12 @@ class MFNOptions(AlignmentOptions):
 
     cells: dict[str, int] = Field({"text": 64, "audio": 16, "vision": 32})
     width: int = Field(32, ge=1)
-    memory: int = Field(128, ge=1)
-    attention: int = Field(256, ge=1)
+    memory: Annotated[int, Range(32, 256, step=32)] = Field(128, ge=1)
+    attention: Annotated[int, Range(64, 320, step=64)] = Field(256, ge=1)
     proposal: int = Field(64, ge=1)
     gates: int = Field(64, ge=1)
-    hidden: int = Field(64, ge=1)
-    dropout: float = Field(0.5, ge=0, lt=1)
+    hidden: Annotated[int, Range(32, 128, step=32)] = Field(64, ge=1)
+    dropout: Annotated[float, Range(0.0, 0.7)] = Field(0.5, ge=0, lt=1)
 
 
 @register_model("mfn")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Self
+from typing import Annotated, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -20,6 +20,7 @@ from affuse.models.layers import Dropout
 from affuse.models.outputs import FusionOutput
 from affuse.models.recurrent import MaskedLSTM
 from affuse.models.registry import FusionModel, register_model, require_several
+from affuse.ranges import Range
 
 MOMENTS = 5
 """K of the central moment discrepancy, as in the paper."""
@@ -41,15 +42,15 @@ class MISAOptions(Options):
         reconstruction: weight gamma of the reconstruction loss.
     """
 
-    width: int = Field(128, ge=1)
+    width: Annotated[int, Range(32, 192, step=16, multiple_of="heads")] = Field(128, ge=1)
     recurrent: int = Field(300, ge=1)
     heads: int = Field(2, ge=1)
     feed_forward: int = Field(2048, ge=1)
-    dropout: float = Field(0.5, ge=0, lt=1)
+    dropout: Annotated[float, Range(0.0, 0.6)] = Field(0.5, ge=0, lt=1)
     transformer_dropout: float = Field(0.1, ge=0, lt=1)
-    similarity: float = Field(1.0, ge=0)
-    difference: float = Field(0.3, ge=0)
-    reconstruction: float = Field(1.0, ge=0)
+    similarity: Annotated[float, Range(0.1, 1.0)] = Field(1.0, ge=0)
+    difference: Annotated[float, Range(0.05, 1.0)] = Field(0.3, ge=0)
+    reconstruction: Annotated[float, Range(0.1, 1.0)] = Field(1.0, ge=0)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

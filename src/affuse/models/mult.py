@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import permutations
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -24,6 +24,7 @@ from affuse.models.attention import attend
 from affuse.models.layers import dropout, sinusoidal_positions
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import FusionModel, register_model, require_several
+from affuse.ranges import Range
 
 # The public code gives the self-attention encoders this many layers at the least.
 _MIN_MEMORY_LAYERS = 3
@@ -32,17 +33,23 @@ _MIN_MEMORY_LAYERS = 3
 class MulTOptions(config.Options):
     """Options of `MulT`; the defaults are the public code's, except for `causal`."""
 
-    width: int = Field(30, ge=1, description="width d of every stream")
-    layers: int = Field(5, ge=1, description="layers of each encoder")
+    width: Annotated[int, Range(20, 40, multiple_of="heads")] = Field(
+        30, ge=1, description="width d of every stream"
+    )
+    layers: Annotated[int, Range(1, 5)] = Field(5, ge=1, description="layers of each encoder")
     heads: int = Field(5, ge=1, description="attention heads; they must divide the width")
     kernel: int = Field(1, ge=1, description="steps that the input convolution spans")
-    attention_dropout: float = Field(0.1, ge=0, lt=1, description="on attention weights")
+    attention_dropout: Annotated[float, Range(0.0, 0.4)] = Field(
+        0.1, ge=0, lt=1, description="on attention weights"
+    )
     relu_dropout: float = Field(0.1, ge=0, lt=1, description="inside the feed-forward blocks")
     residual_dropout: float = Field(0.1, ge=0, lt=1, description="on what each block adds")
-    embedding_dropout: float = Field(
+    embedding_dropout: Annotated[float, Range(0.0, 0.5)] = Field(
         0.2, ge=0, lt=1, description="on embedded streams, and on the features named text"
     )
-    output_dropout: float = Field(0.0, ge=0, lt=1, description="inside the output block")
+    output_dropout: Annotated[float, Range(0.0, 0.5)] = Field(
+        0.0, ge=0, lt=1, description="inside the output block"
+    )
     causal: bool = Field(
         False,
         description="a target step sees no source step beyond its own plus the difference in "

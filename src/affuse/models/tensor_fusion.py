@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from math import prod
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -24,6 +25,7 @@ from affuse.models.layers import Dropout
 from affuse.models.outputs import FusionOutput
 from affuse.models.recurrent import MaskedLSTM
 from affuse.models.registry import FusionModel, register_model, require_several
+from affuse.ranges import Range
 
 
 class EmbeddingOptions(Options):
@@ -38,10 +40,10 @@ class EmbeddingOptions(Options):
     """
 
     recurrent: tuple[str, ...] = ("text",)
-    recurrent_width: int = Field(128, ge=1)
-    recurrent_output: int = Field(128, ge=1)
-    width: int = Field(32, ge=1)
-    dropout: float = Field(0.2, ge=0, lt=1)
+    recurrent_width: Annotated[int, Range(32, 192, step=32)] = Field(128, ge=1)
+    recurrent_output: Annotated[int, Range(16, 128, step=16)] = Field(128, ge=1)
+    width: Annotated[int, Range(8, 64, step=8)] = Field(32, ge=1)
+    dropout: Annotated[float, Range(0.0, 0.6)] = Field(0.2, ge=0, lt=1)
 
 
 class RecurrentEmbedding(nn.Module):
@@ -123,8 +125,8 @@ class TFNOptions(EmbeddingOptions):
             wider ones, the widest vectors are narrowed to one width at which the tensor fits.
     """
 
-    hidden: int = Field(32, ge=1)
-    fusion_dropout: float = Field(0.2, ge=0, lt=1)
+    hidden: Annotated[int, Range(16, 128, step=16)] = Field(32, ge=1)
+    fusion_dropout: Annotated[float, Range(0.0, 0.6)] = Field(0.2, ge=0, lt=1)
     entries: int = Field(150_000, ge=4)
 
 
@@ -169,9 +171,9 @@ class LMFOptions(EmbeddingOptions):
         rank: of the weight tensor.
     """
 
-    recurrent_output: int = Field(64, ge=1)
-    dropout: float = Field(0.3, ge=0, lt=1)
-    rank: int = Field(4, ge=1)
+    recurrent_output: Annotated[int, Range(16, 128, step=16)] = Field(64, ge=1)
+    dropout: Annotated[float, Range(0.0, 0.6)] = Field(0.3, ge=0, lt=1)
+    rank: Annotated[int, Range(2, 8)] = Field(4, ge=1)
 
 
 @register_model("lmf")

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeFloat
 
 from affuse.config import Options
 from affuse.corpora.normalise import NormaliseMode
+from affuse.ranges import Choice, Range
 
 
 class TrainOptions(Options):
@@ -36,9 +37,9 @@ class TrainOptions(Options):
     """
 
     epochs: int = Field(30, ge=1)
-    batch_size: int = Field(32, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-2, ge=0)
+    batch_size: Annotated[int, Choice(16, 32, 64)] = Field(32, ge=1)
+    learning_rate: Annotated[float, Range(1e-4, 5e-3, log=True)] = Field(1e-3, gt=0)
+    weight_decay: Annotated[float, Range(1e-4, 1e-1, log=True)] = Field(1e-2, ge=0)
     warmup: float = Field(2, ge=0)
     clip: float = Field(1.0, gt=0)
     patience: int = Field(10, ge=1)
