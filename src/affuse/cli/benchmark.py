@@ -18,6 +18,7 @@ from affuse.cli.common import (
     DataOption,
     JsonFile,
     SetOption,
+    SettingsOption,
     parse_settings,
     require_writable,
 )
@@ -39,6 +40,7 @@ def benchmark(
     ] = "concat,mult,hct_mg",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each model and fold.")] = 5,
     assignments: SetOption = None,
+    settings_files: SettingsOption = None,
     singles: Annotated[
         bool, typer.Option("--singles/--no-singles", help="Train each single modality beside them.")
     ] = True,
@@ -64,7 +66,7 @@ def benchmark(
         data=data,
         models=tuple(name.strip() for name in models.split(",") if name.strip()),
         seeds=seeds,
-        settings=parse_settings(assignments),
+        settings=parse_settings(assignments, settings_files),
         singles=singles,
         subsets=subsets,
         command=command_line(),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from affuse.config import parse_assignment
-from affuse.errors import InputError
+from affuse.errors import InputError, file_error
 
 CorpusArgument = Annotated[
     str, typer.Argument(metavar="CORPUS", help="A corpus of `affuse corpus list`, or a file.")
@@ -23,14 +23,49 @@ SetOption = Annotated[
         help="An option of corpus, training or model; repeat for more. MODEL.KEY sets it for one.",
     ),
 ]
+SettingsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        help="YAML of options, as `affuse tune` writes it; repeat for more. --set overrules it.",
+    ),
+]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
 ]
 
 
-def parse_settings(assignments: list[str] | None) -> dict[str, Any]:
-    """`--set` values as a dict."""
-    return dict(parse_assignment(text) for text in assignments or [])
+def parse_settings(
+    assignments: list[str] | None, files: list[Path] | None = None
+) -> dict[str, Any]:
+    """`--settings` files, the later over the earlier, and `--set` values over both.
+
+    Raises:
+        InputError: a file that cannot be read or an assignment that is none.
+    """
+    asked = dict(parse_assignment(text) for text in assignments or [])
+    found: dict[str, Any] = {}
+    for file in files or []:
+        found |= _read_settings(file)
+    # A model's own setting goes before one for all, but not where a file gave the one for the model
+    # and the user the other.
+    kept = {k: value for k, value in found.items() if k.partition(".")[2] not in asked}
+    return {**kept, **asked}
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise file_error(error, "cannot be read", path) from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        content = None
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise InputError("holds no settings", remedy="write lines such as epochs: 20", source=path)
+    return content
 
 
 def require_writable(path: Path | None) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from affuse.cli.common import CorpusArgument, DataOption, SetOption, parse_settings
+from affuse.cli.common import CorpusArgument, DataOption, SetOption, SettingsOption, parse_settings
 from affuse.errors import InputError
 
 
@@ -24,6 +24,7 @@ def train(
     ] = False,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
     assignments: SetOption = None,
+    settings_files: SettingsOption = None,
 ) -> None:
     """Train a model; validation selects the epoch, the test split stays closed."""
     import torch
@@ -34,9 +35,9 @@ def train(
     from affuse.train.presets import corpus_options, plan
     from affuse.train.session import train_run
 
-    settings = parse_settings(assignments)
-    planned = plan(corpus, model, settings)
-    loaded = load_corpus(corpus, data, corpus_options(corpus, settings))
+    settings = parse_settings(assignments, settings_files)
+    planned = plan(corpus, model, settings, data)
+    loaded = load_corpus(corpus, data, corpus_options(corpus, settings, data))
     if fold >= len(loaded.folds):
         raise InputError(
             f"{loaded.name} has {len(loaded.folds)} fold(s)",

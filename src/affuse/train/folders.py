@@ -39,7 +39,7 @@ def holds(folder: Path, name: str, identity: Mapping[str, Any]) -> bool:
         raise InputError(
             "cannot be read", remedy="delete its folder or give another", source=file
         ) from None
-    differing = list(_differences(identity, found))
+    differing = list(differences(identity, found))
     if differing:
         raise InputError(
             f"holds other work, made with another {', '.join(differing[:5])}",
@@ -55,11 +55,11 @@ def claim(folder: Path, name: str, identity: Mapping[str, Any]) -> None:
     write_atomic(folder / name, to_strict_json(identity).encode())
 
 
-def _differences(ours: Any, theirs: Any, at: str = "") -> Iterator[str]:
+def differences(ours: Any, theirs: Any, at: str = "") -> Iterator[str]:
     """Where two trees of dicts differ, as `train.epochs`."""
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         for key in dict.fromkeys((*ours, *theirs)):
-            yield from _differences(ours.get(key), theirs.get(key), f"{at}.{key}" if at else key)
+            yield from differences(ours.get(key), theirs.get(key), f"{at}.{key}" if at else key)
     elif ours != theirs:
         yield at
 

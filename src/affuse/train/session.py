@@ -59,7 +59,7 @@ def train_run(
     if not (folder / CONFIG).exists():
         require_trainable(corpus, plan)
         whole = corpus.folds[fold]
-        _require_targets([*whole.train, *whole.valid])
+        require_targets([*whole.train, *whole.valid])
         # Standardised without the test part; it follows the normaliser when it is opened.
         visible, normaliser = normalise(Split(whole.train, whole.valid, ()), plan.train.normalise)
         build = partial(
@@ -130,7 +130,8 @@ def _checkpoint(
     return Checkpoint(name, result.model, corpus.task, normaliser, about, training)
 
 
-def _require_targets(samples: Sequence[Sample]) -> None:
+def require_targets(samples: Sequence[Sample]) -> None:
+    """Raise `InputError` for a sample that has nothing to learn from."""
     for sample in samples:
         if sample.target is None:
             raise InputError(

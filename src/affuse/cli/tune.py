@@ -1,0 +1,107 @@
+"""`affuse tune`: settings searched on the validation part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from affuse.cli.common import (
+    CorpusArgument,
+    DataOption,
+    JsonFile,
+    SetOption,
+    parse_settings,
+    require_writable,
+)
+from affuse.errors import InputError
+
+
+def tune(
+    corpus: CorpusArgument,
+    data: DataOption = None,
+    model: Annotated[
+        str | None, typer.Option(help="A model of `affuse models`; hct_mg by default.")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Several, with commas, each with as many trials.")
+    ] = None,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Of each model, those of earlier calls included.")
+    ] = 30,
+    assignments: SetOption = None,
+    space: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="YAML that changes what is searched: key: {low: 0.1, high: 0.5}"
+        ),
+    ] = None,
+    max_parameters: Annotated[
+        int | None, typer.Option(min=1, help="Larger models are turned down untrained.")
+    ] = None,
+    fold: Annotated[int, typer.Option(min=0, help="Of a corpus with several.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the search and of training.")] = 0,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Database of the studies: a file, sqlite:///... or postgresql://..."
+        ),
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option(help="Name of the studies; the corpus' by default.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at once.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Settings as YAML, for --settings.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Search for better settings by the validation part; the test part stays closed.
+
+    Repeated, it goes on until the number of trials is complete; with a database server as
+    --storage, machines share the work.
+    """
+    from affuse.extract.optional import require
+
+    require("torch", extra="train")
+    require("optuna", extra="tune")
+    from affuse.cli.progress import work_bar
+    from affuse.tune.request import Request
+    from affuse.tune.run import tune as search
+    from affuse.tune.space import read_space
+    from affuse.tune.storage import find_place
+
+    require_writable(out)
+    require_writable(json_file)
+    if model and models:
+        raise InputError("--model and --models", remedy="give one of them")
+    names = [name.strip() for name in (models or model or "hct_mg").split(",")]
+    request = Request(
+        corpus=corpus,
+        place=find_place(storage, out),
+        data=data,
+        models=tuple(name for name in names if name),
+        trials=trials,
+        settings=parse_settings(assignments),
+        asked=read_space(space) if space else {},
+        fold=fold,
+        seed=seed,
+        study=study,
+        max_parameters=max_parameters,
+        jobs=jobs,
+    )
+    console = Console()
+    with work_bar(f"tune {corpus}", "trials") as update:
+        tuning = search(request, update)
+    for tuned in tuning.models:
+        console.print(tuned.table(tuning.metric))
+    console.print(f"studies in {request.place}", highlight=False, soft_wrap=True)
+    if json_file is not None:
+        tuning.write_json(json_file)
+    if out is not None:
+        tuning.write_yaml(out)
+        listed = ",".join(request.models)
+        command = f"affuse benchmark {corpus} --models {listed} --settings {out}"
+        console.print(f"settings in {out}; next: {command}", highlight=False, soft_wrap=True)
