@@ -210,9 +210,11 @@ def test_folders_that_cannot_be_used(copy: Path) -> None:
 def test_files_of_faces_that_cannot_be_used(copy: Path) -> None:
     faces = copy / "au_mfcc.npz"
     np.savez(faces, ids=np.array(["01-01-01-01-01-01-01"]))
-    assert problem(copy).startswith(f"{faces}: cannot be read")
+    assert problem(copy).startswith(f"{faces}: has no array 'au'")
     write_faces(copy, np.array(["01-01-01-01-01-01-01"]), np.zeros((2, 35), np.float32))
-    assert "1 ids and action units of shape (2, 35)" in problem(copy)
+    assert "do not have one row a sample: {'ids': 1, 'au': 2}" in problem(copy)
+    write_faces(copy, np.array(["01-01-01-01-01-01-01"]), np.zeros((1, 5, 7), np.float32))
+    assert "ids of shape (1,) and action units of shape (1, 5, 7)" in problem(copy)
     faces.write_bytes(b"")
     assert problem(copy).startswith(f"{faces}: cannot be read")
     faces.unlink()

@@ -6,7 +6,6 @@ Subjectivity Analysis in Online Opinion Videos".
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from affuse.corpora.corpus import Corpus, Split, widths_of
 from affuse.corpora.naming import corpus_name
+from affuse.corpora.npz import load_arrays
 from affuse.corpora.registry import register_corpus
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
@@ -26,7 +26,11 @@ from affuse.tasks import Regression
 FILE = "utterances.npz"
 AUDIO = "acoustic means"
 _SPLITS = {"bc": "split_bc", "official": "split_official"}
-_KEYS = ("ids", "video_id", "transcript", "audio", "y_real", *_SPLITS.values())
+# Arrays and the kinds of type that they may have.
+_ARRAYS = {
+    **dict.fromkeys(("ids", "video_id", "transcript", *_SPLITS.values()), "U"),
+    **dict.fromkeys(("audio", "y_real"), "fiu"),
+}
 _VALIDATE_EVERY = 6
 
 
@@ -74,23 +78,12 @@ def _load(file: Path) -> dict[str, NDArray[Any]]:
         raise InputError(
             "no such file", remedy=f"give the folder of CMU-MOSI that holds {FILE}", source=file
         )
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            missing = [key for key in _KEYS if key not in stored]
-            table = {key: stored[key] for key in _KEYS if key in stored}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    table = load_arrays(file, _ARRAYS)
+    shapes = {key: table[key].ndim for key in _ARRAYS}
+    if shapes != dict.fromkeys(_ARRAYS, 1) | {"audio": 2}:
         raise InputError(
-            f"cannot be read ({error})", remedy="copy it anew; it must be an npz file", source=file
-        ) from None
-    if missing:
-        raise InputError(
-            f"has no array '{missing[0]}'", remedy="use the complete file", source=file
-        )
-    rows = {key: len(array) for key, array in table.items()}
-    if len(set(rows.values())) > 1 or table["audio"].ndim != 2:
-        raise InputError(
-            f"its arrays do not have one row an utterance: {rows}",
-            remedy="use the complete file",
+            f"its arrays have {shapes} dimensions",
+            remedy="use the file as it came: all have one, but audio two",
             source=file,
         )
     return table

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraint
 
 from affuse.config import Options
 from affuse.corpora.corpus import Corpus, Split
+from affuse.corpora.npz import DAMAGE
 from affuse.corpora.registry import register_corpus
 from affuse.errors import InputError, file_error
 from affuse.samples import FloatArray, Sample
@@ -202,8 +203,9 @@ def _load(file: Path, dtype: type[np.generic], shape: tuple[int | None, ...]) ->
         array = np.asarray(np.lib.format.open_memmap(file, mode="r"))
     except OSError as error:
         raise file_error(error, "cannot be read", file) from None
-    except (ArithmeticError, EOFError, SyntaxError, TypeError, ValueError) as error:
-        raise InputError(f"cannot be read ({error})", remedy=_AGAIN, source=file) from None
+    except DAMAGE as error:
+        reason = f"{type(error).__name__}: {error}"[:120]
+        raise InputError(f"cannot be read ({reason})", remedy=_AGAIN, source=file) from None
     fits = len(array.shape) == len(shape) and all(
         wanted in (None, extent) for wanted, extent in zip(shape, array.shape, strict=True)
     )
