@@ -20,6 +20,7 @@ REQUEST = Request(
     models=("concat", "hct_mg"),
     seeds=2,
     settings={"train": 12, "valid": 6, "test": 6, "width": 8, "heads": 2, "epochs": 1},
+    singles=False,
     jobs=1,
     command="affuse benchmark controlled",
 )
@@ -38,6 +39,14 @@ def results(benchmark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The folder `results` in the current one, which holds nothing else."""
     monkeypatch.chdir(tmp_path)
     return shutil.copytree(benchmark, tmp_path / "results")
+
+
+@pytest.mark.parametrize("name", ["render", "compare", "frontier"])
+def test_every_report_has_help(affuse, name: str) -> None:
+    assert name in affuse("report", "--help").out
+    done = affuse("report", name, "--help")
+    assert (done.status, done.err) == (0, "")
+    assert f"Usage: affuse report {name}" in done.out
 
 
 def test_render_writes_what_the_benchmark_wrote(affuse, results: Path, tmp_path: Path) -> None:
@@ -77,11 +86,11 @@ def test_render_of_a_benchmark_that_was_stopped(affuse, results: Path) -> None:
         (results / "runs" / f"{name}.json").unlink()
     done = affuse("report", "render", "results", "--latex", "table.tex", "--json", "r.json")
     assert (done.status, done.err) == (0, "")
-    assert "not finished: concat has 1 of 2 runs" in done.out
-    assert "not finished: hct_mg has 0 of 2 runs" in done.out
-    assert "not finished: text" not in done.out
+    assert "not finished: concat has 1 of 2 seeds" in done.out
+    assert "not finished: hct_mg has 0 of 2 seeds" in done.out
+    assert "not finished: trivial" not in done.out
     assert r"hct\_mg & --" in Path("table.tex").read_text()
-    assert len(json.loads(Path("r.json").read_text())["models"]["text"]["metrics"]) > 0
+    assert len(json.loads(Path("r.json").read_text())["models"]["concat"]["metrics"]) > 0
     assert affuse("report", "frontier", "results", "--out", "f.svg").status == 0
 
 
@@ -91,7 +100,7 @@ def test_render_shows_the_metrics_asked_for(affuse) -> None:
     done = affuse("report", "render", "results", *options, "--latex", "t.tex")
     assert done.status == 0
     assert "Acc5" in done.out
-    assert "MAE" not in done.out
+    assert "Acc7" not in done.out
     header = Path("t.md").read_text().splitlines()[2]
     assert header == "| model | parameters | Acc5 | Pearson r |"
     assert {line.split(",")[-7] for line in Path("t.csv").read_text().splitlines()[1:]} == {
@@ -127,13 +136,12 @@ def test_compare_scores_that_did_not_come_back(affuse, results: Path) -> None:
 def test_compare_names_the_options_that_differ(affuse, results: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     settings = {**REQUEST.settings, "learning_rate": 0.02}
-    asked = Request("controlled", models=("concat",), seeds=1, settings=settings, jobs=1)
-    run_benchmark(asked, other)
+    run_benchmark(replace(REQUEST, models=("concat",), seeds=1, settings=settings), other)
     done = affuse("report", "compare", "results", "other", "--json", "c.json")
     assert done.status == 0
     content = json.loads(Path("c.json").read_text())
     ours = json.loads((results / "result.json").read_text())["configuration"]["concat"]
-    where = "train.learning_rate of text, audio, vision, concat"
+    where = "train.learning_rate of concat"
     assert content["config"][where] == [ours["train"]["learning_rate"], 0.02]
     assert content["config"]["seeds"] == [2, 1]
     assert content["same_data"] is True
@@ -180,6 +188,10 @@ def damaged(place: Path, benchmark: Path) -> None:
     (place / "no-table" / "result.json").unlink()
     file = place / "other-data" / "result.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "fingerprint": "77aa"}))
+    file = place / "odd-entry.json"
+    file.write_text(
+        json.dumps({**json.loads((benchmark / "result.json").read_text()), "seeds": "a"})
+    )
     (place / "empty").mkdir()
 
 
@@ -196,6 +208,7 @@ def damaged(place: Path, benchmark: Path) -> None:
         ("render no-table", ("no-table", "has no table.json", "repeat the benchmark")),
         ("render half-result", ("half-result/result.json", "line 1", "run the benchmark again")),
         ("render foreign-result", ("result.json", "entry 'corpus'", "run the benchmark again")),
+        ("render odd-entry.json", ("odd-entry.json", "entry 'seeds'", "give a file")),
         ("render results --metrics mea", ("'mea'", "did you mean 'mae'?")),
         ("render results --metrics ,", ("--metrics", "no metrics", "name one")),
         ("render results --latex absent/t.tex", ("absent/t.tex", "cannot be written", "give")),

@@ -105,7 +105,7 @@ def test_the_same_seeds_on_the_same_samples_are_paired() -> None:
         {"fingerprint": "other"},
         {"fingerprint": None},
         {"seeds": 6},
-        {"folds": 5, "seeds": 1},
+        {"folds": 5},
         {"seeds": None},
     ],
     ids=str,
@@ -117,11 +117,13 @@ def test_other_runs_are_groups(change: dict[str, Any]) -> None:
     assert (row.difference, row.ci95, row.p) == welch(row.a.runs, row.b.runs)
 
 
-def test_runs_of_which_some_are_missing_are_groups() -> None:
+def test_seeds_of_which_some_are_missing_are_groups() -> None:
     fewer = {m: {k: v[:3] for k, v in scores.items()} for m, scores in RUNS.items()}
     found = compare(result(fewer), result(fewer))
     assert not any(row.paired for row in found.rows)
     assert found.reproduces == "exactly"
+    for text in (shown(found), markdown(found)):
+        assert "Not finished in B: hct_mg has 3 of 5 seeds." in text
 
 
 def test_equal_scores_reproduce_exactly() -> None:
@@ -131,7 +133,7 @@ def test_equal_scores_reproduce_exactly() -> None:
     assert found.data == found.config == found.version == {}
     assert found.summary == (
         "Comparable: data, config and versions are the same.",
-        "The scores reproduce exactly: all 6 are equal in every run.",
+        "The scores reproduce exactly: all 6 are equal for every seed.",
     )
 
 
@@ -145,7 +147,7 @@ def test_scattered_scores_reproduce_within_intervals() -> None:
     assert found.reproduces == "within intervals"
     assert found.version == {"torch": ("1", "2")}
     assert "they differ in version" in found.summary[0]
-    assert "2 of 6 scores are equal in every run" in found.summary[1]
+    assert "2 of 6 scores are equal for every seed" in found.summary[1]
 
 
 def test_rounding_is_no_difference() -> None:
@@ -176,12 +178,12 @@ def test_one_of_many_models_may_differ_by_chance() -> None:
     assert found.reproduces == "within intervals"
 
 
-def test_single_runs_cannot_tell() -> None:
+def test_single_seeds_cannot_tell() -> None:
     one = {m: {k: v[:1] for k, v in scores.items()} for m, scores in RUNS.items()}
     other = {m: {k: v[:1] for k, v in scores.items()} for m, scores in shifted(0.1).items()}
     found = compare(result(one, seeds=1), result(other, seeds=1))
     assert found.reproduces == "unknown"
-    assert "since single runs have no interval" in found.summary[1]
+    assert "since a single seed has no interval" in found.summary[1]
     assert all(math.isnan(row.ci95[0]) for row in found.rows)
     assert "unknown" in shown(found)
     assert compare(result(one, seeds=1), result(one, seeds=1)).reproduces == "exactly"

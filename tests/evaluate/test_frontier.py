@@ -170,6 +170,15 @@ def test_near_baselines_are_in_view() -> None:
     assert "trivial 0.880" in [text.get_text() for text in legend.get_texts()]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_lone_score_stands_in_the_middle() -> None:
+    models = {"concat": ModelResult(10, {"mae": summarise([0.8])})}
+    (axis,) = frontier_figure([replace(result(), models=models)]).axes
+    low, high = axis.get_ylim()
+    assert (low + high) / 2 == pytest.approx(0.8)
+    assert list(labels(axis.figure)) == ["concat"]
+
+
 def test_intervals_are_drawn() -> None:
     (axis,) = drawn().axes
     interval = summarise([0.80 + d for d in SPREAD]).ci95

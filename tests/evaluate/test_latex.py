@@ -133,15 +133,21 @@ def test_best_is_bold_in_its_direction() -> None:
 
 
 def test_a_decided_difference_is_marked_where_it_was_tested() -> None:
-    table = latex(result())
+    better, unsure = paired_difference(OURS, THEIRS), paired_difference([0.7, 0.9], [0.8, 0.8])
+    found = Comparison("mae", better, {"corr": unsure, "acc7": better}, "by the bootstrap_")
+    table = latex(result(paired={"hct_mg": {"concat": found}}))
     marked = {row[0]: [cell.endswith("$^{*}$") for cell in row[2:]] for row in rows(table)[1:]}
-    assert marked["concat"] == [True] + [False] * 5
-    assert not any(marked["hct_mg".replace("_", r"\_")] + marked["text"])
-    assert r"hct\_mg differs" in table
-    undecided = Comparison("mae", paired_difference([0.7, 0.9], [0.8, 0.8]))
-    table = latex(result(paired={"hct_mg": {"concat": undecided}}))
+    assert marked["concat"] == [True, False, True, False, False, False]
+    assert not any(marked[r"hct\_mg"] + marked["text"])
+    assert r"hct\_mg differs: the 95\% interval of the difference excludes 0 (by the boot" in table
+    table = latex(result(paired={"hct_mg": {"concat": Comparison("mae", unsure)}}))
     assert "$^{*}$" not in table
     assert "differs" not in table
+
+
+def test_warnings_stand_above_the_table_as_comments() -> None:
+    table = latex(result(warnings=("mult does not\nbeat text", "another")))
+    assert table.splitlines()[:2] == ["% Warning: mult does not beat text", "% Warning: another"]
 
 
 def test_baselines_stand_above_a_rule() -> None:
@@ -157,12 +163,14 @@ def test_caption_says_what_the_numbers_are() -> None:
     caption = re.search(r"\\caption\{(.*?)\}\n\\label", latex(result()), re.DOTALL)
     assert caption is not None
     for words in (
-        *("mosi{[}split=bc]", "3 runs a model (3 seeds $\\times$ 1 fold)", r"95\% interval"),
+        *("mosi{[}split=bc]", ", 3 seeds a model.", r"95\% interval"),
         *("Student's $t$", "best mean in\nbold", "leave out samples whose truth is 0"),
         *("F1 weights classes by how often they are true", r"F1$^\dagger$ by how often they are"),
     ):
         assert words in caption[1]
-    assert "not by how often they are predicted" in latex(result(IEMOCAP, paired={}))
+    folded = latex(result(IEMOCAP, paired={}, extra={"folds": 4}))
+    assert "not by how often they are predicted" in folded
+    assert "3 seeds a model, each the mean of 4 folds." in folded
 
 
 def test_what_is_absent_or_undefined_is_said() -> None:
@@ -174,7 +182,7 @@ def test_what_is_absent_or_undefined_is_said() -> None:
     cells = {row[0]: row[1:] for row in rows(table)}
     assert cells["concat"] == ["--"] * 3
     assert cells["mult"][1] == "undefined"
-    assert "1 to 2 runs a model" in table
+    assert "2 seeds a model" in table
     assert_well_formed(table)
 
 

@@ -208,7 +208,8 @@ def _window(points: Sequence[Point]) -> tuple[float, float]:
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
     span = high - low or 0.1 * abs(high) or 1.0
     near = [p.score.mean for p in points if low - span <= p.score.mean <= high + span]
-    return min(low, *near), max(high, *near)
+    low, high = min(low, *near), max(high, *near)
+    return (low, high) if low < high else (low - span / 2, high + span / 2)
 
 
 def _staircase(axis: Axes, best: Sequence[Point]) -> Curve:
