@@ -15,7 +15,15 @@ REQUEST = Request(
     "controlled",
     models=("concat", "hct_mg"),
     seeds=2,
-    settings={"train": 24, "valid": 12, "test": 12, "epochs": 1, "width": 8, "heads": 2},
+    settings={
+        "train": 24,
+        "valid": 12,
+        "test": 12,
+        "epochs": 1,
+        "width": 8,
+        "heads": 2,
+        "members": 1,
+    },
     jobs=2,
     command="affuse benchmark controlled",
 )
@@ -49,7 +57,7 @@ def test_runs_that_are_missing_are_fewer_runs(copy: Path) -> None:
     assert part.models["concat"].metrics == {}
     assert len(part.models["hct_mg"].metrics["mae"].runs) == 1
     assert len(part.models["text"].metrics["mae"].runs) == 2
-    assert set(part.paired["hct_mg"]) == {"text", "audio", "vision"}
+    assert set(part.paired["hct_mg"]) == {"trivial", "text", "audio", "vision"}
 
 
 def test_runs_of_another_time_do_not_count(copy: Path) -> None:

@@ -27,7 +27,7 @@ from affuse.models import count_parameters, create_model
 
 PROGRAM = Path(sys.executable).with_name("affuse")
 SIZES = {"train": 24, "valid": 12, "test": 12}
-SETTINGS = {**SIZES, "epochs": 2, "width": 8, "heads": 2}
+SETTINGS = {**SIZES, "epochs": 2, "width": 8, "heads": 2, "members": 1}
 REQUEST = Request(
     "controlled",
     models=("concat", "hct_mg"),
@@ -103,15 +103,14 @@ def test_its_numbers_are_those_of_the_runs(finished: Finished) -> None:
         full = f"unimodal:{name}" if name in MODALITIES else name
         model = create_model(full, corpus.widths, 1, {"width": 8, "heads": 2})
         assert models[name]["parameters"] == count_parameters(model)
-    assert set(finished.content["paired"]["hct_mg"]) == {*MODALITIES, "concat"}
+    assert set(finished.content["paired"]["hct_mg"]) == {"trivial", *MODALITIES, "concat"}
     assert "primary_accuracy" in models["hct_mg"]["metrics"]
 
 
 def test_only_records_are_left(finished: Finished) -> None:
     names = {p.name for p in (finished.folder / "runs").iterdir()}
-    assert names >= {f"{job}.json" for job in JOBS}
-    assert len(names) == 10
-    assert all(name.endswith(".json") for name in names)
+    assert names >= {f"{job}.{kind}" for job in JOBS for kind in ("json", "npz")}
+    assert len(names) == 20
 
 
 def test_repeated_it_trains_nothing_and_says_the_same(finished: Finished) -> None:
@@ -224,8 +223,9 @@ def test_a_worker_that_is_killed_is_one_error_and_work_goes_on(
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"seeds": 0}, "seeds and jobs; give 1 or more"),
-        ({"jobs": 0}, "seeds and jobs"),
+        ({"seeds": 0}, "seeds, jobs and limit; give 1 or more"),
+        ({"jobs": 0}, "seeds, jobs and limit"),
+        ({"limit": 0}, "seeds, jobs and limit"),
         ({"models": ()}, "no models to compare"),
         ({"models": ("raven",)}, "unknown model 'raven'"),
         ({"models": ("unimodal:smell",)}, "unknown modality 'smell'"),

@@ -60,6 +60,31 @@ def _cycle(file: Any, _: Path) -> None:
     file[ENTRY] = file["COVAREP"]
 
 
+def _loop(file: Any, _: Path) -> None:
+    del file[FEATURES]
+    file[FEATURES] = h5py.SoftLink(f"/{ENTRY}/again")
+    file[f"{ENTRY}/again"] = h5py.SoftLink(f"/{FEATURES}")
+
+
+def _deep(file: Any, _: Path) -> None:
+    del file[FEATURES]
+    group = file.create_group(FEATURES)
+    for _step in range(300):
+        group = group.create_group("g")
+    group["back"] = file["COVAREP"]
+
+
+def _unknown_filter(file: Any, _: Path) -> None:
+    create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    create.set_chunk((100, 74))
+    create.set_filter(32999, h5py.h5z.FLAG_OPTIONAL, (1, 2))
+    space = h5py.h5s.create_simple((600, 74))
+    del file[FEATURES]
+    data = h5py.h5d.create(file.id, FEATURES.encode(), h5py.h5t.IEEE_F32LE, space, create)
+    # As if it had passed through the filter, which nobody has.
+    data.write_direct_chunk((0, 0), b"x" * 99, 0)
+
+
 def _second_root(file: Any, _: Path) -> None:
     file.create_group("other")
 
@@ -79,6 +104,13 @@ HOSTILE: dict[str, tuple[Callable[[Any, Path], None], str]] = {
     "raw bytes of another file": (_raw_bytes_of_another_file, "refers to data outside the file"),
     "virtual": (_virtual, "refers to data outside the file"),
     "cycle": (_cycle, "no array 'features'"),
+    "a loop of links": (_loop, "no array 'features'"),
+    "groups in groups": (_deep, "no array 'features'"),
+    "a filter that nobody has": (_unknown_filter, "cannot be read (OSError"),
+    "texts of a gigabyte": (
+        _data(shape=(600, 1), dtype="S1073741824"),
+        "many times what is stored",
+    ),
     "two roots": (_second_root, "has 2 groups at its root"),
     "no root": (_no_root, "has 0 groups at its root"),
     "huge and empty": (_data(shape=(10**12, 74), dtype="f4"), "many times what is stored"),

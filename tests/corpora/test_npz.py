@@ -45,6 +45,13 @@ def test_arrays_that_do_not_fit(tmp_path: Path, changes: dict[str, Any], said: s
     assert "\n" not in str(caught.value)
 
 
+def test_characters_that_there_are_not(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", **ARRAYS, id2=np.full(2, 0x110000, np.uint32).view("<U1"))
+    assert set(load_arrays(tmp_path / "x.npz", KINDS)) == set(KINDS)
+    with pytest.raises(InputError, match="has characters that there are not"):
+        load_arrays(tmp_path / "x.npz", {"id2": "U"})
+
+
 @pytest.mark.parametrize(
     "header",
     [

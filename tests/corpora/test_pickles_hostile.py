@@ -155,6 +155,14 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         _array_of(b"(" + b"I1\n" * 100 + b"t", b"b1", b"Vx\n"),
         "without a shape",
     ),
+    "characters that there are not": (
+        _array_of(b"(I1\nt", b"U1", b"V\xff\xff\xff\xff\n"),
+        "characters that there are not",
+    ),
+    "a scalar of such characters": (
+        b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(VU1\nI0\nI1\ntRV\x00\x00\x11\x00\ntR.",
+        "characters that there are not",
+    ),
     "huge bytearray": (b"cbuiltins\nbytearray\n(" + HUGE + b"tR.", "damaged"),
     "huge bytes": (b"cbuiltins\nbytes\n(" + HUGE + b"tR.", "damaged"),
     "huge frame": (_proto(b"\x95" + b"\xff" * 8), "damaged"),

@@ -19,9 +19,9 @@ def _blocks(page: str) -> list[str]:
     return BLOCK.findall((ROOT / "docs" / page).read_text())
 
 
-def _run(*command: str, folder: Path) -> str:
+def _run(*command: str, folder: Path, plugin: str = "") -> str:
     """Run Python in `folder` and return its output, which a failure shows."""
-    known = {"AFFUSE_CACHE": str(folder / "cache"), "PYTHONPATH": str(folder)}
+    known = {"AFFUSE_CACHE": str(folder / "cache"), "AFFUSE_PLUGINS": plugin}
     done = subprocess.run(
         [sys.executable, *command],
         cwd=folder,
@@ -49,10 +49,22 @@ def test_a_model_of_ones_own_is_tested_by_the_suite(tmp_path: Path) -> None:
     (tmp_path / "mean_pool.py").write_text(_blocks("adding-a-model.md")[0])
     suite = str(ROOT / "tests" / "models" / "test_registry.py")
     output = _run(
-        *("-m", "pytest", suite, "-k", "mean_pool", "-p", "mean_pool", "-p", "no:cacheprovider"),
+        *("-m", "pytest", suite, "-k", "mean_pool", "-p", "no:cacheprovider"),
         *("--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")),
         folder=tmp_path,
+        plugin=str(tmp_path / "mean_pool.py"),
     )
     passed = re.search(r"(\d+) passed", output)
     assert passed is not None
     assert int(passed[1]) > 30
+
+
+def test_a_corpus_of_ones_own_is_read_by_the_commands(tmp_path: Path) -> None:
+    reader, use = _blocks("adding-a-corpus.md")
+    (tmp_path / "diary.py").write_text(reader)
+    (tmp_path / "use.py").write_text(f"from diary import *\n{use}")
+    _run("use.py", folder=tmp_path)
+    program = 'import sys; from affuse.cli.main import run; sys.argv[0] = "affuse"; run()'
+    command = ("-c", program, "corpus", "inspect", "diary", "--data", "diary.jsonl")
+    output = _run(*command, folder=tmp_path, plugin="diary.py")
+    assert "diary: classification, 24 samples" in " ".join(output.split())

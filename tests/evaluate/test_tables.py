@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ def test_terminal_table_fits_and_breaks_no_number(result: BenchmarkResult) -> No
         assert f"{summary.mean:.3f} ±{summary.std:.3f}" in text
     low, high = result.models["trivial"].metrics["corr"].ci95
     assert f"[{low:.3f}, {high:.3f}]" in text
-    assert "mosi[split=bc], 1 to 3 runs" in text
+    assert "mosi[split=bc], 3 seeds" in text
     assert "primary modality of hct_mg: text 95%, audio 5%" in text
 
 
@@ -194,6 +195,33 @@ def test_best_of_each_metric_is_bold_in_its_direction(result: BenchmarkResult) -
         bold = [m for m, cell in zip(result.models, column.cells, strict=True) if cell.style]
         assert bold == ["hct_mg"]
     assert result.markdown().count("**") == 2 * len(METRICS)
+
+
+def test_warnings_and_folds_are_said(result: BenchmarkResult) -> None:
+    fewer = {**result.models, "mult": ModelResult(1, scores([0.9, 0.8]))}
+    said = replace(result, models=fewer, warnings=("mult does not beat text",), extra={"folds": 4})
+    text = said.markdown()
+    assert text.startswith("### mosi[split=bc], 2 to 3 seeds of 4 folds\n")
+    assert "\n\nWarning: mult does not beat text.\n\n" in text
+    assert json.loads(said.to_json())["warnings"] == ["mult does not beat text"]
+    assert BenchmarkResult.from_json(said.to_json()) == said
+
+
+def test_every_metric_of_a_difference_is_in_markdown(result: BenchmarkResult) -> None:
+    down = paired_difference(SEEDS["hct_mg"], SEEDS["concat"])
+    found = Comparison("mae", down, {"acc7": down}, "coin, two-sided")
+    told = replace(result, paired={"hct_mg": {"concat": found}})
+    rows = [line for line in told.markdown().splitlines() if "against concat" in line]
+    assert [row.split(" | ")[1] for row in rows] == ["MAE", "Acc7"]
+    assert [row.split(" | ")[-1] for row in rows] == ["hct_mg better |", "hct_mg worse |"]
+    assert "95% interval and p: coin, two-sided; not corrected" in told.markdown()
+    text = render(told.paired_table())
+    assert "Acc7" not in text
+    assert "coin, two-sided" in text
+    assert "of one seed" not in text
+    single = replace(found, difference=paired_difference([0.5], [0.75]))
+    alone = replace(result, paired={"hct_mg": {"concat": single}})
+    assert "of one seed: nothing is known" in " ".join(render(alone.paired_table()).split())
 
 
 def test_paired_table(result: BenchmarkResult) -> None:

@@ -233,7 +233,9 @@ def test_state_survives_a_round_trip(name, build, random_samples, assert_same) -
 
 @every_model
 def test_unknown_option_names_the_nearest(name) -> None:
-    known = next(iter(models()[name].cls.Options.model_fields))
+    known = next(iter(models()[name].cls.Options.model_fields), None)
+    if known is None:
+        pytest.skip("a model without options")
     with pytest.raises(InputError, match=f"unknown option '{known}x'; did you mean '{known}'"):
         create_model(name, WIDTHS, 1, {f"{known}x": 1})
 

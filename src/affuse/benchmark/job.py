@@ -1,44 +1,69 @@
-"""One run of a benchmark, in a worker process: train, open the test part once, record."""
+"""One run of a benchmark, in a process of its own: it trains, answers the test part, and ends.
+
+The process reads the corpus and seals it before there is a model. Nothing is left of an earlier
+run, whose training part may hold what this one tests.
+"""
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import os
 import shutil
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from multiprocessing import parent_process
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from affuse.benchmark.request import Job, Request
-from affuse.corpora.corpus import Corpus
+from affuse.benchmark.sealed import Sealed, seal
 from affuse.errors import InputError
-from affuse.evaluate.locked import Record, open_test
-from affuse.files import to_strict_json, write_atomic
+from affuse.evaluate.locked import Answers, answer
 from affuse.models import count_parameters
+from affuse.train.checkpoint import WEIGHTS
 from affuse.train.folders import holds
 from affuse.train.presets import plan
 from affuse.train.session import RUN, identity, train_run
 
-_corpus: Corpus | None = None
-_request: Request | None = None
-_tick: Callable[[int], None] = print
+
+@dataclass(frozen=True)
+class Answered:
+    """What a run hands over: answers to the test part, and how it came to them.
+
+    Attributes:
+        answers: in the order of the fold's `Key`.
+        checkpoint: the digest of the weights that gave them.
+        facts: entries of the run's record.
+    """
+
+    answers: Answers
+    checkpoint: str
+    facts: dict[str, Any]
 
 
-def start_worker(request: Request, tick: Callable[[int], None]) -> None:
-    """Load the corpus once a process; runs share nothing else."""
-    global _corpus, _request, _tick
+def run_in_process(
+    request: Request, job: Job, fingerprint: str, work: Path, parent: Connection
+) -> None:
+    """Send `parent` the number of epochs done, now and then, and at last `Answered` or an error."""
     # An interrupt reaches the whole group; the parent decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
     # One core a run: small models gain nothing from two, and results depend on the count.
     torch.set_num_threads(1)
-    _request, _corpus, _tick = request, request.load(), tick
+    try:
+        parent.send(run_job(request, job, _sealed(request, job, fingerprint), work, parent.send))
+    except Exception as error:
+        # Where it happened would be lost on the way.
+        error.add_note(traceback.format_exc())
+        parent.send(error)
 
 
 def _follow_parent() -> None:
@@ -49,41 +74,59 @@ def _follow_parent() -> None:
         os._exit(1)
 
 
-def run_job(job: Job, runs: Path) -> Record:
-    """Train and test one run and keep its record."""
-    assert _corpus is not None
-    assert _request is not None
+def _sealed(request: Request, job: Job, fingerprint: str) -> Sealed:
+    corpus = request.read()
+    if corpus.fingerprint() != fingerprint:
+        raise InputError(
+            f"corpus {corpus.name} is not the same each time it is read",
+            remedy="do not change its files meanwhile; a reader must draw nothing at random",
+        )
+    sealed = seal(corpus, job.fold)
+    del corpus
+    # Targets that only a cycle keeps must not be found either.
+    gc.collect()
+    return sealed
+
+
+def run_job(
+    request: Request, job: Job, sealed: Sealed, work: Path, tick: Callable[[int], None]
+) -> Answered:
+    """Train one run on a sealed corpus and let it answer the test part.
+
+    Args:
+        work: the folder of what an interrupted run goes on from.
+        tick: told how many epochs more are done.
+    """
     began = time.monotonic()
-    planned = plan(_request.corpus, job.model, _request.settings)
-    run = identity(_corpus, planned, seed=job.seed, fold=job.fold)
-    work = runs / job.name
+    planned = plan(request.corpus, job.model, request.settings)
+    run = identity(sealed, planned, seed=job.seed, fold=job.fold)
     if not _goes_on(work, run):
         shutil.rmtree(work, ignore_errors=True)
     checkpoint = train_run(
-        _corpus,
+        sealed,
         planned,
         seed=job.seed,
         fold=job.fold,
         folder=work,
         resume=True,
-        on_epoch=lambda *_: _tick(1),
+        on_epoch=lambda *_: tick(1),
     )
     # Early stopping leaves epochs out: the progress display counts them as done.
-    _tick(planned.train.epochs - len(checkpoint.training["history"]))
-    record = {
+    tick(planned.train.epochs - len(checkpoint.training["history"]))
+    hidden = checkpoint.prepare(sealed.folds[job.fold].test)
+    facts = {
         "model": job.model,
         "fold": job.fold,
         "seed": job.seed,
         "run": run,
         "parameters": count_parameters(checkpoint.model),
-        **open_test(checkpoint, _corpus.folds[job.fold].test, subsets=_request.subsets),
         "best_epoch": checkpoint.training["best_epoch"],
         "history": checkpoint.training["history"],
-        "seconds": round(time.monotonic() - began, 1),
     }
-    write_atomic(runs / f"{job.name}.json", to_strict_json(record).encode())
-    shutil.rmtree(work, ignore_errors=True)
-    return record
+    answers = answer(checkpoint, hidden, subsets=request.subsets)
+    weights = hashlib.sha256((work / WEIGHTS).read_bytes()).hexdigest()[:16]
+    facts["seconds"] = round(time.monotonic() - began, 1)
+    return Answered(answers, weights, facts)
 
 
 def _goes_on(work: Path, run: Mapping[str, Any]) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from affuse.corpora.corpus import Corpus
+from affuse.benchmark.leaks import plain, require_closed, without_shared
+from affuse.benchmark.records import SINGLE
+from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.registry import load_corpus
-from affuse.errors import InputError
+from affuse.errors import InputError, unknown_name
 from affuse.train.presets import check_keys, corpus_options, plan
 from affuse.train.session import require_trainable
 
@@ -30,6 +32,10 @@ class Request:
         settings: `key=value` over the corpus' preset.
         singles: whether each single modality is trained beside the models.
         subsets: whether the models are also asked with every subset of modalities.
+        reference: the model to which the others are compared, where it is among them.
+        limit: first samples of each part that are used; all by default.
+        drop_shared: whether training and validation samples that the test part holds are left out
+            instead of refused.
         jobs: processes at once.
         command: what to type to obtain the result again.
     """
@@ -41,6 +47,9 @@ class Request:
     settings: Mapping[str, Any] = field(default_factory=dict)
     singles: bool = True
     subsets: bool = False
+    reference: str = REFERENCE
+    limit: int | None = None
+    drop_shared: bool = False
     jobs: int = os.cpu_count() or 1
     command: str = ""
 
@@ -48,24 +57,43 @@ class Request:
         """The corpus, after every setting and model name has been checked.
 
         Raises:
-            InputError: an unknown model or setting, or a corpus that cannot be read.
+            InputError: an unknown model or setting, or a corpus that cannot be read or that hands
+                out its test labels.
         """
         check_keys(self.corpus, self.settings)
-        if self.seeds < 1 or self.jobs < 1:
-            raise InputError("seeds and jobs", remedy="give 1 or more of each")
+        if min(self.seeds, self.jobs, 1 if self.limit is None else self.limit) < 1:
+            raise InputError("seeds, jobs and limit", remedy="give 1 or more of each")
         if not self.models:
             raise InputError("no models to compare", remedy="name one or more, with commas")
         plans = [plan(self.corpus, name, self.settings) for name in self.models]
-        options = corpus_options(self.corpus, self.settings)
-        corpus = load_corpus(self.corpus, self.data, options)
+        corpus = self.read()
         for planned in plans:
             require_trainable(corpus, planned)
+        if self.reference not in (REFERENCE, *self.rows(corpus)):
+            raise unknown_name("reference", self.reference, self.rows(corpus))
+        require_closed(corpus)
+        return corpus
+
+    def read(self) -> Corpus:
+        """The corpus alone, as it is used."""
+        options = corpus_options(self.corpus, self.settings)
+        corpus = plain(load_corpus(self.corpus, self.data, options))
+        if self.limit is not None:
+            folds = (
+                Split(*(part[: self.limit] for part in fold.parts().values()))
+                for fold in corpus.folds
+            )
+            name = f"{corpus.name}, limit={self.limit}"
+            corpus = replace(corpus, name=name, folds=tuple(folds))
+        if self.drop_shared:
+            corpus, count = without_shared(corpus)
+            corpus = replace(corpus, name=f"{corpus.name}, dropped={count}")
         return corpus
 
     def rows(self, corpus: Corpus) -> tuple[str, ...]:
         """Model names in table order: single modalities first, then those asked for."""
-        single = tuple(f"unimodal:{m}" for m in corpus.modalities) if self.singles else ()
-        return single + tuple(m for m in self.models if m not in single)
+        single = tuple(f"{SINGLE}{m}" for m in corpus.modalities) if self.singles else ()
+        return single + tuple(dict.fromkeys(m for m in self.models if m not in single))
 
 
 @dataclass(frozen=True)

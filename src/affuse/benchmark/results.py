@@ -1,184 +1,102 @@
-"""A results folder: what a table needs beside its runs, kept so that it is made again at any time.
-
-benchmark.json   what the folder was claimed for: another benchmark does not mix in
-table.json       rows, runs, trivial scores and all else that the table says
-runs/NAME.json   the record of a finished run
-"""
+"""The table of a results folder: its rows, their differences, and what must be said of them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from affuse.benchmark.differences import TRIVIAL, Differences
+from affuse.benchmark.records import SINGLE, TABLE, About, Run, read_about, read_runs
+from affuse.benchmark.rows import Row, row_of
+from affuse.evaluate.statistics import Summary, summarise
+from affuse.evaluate.tables import BenchmarkResult, ModelResult
+from affuse.files import null_to_nan
 
-from affuse.errors import InputError
-from affuse.evaluate.statistics import Summary, paired_difference, summarise
-from affuse.evaluate.tables import BenchmarkResult, Comparison, ModelResult
-from affuse.files import null_to_nan, to_strict_json, write_atomic
-
-if TYPE_CHECKING:
-    from affuse.evaluate.locked import Record
-
-TABLE = "table.json"
-RUNS = "runs"
-REMEDY = "repeat the benchmark's command with this folder as --out: finished runs are kept"
-
-
-class About(BaseModel):
-    """What a table says that no run tells.
-
-    Attributes:
-        corpus: as the table names it.
-        command: what to type to obtain it again.
-        versions: package to version.
-        rows: model names in table order.
-        reference: the model to which the others are compared.
-        metric: the corpus' headline metric.
-        trivial: metrics of the trivial prediction, a dict a fold.
-        runs: the name of each run asked for to the digest of its identity, in order.
-        extra: further entries of the result.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    corpus: str
-    command: str
-    versions: dict[str, str]
-    rows: tuple[str, ...]
-    reference: str
-    metric: str
-    trivial: list[dict[str, float | None]]
-    runs: dict[str, str]
-    extra: dict[str, Any]
-
-    def write(self, folder: Path) -> None:
-        write_atomic(folder / TABLE, to_strict_json(self.model_dump()).encode())
+__all__ = ["TABLE", "assemble", "read_results"]
 
 
 def read_results(folder: Path) -> BenchmarkResult:
     """The table of a results folder, made anew from its runs, without the corpus.
 
-    Runs of a benchmark that was stopped are fewer; a model without any has an empty row. It is
-    the same table, byte for byte, that the benchmark wrote.
+    Of a benchmark that was stopped, seeds that lack a fold are not counted; a model without any
+    has an empty row. It is the same table, byte for byte, that the benchmark wrote.
 
     Raises:
         InputError: not a results folder, or one of a version that kept less.
     """
     about = read_about(folder)
-    return assemble(about, read_records(folder, about))
-
-
-def read_about(folder: Path) -> About:
-    """Raises `InputError` where `table.json` is absent or damaged."""
-    file = folder / TABLE
-    try:
-        return About.model_validate_json(file.read_bytes())
-    except OSError:
-        known = (folder / "benchmark.json").exists() or (folder / RUNS).is_dir()
-        problem = f"has no {TABLE}" if known else "is not the results folder of a benchmark"
-        remedy = REMEDY if known else "give a folder that affuse benchmark --out wrote"
-        raise InputError(problem, remedy=remedy, source=folder) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        problem = f"not what a benchmark writes: {f'entry {where}: ' if where else ''}"
-        raise InputError(problem + first["msg"].lower(), remedy=REMEDY, source=file) from None
-
-
-def read_records(folder: Path, about: About) -> list[Record]:
-    """Records of the finished runs that `about` asks for, in its order."""
-    found = (known_record(folder / RUNS / f"{name}.json", run) for name, run in about.runs.items())
-    return [record for record in found if record is not None]
-
-
-def known_record(file: Path, run: str) -> Record | None:
-    """The record of a finished run; one of other data or settings, by its digest, is not taken."""
-    try:
-        record = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(record, dict) or digest(record.get("run")) != run:
-        return None
-    # Scores may have no value; an option that is null is null.
-    return {**null_to_nan(record), "run": record["run"]}
-
-
-def digest(run: object) -> str:
-    """Of all that decides how a run ends."""
-    text = json.dumps(run, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def assemble(about: About, records: Sequence[Record]) -> BenchmarkResult:
-    """The table: trivial row, then each model over its runs, and differences to the reference."""
-    by_model = {
-        name: sorted(
-            (r for r in records if r["model"] == name), key=lambda r: (r["fold"], r["seed"])
-        )
-        for name in about.rows
-    }
-    models = {"trivial": ModelResult(0, _trivial(about))}
-    models |= {label(name): _row(runs) for name, runs in by_model.items()}
-    configuration = {
-        label(n): {key: runs[0]["run"][key] for key in ("options", "train")}
-        for n, runs in by_model.items()
-        if runs
-    }
-    extra = {**about.extra, "configuration": configuration}
-    subsets = {
-        label(n): _subsets(runs) for n, runs in by_model.items() if runs and "subsets" in runs[0]
-    }
-    if subsets:
-        extra["subsets"] = subsets
-    paired = _paired(by_model, about)
-    return BenchmarkResult(about.corpus, about.command, about.versions, models, paired, extra)
+    return assemble(about, read_runs(folder, about))
 
 
 def label(model: str) -> str:
     """A single modality's row is named after it."""
-    return model.removeprefix("unimodal:")
+    return model.removeprefix(SINGLE)
 
 
-def _row(runs: Sequence[Record]) -> ModelResult:
-    if not runs:
+def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
+    """The table: trivial row, then each model over its seeds, and differences between them."""
+    rows = {
+        label(name): row_of([r for r in runs if r.record["model"] == name], about.folds)
+        for name in about.rows
+    }
+    models = {TRIVIAL: ModelResult(0, _trivial(about))}
+    models |= {name: _model(row) for name, row in rows.items()}
+    differences = Differences(about, rows)
+    reference = label(about.reference)
+    compared = differences.all_to(reference)
+    singles = [label(name) for name in about.rows if name.startswith(SINGLE)]
+    warnings = (*_openings(rows), *differences.warnings(models, singles))
+    return BenchmarkResult(
+        about.corpus,
+        about.command,
+        _versions(runs),
+        models,
+        {reference: compared} if compared else {},
+        {**about.extra, **_extra(rows)},
+        warnings,
+    )
+
+
+def _trivial(about: About) -> dict[str, Summary]:
+    """Nothing about it is drawn at random: one number, over all folds."""
+    folds = [null_to_nan(fold.metrics) for fold in about.trivial]
+    names = folds[0] if folds else {}
+    return {m: summarise([sum(scores[m] for scores in folds) / len(folds)]) for m in names}
+
+
+def _model(row: Row) -> ModelResult:
+    if not row.seeds:
         return ModelResult(0, {})
-    metrics = {
-        name: summarise([run["metrics"][name] for run in runs]) for name in runs[0]["metrics"]
+    first = row.records[0]
+    metrics = {name: row.summarise("metrics", name) for name in first["metrics"]}
+    primary = Counter(record["primary"] for record in row.records if "primary" in record)
+    return ModelResult(first["parameters"], metrics, dict(primary))
+
+
+def _extra(rows: Mapping[str, Row]) -> dict[str, Any]:
+    """What else the JSON file says of each model."""
+    finished = {name: row for name, row in rows.items() if row.seeds}
+    extra: dict[str, Any] = {
+        "configuration": {
+            name: {key: row.records[0]["run"][key] for key in ("options", "train")}
+            for name, row in finished.items()
+        },
+        "test_opened": {
+            name: max(record["test_opened"]["count"] for record in row.records)
+            for name, row in finished.items()
+        },
     }
-    primary = Counter(run["primary"] for run in runs if "primary" in run)
-    return ModelResult(runs[0]["parameters"], metrics, dict(primary))
-
-
-def _paired(by_model: Mapping[str, list[Record]], about: About) -> dict[str, Any]:
-    """Over the folds and seeds that both models have."""
-    scores = {
-        name: {(r["fold"], r["seed"]): r["metrics"][about.metric] for r in runs}
-        for name, runs in by_model.items()
-    }
-    ours = scores.pop(about.reference, {})
-    differences = {}
-    for name, theirs in scores.items():
-        shared = [run for run in ours if run in theirs]
-        if shared:
-            pairs = [ours[run] for run in shared], [theirs[run] for run in shared]
-            differences[label(name)] = Comparison(about.metric, paired_difference(*pairs))
-    return {label(about.reference): differences} if ours else {}
-
-
-def _subsets(runs: Sequence[Record]) -> dict[str, dict[str, Any]]:
-    names = runs[0]["subsets"]
-    return {
-        kept: {
-            metric: _plain(summarise([run["subsets"][kept][metric] for run in runs]))
-            for metric in names[kept]
+    subsets = {
+        name: {
+            kept: {m: _plain(row.summarise("subsets", kept, m)) for m in scores}
+            for kept, scores in row.records[0]["subsets"].items()
         }
-        for kept in names
+        for name, row in finished.items()
+        if "subsets" in row.records[0]
     }
+    return extra | ({"subsets": subsets} if subsets else {})
 
 
 def _plain(summary: Summary) -> dict[str, Any]:
@@ -190,7 +108,21 @@ def _plain(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _trivial(about: About) -> dict[str, Summary]:
-    folds = null_to_nan(about.trivial)
-    names = folds[0] if folds else {}
-    return {name: summarise([scores[name] for scores in folds]) for name in names}
+def _versions(runs: Sequence[Run]) -> dict[str, str]:
+    """Package to version; to several where the runs were made with several."""
+    found: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for package, version in run.record["versions"].items():
+            found.setdefault(package, {})[version] = None
+    return {package: " and ".join(versions) for package, versions in found.items()}
+
+
+def _openings(rows: Mapping[str, Row]) -> Iterator[str]:
+    for name, row in rows.items():
+        for record in row.records:
+            count = record["test_opened"]["count"]
+            if count > 1:
+                yield (
+                    f"the test part of {name}, fold {record['fold']}, seed {record['seed']} was "
+                    f"opened for {count} checkpoints: what was seen of one may have guided the next"
+                )

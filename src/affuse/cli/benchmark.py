@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import tempfile
@@ -44,6 +45,19 @@ def benchmark(
     singles: Annotated[
         bool, typer.Option("--singles/--no-singles", help="Train each single modality beside them.")
     ] = True,
+    reference: Annotated[
+        str, typer.Option(help="The model to which the others are compared, if it is among them.")
+    ] = "hct_mg",
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Of every model; those of its preset by default.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Use only the first samples of each part.")
+    ] = None,
+    drop_shared: Annotated[
+        bool,
+        typer.Option("--drop-shared", help="Do not train on samples that the test part holds too."),
+    ] = False,
     subsets: Annotated[
         bool, typer.Option("--subsets", help="Also test with every subset of the modalities.")
     ] = False,
@@ -61,16 +75,20 @@ def benchmark(
 
     require_writable(json_file)
     require_writable(csv_file)
+    settings = parse_settings(assignments, settings_files)
     asked = Request(
         corpus=corpus,
         data=data,
         models=tuple(name.strip() for name in models.split(",") if name.strip()),
         seeds=seeds,
-        settings=parse_settings(assignments, settings_files),
+        settings=settings if epochs is None else {**settings, "epochs": epochs},
         singles=singles,
         subsets=subsets,
+        reference=reference,
+        limit=limit,
+        drop_shared=drop_shared,
+        jobs=jobs or os.cpu_count() or 1,
         command=command_line(),
-        **({} if jobs is None else {"jobs": jobs}),
     )
     with ExitStack() as stack:
         folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="affuse-")))
@@ -117,6 +135,8 @@ def show(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> None:
         console.print(result.paired_table())
     for line in primaries(result):
         console.print(line)
+    for line in result.warnings:
+        console.print(f"warning: {line}", style="yellow", markup=False, highlight=False)
 
 
 def primaries(result: BenchmarkResult) -> list[str]:
@@ -132,12 +152,14 @@ def primaries(result: BenchmarkResult) -> list[str]:
 
 
 def write_folder(result: BenchmarkResult, folder: Path) -> None:
-    """The result as JSON, CSV and Markdown."""
+    """The result as JSON, CSV, Markdown and LaTeX."""
+    from affuse.evaluate.latex import latex
     from affuse.files import write_atomic
 
     result.write_json(folder / "result.json")
     result.write_csv(folder / "result.csv")
     write_atomic(folder / "result.md", result.markdown().encode())
+    write_atomic(folder / "result.tex", latex(result).encode())
 
 
 def _describe(record: dict[str, Any]) -> str:

@@ -54,7 +54,7 @@ def render(
         result = select(result, names)
     show(result, names)
     for model, (count, asked) in unfinished(result).items():
-        typer.echo(f"not finished: {model} has {count} of {asked} runs")
+        typer.echo(f"not finished: {model} has {count} of {asked} seeds")
     if markdown_file is not None:
         write_atomic(markdown_file, result.markdown().encode())
     if latex_file is not None:
@@ -110,15 +110,15 @@ def read(path: Path) -> BenchmarkResult:
         InputError: neither.
     """
     from affuse.benchmark.results import TABLE, read_results
+    from affuse.evaluate.rows import check_extra
     from affuse.evaluate.tables import BenchmarkResult
 
-    copied = path / "result.json"
-    if path.is_file():
-        return BenchmarkResult.read_json(path)
     # A result may have been kept without its runs.
-    if copied.is_file() and not (path / TABLE).exists():
-        return BenchmarkResult.read_json(copied)
-    return read_results(path)
+    kept = path / "result.json"
+    file = kept if kept.is_file() and not (path / TABLE).exists() else path
+    result = BenchmarkResult.read_json(file) if file.is_file() else read_results(path)
+    check_extra(result, file)
+    return result
 
 
 def _names(text: str) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from affuse.corpora.characters import has_only_characters
 from affuse.errors import InputError
 
 # Texts as wide as the longest of them compress to a hundredth, and zeros to a thousandth.
@@ -60,6 +61,10 @@ def load_arrays(file: Path, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]
         if name not in arrays:
             raise InputError(f"has no array '{name}'", remedy="use the complete file", source=file)
         array = arrays[name]
+        if not has_only_characters(array):
+            raise InputError(
+                f"'{name}' has characters that there are not", remedy="copy it anew", source=file
+            )
         if array.dtype.kind not in known or not array.ndim:
             raise InputError(
                 f"'{name}' is of shape {array.shape} and type {array.dtype}",

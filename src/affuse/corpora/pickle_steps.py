@@ -10,6 +10,7 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+from affuse.corpora.characters import decode_latin1, decode_text
 from affuse.corpora.pickle_machine import Machine
 from affuse.corpora.pickle_values import (
     DamagedError,
@@ -19,8 +20,6 @@ from affuse.corpora.pickle_values import (
     array_of,
     call,
     decode_int,
-    decode_latin1,
-    decode_text,
     dict_of,
     find_global,
     parse_int,

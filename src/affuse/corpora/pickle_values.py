@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from affuse.corpora.characters import has_only_characters
 from affuse.corpora.mapped import release
 
 _DTYPE = re.compile(r"b1|[iu][1248]|f2|f4|f8|f12|f16|c8|c16|[SU][1-9]\d{0,6}|O8?")
@@ -58,14 +59,6 @@ class UnbuiltArray:
     """What stands for an array until its state is known, and the places of the memo it is in."""
 
     places: list[int] = field(default_factory=list)
-
-
-def decode_text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogatepass")
-
-
-def decode_latin1(data: bytes) -> str:
-    return data.decode("latin-1")
 
 
 def decode_int(data: bytes) -> int:
@@ -238,7 +231,13 @@ def _over(
 ) -> NDArray[Any]:
     if len(data) != math.prod(shape) * dtype.itemsize:
         raise DamagedError("an array whose data does not fill its shape")
-    return np.ndarray(shape, dtype, data, order=order)
+    return _text_or_numbers(np.ndarray(shape, dtype, data, order=order))
+
+
+def _text_or_numbers(array: NDArray[Any]) -> NDArray[Any]:
+    if not has_only_characters(array):
+        raise DamagedError("a text with characters that there are not")
+    return array
 
 
 def _new_dtype(code: object, *_: object) -> np.dtype[Any]:
@@ -258,7 +257,7 @@ def _scalar(dtype: object, raw: object) -> object:
     known, data = _require_dtype(dtype), _raw_bytes(raw)
     if len(data) != known.itemsize:
         raise DamagedError("a numpy scalar of the wrong size")
-    return np.frombuffer(data, known)[0]
+    return _text_or_numbers(np.frombuffer(data, known))[0]
 
 
 def _array_over(buffer: object, dtype: object, shape: object, order: object) -> NDArray[Any]:

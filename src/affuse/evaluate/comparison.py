@@ -11,12 +11,13 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from affuse.evaluate.metrics import heading, higher_is_better
+from affuse.evaluate.rows import unfinished
 from affuse.evaluate.statistics import Summary, paired_difference
 from affuse.evaluate.tables import BenchmarkResult
 from affuse.files import to_strict_json
 
 DATA = ("fingerprint", "features", "options")
-CONFIG = ("normalise", "seeds", "folds", "settings")
+CONFIG = ("normalise", "seeds", "folds", "limit", "drop_shared", "settings")
 CONFIGURATION = "configuration"
 """The entry of a result that holds the options of each model and of its training."""
 ROUNDING = 1e-6
@@ -37,9 +38,9 @@ class Row:
 
     Attributes:
         difference: B minus A.
-        ci95: low and high of its 95% interval; nan for single runs, whose spread is unknown.
-        p: two-sided, of no difference; nan for single runs that differ.
-        paired: whether runs were compared one by one (same test samples, folds and seeds) rather
+        ci95: low and high of its 95% interval; nan for single seeds, whose spread is unknown.
+        p: two-sided, of no difference; nan for single seeds that differ.
+        paired: whether seeds were compared one by one, on the same test samples and folds, rather
             than as two groups.
     """
 
@@ -54,7 +55,7 @@ class Row:
 
     @property
     def equal(self) -> bool:
-        """Whether the scores of all runs are the same to the last digit."""
+        """Whether the scores of all seeds are the same to the last digit."""
         return np.array_equal(self.a.runs, self.b.runs, equal_nan=True)
 
     @property
@@ -78,6 +79,7 @@ class SideBySide:
         commands: that made them.
         rows: every model and metric in both, in A's order; a model's headline metric first.
         only: models that A alone has, and those that B alone has.
+        unfinished: of each, models that lack seeds, with how many they have and were asked for.
         data: what differs in it, as a path such as `options.layers`, to its values in A and B.
         config: likewise, with the options of each model in both.
         version: likewise, of packages.
@@ -89,6 +91,7 @@ class SideBySide:
     commands: tuple[str, str]
     rows: tuple[Row, ...]
     only: tuple[tuple[str, ...], tuple[str, ...]]
+    unfinished: tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]]
     data: dict[str, Pair]
     config: dict[str, Pair]
     version: dict[str, Pair]
@@ -98,9 +101,9 @@ class SideBySide:
     def reproduces(self) -> Reproduction:
         """Whether B's scores are A's.
 
-        `exactly`: all runs of all rows are equal. `no`: the headline metric of a model differs, at
+        `exactly`: all seeds of all rows are equal. `no`: the headline metric of a model differs, at
         5% over all models together (Bonferroni). `unknown`: nothing is shared, the data are not
-        known to be the same, or single runs differ.
+        known to be the same, or single seeds differ.
         """
         if not self.rows or not self.same_data:
             return "unknown"
@@ -148,13 +151,13 @@ class SideBySide:
         total, equal = len(self.rows), sum(row.equal for row in self.rows)
         better = sum("better" in row.verdict for row in self.rows)
         counts = (
-            f"{equal} of {total} scores are equal in every run, and {better} differences have a "
+            f"{equal} of {total} scores are equal for every seed, and {better} differences have a "
             "95% interval without zero"
         )
         metric = heading(self.rows[0].metric)
         together = "at 5% over all models together"
         return {
-            "exactly": f"The scores reproduce exactly: all {total} are equal in every run.",
+            "exactly": f"The scores reproduce exactly: all {total} are equal for every seed.",
             "within intervals": f"The scores reproduce within their intervals: {metric} differs "
             f"for no model, {together}; {counts}.",
             "no": f"The scores do NOT reproduce: {metric} differs for {', '.join(self.apart)}, "
@@ -164,7 +167,7 @@ class SideBySide:
 
     def _why(self) -> str:
         if self.same_data:
-            return ", since single runs have no interval"
+            return ", since a single seed has no interval"
         return " where the data are not known to be the same"
 
     def to_json(self) -> str:
@@ -179,12 +182,12 @@ def compare(
 ) -> SideBySide:
     """Set two results side by side.
 
-    A row is paired where data, folds and seeds are the same and no run is missing; otherwise its
+    A row is paired where data, folds and seeds are the same and no seed is missing; otherwise its
     interval is that of `welch`.
     """
     prints = a.extra.get("fingerprint"), b.extra.get("fingerprint")
     same_data = None if None in prints else prints[0] == prints[1]
-    asked = _runs_asked(a) if same_data and _runs_asked(a) == _runs_asked(b) else None
+    asked = _asked(a) if same_data and _asked(a) == _asked(b) else None
     rows = []
     for model, metrics in ((m, row.metrics) for m, row in a.models.items() if m in b.models):
         theirs = b.models[model].metrics
@@ -203,6 +206,7 @@ def compare(
             tuple(model for model in a.models if model not in b.models),
             tuple(model for model in b.models if model not in a.models),
         ),
+        unfinished=(unfinished(a), unfinished(b)),
         data=dict(_differences(data[0], data[1])),
         config=_config(a, b),
         version=dict(_differences(a.versions, b.versions)),
@@ -229,7 +233,7 @@ def welch(a: Sequence[float], b: Sequence[float]) -> Estimate:
     return difference, (difference - half, difference + half), p
 
 
-def _runs_asked(result: BenchmarkResult) -> tuple[int, int] | None:
+def _asked(result: BenchmarkResult) -> tuple[int, int] | None:
     """Folds and seeds, where the result says them."""
     folds, seeds = result.extra.get("folds"), result.extra.get("seeds")
     return (folds, seeds) if isinstance(folds, int) and isinstance(seeds, int) else None
@@ -237,7 +241,7 @@ def _runs_asked(result: BenchmarkResult) -> tuple[int, int] | None:
 
 def _row(model: str, metric: str, a: Summary, b: Summary, asked: tuple[int, int] | None) -> Row:
     """`asked`: folds and seeds that both were asked for, on the same data."""
-    paired = asked is not None and math.prod(asked) == len(a.runs) == len(b.runs)
+    paired = asked is not None and asked[1] == len(a.runs) == len(b.runs)
     single = 1 in (len(a.runs), len(b.runs))
     if paired:
         found = paired_difference(b.runs, a.runs)

@@ -17,11 +17,11 @@ from affuse.evaluate.metrics import heading
 from affuse.evaluate.statistics import Summary
 from affuse.evaluate.tables import SCREEN, SCREEN_COLUMNS, markdown_table
 
-ROW_COLUMNS = ("model", "metric", "A", "B", "B - A", "95% interval", "p", "runs", "verdict")
+ROW_COLUMNS = ("model", "metric", "A", "B", "B - A", "95% interval", "p", "seeds", "verdict")
 DIFFERENCE_COLUMNS = ("kind", "what differs", "A", "B")
 LEGEND = (
-    "mean ±std over runs; paired: runs on the same test samples with the same seeds, Student's t; "
-    "groups: Welch's t; p is for each row alone"
+    "mean ±std over seeds; paired: the same seeds on the same test samples, Student's t; groups: "
+    "Welch's t; p is for each row alone"
 )
 
 
@@ -40,7 +40,7 @@ def screen(found: SideBySide) -> Group:
             last = following is None or following.model != row.model
             table.add_row(*map(Text, _cells(row)), end_section=last)
         parts.append(table)
-    parts += [Text(line) for line in _only(found)]
+    parts += [Text(line) for line in _absent(found)]
     differences = _differences(found)
     if differences:
         table = _table(DIFFERENCE_COLUMNS)
@@ -57,7 +57,7 @@ def markdown(found: SideBySide) -> str:
     if found.rows:
         parts.append(markdown_table(ROW_COLUMNS, map(_cells, found.rows)))
         parts.append(f"{LEGEND[0].upper()}{LEGEND[1:]}.")
-    parts += _only(found)
+    parts += _absent(found)
     differences = _differences(found)
     if differences:
         parts.append(markdown_table(DIFFERENCE_COLUMNS, differences))
@@ -77,12 +77,19 @@ def _names(found: SideBySide) -> list[str]:
     return [f"{side}: {name}, {corpus} ({command})" for side, name, corpus, command in each]
 
 
-def _only(found: SideBySide) -> list[str]:
-    return [
+def _absent(found: SideBySide) -> list[str]:
+    """What stands in one alone, and what has not finished."""
+    lines = [
         f"Only in {side}: {', '.join(models)}."
         for side, models in zip("AB", found.only, strict=True)
         if models
     ]
+    for side, models in zip("AB", found.unfinished, strict=True):
+        lines += [
+            f"Not finished in {side}: {model} has {count} of {asked} seeds."
+            for model, (count, asked) in models.items()
+        ]
+    return lines
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -160,7 +160,7 @@ def pareto(points: Sequence[Point], metric: str) -> list[Point]:
 def _metric(results: Sequence[BenchmarkResult], asked: str | None) -> str:
     known = [name for name in results[0].metrics if all(name in r.metrics for r in results)]
     if not known:
-        raise InputError("the results share no metric", remedy="wait for a run to finish")
+        raise InputError("the results share no metric", remedy="give finished runs of one task")
     if asked is not None and asked not in known:
         raise unknown_name("metric", asked, known, source="--metric")
     return asked or known[0]
@@ -190,6 +190,9 @@ def _draw(
         if len(point.score.runs) > 1 and y == mean:
             curves.append(((x, x), point.score.ci95))
             axis.plot(*curves[-1], color=colour, linewidth=0.8, zorder=2)
+    if trivial is not None and low - edge <= trivial.mean <= high + edge:
+        curves.append(((1, 1e12), (trivial.mean, trivial.mean)))
+        axis.axhline(trivial.mean, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
     axis.set_ylim(low - edge, high + edge)
     _axes(axis, points, metric)
     _legend(figure, axis, points, trivial)
@@ -205,7 +208,8 @@ def _window(points: Sequence[Point]) -> tuple[float, float]:
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
     span = high - low or 0.1 * abs(high) or 1.0
     near = [p.score.mean for p in points if low - span <= p.score.mean <= high + span]
-    return min(low, *near), max(high, *near)
+    low, high = min(low, *near), max(high, *near)
+    return (low, high) if low < high else (low - span / 2, high + span / 2)
 
 
 def _staircase(axis: Axes, best: Sequence[Point]) -> Curve:
@@ -255,11 +259,8 @@ def _legend(figure: Figure, axis: Axes, points: Sequence[Point], trivial: Summar
         entries.append(entry("single modality", GREY, **single))
     if trivial is not None:
         low, high = axis.get_ylim()
-        y = trivial.mean
-        where = ", below" if y < low else ", above" if y > high else ""
-        entries.append(entry(f"trivial {y:.3f}{where}", GREY, linestyle=":"))
-        if not where:
-            axis.axhline(y, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
+        where = ", below" if trivial.mean < low else ", above" if trivial.mean > high else ""
+        entries.append(entry(f"trivial {trivial.mean:.3f}{where}", GREY, linestyle=":"))
     figure.legend(
         handles=entries, loc="outside lower center", ncols=2, frameon=False, handlelength=2.4
     )
@@ -267,6 +268,6 @@ def _legend(figure: Figure, axis: Axes, points: Sequence[Point], trivial: Summar
 
 def short(count: float) -> str:
     """A number of parameters for a label: 0.25M, 63k, 812."""
-    if count >= 1e5:
-        return f"{count / 1e6:.2g}M"
-    return f"{count / 1e3:.2g}k" if count >= 1e3 else f"{count:.0f}"
+    scale, suffix = (1e6, "M") if count >= 99_500 else (1e3, "k") if count >= 995 else (1, "")
+    value = count / scale
+    return f"{value:.0f}{suffix}" if value >= 99.5 or scale == 1 else f"{value:.2g}{suffix}"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from affuse.evaluate.metrics import heading, higher_is_better
-from affuse.evaluate.rows import is_baseline
+from affuse.evaluate.paired import verdict
+from affuse.evaluate.rows import TRIVIAL, is_baseline
 from affuse.evaluate.statistics import Summary
 from affuse.evaluate.tables import BenchmarkResult
 
@@ -68,6 +69,7 @@ def latex(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> str:
     compared = [row for model, row in rows if not is_baseline(result, model)]
     blocks = [block for block in (baselines, compared) if block]
     lines = [
+        *(f"% Warning: {_one_line(warning)}" for warning in result.warnings),
         f"% Needs \\usepackage{{booktabs}}. Made by: {_one_line(result.command)}",
         f"% {', '.join(f'{name} {version}' for name, version in result.versions.items())}",
         f"\\begin{{{kind}}}[t]",
@@ -168,42 +170,46 @@ def _cell(summary: Summary | None, metric: str, *, best: bool, marked: bool) -> 
 
 def _differs(result: BenchmarkResult, model: str, metric: str) -> bool:
     """Whether a reference model was found better or worse than this one by this metric."""
-    return any(
-        others[model].metric == metric and others[model].verdict != "undecided"
-        for others in result.paired.values()
-        if model in others
-    )
+    for others in result.paired.values():
+        if model in others:
+            found = others[model]
+            differences = {found.metric: found.difference, **found.others}
+            if metric in differences and verdict(metric, differences[metric]) != "undecided":
+                return True
+    return False
 
 
 def _caption(result: BenchmarkResult, columns: Sequence[_Column]) -> str:
     names = {c.metric for c in columns}
-    trained = [row for model, row in result.models.items() if model != "trivial"]
-    counts = {len(s.runs) for row in trained for s in row.metrics.values()} or {0}
-    runs = " to ".join(str(n) for n in sorted({min(counts), max(counts)}))
-    origin = [
-        f"{result.extra[key]} {key if result.extra[key] != 1 else key.removesuffix('s')}"
-        for key in ("seeds", "folds")
-        if key in result.extra
-    ]
-    of = " ({})".format(r" $\times$ ".join(origin)) if origin else ""
     parts = [
-        f"Results on the test part of {escape(result.corpus)},",
-        f"{runs} run{'s' * (runs != '1')} a model{of}.",
-        r"Mean $\pm$ half the 95\% interval of the mean over runs (Student's $t$); best mean in",
+        f"Results on the test part of {escape(result.corpus)}, {_seeds(result)}.",
+        r"Mean $\pm$ half the 95\% interval of the mean over seeds (Student's $t$); best mean in",
         r"bold; $\uparrow$ higher, $\downarrow$ lower is better.",
     ]
     plain = names & set(NOT_FRACTIONS)
     if names != plain:
-        parts.append(r"Acc, F1 and UAR are percentages.")
+        parts.append(f"Scores{' but MAE and Corr' * bool(plain)} are percentages.")
     if any("nonzero" in name for name in names):
         parts.append("Acc-2 and F1 leave out samples whose truth is 0.")
     parts.append(_conventions(names))
-    parts += [
-        f"$^*$~{escape(reference)} differs: the 95\\% interval of the paired difference excludes 0."
-        for reference, others in result.paired.items()
-        if any(_differs(result, other, name) for other in others for name in names)
-    ]
+    for reference, others in result.paired.items():
+        if any(_differs(result, other, name) for other in others for name in names):
+            statistics = dict.fromkeys(escape(found.statistic) for found in others.values())
+            parts.append(
+                f"$^*$~{escape(reference)} differs: the 95\\% interval of the difference excludes "
+                f"0 ({', '.join(statistics)}; not corrected for several tests)."
+            )
     return "\n".join(filter(None, parts))
+
+
+def _seeds(result: BenchmarkResult) -> str:
+    """How many seeds a model has, and over how many folds each score is averaged."""
+    rows = [row for model, row in result.models.items() if model != TRIVIAL]
+    counts = {len(s.runs) for row in rows for s in row.metrics.values()} or {0}
+    seeds = " to ".join(str(n) for n in sorted({min(counts), max(counts)}))
+    folds = result.extra.get("folds") or 1
+    mean = f", each the mean of {folds} folds" if folds > 1 else ""
+    return f"{seeds} seed{'s' * (seeds != '1')} a model{mean}"
 
 
 def _conventions(names: set[str]) -> str:

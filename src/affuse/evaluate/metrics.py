@@ -15,17 +15,15 @@ says the same tells nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError, unknown_name
+from affuse.evaluate.definitions import BINARY, CLASSIFICATION, REGRESSION, Array, Metric
 from affuse.tasks import BinaryLabels, Classification, Task
-
-Metric = Callable[[NDArray[Any], NDArray[Any]], float]
-"""`(prediction, truth) -> score`, both `(N,)`: values, class indices or flags."""
 
 
 def evaluate(
@@ -52,18 +50,39 @@ def evaluate(
             that is not finite.
     """
     _check(task, prediction, target)
+    once = np.ones((1, len(target)))
+    scores = resampled(task, prediction[None], target, once, metrics)
+    return {name: float(score[0, 0]) for name, score in scores.items()}
+
+
+def resampled(
+    task: Task, predictions: Array, target: Array, weights: Array, metrics: Iterable[str] | None
+) -> dict[str, Array]:
+    """`evaluate` for S predictors in R resamples of the same N samples.
+
+    Args:
+        task: as there.
+        predictions: raw outputs `(S, N, C)`.
+        target: `(N, K)`.
+        weights: `(R, N)`, how often each sample is taken.
+        metrics: as there.
+
+    Returns:
+        Metric name to scores `(R, S)`; nan where a resample gives none.
+    """
     names = task.metrics if metrics is None else tuple(metrics)
     if isinstance(task, BinaryLabels):
-        pairs = prediction.reshape(len(prediction), -1, 2)
+        pairs = predictions.reshape(*predictions.shape[:2], -1, 2)
         said, true = pairs[..., 1] > pairs[..., 0], target > 0
-        return {name: _score_labels(task.labels, name, said, true) for name in names}
+        return {name: _score_labels(task.labels, name, said, true, weights) for name in names}
     if isinstance(task, Classification):
-        said, true = prediction.argmax(axis=1), target[:, 0].astype(np.intp)
-        return {name: _find(_CLASSIFICATION, name)(said, true) for name in names}
-    return {name: _find(_REGRESSION, name)(prediction[:, 0], target[:, 0]) for name in names}
+        said, true = predictions.argmax(axis=2), target[:, 0].astype(np.intp)
+        return {name: _find(CLASSIFICATION, name)(said, true, weights) for name in names}
+    said, true = predictions[..., 0], target[:, 0]
+    return {name: _find(REGRESSION, name)(said, true, weights) for name in names}
 
 
-def _check(task: Task, prediction: NDArray[Any], target: NDArray[Any]) -> None:
+def _check(task: Task, prediction: Array, target: Array) -> None:
     expected = (len(target), task.outputs), (len(prediction), task.target_width)
     if (prediction.shape, target.shape) != expected or not len(target):
         raise InputError(
@@ -86,140 +105,17 @@ def _find(known: dict[str, Metric], name: str) -> Metric:
 
 
 def _score_labels(
-    labels: tuple[str, ...], name: str, said: NDArray[np.bool_], true: NDArray[np.bool_]
-) -> float:
-    for base, metric in _BINARY.items():
+    labels: tuple[str, ...], name: str, said: Array, true: Array, weights: Array
+) -> Array:
+    for base, metric in BINARY.items():
         if name == f"{base}_mean":
-            each = [metric(said[:, k], true[:, k]) for k in range(len(labels))]
-            return float(np.mean(each))
+            each = [metric(said[..., k], true[:, k], weights) for k in range(len(labels))]
+            return np.asarray(np.mean(each, axis=0))
         for k, label in enumerate(labels):
             if name == f"{base}_{label}":
-                return metric(said[:, k], true[:, k])
-    raise unknown_name("metric", name, [f"{b}_{x}" for b in _BINARY for x in ("mean", *labels)])
+                return metric(said[..., k], true[:, k], weights)
+    raise unknown_name("metric", name, [f"{b}_{x}" for b in BINARY for x in ("mean", *labels)])
 
-
-def _mae(prediction: NDArray[Any], truth: NDArray[Any]) -> float:
-    return float(np.abs(prediction.astype(np.float64) - truth).mean())
-
-
-def _pearson(prediction: NDArray[Any], truth: NDArray[Any]) -> float:
-    if np.ptp(prediction) == 0 or np.ptp(truth) == 0:
-        return 0.0
-    x, y = _standardise(prediction), _standardise(truth)
-    return float(np.clip(x @ y, -1.0, 1.0))
-
-
-def _standardise(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Centred, of unit length."""
-    centred = values.astype(np.float64)
-    centred -= centred.mean()
-    # Squares of a tiny spread would underflow to a length of zero.
-    centred /= np.abs(centred).max()
-    centred /= np.linalg.norm(centred)
-    return centred
-
-
-def _accuracy(prediction: NDArray[Any], truth: NDArray[Any]) -> float:
-    return float((prediction == truth).mean())
-
-
-def _counts(prediction: NDArray[Any], truth: NDArray[Any]) -> tuple[NDArray[np.intp], ...]:
-    """For each class: how often it is predicted rightly, predicted, and true."""
-    classes = int(max(prediction.max(), truth.max())) + 1
-    hits = truth[prediction == truth]
-    hit, said, true = (np.bincount(x, minlength=classes) for x in (hits, prediction, truth))
-    return hit, said, true
-
-
-def _f1(prediction: NDArray[Any], truth: NDArray[Any]) -> float:
-    hit, said, true = _counts(prediction, truth)
-    return float(np.average(2 * hit / np.maximum(said + true, 1), weights=true))
-
-
-def _f1_swapped(prediction: NDArray[Any], truth: NDArray[Any]) -> float:
-    return _f1(truth, prediction)
-
-
-def _f1_macro(prediction: NDArray[Any], truth: NDArray[Any]) -> float:
-    """Over the classes that occur, in truth or in prediction."""
-    hit, said, true = _counts(prediction, truth)
-    occurs = said + true > 0
-    return float((2 * hit[occurs] / (said + true)[occurs]).mean())
-
-
-def _uar(prediction: NDArray[Any], truth: NDArray[Any]) -> float:
-    """Mean recall over the classes that occur in truth."""
-    hit, _, true = _counts(prediction, truth)
-    occurs = true > 0
-    return float((hit[occurs] / true[occurs]).mean())
-
-
-def _weighted_accuracy(prediction: NDArray[Any], truth: NDArray[Any]) -> float:
-    """(tp n/p + tn) / 2n over p positive and n negative truths (Zadeh et al. 2018, MOSEI)."""
-    return _uar(prediction, truth) if truth.any() and not truth.all() else float("nan")
-
-
-def _nonzero(metric: Metric) -> Metric:
-    def score(prediction: NDArray[Any], truth: NDArray[Any]) -> float:
-        kept = truth != 0
-        return metric(prediction[kept] > 0, truth[kept] > 0) if kept.any() else float("nan")
-
-    return score
-
-
-def _haszero(metric: Metric) -> Metric:
-    return lambda prediction, truth: metric(prediction >= 0, truth >= 0)
-
-
-def _rounded(limit: float) -> Metric:
-    """Agreement after clipping to [-limit, limit] and rounding to whole numbers."""
-
-    def score(prediction: NDArray[Any], truth: NDArray[Any]) -> float:
-        x, y = (np.round(np.clip(v, -limit, limit)) for v in (prediction, truth))
-        return _accuracy(x, y)
-
-    return score
-
-
-def _binned(*edges: float) -> Metric:
-    """Agreement of bins (low, high], as CH-SIMS is scored (Yu et al. 2020); 0 is negative."""
-
-    def bins(values: NDArray[Any]) -> NDArray[np.intp]:
-        # Edges in the values' own precision: a float32 0.1 exceeds the float64 one.
-        return np.asarray(np.digitize(values, np.asarray(edges, values.dtype), right=True))
-
-    return lambda prediction, truth: _accuracy(bins(prediction), bins(truth))
-
-
-_REGRESSION: dict[str, Metric] = {
-    "mae": _mae,
-    "corr": _pearson,
-    "acc2_nonzero": _nonzero(_accuracy),
-    "f1_nonzero": _nonzero(_f1),
-    "f1_nonzero_swapped": _nonzero(_f1_swapped),
-    "acc2_haszero": _haszero(_accuracy),
-    "f1_haszero": _haszero(_f1),
-    "acc7": _rounded(3),
-    "acc5": _rounded(2),
-    "sims_acc2": _binned(0.0),
-    "sims_acc3": _binned(-0.1, 0.1),
-    "sims_acc5": _binned(-0.7, -0.1, 0.1, 0.7),
-}
-
-_CLASSIFICATION: dict[str, Metric] = {
-    "accuracy": _accuracy,
-    "f1_weighted": _f1,
-    "f1_weighted_swapped": _f1_swapped,
-    "f1_macro": _f1_macro,
-    "uar": _uar,
-}
-
-_BINARY: dict[str, Metric] = {
-    "accuracy": _accuracy,
-    "f1": _f1,
-    "f1_swapped": _f1_swapped,
-    "weighted_accuracy": _weighted_accuracy,
-}
 
 LABELS: dict[str, str] = {
     "mae": "MAE",

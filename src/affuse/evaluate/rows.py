@@ -1,15 +1,44 @@
-"""The rows of a result: which are baselines, which lack runs, and a choice of their metrics."""
+"""The rows of a result: which are baselines, which lack seeds, and a choice of their metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from affuse.errors import unknown_name
+from pydantic import BaseModel, ValidationError
+
+from affuse.errors import InputError, unknown_name
+from affuse.evaluate.paired import Comparison
 from affuse.evaluate.tables import BenchmarkResult
 
 TRIVIAL = "trivial"
 MODALITIES = ("text", "audio", "vision")
+
+
+class _Extra(BaseModel):
+    """Further entries of a result that reports go by."""
+
+    fingerprint: str | None = None
+    folds: int | None = None
+    seeds: int | None = None
+    features: dict[str, str] = {}
+    configuration: dict[str, dict[str, Any]] = {}
+
+
+def check_extra(result: BenchmarkResult, source: Path) -> None:
+    """Raise `InputError` naming `source` where a further entry is not what a benchmark writes."""
+    try:
+        _Extra.model_validate(result.extra)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"entry '{where}': {first['msg'].lower()}",
+            remedy="give a file that a benchmark wrote",
+            source=source,
+        ) from None
 
 
 def is_baseline(result: BenchmarkResult, model: str) -> bool:
@@ -18,14 +47,14 @@ def is_baseline(result: BenchmarkResult, model: str) -> bool:
 
 
 def unfinished(result: BenchmarkResult) -> dict[str, tuple[int, int]]:
-    """Models that lack runs, with how many they have and how many were asked for."""
-    asked = result.extra.get("folds", 0) * result.extra.get("seeds", 0)
-    runs = {
+    """Models that lack seeds, with how many they have and how many were asked for."""
+    asked = result.extra.get("seeds") or 0
+    seeds = {
         model: max((len(s.runs) for s in row.metrics.values()), default=0)
         for model, row in result.models.items()
         if model != TRIVIAL
     }
-    return {model: (count, asked) for model, count in runs.items() if count < asked}
+    return {model: (count, asked) for model, count in seeds.items() if count < asked}
 
 
 def select(result: BenchmarkResult, metrics: Sequence[str]) -> BenchmarkResult:
@@ -42,8 +71,21 @@ def select(result: BenchmarkResult, metrics: Sequence[str]) -> BenchmarkResult:
         for model, row in result.models.items()
     }
     paired = {
-        reference: {other: c for other, c in others.items() if c.metric in metrics}
+        reference: {
+            other: chosen
+            for other, found in others.items()
+            if (chosen := _select(found, metrics)) is not None
+        }
         for reference, others in result.paired.items()
     }
     kept = {reference: others for reference, others in paired.items() if others}
     return replace(result, models=models, paired=kept)
+
+
+def _select(found: Comparison, metrics: Sequence[str]) -> Comparison | None:
+    known = {found.metric: found.difference, **found.others}
+    chosen = {name: known[name] for name in metrics if name in known}
+    if not chosen:
+        return None
+    first = next(iter(chosen))
+    return replace(found, metric=first, difference=chosen.pop(first), others=chosen)

@@ -17,7 +17,8 @@ from rich.text import Text
 
 from affuse.errors import InputError
 from affuse.evaluate.metrics import heading, higher_is_better
-from affuse.evaluate.statistics import PairedDifference, Summary
+from affuse.evaluate.paired import PAIRED_COLUMNS, Comparison, paired_rows, paired_statistics
+from affuse.evaluate.statistics import Summary
 from affuse.files import null_to_nan, to_strict_json, write_atomic
 
 SCREEN = (
@@ -51,22 +52,6 @@ class ModelResult:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The difference, reference model minus another, of the metric over the seeds they share."""
-
-    metric: str
-    difference: PairedDifference
-
-    @property
-    def verdict(self) -> str:
-        """`better` or `worse` of the reference where the 95% interval excludes zero."""
-        low, high = self.difference.ci95
-        if not (low > 0 or high < 0) or len(self.difference.runs) < 2:
-            return "undecided"
-        return "better" if (low > 0) == higher_is_better(self.metric) else "worse"
-
-
-@dataclass(frozen=True)
 class BenchmarkResult:
     """What one benchmark found.
 
@@ -77,6 +62,7 @@ class BenchmarkResult:
         models: name to row, in the order shown.
         paired: reference model to other model to their difference.
         extra: further top-level entries of the JSON file, kept as they are.
+        warnings: what must be said of the models, a line each.
     """
 
     corpus: str
@@ -85,6 +71,7 @@ class BenchmarkResult:
     models: dict[str, ModelResult]
     paired: dict[str, dict[str, Comparison]] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -150,12 +137,12 @@ class BenchmarkResult:
     def rich_table(self, metrics: Sequence[str] | None = None) -> Table:
         """The headline metrics, or those named, for a terminal of 120 columns."""
         shown = self._screen() if metrics is None else tuple(metrics)
-        caption = "mean ±std [95% interval over runs]; best in bold"
+        caption = "mean ±std [95% interval of the mean over seeds, Student's t]; best in bold"
         hidden = [m for m in self.metrics if m not in shown]
         if hidden:
             caption += f"\nthe JSON, CSV and Markdown files also have: {', '.join(hidden)}"
         caption = "\n".join([caption, *self._primaries()])
-        table = Table(title=Text(f"{self.corpus}, {self._runs()}"), caption=Text(caption))
+        table = Table(title=Text(f"{self.corpus}, {self._seeds()}"), caption=Text(caption))
         table.add_column("model", no_wrap=True)
         table.add_column("parameters", justify="right", no_wrap=True)
         columns = [[_cell(row.metrics.get(m), "\n") for row in self.models.values()] for m in shown]
@@ -174,13 +161,11 @@ class BenchmarkResult:
 
     def paired_table(self) -> Table:
         """Each reference model against the others, for a terminal of 120 columns."""
-        caption = (
-            "difference over shared seeds; two-sided paired t, not corrected for several tests"
-        )
-        table = Table(title=Text(f"{self.corpus}, paired differences"), caption=Text(caption))
-        for column in _PAIRED_COLUMNS:
+        title = Text(f"{self.corpus}, paired differences")
+        table = Table(title=title, caption=Text("\n".join(paired_statistics(self.paired))))
+        for column in PAIRED_COLUMNS:
             table.add_column(column)
-        for row in self._paired_rows():
+        for row in paired_rows(self.paired, every=False):
             table.add_row(*map(Text, row))
         return table
 
@@ -196,13 +181,15 @@ class BenchmarkResult:
             ]
             rows.append((model, f"{row.parameters:,}", *marked))
         parts = [
-            f"### {self.corpus}, {self._runs()}",
+            f"### {self.corpus}, {self._seeds()}",
             markdown_table(("model", "parameters", *map(heading, self.metrics)), rows),
-            "Mean ±std [95% interval over runs, Student t]; best in bold.",
+            "Mean ±std [95% interval of the mean over seeds, Student's t]; best in bold.",
         ]
         parts += self._primaries()
+        parts += [f"Warning: {line}." for line in self.warnings]
         if self.paired:
-            parts.append(markdown_table(_PAIRED_COLUMNS, self._paired_rows()))
+            parts.append(markdown_table(PAIRED_COLUMNS, paired_rows(self.paired, every=True)))
+            parts += [f"{line}." for line in paired_statistics(self.paired)]
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         parts.append(f"Command: `{self.command}`. Versions: {versions}.")
         return "\n\n".join(parts) + "\n"
@@ -211,10 +198,13 @@ class BenchmarkResult:
         ranked = [m for m in SCREEN if m in self.metrics] or self.metrics
         return tuple(ranked[:SCREEN_COLUMNS])
 
-    def _runs(self) -> str:
-        counts = {len(s.runs) for row in self.models.values() for s in row.metrics.values()} or {0}
+    def _seeds(self) -> str:
+        rows = [row for name, row in self.models.items() if name != "trivial"]
+        counts = {len(s.runs) for row in rows for s in row.metrics.values()} or {0}
         low, high = min(counts), max(counts)
-        return f"{high} run{'s' * (high != 1)} a model" if low == high else f"{low} to {high} runs"
+        seeds = f"{high} seed{'s' * (high != 1)}" if low == high else f"{low} to {high} seeds"
+        folds = self.extra.get("folds", 1)
+        return f"{seeds} of {folds} folds" if folds != 1 else seeds
 
     def best(self, metric: str) -> set[str]:
         """Models whose mean is the best; several where they tie."""
@@ -238,23 +228,6 @@ class BenchmarkResult:
                 shares = ", ".join(f"{m} {n / total:.0%}" for m, n in row.primary.items())
                 lines.append(f"primary modality of {model}: {shares}")
         return lines
-
-    def _paired_rows(self) -> list[tuple[str, ...]]:
-        return [
-            (
-                f"{reference} against {other}",
-                heading(c.metric),
-                f"{c.difference.mean:+.3f}",
-                "[{:+.3f}, {:+.3f}]".format(*c.difference.ci95),
-                "<0.001" if c.difference.p < 0.001 else f"{c.difference.p:.3f}",
-                c.verdict if c.verdict == "undecided" else f"{reference} {c.verdict}",
-            )
-            for reference, others in self.paired.items()
-            for other, c in others.items()
-        ]
-
-
-_PAIRED_COLUMNS = ("models", "metric", "difference", "95% interval", "p", "verdict")
 
 
 def _malformed(problem: str, source: str | Path | None) -> InputError:

@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from affuse.corpora.corpus import Corpus, Split
 from affuse.evaluate.metrics import evaluate
 from affuse.tasks import Task
 
 
-def trivial_folds(corpus: Corpus) -> list[dict[str, float]]:
-    """Test metrics of the constant that is best on the training labels, a dict a fold.
+@dataclass(frozen=True)
+class TrivialFold:
+    """The constant that is best on a fold's training labels.
 
-    Returns:
-        Metric name to score, fold by fold; no fold where one lacks labels in train or test.
+    Attributes:
+        output: raw outputs `(C,)`.
+        metrics: name to score on the test labels.
     """
-    folds = [_score(corpus.task, fold) for fold in corpus.folds]
-    return folds if all(folds) else []
+
+    output: NDArray[np.floating[Any]]
+    metrics: dict[str, float]
+
+
+def trivial_folds(corpus: Corpus) -> list[TrivialFold]:
+    """The trivial prediction, fold by fold; none where a fold lacks labels in train or test."""
+    folds = [_of(corpus.task, fold) for fold in corpus.folds]
+    known = [fold for fold in folds if fold is not None]
+    return known if len(known) == len(folds) else []
 
 
 def trivial_scores(corpus: Corpus) -> dict[str, float]:
-    """`trivial_folds` averaged over folds; empty where it is."""
+    """Metrics of `trivial_folds` averaged over folds; empty where it is."""
     folds = trivial_folds(corpus)
     if not folds:
         return {}
-    return {name: float(np.mean([scores[name] for scores in folds])) for name in folds[0]}
+    return {m: float(np.mean([fold.metrics[m] for fold in folds])) for m in folds[0].metrics}
 
 
-def _score(task: Task, fold: Split) -> dict[str, float]:
+def _of(task: Task, fold: Split) -> TrivialFold | None:
     known, asked = (
         [s.target for s in samples if s.target is not None] for samples in (fold.train, fold.test)
     )
     if not known or not asked:
-        return {}
+        return None
     constant = task.trivial(np.stack(known))
-    return evaluate(task, np.tile(constant, (len(asked), 1)), np.stack(asked))
+    metrics = evaluate(task, np.tile(constant, (len(asked), 1)), np.stack(asked))
+    return TrivialFold(constant, metrics)

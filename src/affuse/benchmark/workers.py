@@ -1,0 +1,89 @@
+"""Runs in parallel, each in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, SpawnContext
+from pathlib import Path
+from typing import Any, cast
+
+from affuse.benchmark.job import Answered, run_in_process
+from affuse.benchmark.request import Job, Request
+from affuse.errors import InputError
+
+WAIT_SECONDS = 0.5
+"""Without news from any run, that nothing has happened is told this often."""
+
+
+def run_all(
+    request: Request, jobs: Sequence[Job], fingerprint: str, runs: Path
+) -> Iterator[tuple[Job, int | Answered] | None]:
+    """Yield what runs tell: how many epochs more are done, or their answers; None now and then.
+
+    Whoever stops listening ends the runs that are under way; they go on from their last epoch when
+    they are asked for again.
+
+    Args:
+        fingerprint: of the corpus; a run that reads another is an error.
+        runs: the folder in which each has its own.
+
+    Raises:
+        InputError: a process was killed.
+        Exception: whatever went wrong in a run.
+    """
+    context, waiting = _context(), deque(jobs)
+    running: dict[Connection, tuple[Job, Any]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < request.jobs:
+                job = waiting.popleft()
+                ours, theirs = context.Pipe(duplex=False)
+                arguments = (request, job, fingerprint, runs / job.name, theirs)
+                process = context.Process(target=run_in_process, args=arguments)
+                process.start()
+                theirs.close()
+                running[ours] = job, process
+            heard = wait(list(running), timeout=WAIT_SECONDS)
+            if not heard:
+                yield None
+            for connection in cast("list[Connection]", heard):
+                job, process = running[connection]
+                message = _receive(connection)
+                if isinstance(message, Answered):
+                    process.join()
+                    del running[connection]
+                    connection.close()
+                yield job, message
+    finally:
+        for _, process in running.values():
+            process.kill()
+        for connection, (_, process) in running.items():
+            process.join()
+            connection.close()
+
+
+def _receive(connection: Connection) -> int | Answered:
+    try:
+        message = connection.recv()
+    except (EOFError, OSError):
+        raise InputError(
+            "a worker process was killed, perhaps for want of memory",
+            remedy="repeat with fewer --jobs; what is finished is kept",
+        ) from None
+    if isinstance(message, Exception):
+        raise message
+    assert isinstance(message, int | Answered)
+    return message
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    """Workers start afresh: a fork would inherit torch's threads in an unknown state."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # Imported once, for all workers.
+    context.set_forkserver_preload([run_in_process.__module__])
+    return context
