@@ -122,6 +122,12 @@ def test_the_frontier_is_marked() -> None:
     assert to_hex(labels(lower)["audio 1.440"].get_color()).upper() == GREY
 
 
+def test_the_frontier_goes_on_to_the_edge() -> None:
+    models = {"small": (1_000, 0.8), "huge": (10_000_000, 0.9)}
+    (axis,) = frontier_figure([result(models)]).axes
+    assert any(line.get_xdata()[-1] > axis.get_xlim()[1] for line in axis.lines)
+
+
 def test_the_direction_of_the_metric_counts() -> None:
     scores = {"small": (10, 0.7), "middle": (20, 0.9), "large": (30, 0.8)}
     by_mae = pareto(gather([result(scores)], "mae"), "mae")

@@ -17,6 +17,7 @@ from sklearn import metrics as sk
 
 from affuse.errors import InputError
 from affuse.evaluate import LABELS, evaluate, heading, higher_is_better
+from affuse.evaluate.metrics import resampled
 from affuse.tasks import BinaryLabels, Classification, Regression, Task
 
 MOSI = Regression()
@@ -175,6 +176,24 @@ def test_order_of_samples_is_free_and_nothing_warns(data: Any, task: Task, size:
     assert scores == pytest.approx(shuffled, nan_ok=True)
     fractions = [v for name, v in scores.items() if name not in ("mae", "corr")]
     assert all(np.isnan(v) or 0 <= v <= 1 for v in fractions)
+
+
+@settings(deadline=None)
+@given(st.data(), st.sampled_from((MOSI, SIMS, CLASSES, IEMOCAP)))
+def test_a_weight_is_how_often_a_sample_is_there(data: Any, task: Task) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    names = (*task.metrics, *(("weighted_accuracy_mean",) if task is IEMOCAP else ()))
+    predictions = rng.integers(-2, 3, (2, 9, task.outputs)).astype(float)
+    target = rng.integers(0, 2, (9, task.target_width)).astype(float)
+    weights = rng.integers(0, 3, (3, 9)).astype(float)
+    weights[:, 0] = 1.0
+    found = resampled(task, predictions, target, weights, names)
+    for draw, counts in enumerate(weights.astype(int)):
+        for seed, prediction in enumerate(predictions):
+            repeated = (np.repeat(x, counts, axis=0) for x in (prediction, target))
+            expected = evaluate(task, *repeated, names)
+            scores = {name: found[name][draw, seed] for name in names}
+            assert scores == pytest.approx(expected, nan_ok=True)
 
 
 # The test split has 938 samples; its class counts follow from the published accuracies.

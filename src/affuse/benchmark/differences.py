@@ -9,7 +9,7 @@ import numpy as np
 
 from affuse.benchmark.records import About
 from affuse.benchmark.rows import Row
-from affuse.evaluate.bootstrap import STATISTIC, Scores, Tested, compare, score
+from affuse.evaluate.bootstrap import STATISTIC, FoldAnswers, Scores, compare, score
 from affuse.evaluate.metrics import heading, higher_is_better
 from affuse.evaluate.paired import Comparison
 from affuse.evaluate.tables import ModelResult
@@ -34,7 +34,7 @@ class Differences:
         if about.trivial and self.rows:
             known = next(iter(self.rows.values())).tested()
             said = [
-                Tested(fold.ids, fold.target, np.tile(trivial.output, (1, len(fold.ids), 1)))
+                FoldAnswers(fold.ids, fold.target, np.tile(trivial.output, (1, len(fold.ids), 1)))
                 for fold, trivial in zip(known, about.trivial, strict=True)
             ]
             self.scores[TRIVIAL] = score(self.task, said, self.metrics)

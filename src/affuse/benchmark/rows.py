@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from affuse.benchmark.records import Run
-from affuse.evaluate.bootstrap import Tested
+from affuse.evaluate.bootstrap import FoldAnswers
 from affuse.evaluate.statistics import Summary, summarise
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class Row:
         values = [[_entry(run.record, path) for run in fold] for fold in self.folds]
         return summarise(np.mean(values, axis=0).tolist())
 
-    def tested(self) -> list[Tested]:
+    def tested(self) -> list[FoldAnswers]:
         """What was said of each fold."""
         return [
-            Tested(fold[0].ids, fold[0].target, np.stack([run.prediction for run in fold]))
+            FoldAnswers(fold[0].ids, fold[0].target, np.stack([run.prediction for run in fold]))
             for fold in self.folds
         ]
 

@@ -54,7 +54,7 @@ _CHUNK = 100
 
 
 @dataclass(frozen=True)
-class Tested:
+class FoldAnswers:
     """What S seeds of a model said of one fold's test part.
 
     Attributes:
@@ -84,7 +84,7 @@ class Scores:
     samples: int
 
 
-def score(task: Task, folds: Sequence[Tested], metrics: Sequence[str]) -> dict[str, Scores]:
+def score(task: Task, folds: Sequence[FoldAnswers], metrics: Sequence[str]) -> dict[str, Scores]:
     """Each metric as measured and as redrawn, from what a model said of every fold.
 
     Samples that several folds test are drawn for all of them at once.
@@ -110,7 +110,7 @@ def _drawn(count: int) -> NDArray[np.uint16]:
 
 def _averaged(
     task: Task,
-    folds: Sequence[Tested],
+    folds: Sequence[FoldAnswers],
     columns: Sequence[Sequence[int]],
     weights: Array,
     metrics: Sequence[str],
@@ -146,9 +146,11 @@ def _variances(std: float, redrawn: Array, samples: int) -> tuple[float, float]:
         redrawn: differences `(R, S)`.
         samples: N.
     """
-    seeds = redrawn.shape[1]
+    draws, seeds = redrawn.shape
+    centred = redrawn - redrawn.mean(axis=0)
+    covariance = np.einsum("rs,rt->st", centred, centred) / (draws - 1)
     # Redrawn from N samples, a mean varies by (N - 1) / N of what further samples would give.
-    covariance = np.cov(redrawn, rowvar=False).reshape(seeds, seeds) * samples / max(samples - 1, 1)
+    covariance *= samples / max(samples - 1, 1)
     if seeds == 1:
         return 0.0, float(covariance[0, 0])
     shared = float(covariance.sum() - np.trace(covariance)) / (seeds * (seeds - 1))

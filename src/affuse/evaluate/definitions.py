@@ -40,11 +40,11 @@ def _mae(prediction: Array, truth: Array, weights: Array) -> Array:
 def _pearson(prediction: Array, truth: Array, weights: Array) -> Array:
     x, y = _standardise(prediction), _standardise(truth[None])
     mean_x, mean_y = _mean(weights, x), _mean(weights, y)
-    variance = (_mean(weights, x * x) - mean_x**2) * (_mean(weights, y * y) - mean_y**2)
-    # Rounding leaves a constant a little variance; no other has as little.
-    varies = variance > 1e-24
+    var_x, var_y = _mean(weights, x * x) - mean_x**2, _mean(weights, y * y) - mean_y**2
+    # Rounding leaves a constant a little variance, at this scale never as much.
+    varies = np.minimum(var_x, var_y) > 1e-12
     together = _mean(weights, x * y) - mean_x * mean_y
-    r = np.divide(together, np.sqrt(np.maximum(variance, 1e-24)))
+    r = together / np.sqrt(np.where(varies, var_x * var_y, 1.0))
     return np.where(varies, np.clip(r, -1.0, 1.0), 0.0)
 
 

@@ -30,6 +30,8 @@ WIDTH = 3.4
 HEIGHTS = (2.7, 3.4, 4.4, 5.6)
 """In inches; the picture is as high as its labels need."""
 DPI = 300
+BEYOND = 1e12
+"""More parameters than any axis shows."""
 STYLE: dict[Any, Any] = {
     "font.size": 7,
     "axes.titlesize": 7,
@@ -191,7 +193,7 @@ def _draw(
             curves.append(((x, x), point.score.ci95))
             axis.plot(*curves[-1], color=colour, linewidth=0.8, zorder=2)
     if trivial is not None and low - edge <= trivial.mean <= high + edge:
-        curves.append(((1, 1e12), (trivial.mean, trivial.mean)))
+        curves.append(((1, BEYOND), (trivial.mean, trivial.mean)))
         axis.axhline(trivial.mean, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
     axis.set_ylim(low - edge, high + edge)
     _axes(axis, points, metric)
@@ -216,7 +218,7 @@ def _staircase(axis: Axes, best: Sequence[Point]) -> Curve:
     """The best score of models up to each size."""
     x = [point.parameters for point in best for _ in (0, 1)]
     y = [point.score.mean for point in best for _ in (0, 1)]
-    corners = [*x[1:], 10 * x[-1]], y
+    corners = [*x[1:], BEYOND], y
     axis.plot(*corners, color=VERMILLION, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
     return corners
 
