@@ -52,23 +52,32 @@ def tune(request: Request, on_progress: OnProgress = lambda *_: None) -> Tuning:
     """
     _be_quiet()
     corpus = request.load()
-    trainers = request.trainers()
-    storage = open_storage(request.place)
-    direction: Direction = "minimize" if corpus.task.selection[1] == "min" else "maximize"
     with reaching(request.place):
-        studies = {}
-        for model, trainer in trainers.items():
-            preset = untuned(request.corpus, model, request.settings, request.data)
-            studies[model] = open_study(
-                storage,
-                request.study_name(corpus.name, model),
-                direction=direction,
-                identity=request.identity(corpus, trainer),
-                preset={k: preset[k] for k, r in trainer.space.items() if r.holds(preset[k])},
-            )
+        studies = open_studies(request, corpus)
         _work(request, corpus, studies, on_progress)
         tuned = [Tuned.read(model, study) for model, study in studies.items()]
     return Tuning(request, corpus.task.selection[0], tuned)
+
+
+def open_studies(request: Request, corpus: Corpus) -> dict[str, optuna.Study]:
+    """Model to its study, made anew or found.
+
+    Raises:
+        InputError: the storage cannot be used, or the name is taken by a study of something else.
+    """
+    storage = open_storage(request.place)
+    direction: Direction = "minimize" if corpus.task.selection[1] == "min" else "maximize"
+    studies = {}
+    for model, trainer in request.trainers().items():
+        now = untuned(request.corpus, model, request.settings, request.data)
+        studies[model] = open_study(
+            storage,
+            request.study_name(corpus.name, model),
+            direction=direction,
+            identity=request.identity(corpus, trainer),
+            preset={key: now[key] for key, entry in trainer.space.items() if entry.holds(now[key])},
+        )
+    return studies
 
 
 def _work(

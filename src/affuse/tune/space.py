@@ -201,8 +201,9 @@ def _fitted(
     if field.annotation is int:
         fitted = _on_grid(entry, value, unit)
     else:
-        value = entry.low if value is None else value
-        low, high = float(min(entry.low, value)), float(max(entry.high, value))
+        low, high = float(entry.low), float(entry.high)
+        if value is not None:
+            low, high = min(low, value), max(high, value)
         if entry.step is not None:
             # The last value that can be reached.
             high = low + math.floor((high - low) / entry.step + 1e-9) * entry.step

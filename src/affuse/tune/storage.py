@@ -13,7 +13,8 @@ from typing import Any
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from platformdirs import user_state_path
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from affuse.errors import InputError
@@ -81,7 +82,7 @@ def open_storage(place: Place) -> RDBStorage:
         make_folder(Path(place.url.database).parent)
     with reaching(place):
         try:
-            return _connect(place)
+            storage = _connect(place)
         except NoSuchModuleError:
             raise InputError(
                 "is of no known kind", remedy="give a postgresql or sqlite URL", source=place.shown
@@ -95,6 +96,28 @@ def open_storage(place: Place) -> RDBStorage:
         except RuntimeError as error:
             # Tables of another version of Optuna.
             raise InputError(str(error), remedy="or give another --storage") from None
+    if place.url.get_backend_name() == "sqlite":
+        _lock_before_reading(storage.engine)
+    return storage
+
+
+def _lock_before_reading(engine: Engine) -> None:
+    """Let SQLite's transactions wait for each other from their first statement on.
+
+    It has no lock on rows: two processes that read that a trial waits would both take it.
+    """
+
+    def connect(connection: Any, _: object) -> None:
+        # The driver itself would begin at the first change.
+        connection.isolation_level = None
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    # Connections made so far know nothing of it.
+    engine.dispose()
+    event.listen(engine, "connect", connect)
+    event.listen(engine, "begin", begin)
 
 
 def _connect(place: Place) -> RDBStorage:

@@ -1,0 +1,55 @@
+"""Several machines share a study on a real PostgreSQL server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from affuse.errors import InputError
+from affuse.tune.run import tune
+from affuse.tune.storage import find_place
+
+PROGRAM = Path(sys.executable).with_name("affuse")
+TRIALS = 6
+
+
+def test_two_commands_share_a_study_and_its_trials_sum_up(postgres, ask, tmp_path: Path) -> None:
+    settings = [f"--set={key}={value}" for key, value in ask().settings.items()]
+    command = [PROGRAM, "tune", "controlled", *settings, "--model=concat", f"--trials={TRIALS}"]
+    # Both find an empty database, make its tables and its study.
+    machines = [
+        subprocess.Popen(
+            [*command, f"--storage={postgres.url}", "--json", tmp_path / f"{name}.json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("first", "second")
+    ]
+    for machine in machines:
+        out, err = machine.communicate(timeout=300)
+        assert machine.returncode == 0, err
+        assert postgres.password not in out + err
+        assert f"postgresql://{postgres.user}:***@127.0.0.1:{postgres.port}/postgres" in out
+    first, second = (
+        json.loads((tmp_path / f"{name}.json").read_text())["models"]["concat"]
+        for name in ("first", "second")
+    )
+    assert first == second
+    assert len(first["trials"]) == TRIALS
+    assert len({trial["number"] for trial in first["trials"]}) == TRIALS
+    drawn = [json.dumps(trial["settings"]) for trial in first["trials"]]
+    assert len(set(drawn)) == TRIALS
+    assert first["untuned"]["number"] == 0
+
+
+def test_a_server_that_refuses_is_one_line_without_the_password(postgres, ask) -> None:
+    place = find_place(postgres.url.replace(postgres.password, "wrong-password"), None)
+    with pytest.raises(InputError, match="cannot be used as storage") as refused:
+        tune(ask(place=place))
+    assert "wrong-password" not in str(refused.value)
+    assert "password authentication failed" in str(refused.value)
