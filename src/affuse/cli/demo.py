@@ -24,7 +24,9 @@ def demo(
     """Train on the controlled corpus, show the table and the gate, write plots."""
     from affuse.benchmark import Request
 
-    settings = {**SHORTCUTS, **parse_settings(assignments)}
+    settings = parse_settings(assignments)
+    if "epochs" not in settings:
+        settings = {**SHORTCUTS, **settings}
     request = Request("controlled", seeds=seeds, settings=settings, command=command_line())
     console = Console()
     console.print(
