@@ -241,6 +241,7 @@ def test_a_value_that_changed_is_noticed(stored: Path) -> None:
         ("task", {"kind": "regression", "upper": 3}),
         ("widths", {"../../secret": 3}),
         ("widths", {"text": 0}),
+        ("preset", "../../secret"),
         ("ids", []),
         ("ids", ["a"]),
         ("groups", [1] * 6),

@@ -8,7 +8,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
 # Weights of one layer that are kept for the way back, and that are held at once.
-_FEW, _MOST = 1 << 20, 1 << 24
+_FEW, _MOST = 1 << 20, 1 << 22
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor, rate: float) -> Tensor:
