@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from affuse.corpora.pickles import load_pickle
+from affuse.corpora.registry import load_corpus
 from affuse.errors import InputError
 
 
@@ -233,6 +234,32 @@ def test_deep_nesting_is_read(tmp_path: Path) -> None:
     while value:
         value, depth = value[0], depth + 1
     assert depth == 10**5
+
+
+DEEP = 10**5
+STRANGE = {
+    "dictionaries in dictionaries": b"}" + b"K\x00}" * DEEP + b"s" * DEEP,
+    "lists in lists": b"]" * DEEP + b"a" * (DEEP - 1),
+    "tuples in tuples": b")" + b"\x85" * DEEP,
+    "a list in itself": b"]q\xffh\xffa",
+    "a dictionary in itself": b"}q\xff\x8c\x01xh\xffs",
+}
+
+
+def _text(value: str) -> bytes:
+    return b"\x8c" + bytes([len(value)]) + value.encode()
+
+
+@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("key", ["labels", "id", "text"])
+def test_strange_content_is_no_corpus(tmp_path: Path, name: str, key: str) -> None:
+    sound = {m: np.ones((2, 3, 2), np.float32) for m in ("text", "audio", "vision")}
+    part = pickle.dumps({**sound, "labels": np.zeros((2, 1))}, 4)[11:-1]  # after frame, before end
+    whole = b"}" + b"".join(_text(name) + part + b"s" for name in ("train", "valid", "test"))
+    assert len(load_corpus(str(_write(tmp_path, _proto(whole)))).folds[0].train) == 2
+    spoiled = whole.replace(part, part + _text(key) + STRANGE[name] + b"s", 1)
+    with pytest.raises(InputError, match=rf"train: .*'{key}'|train: id \d is"):
+        load_corpus(str(_write(tmp_path, _proto(spoiled))))
 
 
 def test_steps_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
