@@ -38,8 +38,8 @@ def demo(
     write_folder(result, out)
     plots = draw(result, records, out)
     console.print(
-        "so that the demo ends in minutes, models have 16 epochs, mult 6, too few for it, and hct_mg"
-        " one member;\nwith 30 for all, and three members:  affuse benchmark controlled",
+        "so that the demo ends in minutes, models have 16 epochs, mult 6, too few for it, and"
+        " hct_mg one member;\nwith 30 for all, and three members:  affuse benchmark controlled",
         highlight=False,
     )
     console.print(f"results: {out}/result.json, .csv, .md; plots: {', '.join(plots)}")
