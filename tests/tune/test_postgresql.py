@@ -31,7 +31,7 @@ def test_two_commands_share_a_study_and_its_trials_sum_up(postgres, ask, tmp_pat
         for name in ("first", "second")
     ]
     for machine in machines:
-        out, err = machine.communicate(timeout=300)
+        out, err = machine.communicate()
         assert machine.returncode == 0, err
         assert postgres.password not in out + err
         assert f"postgresql://{postgres.user}:***@127.0.0.1:{postgres.port}/postgres" in out

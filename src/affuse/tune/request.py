@@ -32,7 +32,8 @@ class Request:
         asked: changes to the space that the models declare.
         fold: which one is tuned on.
         seed: of the drawn settings and of every training.
-        study: name of the studies, to which each adds its model; by default the corpus' name.
+        study: name of the studies, to which each adds its model; by default the corpus' name
+            and, of several, its fold.
         max_parameters: a larger model is turned down before it is trained.
         jobs: processes at once.
     """
@@ -95,8 +96,10 @@ class Request:
             data=self.data,
         )
 
-    def study_name(self, corpus: str, model: str) -> str:
-        return f"{self.study or corpus}/{model}"
+    def study_name(self, corpus: Corpus, model: str) -> str:
+        """Of a model's study; folds are apart, as their scores cannot be compared."""
+        fold = f" fold {self.fold}" if len(corpus.folds) > 1 else ""
+        return f"{self.study or corpus.name + fold}/{model}"
 
     def identity(self, corpus: Corpus, trainer: Trainer) -> dict[str, Any]:
         """All that decides what a trial's score means, as JSON content."""

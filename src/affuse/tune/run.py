@@ -72,7 +72,7 @@ def open_studies(request: Request, corpus: Corpus) -> dict[str, optuna.Study]:
         now = untuned(request.corpus, model, request.settings, request.data)
         studies[model] = open_study(
             storage,
-            request.study_name(corpus.name, model),
+            request.study_name(corpus, model),
             direction=direction,
             identity=request.identity(corpus, trainer),
             preset={key: now[key] for key, entry in trainer.space.items() if entry.holds(now[key])},

@@ -39,7 +39,7 @@ REJECTED = "rejected"
 PULSE = 5.0
 """Seconds from one sign of life of a trial to the next."""
 
-SILENCE = 30.0
+SILENCE = 60.0
 """Seconds without one after which a trial is taken for dead."""
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -227,9 +227,10 @@ class Watch:
         now = time.monotonic()
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             key, pulse = (study.study_name, trial.number), trial.user_attrs.get(_PULSE)
-            if self._seen.get(key, (None, 0.0))[0] != pulse or key not in self._seen:
+            known = self._seen.get(key)
+            if known is None or known[0] != pulse:
                 self._seen[key] = (pulse, now)
-            elif now - self._seen[key][1] > SILENCE:
+            elif now - known[1] > SILENCE:
                 self._bury(study, trial)
 
     def _bury(self, study: optuna.Study, trial: FrozenTrial) -> None:
