@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -18,9 +20,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from affuse.benchmark import Request, run_benchmark
+from affuse.benchmark import Request, read_results, run_benchmark
 from affuse.corpora import load_corpus
+from affuse.corpora.corpus import Corpus, Split
+from affuse.corpora.stored_write import store_corpus
 from affuse.errors import InputError
+from affuse.evaluate import evaluate
 from affuse.evaluate.tables import BenchmarkResult
 from affuse.evaluate.trivial import trivial_scores
 from affuse.models import count_parameters, create_model
@@ -105,6 +110,84 @@ def test_its_numbers_are_those_of_the_runs(finished: Finished) -> None:
         assert models[name]["parameters"] == count_parameters(model)
     assert set(finished.content["paired"]["hct_mg"]) == {"trivial", *MODALITIES, "concat"}
     assert "primary_accuracy" in models["hct_mg"]["metrics"]
+
+
+def test_the_same_seeds_give_the_same_table_byte_for_byte(
+    finished: Finished, tmp_path: Path
+) -> None:
+    again = Finished(tmp_path)
+    assert again.result.to_json() == finished.result.to_json()
+    assert again.result.markdown() == finished.result.markdown()
+    for file in (finished.folder / "runs").glob("*.npz"):
+        assert (tmp_path / "runs" / file.name).read_bytes() == file.read_bytes()
+    for place, result in (
+        (tmp_path / "a.csv", again.result),
+        (tmp_path / "b.csv", finished.result),
+    ):
+        result.write_csv(place)
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_every_run_keeps_answers_that_give_its_scores(finished: Finished) -> None:
+    corpus = load_corpus("controlled", options=SIZES)
+    test = corpus.folds[0].test
+    for job in JOBS:
+        record = json.loads((finished.folder / "runs" / f"{job}.json").read_text())
+        content = (finished.folder / "runs" / f"{job}.npz").read_bytes()
+        assert record["answers"] == hashlib.sha256(content).hexdigest()[:16]
+        with np.load(io.BytesIO(content), allow_pickle=False) as kept:
+            assert kept["ids"].tolist() == [s.id for s in test]
+            assert np.array_equal(kept["target"], [s.target for s in test])
+            scores = evaluate(corpus.task, kept["prediction"].astype(float), kept["target"])
+            assert ("gate" in kept) == ("primary" in kept) == (record["model"] == "hct_mg")
+        # The records' targets are doubles: sums may differ in the last digit.
+        assert record["metrics"] == pytest.approx({**record["metrics"], **scores})
+
+
+def test_the_test_part_is_opened_once_a_run(finished: Finished) -> None:
+    assert set(finished.content["test_opened"].values()) == {1}
+    lines = (finished.folder / "test-openings.jsonl").read_text().splitlines()
+    opened = [json.loads(line) for line in lines]
+    assert len({line["run"] for line in opened}) == len(opened) == 10
+    assert {line["run"] for line in opened} >= set(JOBS)
+    for record in finished.records:
+        assert record["test_opened"]["count"] == 1
+        assert record["test_opened"]["log"][0] in opened
+
+
+def test_another_checkpoint_for_the_same_run_is_counted(finished: Finished, copy: Path) -> None:
+    (copy / "runs" / "concat-fold0-seed1.json").unlink()
+    # As a version left it whose training ended otherwise.
+    earlier = {"run": "concat-fold0-seed1", "checkpoint": "77aa", "time": "2026-01-01T00:00:00"}
+    with (copy / "test-openings.jsonl").open("a") as log:
+        log.write(json.dumps(earlier) + "\n")
+    result, records = run_benchmark(REQUEST, copy)
+    assert result.extra["test_opened"] == {**finished.content["test_opened"], "concat": 2}
+    (warning,) = (line for line in result.warnings if "opened" in line)
+    assert warning.startswith(
+        "the test part of concat, fold 0, seed 1 was opened for 2 checkpoints"
+    )
+    assert warning in result.markdown()
+    assert result.models == finished.result.models
+    (record,) = (r for r in records if r["test_opened"]["count"] == 2)
+    # The checkpoint that was there already said the same once more.
+    assert [line["checkpoint"] == "77aa" for line in record["test_opened"]["log"]] == [
+        *(False, True, False),
+    ]
+
+
+def test_the_reference_is_compared_with_all_others(finished: Finished) -> None:
+    for name, c in finished.result.paired["hct_mg"].items():
+        assert c.statistic == "paired bootstrap over test samples and seeds, two-sided"
+        assert {c.metric, *c.others} == set(finished.result.metrics) - {"primary_accuracy"}
+        assert len(c.difference.runs) == 2
+        ours, theirs = (finished.result.models[n].metrics[c.metric].mean for n in ("hct_mg", name))
+        assert c.difference.mean == pytest.approx(ours - theirs)
+    other, _ = run_benchmark(replace(REQUEST, reference="concat"), finished.folder)
+    turned = other.paired["concat"]["hct_mg"].difference
+    back = finished.result.paired["hct_mg"]["concat"].difference
+    assert (turned.mean, turned.p) == pytest.approx((-back.mean, back.p))
+    assert set(other.paired["concat"]) == {"trivial", *MODALITIES, "hct_mg"}
 
 
 def test_only_records_are_left(finished: Finished) -> None:
@@ -199,6 +282,66 @@ def test_normalisation_other_than_by_the_training_part_is_named(tmp_path: Path) 
     assert "normalise=none" in result.markdown()
 
 
+def test_a_limit_is_said_and_kept_to(tmp_path: Path) -> None:
+    request = replace(REQUEST, models=("concat",), seeds=1, singles=False, limit=5)
+    result, _ = run_benchmark(request, tmp_path)
+    assert result.corpus.endswith("], limit=5")
+    assert result.extra["limit"] == 5
+    with np.load(tmp_path / "runs" / "concat-fold0-seed0.npz", allow_pickle=False) as kept:
+        assert kept["ids"].tolist() == [f"test/{n}" for n in range(5)]
+    (warning, *_) = result.warnings
+    assert "no single modality stands beside these models" in warning
+
+
+def folds(shared: bool = False) -> Corpus:
+    """Two folds of the controlled corpus; with one training sample that is a test sample."""
+    parts = load_corpus("controlled", options={"train": 20, "valid": 8, "test": 24}).folds[0]
+    first, second = parts.test[:12], parts.test[12:]
+    leak = [first[0]] if shared else []
+    return replace(
+        load_corpus("controlled", options=SIZES),
+        folds=(
+            Split([*parts.train, *second, *leak], parts.valid, first),
+            Split([*parts.train, *first], parts.valid, second),
+        ),
+    )
+
+
+def test_folds_make_one_score_a_seed(tmp_path: Path) -> None:
+    store_corpus(folds(), tmp_path / "corpus")
+    settings = {k: v for k, v in SETTINGS.items() if k not in SIZES}
+    asked = replace(REQUEST, models=("concat",), singles=False, reference="concat")
+    request = replace(asked, corpus=str(tmp_path / "corpus"), settings=settings)
+    result, records = run_benchmark(request, tmp_path / "out")
+    assert len(records) == 4
+    scores = {(r["seed"], r["fold"]): r["metrics"]["mae"] for r in records}
+    expected = [(scores[seed, 0] + scores[seed, 1]) / 2 for seed in (0, 1)]
+    assert result.models["concat"].metrics["mae"].runs == pytest.approx(expected)
+    assert len(result.models["trivial"].metrics["mae"].runs) == 1
+    trivial = result.paired["concat"]["trivial"].difference
+    assert trivial.mean == pytest.approx(
+        np.mean(expected) - result.models["trivial"].metrics["mae"].mean
+    )
+    assert "2 seeds of 2 folds" in result.markdown()
+    # A seed counts when all its folds are there.
+    (tmp_path / "out" / "runs" / "concat-fold1-seed0.json").unlink()
+    rest = read_results(tmp_path / "out").models["concat"].metrics["mae"].runs
+    assert rest == pytest.approx(expected[1:])
+
+
+def test_what_test_and_training_share_is_refused_or_dropped(tmp_path: Path) -> None:
+    store_corpus(folds(shared=True), tmp_path / "corpus")
+    settings = {k: v for k, v in SETTINGS.items() if k not in SIZES}
+    request = replace(REQUEST, corpus=str(tmp_path / "corpus"), settings=settings, seeds=1)
+    with pytest.raises(InputError, match="1 samples of train are test samples too, such as"):
+        run_benchmark(request, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    request = replace(request, models=("concat",), singles=False, drop_shared=True)
+    result, _ = run_benchmark(request, tmp_path / "out")
+    assert result.corpus.endswith(", dropped=1")
+    assert result.extra["drop_shared"] is True
+
+
 def test_what_goes_wrong_in_a_run_is_one_error(tmp_path: Path) -> None:
     request = replace(REQUEST, seeds=1, settings={**SETTINGS, "learning_rate": 1e30, "warmup": 0})
     with pytest.raises(InputError, match="diverged: lower the learning rate"):
@@ -228,6 +371,7 @@ def test_a_worker_that_is_killed_is_one_error_and_work_goes_on(
         ({"limit": 0}, "seeds, jobs and limit"),
         ({"models": ()}, "no models to compare"),
         ({"models": ("raven",)}, "unknown model 'raven'"),
+        ({"reference": "concta"}, "unknown reference 'concta'; did you mean 'concat'"),
         ({"models": ("unimodal:smell",)}, "unknown modality 'smell'"),
         ({"settings": {"epoch": 1}}, "did you mean 'epochs'"),
         ({"corpus": "controled"}, "did you mean 'controlled'"),
@@ -240,7 +384,7 @@ def test_a_bad_request_leaves_no_trace(tmp_path: Path, change: Any, match: str) 
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -30,7 +30,6 @@ from affuse.evaluate.locked import Answers, answer
 from affuse.models import count_parameters
 from affuse.train.checkpoint import WEIGHTS
 from affuse.train.folders import holds
-from affuse.train.presets import plan
 from affuse.train.session import RUN, identity, train_run
 
 
@@ -98,7 +97,7 @@ def run_job(
         tick: told how many epochs more are done.
     """
     began = time.monotonic()
-    planned = plan(request.corpus, job.model, request.settings)
+    planned = request.plan(job.model)
     run = identity(sealed, planned, seed=job.seed, fold=job.fold)
     if not _goes_on(work, run):
         shutil.rmtree(work, ignore_errors=True)

@@ -60,6 +60,7 @@ def plain(corpus: Corpus) -> Corpus:
         tuple(folds),
         dict(corpus.options),
         dict(corpus.features),
+        str(corpus.preset),
     )
 
 
@@ -133,14 +134,16 @@ def _told(task: Task, samples: Sequence[Sample], widths: Mapping[str, int]) -> I
     if not samples:
         return
     target = np.stack([s.target for s in samples if s.target is not None]).astype(np.float64)
-    groups = {g: n for n, g in enumerate(dict.fromkeys(s.group for s in samples))}
-    group = np.array([[groups[s.group]] for s in samples], np.float64)
-    if _tells(task, group, target).any():
+    numbers = {g: n for n, g in enumerate(dict.fromkeys(s.group for s in samples))}
+    groups = np.array([[numbers[s.group]] for s in samples], np.float64)
+    # Of a value, groups know no more than their order in the file, which is not looked at.
+    if not isinstance(task, Regression) and _tells(task, groups, target).any():
         yield "the group"
     for modality, width in widths.items():
         lengths = np.array([[len(s.sequences.get(modality, ()))] for s in samples], np.float64)
-        if _tells(task, lengths, target).any():
-            yield f"the length of {modality}"
+        for what, values in (("length", lengths), ("presence", lengths > 0)):
+            if _tells(task, values.astype(np.float64), target).any():
+                yield f"the {what} of {modality}"
         columns = np.stack([_statistics(s, modality, width) for s in samples])
         for place, name in enumerate(STATISTICS):
             told = np.flatnonzero(_tells(task, columns[:, place], target))

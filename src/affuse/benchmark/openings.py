@@ -34,14 +34,17 @@ def log_opening(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
     }
     file = folder / LOG
     try:
+        known = file.read_text(encoding="utf-8") if file.exists() else ""
+        # A kill may have cut the last line short.
+        begin = "" if known.endswith("\n") or not known else "\n"
         with file.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(opened) + "\n")
+            log.write(f"{begin}{json.dumps(opened)}\n")
             log.flush()
             os.fsync(log.fileno())
-        lines = file.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise file_error(error, "cannot be written", file) from None
-    same = [line for line in map(_read, lines) if line.get("run") == run]
+    lines = (*map(_read, known.splitlines()), opened)
+    same = [line for line in lines if line.get("run") == run]
     return {"count": len({line.get("checkpoint") for line in same}), "log": same}
 
 

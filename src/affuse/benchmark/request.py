@@ -13,7 +13,7 @@ from affuse.benchmark.records import SINGLE
 from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.registry import load_corpus
 from affuse.errors import InputError, unknown_name
-from affuse.train.presets import check_keys, corpus_options, plan
+from affuse.train.presets import Plan, check_keys, corpus_options, plan
 from affuse.train.session import require_trainable
 
 REFERENCE = "hct_mg"
@@ -65,7 +65,7 @@ class Request:
             raise InputError("seeds, jobs and limit", remedy="give 1 or more of each")
         if not self.models:
             raise InputError("no models to compare", remedy="name one or more, with commas")
-        plans = [plan(self.corpus, name, self.settings) for name in self.models]
+        plans = [self.plan(name) for name in self.models]
         corpus = self.read()
         for planned in plans:
             require_trainable(corpus, planned)
@@ -76,7 +76,7 @@ class Request:
 
     def read(self) -> Corpus:
         """The corpus alone, as it is used."""
-        options = corpus_options(self.corpus, self.settings)
+        options = corpus_options(self.corpus, self.settings, self.data)
         corpus = plain(load_corpus(self.corpus, self.data, options))
         if self.limit is not None:
             folds = (
@@ -89,6 +89,10 @@ class Request:
             corpus, count = without_shared(corpus)
             corpus = replace(corpus, name=f"{corpus.name}, dropped={count}")
         return corpus
+
+    def plan(self, model: str) -> Plan:
+        """How a model is trained here."""
+        return plan(self.corpus, model, self.settings, self.data)
 
     def rows(self, corpus: Corpus) -> tuple[str, ...]:
         """Model names in table order: single modalities first, then those asked for."""

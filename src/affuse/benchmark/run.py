@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from affuse.evaluate.trivial import trivial_folds
 from affuse.files import make_folder
 from affuse.tasks import Task
 from affuse.train.folders import claim, holds
-from affuse.train.presets import Plan, plan
+from affuse.train.presets import Plan
 from affuse.train.session import identity
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
@@ -59,7 +60,7 @@ def run_benchmark(
         "subsets": request.subsets,
     }
     keys = [Key.of(fold.test) for fold in corpus.folds]
-    plans = {name: plan(request.corpus, name, request.settings) for name in request.rows(corpus)}
+    plans = {name: request.plan(name) for name in request.rows(corpus)}
     about = _about(request, corpus, plans)
     if not holds(folder, MARK, mark):
         claim(folder, MARK, mark)
@@ -146,12 +147,14 @@ def _run(
 ) -> None:
     """Make and score runs, each with its number of epochs."""
     total, done = sum(epochs.values()), 0
-    for event in run_all(request, list(epochs), fingerprint, scorer.folder / RUNS):
-        record = None
-        if event is not None:
-            job, told = event
-            if isinstance(told, Answered):
-                record = scorer.finish(job, told)
-            else:
-                done += told
-        on_progress(done, total, record)
+    # Closed at once when something goes wrong here, and not when Python gets round to it.
+    with closing(run_all(request, list(epochs), fingerprint, scorer.folder / RUNS)) as events:
+        for event in events:
+            record = None
+            if event is not None:
+                job, told = event
+                if isinstance(told, Answered):
+                    record = scorer.finish(job, told)
+                else:
+                    done += told
+            on_progress(done, total, record)

@@ -43,6 +43,7 @@ def seal(corpus: Corpus, fold: int) -> Sealed:
         {str(m): int(width) for m, width in corpus.widths.items()},
         # A fold keeps its number, and those before it are not there.
         (closed,) * (fold + 1),
+        preset=str(corpus.preset),
         whole=corpus.fingerprint(),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
@@ -20,7 +20,7 @@ WAIT_SECONDS = 0.5
 
 def run_all(
     request: Request, jobs: Sequence[Job], fingerprint: str, runs: Path
-) -> Iterator[tuple[Job, int | Answered] | None]:
+) -> Generator[tuple[Job, int | Answered] | None]:
     """Yield what runs tell: how many epochs more are done, or their answers; None now and then.
 
     Whoever stops listening ends the runs that are under way; they go on from their last epoch when
