@@ -170,6 +170,16 @@ def test_terminal_table_fits_and_breaks_no_number(result: BenchmarkResult) -> No
     assert "primary modality of hct_mg: text 95%, audio 5%" in text
 
 
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_a_narrow_terminal_has_fewer_columns_but_whole_names(
+    result: BenchmarkResult, width: int
+) -> None:
+    table, full = result.rich_table(width=width), result.rich_table()
+    text = render(table, max(width, 60))  # one column is always shown
+    assert 3 <= len(table.columns) < len(full.columns)
+    assert all(model in text for model in result.models)
+
+
 def test_terminal_table_shows_the_headline_and_names_the_rest(result: BenchmarkResult) -> None:
     table = result.rich_table()
     headings = [str(column.header) for column in table.columns]

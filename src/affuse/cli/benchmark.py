@@ -130,7 +130,7 @@ def measure(request: Request, folder: Path) -> tuple[BenchmarkResult, list[dict[
 def show(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> None:
     """Print the tables, with the headline metrics or those named."""
     console = Console()
-    console.print(result.rich_table(metrics))
+    console.print(result.rich_table(metrics, console.width))
     if result.paired:
         console.print(result.paired_table())
     for line in primaries(result):

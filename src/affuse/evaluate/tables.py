@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +135,20 @@ class BenchmarkResult:
                 writer.writerow((self.corpus, model, row.parameters, metric, *scores, self.command))
         write_atomic(path, text.getvalue().encode())
 
-    def rich_table(self, metrics: Sequence[str] | None = None) -> Table:
-        """The headline metrics, or those named, for a terminal of 120 columns."""
-        shown = self._screen() if metrics is None else tuple(metrics)
+    def rich_table(self, metrics: Sequence[str] | None = None, width: int = 120) -> Table:
+        """The metrics named, or the headline metrics that a terminal of `width` has room for."""
+        columns = {
+            metric: [_cell(row.metrics.get(metric), "\n") for row in self.models.values()]
+            for metric in (self._screen() if metrics is None else metrics)
+        }
+        # Headings wrap, numbers never.
+        widths = {
+            metric: max(len("has-zero)"), *(len(line) for c in cells for line in c.split("\n")))
+            for metric, cells in columns.items()
+        }
+        names = max(map(len, ("model", *self.models)))
+        room = width - names - len("parameters") - 7
+        shown = list(columns) if metrics is not None else _fitting(widths, room)
         caption = "mean ±std [95% interval of the mean over seeds, Student's t]; best in bold"
         hidden = [m for m in self.metrics if m not in shown]
         if hidden:
@@ -145,16 +157,13 @@ class BenchmarkResult:
         table = Table(title=Text(f"{self.corpus}, {self._seeds()}"), caption=Text(caption))
         table.add_column("model", no_wrap=True)
         table.add_column("parameters", justify="right", no_wrap=True)
-        columns = [[_cell(row.metrics.get(m), "\n") for row in self.models.values()] for m in shown]
-        for metric, cells in zip(shown, columns, strict=True):
-            # Headings wrap, numbers never.
-            width = max((len(line) for cell in cells for line in cell.split("\n")), default=1)
-            table.add_column(Text(heading(metric)), width=max(width, len("has-zero)")))
+        for metric in shown:
+            table.add_column(Text(heading(metric)), width=widths[metric])
         best = [self.best(metric) for metric in shown]
         for place, (model, row) in enumerate(self.models.items()):
             row_cells = [
-                Text(column[place], style="bold" if model in winners else "")
-                for column, winners in zip(columns, best, strict=True)
+                Text(columns[metric][place], style="bold" if model in winners else "")
+                for metric, winners in zip(shown, best, strict=True)
             ]
             table.add_row(Text(model), f"{row.parameters:,}", *row_cells)
         return table
@@ -228,6 +237,12 @@ class BenchmarkResult:
                 shares = ", ".join(f"{m} {n / total:.0%}" for m, n in row.primary.items())
                 lines.append(f"primary modality of {model}: {shares}")
         return lines
+
+
+def _fitting(widths: dict[str, int], room: int) -> list[str]:
+    """The first columns that fit, with their borders; one at least."""
+    taken = list(accumulate(width + 3 for width in widths.values()))
+    return list(widths)[: max(1, sum(end <= room for end in taken))]
 
 
 def _malformed(problem: str, source: str | Path | None) -> InputError:
