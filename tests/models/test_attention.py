@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from affuse.models import attention
+from affuse.batches import Batch
+from affuse.models import attention, create_model
 
 
 def _inputs(steps: int) -> list[Tensor]:
@@ -25,20 +26,53 @@ def _results(attend, inputs: list[Tensor], allowed: Tensor, rate: float) -> list
 
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 @pytest.mark.parametrize("rows", ["all", "each"])
-def test_pieces_equal_the_whole(monkeypatch: pytest.MonkeyPatch, rate: float, rows: str) -> None:
+@pytest.mark.parametrize(("at_once", "kept"), [(1, 10**9), (500, 0), (10**9, 0), (10**9, 10**9)])
+def test_pieces_equal_the_whole(
+    monkeypatch: pytest.MonkeyPatch, rate: float, rows: str, at_once: int, kept: int
+) -> None:
     inputs = _inputs(steps=9)
     allowed = torch.rand(5, 1, 10 if rows == "each" else 1, 12) < 0.5
     allowed[..., 0] = True
     expected = _results(scaled_dot_product_attention, inputs, allowed, rate)
+    for name, value in (("_FEW", 0), ("_AT_ONCE", at_once), ("_KEPT", kept)):
+        monkeypatch.setattr(attention, name, value)
+    found = _results(attention.attend, inputs, allowed, rate)
+    for wanted, made in zip(expected, found, strict=True):
+        torch.testing.assert_close(made, wanted)
+
+
+def test_layers_that_are_made_again_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    widths = {"text": 6, "audio": 3}
+    options = {"width": 8, "heads": 2, "layers": 2, "attention_dropout": 0.3}
+    model = create_model("mult", widths, 2, options).train()
+    batch = Batch(
+        {m: torch.randn(3, 7, d) for m, d in widths.items()},
+        {m: torch.arange(7) < torch.tensor([[7], [4], [1]]) for m in widths},
+        None,
+        ("a", "b", "c"),
+    )
+
+    def result() -> list[Tensor]:
+        torch.manual_seed(3)
+        model.zero_grad()
+        prediction = model(batch).prediction
+        prediction.sin().sum().backward()
+        return [prediction, *(p.grad for p in model.parameters() if p.grad is not None)]
+
+    expected = result()
+    runs = []
     monkeypatch.setattr(attention, "_FEW", 0)
-    for most in (1, 500, 10**6):
-        monkeypatch.setattr(attention, "_MOST", most)
-        found = _results(attention.attend, inputs, allowed, rate)
-        for wanted, made in zip(expected, found, strict=True):
-            torch.testing.assert_close(made, wanted)
+    layer = model.crossmodal[0].layers[0]
+    layer.register_forward_pre_hook(lambda *_: runs.append(1))
+    for wanted, made in zip(expected, result(), strict=True):
+        torch.testing.assert_close(made, wanted)
+    assert len(runs) == 2
+    # What explains a model is gathered once.
+    assert len(model(batch, detail=True).attention) == 4
 
 
-def test_weights_are_not_kept_for_the_way_back() -> None:
+def test_weights_are_not_kept_for_the_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "_KEPT", 0)
     inputs, kept = _inputs(steps=600), []
 
     def note(tensor: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from affuse import config
 from affuse.batches import Batch
 from affuse.errors import InputError
-from affuse.models.attention import attend
+from affuse.models.attention import attend, recomputed
 from affuse.models.layers import dropout, sinusoidal_positions
 from affuse.models.outputs import FusionOutput
 from affuse.models.registry import FusionModel, register_model, require_several
@@ -172,6 +172,7 @@ class _Encoder(nn.Module):
         self.layers = nn.ModuleList(_Layer(width, options) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.dropout = options.embedding_dropout
+        self.heads, self.rate = options.heads, options.attention_dropout
 
     def forward(
         self,
@@ -187,8 +188,12 @@ class _Encoder(nn.Module):
         embedded = self._embed(target)
         source = None if source is None else self._embed(source)
         encoded = embedded
+        weights = self.heads * len(target) * target.shape[1] * allowed.shape[3]
         for layer in self.layers:
-            encoded = layer(encoded, source, allowed, trace)
+            if trace is None:
+                encoded = recomputed(layer, weights, self.rate, encoded, source, allowed, None)
+            else:
+                encoded = layer(encoded, source, allowed, trace)
         return embedded, self.norm(encoded)
 
     def _embed(self, stream: Tensor) -> Tensor:
