@@ -16,7 +16,7 @@ import torch
 from affuse.benchmark import Request
 from affuse.benchmark.job import run_job
 from affuse.benchmark.request import Job
-from affuse.benchmark.sealed import Sealed, seal
+from affuse.benchmark.sealed import Sealed, content_of, seal
 from affuse.corpora.corpus import Corpus, Split
 from affuse.samples import Sample
 from affuse.tasks import Regression
@@ -150,6 +150,21 @@ def test_a_run_is_known_by_the_corpus_that_was_sealed(corpus: Corpus) -> None:
     assert train == [s.id for s in corpus.folds[1].train]
     # The other fold trains on what this one tests.
     assert all(fold is sealed.folds[1] for fold in sealed.folds)
+
+
+def test_content_covers_features_targets_and_groups(corpus: Corpus) -> None:
+    content = content_of(corpus)
+    assert content_of(replace(corpus, options={}, name="other")) == content
+    fold = corpus.folds[0]
+    first = fold.train[0]
+    assert first.target is not None
+    for changed in (
+        replace(first, group="g"),
+        replace(first, target=first.target - 1),
+        first.with_sequences({**first.sequences, "text": first.sequences["text"] + 1}),
+    ):
+        split = Split([changed, *fold.train[1:]], fold.valid, fold.test)
+        assert content_of(replace(corpus, folds=(split, corpus.folds[1]))) != content
 
 
 def test_groups_stay_together_without_their_names(corpus: Corpus) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from affuse.batches import Batch
 from affuse.config import Options
 from affuse.errors import InputError
-from affuse.evaluate.locked import open_test
+from affuse.evaluate.locked import answer, hide, open_test, own
 from affuse.models import FusionModel, FusionOutput
 from affuse.samples import Sample
 from affuse.tasks import Regression
@@ -83,6 +84,45 @@ def test_subsets_leave_out_samples_without_data(checkpoint: Checkpoint) -> None:
     assert errors == pytest.approx({"text": 0.25, "audio": 1.0, "text+audio": 0.25})
     silent = open_test(checkpoint, [sample("a", 1.0, text=1.0)], subsets=True)["subsets"]
     assert set(silent) == {"text", "text+audio"}
+
+
+def test_the_model_sees_features_in_an_order_of_chance(checkpoint: Checkpoint) -> None:
+    seen: list[Batch] = []
+    watched = checkpoint.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    samples = [
+        replace(sample(f"angry {n}", 1.0, text=float(n)), group=f"g{n % 2}", text="angry")
+        for n in range(20)
+    ]
+    record = open_test(checkpoint, samples, subsets=False)
+    watched.remove()
+    (batch,) = seen
+    assert batch.targets is None
+    assert batch.ids == tuple(f"test {n}" for n in range(20))
+    values = batch.sequences["text"][:, 0, 0].tolist()
+    assert sorted(values) == list(range(20))
+    assert values != sorted(values)
+    assert record["metrics"]["mae"] == pytest.approx(np.abs(np.arange(20) - 1.0).mean())
+
+
+def test_answers_are_in_the_order_of_the_samples(checkpoint: Checkpoint) -> None:
+    samples = [sample(str(n), 1.0, text=float(n)) for n in range(30)]
+    samples[7] = sample("7", 1.0, audio=7.0)
+    said = answer(checkpoint, hide(samples), subsets=True)
+    assert said.prediction[:, 0].tolist() == list(range(30))
+    assert said.primary is not None
+    assert said.primary.tolist() == [int(n == 7) for n in range(30)]
+    usable, prediction = said.subsets["text"]
+    assert usable.tolist() == [n != 7 for n in range(30)]
+    assert prediction[:, 0].tolist() == [n for n in range(30) if n != 7]
+
+
+def test_features_are_kept_without_the_array_that_they_are_a_part_of(tmp_path: Path) -> None:
+    table = np.ones((4, 3), np.float32)
+    assert not np.shares_memory(own(table[:, :2]), table)
+    np.save(tmp_path / "mapped.npy", table)
+    mapped = np.asarray(np.load(tmp_path / "mapped.npy", mmap_mode="r"))
+    assert own(mapped[1:, :2]).base is not None
+    assert np.shares_memory(own(mapped[1:, :2]), mapped)
 
 
 def test_no_labels_is_an_error(checkpoint: Checkpoint) -> None:

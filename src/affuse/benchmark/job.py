@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from affuse.benchmark.request import Job, Request
-from affuse.benchmark.sealed import Sealed, seal
+from affuse.benchmark.sealed import Sealed, content_of, seal
 from affuse.errors import InputError
 from affuse.evaluate.locked import Answers, answer
 from affuse.models import count_parameters
@@ -49,16 +49,21 @@ class Answered:
 
 
 def run_in_process(
-    request: Request, job: Job, fingerprint: str, work: Path, parent: Connection
+    request: Request, job: Job, content: str, work: Path, parent: Connection
 ) -> None:
-    """Send `parent` the number of epochs done, now and then, and at last `Answered` or an error."""
+    """Send `parent` the number of epochs done, now and then, and at last `Answered` or an error.
+
+    Args:
+        content: what the corpus holds; one that is read here with another is an error.
+        work: the folder of what an interrupted run goes on from.
+    """
     # An interrupt reaches the whole group; the parent decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
     # One core a run: small models gain nothing from two, and results depend on the count.
     torch.set_num_threads(1)
     try:
-        parent.send(run_job(request, job, _sealed(request, job, fingerprint), work, parent.send))
+        parent.send(run_job(request, job, _sealed(request, job, content), work, parent.send))
     except Exception as error:
         # Where it happened would be lost on the way.
         error.add_note(traceback.format_exc())
@@ -73,9 +78,9 @@ def _follow_parent() -> None:
         os._exit(1)
 
 
-def _sealed(request: Request, job: Job, fingerprint: str) -> Sealed:
+def _sealed(request: Request, job: Job, content: str) -> Sealed:
     corpus = request.read()
-    if corpus.fingerprint() != fingerprint:
+    if content_of(corpus) != content:
         raise InputError(
             f"corpus {corpus.name} is not the same each time it is read",
             remedy="do not change its files meanwhile; a reader must draw nothing at random",

@@ -23,6 +23,7 @@ from affuse.benchmark.records import (
 )
 from affuse.benchmark.request import Job, Request, jobs
 from affuse.benchmark.results import assemble
+from affuse.benchmark.sealed import content_of
 from affuse.benchmark.workers import run_all
 from affuse.corpora.corpus import Corpus
 from affuse.evaluate.locked import Key, Record, score
@@ -71,9 +72,9 @@ def run_benchmark(
         for job in jobs(request, corpus)
         if read_run(folder / RUNS, job.name, about.runs[job.name]) is None
     }
-    fingerprint, task = corpus.fingerprint(), corpus.task
+    content, task = content_of(corpus), corpus.task
     del corpus  # its features are not needed while others train on theirs
-    _run(request, missing, fingerprint, Scorer(folder, task, keys), on_progress)
+    _run(request, missing, content, Scorer(folder, task, keys), on_progress)
     runs = read_runs(folder, about)
     return assemble(about, runs), [run.record for run in runs]
 
@@ -141,14 +142,14 @@ class Scorer:
 def _run(
     request: Request,
     epochs: Mapping[Job, int],
-    fingerprint: str,
+    content: str,
     scorer: Scorer,
     on_progress: OnProgress,
 ) -> None:
     """Make and score runs, each with its number of epochs."""
     total, done = sum(epochs.values()), 0
     # Closed at once when something goes wrong here, and not when Python gets round to it.
-    with closing(run_all(request, list(epochs), fingerprint, scorer.folder / RUNS)) as events:
+    with closing(run_all(request, list(epochs), content, scorer.folder / RUNS)) as events:
         for event in events:
             record = None
             if event is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,17 @@ class Sealed(Corpus):
 
     def fingerprint(self) -> str:
         return self.whole
+
+
+def content_of(corpus: Corpus) -> str:
+    """A digest of all that training gets of a corpus, and of the targets that it does not get.
+
+    Beside what the fingerprint covers these are groups, by which features may be normalised.
+    """
+    groups = [
+        [sample.group for sample in part] for fold in corpus.folds for part in fold.parts().values()
+    ]
+    return hashlib.sha256(repr((corpus.fingerprint(), groups)).encode()).hexdigest()[:16]
 
 
 def seal(corpus: Corpus, fold: int) -> Sealed:

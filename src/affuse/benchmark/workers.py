@@ -19,7 +19,7 @@ WAIT_SECONDS = 0.5
 
 
 def run_all(
-    request: Request, jobs: Sequence[Job], fingerprint: str, runs: Path
+    request: Request, jobs: Sequence[Job], content: str, runs: Path
 ) -> Generator[tuple[Job, int | Answered] | None]:
     """Yield what runs tell: how many epochs more are done, or their answers; None now and then.
 
@@ -27,7 +27,7 @@ def run_all(
     they are asked for again.
 
     Args:
-        fingerprint: of the corpus; a run that reads another is an error.
+        content: what the corpus holds; a run that reads another is an error.
         runs: the folder in which each has its own.
 
     Raises:
@@ -41,7 +41,7 @@ def run_all(
             while waiting and len(running) < request.jobs:
                 job = waiting.popleft()
                 ours, theirs = context.Pipe(duplex=False)
-                arguments = (request, job, fingerprint, runs / job.name, theirs)
+                arguments = (request, job, content, runs / job.name, theirs)
                 process = context.Process(target=run_in_process, args=arguments)
                 process.start()
                 theirs.close()
