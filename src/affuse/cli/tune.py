@@ -103,5 +103,6 @@ def tune(
     if out is not None:
         tuning.write_yaml(out)
         listed = ",".join(request.models)
-        command = f"affuse benchmark {corpus} --models {listed} --settings {out}"
+        where = "" if data is None else f" --data {data}"
+        command = f"affuse benchmark {corpus}{where} --models {listed} --settings {out}"
         console.print(f"settings in {out}; next: {command}", highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import optuna
 import yaml
+from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
@@ -22,6 +24,9 @@ from affuse.tune.trial import PARAMETERS, STOPPED
 
 SHOWN = 4
 """Trials that a table shows beside the untuned one."""
+
+TELLING = 10
+"""Complete trials below which nothing is said of what mattered."""
 
 
 @dataclass(frozen=True)
@@ -159,10 +164,13 @@ class Tuning:
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:
-    try:
-        return optuna.importance.get_param_importances(study)
-    except (ValueError, RuntimeError):
+    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < TELLING:
         return {}
+    with warnings.catch_warnings():
+        # Where all trials are as good as each other, all parameters come out alike.
+        warnings.simplefilter("ignore")
+        evaluator = PedAnovaImportanceEvaluator()
+        return optuna.importance.get_param_importances(study, evaluator=evaluator)
 
 
 def _content(trial: FrozenTrial) -> dict[str, Any]:
