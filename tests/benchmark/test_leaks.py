@@ -196,6 +196,10 @@ class Watching(np.ndarray):
     """An array that may do as it likes."""
 
 
+class Recalling(dict):  # type: ignore[type-arg]
+    """Sequences that may be others when they are asked for again."""
+
+
 class Changing(list):  # type: ignore[type-arg]
     """Samples that are others when they are asked for again."""
 
@@ -208,13 +212,14 @@ class Changing(list):  # type: ignore[type-arg]
         return iter(self.later) if self.asked > 3 else super().__iter__()
 
 
-@pytest.mark.parametrize("what", ["sample", "sequence", "target"])
+@pytest.mark.parametrize("what", ["sample", "sequences", "sequence", "target"])
 def test_types_of_ones_own_are_refused(what: str) -> None:
     test = samples(MOSI, "test")
     first = test[0]
     assert first.target is not None
     test[0] = {
         "sample": Clever(first.id, first.sequences, first.target),
+        "sequences": first.with_sequences(Recalling(first.sequences)),
         "sequence": first.with_sequences({"text": first.sequences["text"].view(Watching)}),
         "target": replace(first, target=first.target.view(Watching)),
     }[what]

@@ -40,14 +40,10 @@ def plain(corpus: Corpus) -> Corpus:
     def fixed(samples: Sequence[Sample]) -> tuple[Sample, ...]:
         found = tuple(samples)
         for sample in found:
-            arrays = (
-                *sample.sequences.values(),
-                *([] if sample.target is None else [sample.target]),
-            )
-            if type(sample) is not Sample or any(type(x) is not np.ndarray for x in arrays):
+            if not _is_plain(sample):
                 raise InputError(
                     f"sample '{sample.id}' is not a plain one",
-                    remedy="a reader must return affuse.samples.Sample with arrays of numpy",
+                    remedy="a reader must return affuse.samples.Sample with a dict of numpy arrays",
                     source=corpus.name,
                 )
         return found
@@ -62,6 +58,13 @@ def plain(corpus: Corpus) -> Corpus:
         dict(corpus.features),
         str(corpus.preset),
     )
+
+
+def _is_plain(sample: Sample) -> bool:
+    if type(sample) is not Sample or type(sample.sequences) is not dict:
+        return False
+    arrays = (*sample.sequences.values(), sample.target)
+    return all(x is None or type(x) is np.ndarray for x in arrays)
 
 
 def without_shared(corpus: Corpus) -> tuple[Corpus, int]:
