@@ -68,6 +68,27 @@ def test_runs_of_another_time_do_not_count(copy: Path) -> None:
     assert len(read_results(copy).models["hct_mg"].metrics["mae"].runs) == 1
 
 
+@pytest.mark.parametrize("entry", ["answers", "versions", "test_opened"])
+def test_runs_of_a_version_that_kept_less_do_not_count(copy: Path, entry: str) -> None:
+    file = copy / "runs" / "hct_mg-fold0-seed1.json"
+    record = json.loads(file.read_text())
+    del record[entry]
+    file.write_text(json.dumps(record))
+    assert len(read_results(copy).models["hct_mg"].metrics["mae"].runs) == 1
+
+
+@pytest.mark.parametrize("damage", ["absent", "cut", "another"])
+def test_runs_count_with_their_answers_alone(copy: Path, damage: str) -> None:
+    file = copy / "runs" / "hct_mg-fold0-seed1.npz"
+    if damage == "another":
+        shutil.copy(copy / "runs" / "hct_mg-fold0-seed0.npz", file)
+    elif damage == "cut":
+        file.write_bytes(file.read_bytes()[:-40])
+    else:
+        file.unlink()
+    assert len(read_results(copy).models["hct_mg"].metrics["mae"].runs) == 1
+
+
 def test_folders_that_cannot_be_read_are_one_line(copy: Path, tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     for other in ("notes", "nowhere"):

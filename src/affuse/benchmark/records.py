@@ -34,6 +34,8 @@ TABLE = "table.json"
 RUNS = "runs"
 SINGLE = "unimodal:"
 """What the model name of a single modality begins with."""
+NEEDED = {"model", "fold", "seed", "parameters", "metrics", "versions", "test_opened", "answers"}
+"""Entries of a record; one of a version that kept less is made anew."""
 REMEDY = "repeat the benchmark's command with this folder as --out: finished runs are kept"
 
 
@@ -144,7 +146,7 @@ def read_run(runs: Path, name: str, run: str) -> Run | None:
     """A finished run; neither a damaged one, nor one whose digest tells other data or settings."""
     try:
         record = json.loads((runs / f"{name}.json").read_text())
-        if digest(record["run"]) != run:
+        if digest(record["run"]) != run or not record.keys() >= NEEDED:
             return None
         content = (runs / f"{name}.npz").read_bytes()
         if _digest(content) != record["answers"]:
