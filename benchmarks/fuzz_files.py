@@ -113,6 +113,7 @@ def _computed(process: int) -> float:
 def serve() -> None:
     """Read one corpus after another, as standard input names them."""
     import faulthandler
+    import unicodedata  # noqa: F401 - a first error message brings it in on some machines
 
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
