@@ -1,0 +1,76 @@
+"""A score as a probability: Platt's map, and how far a score is from one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
+from scipy.stats import rankdata
+
+from affuse.explain.tendency import Bools, Floats
+
+BINS = 10
+_ASSUMED = 5.0
+
+
+@dataclass(frozen=True)
+class Platt:
+    """p = sigmoid(slope * s + offset) for a log-odds score s (Platt 1999)."""
+
+    slope: float = 1.0
+    offset: float = 0.0
+
+    @classmethod
+    def fit(cls, log_odds: Floats, truth: Bools) -> Platt:
+        """By maximum likelihood, with the weight of a few samples on leaving the score as it is.
+
+        The few positives of a small validation part would otherwise decide alone.
+
+        Args:
+            log_odds: `(N,)`.
+            truth: `(N,)`.
+        """
+        sign = np.where(truth, 1.0, -1.0)
+
+        def loss(p: Floats) -> float:
+            misfit = np.logaddexp(0.0, -sign * (p[0] * log_odds + p[1])).sum()
+            return float(misfit + 0.5 * _ASSUMED * ((p[0] - 1) ** 2 + p[1] ** 2))
+
+        slope, offset = minimize(loss, np.array([1.0, 0.0]), bounds=[(1e-2, None), (None, None)]).x
+        return cls(float(slope), float(offset))
+
+    def __call__(self, log_odds: Floats) -> Floats:
+        p: Floats = expit(self.slope * log_odds + self.offset)
+        return p
+
+
+def expected_calibration_error(probability: Floats, truth: Bools) -> float:
+    """Mean distance between probability and share of truth over ten equal bins, by their size.
+
+    Naeini et al. 2015, "Obtaining Well Calibrated Probabilities Using Bayesian Binning". In [0, 1];
+    a perfect score of few samples does not reach 0, since shares of few samples scatter.
+
+    Args:
+        probability: `(N,)` in [0, 1].
+        truth: `(N,)`.
+    """
+    place = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
+    gaps = np.bincount(place, weights=probability - truth, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(probability))
+
+
+def auroc(score: Floats, truth: Bools) -> float:
+    """Probability that a true sample scores above a false one, ties half; nan without both.
+
+    Args:
+        score: `(N,)`.
+        truth: `(N,)`.
+    """
+    positives = int(truth.sum())
+    negatives = len(truth) - positives
+    if not positives or not negatives:
+        return float("nan")
+    ranks = rankdata(score)[truth].sum()
+    return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
