@@ -18,7 +18,7 @@ has two parts of unlike certainty. Satterthwaite's degrees of freedom, as Hillis
 in Medicine 26(3)) takes them, make it too short for few seeds, since a part that comes out small
 counts as certain: at three seeds it holds the truth in 92% of cases. The mean of the two quantiles
 of Student's t, weighted by the parts (Cochran and Cox 1957, "Experimental Designs"), makes it too
-long: 97%. Half way between, as here, it is 94 to 96% (`benchmarks/interval_coverage.py`).
+long: 97%. Half way between, as here, it is 94 to 97% (`benchmarks/interval_coverage.py`).
 
 Samples count as drawn one by one: that clips share a speaker, and that folds share training
 samples, is not in it.
