@@ -63,7 +63,9 @@ def test_listens_to_the_steps_that_tell(found) -> None:
     _, _, reading, _, mask, telling = found
     assert (reading.weights * telling.numpy()).sum(axis=1).mean() > 0.85
     assert not reading.weights[~mask.numpy()].any()
-    np.testing.assert_allclose(reading.weights.sum(axis=1), 1, atol=0.02)
+    total = reading.weights.sum(axis=1)
+    assert (total < 1).all()
+    assert total.mean() > 0.95
 
 
 def test_contributions_add_up(found) -> None:

@@ -26,7 +26,8 @@ class Platt:
     def fit(cls, log_odds: Floats, truth: Bools) -> Platt:
         """By maximum likelihood, with the weight of a few samples on leaving the score as it is.
 
-        The few positives of a small validation part would otherwise decide alone.
+        The few positives of a small validation part would otherwise decide alone. The offset, which
+        holds how frequent conflicts are, is left freer.
 
         Args:
             log_odds: `(N,)`.
@@ -36,7 +37,7 @@ class Platt:
 
         def loss(p: Floats) -> float:
             misfit = np.logaddexp(0.0, -sign * (p[0] * log_odds + p[1])).sum()
-            return float(misfit + 0.5 * _ASSUMED * ((p[0] - 1) ** 2 + p[1] ** 2))
+            return float(misfit + 0.5 * (_ASSUMED * (p[0] - 1) ** 2 + p[1] ** 2))
 
         slope, offset = minimize(loss, np.array([1.0, 0.0]), bounds=[(1e-2, None), (None, None)]).x
         return cls(float(slope), float(offset))

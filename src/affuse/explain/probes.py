@@ -131,10 +131,11 @@ def fit_probe(
         x, mask, targets = valid
         known = net.losses((x - mean) / scale, mask, (targets - centre) / unit)
     best = int(known.mean(dim=1).argmin())
+    weight = net.weight[best].detach()
     return Probe(
-        net.gate[best].detach().clone(),
+        weight[:, 0].clone(),
         net.gate_bias[best].detach().clone(),
-        net.value[best].detach() * unit,
+        weight[:, 1:] * unit,
         net.bias[best].detach() * unit + centre,
         mean,
         scale,
@@ -158,27 +159,24 @@ class _Training(nn.Module):
 
     def __init__(self, width: int, task: Task, generator: torch.Generator) -> None:
         super().__init__()
-        count, start = len(NOISES), 0.3 / width**0.5
-        shape = (count, width, task.outputs)
         self.task = task
-        self.noise = torch.tensor(NOISES)[:, None]
-        self.gate = nn.Parameter(start * torch.randn(shape[:2], generator=generator))
-        self.gate_bias = nn.Parameter(torch.zeros(count))
-        self.value = nn.Parameter(start * torch.randn(shape, generator=generator))
-        self.bias = nn.Parameter(torch.zeros(count, task.outputs))
-        self.contrary = _Contrary(count) if isinstance(task, Regression) else None
+        self.noise = torch.tensor(NOISES)[:, None, None, None]
+        shape = len(NOISES), width, 1 + task.outputs
+        # u and V side by side: what is heard is one product.
+        self.weight = nn.Parameter(0.3 / width**0.5 * torch.randn(shape, generator=generator))
+        self.gate_bias = nn.Parameter(torch.zeros(len(NOISES)))
+        self.bias = nn.Parameter(torch.zeros(len(NOISES), task.outputs))
+        self.contrary = _Contrary(len(NOISES)) if isinstance(task, Regression) else None
 
     def outputs(self, z: Tensor, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """`(B, T, D)` to `(S, B, C)`; with a generator, noise on what is heard."""
-        gate = torch.einsum("btd,sd->sbt", z, self.gate) + self.gate_bias[:, None, None]
-        value = torch.einsum("btd,sdc->sbtc", z, self.value)
+        heard = torch.einsum("btd,sdc->sbtc", z, self.weight)
         if generator is not None:
             # Noise on D values seen through a weight vector is noise of that vector's length.
-            size = self.gate.norm(dim=1, keepdim=True) * self.noise
-            gate = gate + size[..., None] * torch.randn(gate.shape, generator=generator)
-            size = self.value.norm(dim=1) * self.noise
-            value = value + size[:, None, None] * torch.randn(value.shape, generator=generator)
-        return (_listen(gate, mask)[..., None] * value).sum(dim=2) + self.bias[:, None]
+            length = self.weight.norm(dim=1)[:, None, None]
+            heard = heard + self.noise * length * torch.randn(heard.shape, generator=generator)
+        weights = _listen(heard[..., 0] + self.gate_bias[:, None, None], mask)
+        return (weights[..., None] * heard[..., 1:]).sum(dim=2) + self.bias[:, None]
 
     def losses(
         self,
@@ -220,11 +218,9 @@ class _Contrary(nn.Module):
 def _train(
     net: _Training, z: Tensor, mask: Tensor, targets: Tensor, generator: torch.Generator
 ) -> None:
-    weights = [net.gate, net.value]
-    others = [p for p in net.parameters() if all(p is not w for w in weights)]
+    others = [p for p in net.parameters() if p is not net.weight]
     rates = [_RATE_OF_ALL / z.shape[2], _RATE]
-    groups = [{"params": params} for params in (weights, others)]
-    optimizer = torch.optim.Adam(groups)
+    optimizer = torch.optim.Adam([{"params": [net.weight]}, {"params": others}])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=_STEPS)
     for step in range(_STEPS):
         rows = torch.randint(len(mask), (min(_BATCH, len(mask)),), generator=generator)
