@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from itertools import permutations
 from typing import Annotated, ClassVar
 
@@ -172,7 +173,6 @@ class _Encoder(nn.Module):
         self.layers = nn.ModuleList(_Layer(width, options) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.dropout = options.embedding_dropout
-        self.heads, self.rate = options.heads, options.attention_dropout
 
     def forward(
         self,
@@ -188,12 +188,10 @@ class _Encoder(nn.Module):
         embedded = self._embed(target)
         source = None if source is None else self._embed(source)
         encoded = embedded
-        weights = self.heads * len(target) * target.shape[1] * allowed.shape[3]
         for layer in self.layers:
-            if trace is None:
-                encoded = recomputed(layer, weights, self.rate, encoded, source, allowed, None)
-            else:
-                encoded = layer(encoded, source, allowed, trace)
+            # What is traced must be so once.
+            apply = layer if trace is not None else partial(recomputed, layer)
+            encoded = apply(encoded, source, allowed, trace)
         return embedded, self.norm(encoded)
 
     def _embed(self, stream: Tensor) -> Tensor:
