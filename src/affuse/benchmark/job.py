@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import os
 import shutil
-import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from affuse.benchmark.request import Job, Request
 from affuse.benchmark.sealed import Sealed, content_of, seal
 from affuse.errors import InputError
 from affuse.evaluate.locked import Answers, answer
 from affuse.models import count_parameters
+from affuse.processes import begin_worker
 from affuse.train.checkpoint import WEIGHTS
 from affuse.train.folders import holds
 from affuse.train.session import RUN, identity, train_run
@@ -57,25 +52,13 @@ def run_in_process(
         content: what the corpus holds; one that is read here with another is an error.
         work: the folder of what an interrupted run goes on from.
     """
-    # An interrupt reaches the whole group; the parent decides what becomes of its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    # One core a run: small models gain nothing from two, and results depend on the count.
-    torch.set_num_threads(1)
+    begin_worker()
     try:
         parent.send(run_job(request, job, _sealed(request, job, content), work, parent.send))
     except Exception as error:
         # Where it happened would be lost on the way.
         error.add_note(traceback.format_exc())
         parent.send(error)
-
-
-def _follow_parent() -> None:
-    """End with the parent, however it ends: an orphan would write into the next one's runs."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _sealed(request: Request, job: Job, content: str) -> Sealed:

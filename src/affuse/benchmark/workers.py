@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
 from collections.abc import Generator, Sequence
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from typing import Any, cast
 
 from affuse.benchmark.job import Answered, run_in_process
 from affuse.benchmark.request import Job, Request
 from affuse.errors import InputError
+from affuse.processes import worker_context
 
 WAIT_SECONDS = 0.5
 """Without news from any run, that nothing has happened is told this often."""
@@ -34,7 +33,7 @@ def run_all(
         InputError: a process was killed.
         Exception: whatever went wrong in a run.
     """
-    context, waiting = _context(), deque(jobs)
+    context, waiting = worker_context(run_in_process.__module__), deque(jobs)
     running: dict[Connection, tuple[Job, Any]] = {}
     try:
         while waiting or running:
@@ -77,13 +76,3 @@ def _receive(connection: Connection) -> int | Answered:
         raise message
     assert isinstance(message, int | Answered)
     return message
-
-
-def _context() -> ForkServerContext | SpawnContext:
-    """Workers start afresh: a fork would inherit torch's threads in an unknown state."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    # Imported once, for all workers.
-    context.set_forkserver_preload([run_in_process.__module__])
-    return context
