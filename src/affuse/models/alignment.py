@@ -15,6 +15,7 @@ from torch import Tensor
 
 from affuse.config import Options
 from affuse.errors import unknown_name
+from affuse.models.layers import traced
 
 
 class AlignmentOptions(Options):
@@ -58,8 +59,9 @@ def align(
     longest = torch.stack(list(lengths.values())).amax(dim=0)
     own = lengths[reference]
     common = torch.where(own > 0, own, longest).clamp(max=most)
-    steps = torch.arange(int(common.max()), device=common.device)
-    target = steps < common[:, None]
+    # A trace must do for any sample: what is too much is masked.
+    steps = most if traced() else int(common.max())
+    target = torch.arange(steps, device=common.device) < common[:, None]
     return {m: interval_means(x, mask, target) for m, (x, mask) in sequences.items()}, target
 
 

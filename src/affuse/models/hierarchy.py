@@ -16,6 +16,7 @@ from affuse.models.layers import (
     EncoderLayer,
     FeedForward,
     Source,
+    longest,
     source,
 )
 
@@ -110,15 +111,15 @@ class HierarchicalNetwork(nn.Module):
         masks = masks & used[..., None]
         # Relative to the primary, so that the leader enters unscaled however many follow.
         relative = gate / gate.amax(dim=1, keepdim=True).clamp(min=1e-6)
-        count, leads = order.shape[1], order[:, 0]
+        count = order.shape[1]
         # One flat index: far cheaper than indexing by rows and columns.
-        flat = torch.arange(len(order), device=order.device)[:, None] * count + order
-        lead = self._enrich(streams, masks, relative, order, flat, trace)
-        streams = streams.flatten(0, 1).index_copy(0, flat[:, 0], lead).view(streams.shape)
+        flat = torch.arange(order.shape[0], device=order.device)[:, None] * count + order
+        lead, leads = self._enrich(streams, masks, relative, order, flat, trace), flat[:, 0]
+        streams = streams.flatten(0, 1).index_copy(0, leads, lead).view(streams.shape)
         joint = self._join(streams, masks, relative, [e.stream.shape[1] for e in encoded])
         vectors = torch.stack([e.pooled for e in encoded], dim=1) * relative[..., None]
         correction = self.correction(torch.cat([joint, vectors.flatten(1)], dim=1))
-        primary = unimodal.take_along_dim(leads[:, None, None], dim=1)[:, 0]
+        primary = unimodal.flatten(0, 1).index_select(0, leads)
         weights = gate if unimodal.shape[2] == 1 else relative
         together = (weights[..., None] * unimodal).sum(dim=1)
         return primary, together - primary + correction
@@ -134,7 +135,7 @@ class HierarchicalNetwork(nn.Module):
     ) -> Tensor:
         """The primary's stream `(B, T, d)` after the others entered it in the order of the gate."""
         ranked = streams.flatten(0, 1).index_select(0, flat.flatten()).view(streams.shape)
-        weights = relative.take_along_dim(order, dim=1)
+        weights = relative.gather(1, order)
         read = source(masks.flatten(0, 1).index_select(0, flat.flatten()), ranked)
         bias, some = read.bias.view(masks.shape), read.some.view(order.shape)
         lead: Tensor = ranked[:, 0]
@@ -189,7 +190,7 @@ class _CrossLevel(nn.Module):
 
 def _stack(encoded: list[Encoded]) -> tuple[Tensor, Tensor]:
     """Streams of unequal length to `(B, M, T, d)` and `(B, M, T)`, padded to the longest."""
-    steps = max(e.stream.shape[1] for e in encoded)
+    steps = longest([e.stream.shape[1] for e in encoded])
     streams = [nn.functional.pad(e.stream, (0, 0, 0, steps - e.stream.shape[1])) for e in encoded]
     masks = [nn.functional.pad(e.mask, (0, steps - e.mask.shape[1])) for e in encoded]
     return torch.stack(streams, dim=1), torch.stack(masks, dim=1)

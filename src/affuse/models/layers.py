@@ -6,17 +6,25 @@ Shapes: B samples, T steps, d width, H heads. Masks are bool `(B, T)`, True is r
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def traced() -> bool:
+    """Whether this is a trace for export: it must hold for all sizes, and they are tensors."""
+    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
+
+
 def sinusoidal_positions(steps: int, width: int, like: Tensor) -> Tensor:
     """Fixed positional embedding `(steps, width)` (Vaswani et al. 2017, section 3.5)."""
-    return _positions(steps, width).to(like)
+    # What is traced depends on its input and must not be kept.
+    make = _positions.__wrapped__ if traced() else _positions
+    return make(steps, width).to(like)
 
 
 @lru_cache(maxsize=256)
@@ -56,6 +64,13 @@ class Dropout(nn.Dropout):
 def zeroed(x: Tensor, mask: Tensor) -> Tensor:
     """`(B, T, D)` with zero where the mask `(B, T)` is False."""
     return x.masked_fill(~mask[..., None], 0.0)
+
+
+def longest(lengths: Sequence[int]) -> int:
+    """The largest length."""
+    if traced():
+        return cast(int, torch.stack(cast(list[Tensor], lengths)).amax())
+    return max(lengths)
 
 
 class Source(NamedTuple):
@@ -258,6 +273,6 @@ class TemporalProjection(nn.Module):
             x = F.pad(zeroed(x, mask) if level else x, (0, 0, side, side))
             x = norm(convolution(x.unfold(1, self.kernel, min(self.stride, 2)).flatten(2)))
             if self.stride > 1:
-                mask = F.pad(mask, (0, mask.shape[1] % 2)).view(len(mask), -1, 2).any(dim=2)
+                mask = F.pad(mask, (0, 1)).unfold(1, 2, 2).any(dim=2)
                 x = F.gelu(x)
         return self.drop(x), mask

@@ -93,7 +93,7 @@ class MFN(FusionModel):
         delta = torch.cat([F.pad(cells[:, :-1], (0, 0, 1, 0)), cells], dim=2)
         attended = self.attention(delta).softmax(dim=2) * delta
         proposed = self.proposal(attended).tanh()
-        memory = proposed.new_zeros(len(proposed), self.options.memory)
+        memory = proposed.new_zeros(proposed.shape[0], self.options.memory)
         memories = []
         # All else is done for all steps at once; the gates read what the step before left.
         for seen, new in zip(attended.unbind(dim=1), proposed.unbind(dim=1), strict=True):

@@ -46,7 +46,7 @@ class MaskedLSTM(nn.Module):
 def last_step(x: Tensor, mask: Tensor) -> Tensor:
     """The last real step `(B, D)` of `(B, T, D)`; zeros where there is none."""
     last = (mask.sum(dim=1) - 1).clamp(min=0)
-    rows = torch.arange(len(x), device=x.device)
+    rows = torch.arange(x.shape[0], device=x.device)
     return x[rows, last] * mask.any(dim=1, keepdim=True)
 
 

@@ -44,7 +44,7 @@ class Unimodal(FusionModel):
         batch = self.admit(batch)
         encoded = self.encoder(*self.take(batch, self.modalities[0]))
         prediction: Tensor = self.head(encoded.pooled)
-        gate = prediction.new_ones(batch.size, 1)
+        gate = prediction.new_ones(prediction.shape[0], 1)
         latents = {self.modalities[0]: encoded.stream} if detail else None
-        primary = torch.zeros(batch.size, dtype=torch.long, device=gate.device)
+        primary = torch.zeros_like(gate[:, 0], dtype=torch.long)
         return FusionOutput(prediction, gate, primary, prediction[:, None], latents=latents)
