@@ -12,7 +12,8 @@ from scipy.stats import rankdata
 from affuse.explain.tendency import Bools, Floats
 
 BINS = 10
-_ASSUMED = 5.0
+# Weight, in samples, of leaving the slope as it is.
+_ASSUMED = 1.0
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,22 @@ class Platt:
 
     @classmethod
     def fit(cls, log_odds: Floats, truth: Bools) -> Platt:
-        """By maximum likelihood, with the weight of a few samples on leaving the score as it is.
+        """By maximum likelihood, with targets that Platt drew in from 0 and 1 for few samples.
 
-        The few positives of a small validation part would otherwise decide alone. The offset, which
-        holds how frequent conflicts are, is left freer.
+        The slope is held near 1 by the weight of one sample. The offset is free: it holds how
+        frequent conflicts are, of which the training part may know nothing.
 
         Args:
             log_odds: `(N,)`.
             truth: `(N,)`.
         """
-        sign = np.where(truth, 1.0, -1.0)
+        positives, negatives = truth.sum(), (~truth).sum()
+        target = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
         def loss(p: Floats) -> float:
-            misfit = np.logaddexp(0.0, -sign * (p[0] * log_odds + p[1])).sum()
-            return float(misfit + 0.5 * (_ASSUMED * (p[0] - 1) ** 2 + p[1] ** 2))
+            said = p[0] * log_odds + p[1]
+            misfit = (np.logaddexp(0.0, said) - target * said).sum()
+            return float(misfit + 0.5 * _ASSUMED * (p[0] - 1) ** 2)
 
         slope, offset = minimize(loss, np.array([1.0, 0.0]), bounds=[(1e-2, None), (None, None)]).x
         return cls(float(slope), float(offset))

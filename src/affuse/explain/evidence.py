@@ -78,9 +78,11 @@ class ValueEvidence(Evidence):
 class ChoiceEvidence(Evidence):
     """p(y | r) / p(y) of classes or labels: the reading's probabilities, or what they leave over.
 
+    What says nothing contradicts nothing: q falls with the entropy of the reading.
+
     Attributes:
         task: gives questions and answers.
-        share: q, how often the modality contradicts.
+        share: q, how often the modality contradicts where it is sure.
         sharpness: what its logits are multiplied by, since a probe is too sure of itself.
         prior: `(Q, G)`.
     """
@@ -156,27 +158,48 @@ def _choice_parts(
     """log p(y, agrees) and log p(y, opposes), `(N, Q, G, 2)`."""
     count, choices = answers(task)
     p = (logits.view(-1, count, choices) * sharpness).softmax(dim=2).clamp(1e-6, 1 - 1e-6)
-    share = torch.as_tensor(share, dtype=p.dtype)
-    return torch.stack(
-        [(1 - share).log() + p.log(), share.log() + ((1 - p) / (choices - 1)).log()], dim=3
-    )
+    entropy = -(p * p.log()).sum(dim=2, keepdim=True)
+    q = (share * (1 - entropy / np.log(choices))).clamp(min=1e-6)
+    return torch.stack([(1 - q).log() + p.log(), q.log() + ((1 - p) / (choices - 1)).log()], dim=3)
 
 
 def _fit_values(task: Regression, r: Tensor, y: Tensor) -> ValueEvidence:
     spread = float(r.std().clamp(min=1e-3).log())
+    p, loss = _fit_mixture(r, y, [-2.0, 0.5, 0.0, spread, 0.5, 0.0, spread], opposed=True)
+    _, same = _fit_mixture(r, y, p, opposed=False)
+    # Noise that is not normal makes a second part too, one that follows the label as the first
+    # does. A contradiction must explain more than that, by Schwarz' criterion.
+    found = (same - loss) * len(r) > 0.5 * np.log(len(r))
+    share = max(1 / (1 + np.exp(-p[0])), _RARELY) if found else _RARELY
+    scales = float(np.exp(p[3])), float(np.exp(p[6]))
+    return ValueEvidence(task, float(share), (p[1], p[4]), (p[2], p[5]), scales)
+
+
+def _fit_mixture(
+    r: Tensor, y: Tensor, start: list[float], *, opposed: bool
+) -> tuple[list[float], float]:
+    """Parameters and loss: q as a logit, then slope, shift and log spread of both parts.
+
+    Args:
+        opposed: whether the second part's slope is below zero; else it is that of the first.
+    """
+    spread = float(r.std().clamp(min=1e-3).log())
+
+    def second(p: Tensor) -> Tensor:
+        return -p[4].abs() if opposed else p[1]
 
     def loss(p: Tensor) -> Tensor:
         agrees = -p[3] - 0.5 * ((r - p[1] * y - p[2]) / p[3].exp()) ** 2
-        opposes = -p[6] - 0.5 * ((r + p[4].abs() * y - p[5]) / p[6].exp()) ** 2
+        opposes = -p[6] - 0.5 * ((r - second(p) * y - p[5]) / p[6].exp()) ** 2
         both = torch.logaddexp(logsigmoid(-p[0]) + agrees, logsigmoid(p[0]) + opposes)
         # A component must not collapse onto a few readings, nor a contradiction be had for free.
         assumed = (p[3] - spread) ** 2 + (p[6] - spread) ** 2 + (p[0] - _RARELY_LOGIT) ** 2
         return -both.mean() + _ASSUMED * assumed
 
-    p = _minimise(loss, [-2.0, 0.5, 0.0, spread, 0.5, 0.0, spread]).tolist()
-    share = max(1 / (1 + np.exp(-p[0])), _RARELY)
-    scales = float(np.exp(p[3])), float(np.exp(p[6]))
-    return ValueEvidence(task, float(share), (p[1], -abs(p[4])), (p[2], p[5]), scales)
+    p = _minimise(loss, start)
+    found = float(loss(p))
+    p[4] = second(p)
+    return p.tolist(), found
 
 
 def _minimise(loss: Callable[[Tensor], Tensor], start: list[float]) -> Tensor:
