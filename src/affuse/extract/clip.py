@@ -45,7 +45,17 @@ class ClipSettings(Options):
     text: Literal["glove", "minilm"] = "glove"
     layers: tuple[int, ...] = Field(default=(6,), min_length=1, description="MiniLM's layers")
     cepstra: int = Field(default=20, ge=0, le=39, description="mel cepstra beside the descriptors")
+    audio: Literal["frames", "functionals"] = Field(
+        default="functionals",
+        description="voice descriptors every 10 ms (frames), or one step a window of their "
+        "statistics over it (functionals, as affuse.extract.functionals makes them)",
+    )
     pool: int = Field(default=1, ge=1, le=100, description="voice frames averaged into one step")
+    expression: bool = Field(
+        default=True,
+        description="beside the measures of a face, what a network reads in its pixels: "
+        "affuse.extract.face.expression, where that is there",
+    )
     fps: float = Field(default=12.0, gt=0, le=60, description="faces read a second, at most")
     window: float = Field(default=10.0, ge=1, le=60, description="seconds of a window")
     step: float | None = Field(
