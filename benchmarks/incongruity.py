@@ -1,0 +1,202 @@
+"""What `affuse.explain` finds where the truth is known, and what crossmodal attention costs.
+
+- `conflict`: scores of the controlled corpus with 30% of conflicts, five corpora.
+- `ravdess`: scores of RAVDESS where the voice of some takes is that of another take of the same
+  actor, four folds; and what HCT-MG answers there, beside what its primary says alone.
+- `mitigation`: latent incongruity of MulT and HCT-MG and their accuracy on the hard slice, five
+  seeds on the controlled corpus. Trains what `--checkpoints` lacks, ten models, in an hour or less.
+
+    python benchmarks/incongruity.py conflict ravdess mitigation --data RAVDESS --checkpoints DIR
+
+Each part replaces its own lines of results/incongruity.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from affuse import __version__
+from affuse.corpora import load_corpus
+from affuse.corpora.corpus import Corpus, Split
+from affuse.corpora.normalise import normalise
+from affuse.evaluate.predict import predict
+from affuse.evaluate.statistics import summarise
+from affuse.explain import (
+    ConflictTruth,
+    fit_conflict,
+    fit_readers,
+    hard_samples,
+    judge,
+    latent_incongruity,
+    plant_conflicts,
+)
+from affuse.explain.latent import WAYS
+from affuse.explain.tendency import label_tendency, right, tendency
+from affuse.files import write_atomic
+from affuse.train.checkpoint import Checkpoint
+from affuse.train.presets import corpus_options, plan
+from affuse.train.session import train_run
+
+OUT = Path(__file__).parent / "results" / "incongruity.csv"
+COLUMNS = ("part", "corpus", "model", "seed", "measure", "value", "low", "high", "affuse", "torch")
+SEEDS = range(5)
+SHARE = {"incongruent": 0.3}
+Row = tuple[Any, ...]
+"""Corpus, model, seed or `mean`, measure, value."""
+
+
+def conflict(_: argparse.Namespace) -> Iterator[Row]:
+    """Scores against planted conflicts; 2,000 samples, of which chance moves calibration little."""
+    for seed in SEEDS:
+        corpus = load_corpus("controlled", options={**SHARE, "test": 2000, "seed": seed})
+        split, _normaliser = normalise(corpus.folds[0], "train")
+        readers = fit_readers(corpus.task, split.train, split.valid)
+        found = fit_conflict(readers, split.valid).score(split.test)
+        yield from _judged("controlled, incongruent=0.3", seed, judge(found, split.test))
+
+
+def ravdess(arguments: argparse.Namespace) -> Iterator[Row]:
+    """Another take's voice in 30% of the takes of validation and test; training stays as it is."""
+    corpus = _ravdess(arguments.data)
+    for number in range(len(corpus.folds)):
+        checkpoint = _trained(corpus, "ravdess", "hct_mg", 0, number, arguments.checkpoints)
+        fold = _prepared(checkpoint, corpus.folds[number])
+        readers = fit_readers(corpus.task, fold.train, fold.valid)
+        valid, test = (
+            plant_conflicts(corpus.task, part, "audio", "vision", seed=number)
+            for part in (fold.valid, fold.test)
+        )
+        found = fit_conflict(readers, valid).score(test)
+        yield from _judged(corpus.name, number, judge(found, test))
+        for measure, value in _kept(checkpoint, fold.test, test).items():
+            yield corpus.name, "hct_mg", number, measure, value
+
+
+def mitigation(arguments: argparse.Namespace) -> Iterator[Row]:
+    """Damage and flips by crossmodal blocks, and accuracy where modalities contradict."""
+    corpus = load_corpus("controlled", options={**SHARE, "test": 1000})
+    name = "controlled, incongruent=0.3"
+    split, _normaliser = normalise(corpus.folds[0], "train")
+    hard = hard_samples(fit_readers(corpus.task, split.train, split.valid), split.test)
+    yield name, "", "all", "hard share", float(hard.mask.mean())
+    for seed in SEEDS:
+        for model in ("mult", "hct_mg"):
+            checkpoint = _trained(corpus, "controlled", model, seed, 0, arguments.checkpoints)
+            hits = _right(checkpoint, split.test)
+            yield name, model, seed, "accuracy", float(np.nanmean(hits))
+            yield name, model, seed, "accuracy, hard", float(np.nanmean(hits[hard.mask]))
+            latent = latent_incongruity(model, checkpoint.model, corpus.task, split)
+            for way in WAYS:
+                for words, rows in (("", None), (", hard", hard.mask)):
+                    for target in (None, "text"):
+                        found = latent.overall(way, rows, target)
+                        where = f"{way}, {target or 'all targets'}{words}"
+                        yield name, model, seed, f"damage, {where}", found.damage.mean
+                        yield name, model, seed, f"flip rate, {where}", found.flip_rate.mean
+
+
+def _ravdess(data: Path | None) -> Corpus:
+    if data is None:
+        raise SystemExit("ravdess needs --data, the folder of RAVDESS")
+    return load_corpus("ravdess", data, corpus_options("ravdess", {}, data))
+
+
+def _trained(
+    corpus: Corpus, name: str, model: str, seed: int, fold: int, folder: Path
+) -> Checkpoint:
+    place = folder / f"{name}-{model}-fold{fold}-seed{seed}"
+    planned = plan(name, model, SHARE if name == "controlled" else {})
+    return train_run(corpus, planned, seed=seed, fold=fold, folder=place, resume=True)
+
+
+def _prepared(checkpoint: Checkpoint, fold: Split) -> Split:
+    return Split(*(checkpoint.prepare(part) for part in fold.parts().values()))
+
+
+def _judged(corpus: str, seed: int, found: ConflictTruth | None) -> Iterator[Row]:
+    assert found is not None
+    for measure in ("auroc", "pair_accuracy", "span_overlap", "calibration_error"):
+        yield corpus, "", seed, measure, getattr(found, measure)
+
+
+def _right(checkpoint: Checkpoint, samples: Sequence[Any]) -> Any:
+    said = tendency(checkpoint.task, predict(checkpoint.model, samples).prediction)
+    return right(said, label_tendency(checkpoint.task, np.stack([s.target for s in samples])))
+
+
+def _kept(checkpoint: Checkpoint, before: Sequence[Any], after: Sequence[Any]) -> dict[str, float]:
+    """Answers to samples that the face leads, once their voice is that of another take."""
+    alone = [sample.keep(["vision"]) for sample in before]
+    sure = predict(checkpoint.model, after)
+    leads = sure.primary == checkpoint.model.modalities.index("vision")
+    rows = leads & np.array([sample.truth["conflict"] for sample in after])
+    task = checkpoint.task
+    own, whole, spoilt = (
+        tendency(task, predict(checkpoint.model, part).prediction)[:, 0]
+        for part in (alone, before, after)
+    )
+    return {
+        "conflicts led by the face": float(rows.sum()),
+        "answers as the face alone, before": float((whole == own)[rows].mean()),
+        "answers as the face alone, in conflict": float((spoilt == own)[rows].mean()),
+        "right, before": float(_right(checkpoint, before)[rows].mean()),
+        "right, in conflict": float(_right(checkpoint, after)[rows].mean()),
+        "right by the face alone": float(_right(checkpoint, alone)[rows].mean()),
+    }
+
+
+def _with_means(rows: Sequence[Row]) -> Iterator[Row]:
+    """Each row without an interval, then the means over seeds with Student's."""
+    groups: dict[tuple[str, str, str], list[float]] = {}
+    for corpus, model, seed, measure, value in rows:
+        yield corpus, model, seed, measure, value, "", ""
+        groups.setdefault((corpus, model, measure), []).append(value)
+    for (corpus, model, measure), values in groups.items():
+        if len(values) > 1:
+            found = summarise(values)
+            yield corpus, model, "mean", measure, found.mean, *found.ci95
+
+
+def _write(part: str, rows: Sequence[Row]) -> None:
+    kept: list[Row] = []
+    if OUT.exists():
+        kept = [tuple(row) for row in csv.reader(io.StringIO(OUT.read_text()))][1:]
+    versions = __version__, torch.__version__
+    new = [
+        (part, *(round(v, 4) if isinstance(v, float) else v for v in row), *versions)
+        for row in rows
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([COLUMNS, *(row for row in kept if row[0] != part), *new])
+    write_atomic(OUT, text.getvalue().encode())
+
+
+def main() -> None:
+    parts = {part.__name__: part for part in (conflict, ravdess, mitigation)}
+    parser = argparse.ArgumentParser(description="Conflict scores and latent incongruity.")
+    parser.add_argument("parts", nargs="+", choices=list(parts))
+    parser.add_argument("--data", type=Path, help="the folder of RAVDESS")
+    parser.add_argument("--checkpoints", type=Path, default=Path("incongruity-checkpoints"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    console = Console(width=150)
+    for part in arguments.parts:
+        found = []
+        for row in parts[part](arguments):
+            console.print(part, *row, highlight=False)
+            found.append(row)
+        _write(part, list(_with_means(found)))
+
+
+if __name__ == "__main__":
+    main()
