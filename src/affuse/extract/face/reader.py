@@ -20,7 +20,7 @@ WIDTH = len(FEATURES)
 
 _PRESENT = 0.5
 # The mesh is placed anew from its own landmarks until its region is steady.
-_PASSES = 3
+_PASSES = 5
 # Frames after which a tracked face is compared with what else is in the picture.
 _LOOK_AROUND = 24
 # A face that is tracked is left for another only when that is so much more prominent.
