@@ -7,7 +7,7 @@ import sys
 import typer
 
 from affuse import __version__
-from affuse.cli import benchmark, corpus, demo, evaluate, models, report, train, tune
+from affuse.cli import benchmark, corpus, demo, evaluate, export, models, report, train, tune
 from affuse.errors import AffuseError, InputError, file_error
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
 app.command("tune")(tune.tune)
 app.command("benchmark")(benchmark.benchmark)
 app.command("models")(models.models)

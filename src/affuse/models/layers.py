@@ -107,6 +107,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
+        self.head_width = width // heads
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
@@ -146,7 +147,7 @@ class Attention(nn.Module):
         return query, *pair.chunk(2, dim=-1)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+        return torch.unflatten(x, 2, (self.heads, self.head_width)).transpose(1, 2)
 
 
 class FeedForward(nn.Sequential):
@@ -188,12 +189,13 @@ class AttentionPooling(nn.Module):
 
     def __init__(self, width: int, heads: int = 1) -> None:
         super().__init__()
+        self.shares = heads, width // heads
         self.score = nn.Linear(width, heads)
 
     def forward(self, x: Tensor, source: Source) -> Tensor:
         """`(B, T, d)` to `(B, d)`: each head pools its own share."""
         weights = (self.score(x) + source.bias[..., None]).softmax(dim=1)
-        shares = x.reshape(*x.shape[:2], weights.shape[-1], -1)
+        shares = torch.unflatten(x, 2, self.shares)
         pooled: Tensor = (weights[..., None] * shares).sum(dim=1).flatten(1) * source.some
         return pooled
 

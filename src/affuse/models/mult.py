@@ -233,7 +233,7 @@ class _Attention(nn.Module):
         super().__init__()
         self.packed = _xavier_linear(width, 3 * width)
         self.out = _xavier_linear(width, width)
-        self.heads = heads
+        self.heads, self.head_width = heads, width // heads
         self.dropout = dropout
 
     def forward(
@@ -265,7 +265,7 @@ class _Attention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """`(B, T, d)` to `(B, H, T, d / H)`."""
-        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
+        return torch.unflatten(x, 2, (self.heads, self.head_width)).transpose(1, 2)
 
 
 def _allowed(target: Tensor, source: Tensor, causal: bool) -> Tensor:

@@ -1,0 +1,1 @@
+"""Exported models at work, by onnxruntime. Nothing here imports torch."""

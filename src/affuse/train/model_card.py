@@ -1,0 +1,69 @@
+"""The model card that lies beside an exported model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from affuse.runtime.bundle import BundleConfig
+from affuse.tasks import Classification, Regression, Task
+
+TERMS: Mapping[str, str] = {
+    "mosi": "CMU-MOSI: for research only, from videos whose rights are their makers'",
+    "ravdess": "RAVDESS: CC BY-NC-SA 4.0, not for commercial use",
+    "controlled": "made by affuse, free of terms",
+    "": "not stated; the terms of the training data bind these weights too",
+}
+"""What is known of the training data's terms, by the name of the corpus."""
+
+
+def model_card(config: BundleConfig) -> str:
+    """Markdown: what the model is, what it was trained on, and what it must not be used for."""
+    task = Task.from_config(config.task)
+    widths = "\n".join(
+        f"| {m} | {width} | {config.features.get(m, 'not stated')} |"
+        for m, width in config.widths.items()
+    )
+    corpus = config.corpus
+    conflict = "It has no conflict score: the model has no answers of each modality alone."
+    if "unimodal" in config.outputs:
+        conflict = "Its conflict score is not calibrated: it is the plain disagreement, in [0, 1]."
+    if config.conflict is not None:
+        c = config.conflict
+        conflict = (
+            f"Its conflict score was calibrated on {c['samples']:.0f} validation samples, "
+            f"{c['share']:.0%} of them with a conflict; area under the ROC curve there "
+            f"{c['auroc']:.2f}."
+        )
+    return f"""# {config.name}
+
+{_predicts(task)}, by a fusion model (`{config.model}`, {config.parameters:,} parameters,
+{config.precision} weights), exported by affuse {config.affuse}. It answers by any subset of its
+modalities.
+
+| modality | width | features |
+|---|---|---|
+{widths}
+
+{"Features are standardised inside the model." if config.normalised else ""}
+{conflict}
+
+## Training data
+
+{corpus.get("name", "not stated")}, fingerprint {corpus.get("fingerprint", "not stated")}, fold
+{corpus.get("fold", 0)}; seed {config.training.get("seed", "not stated")}. Terms: {config.terms}.
+
+## Use
+
+The answer says how a clip would be labelled by people who watched it, as far as the model learned
+that from its training data. It is no measurement of what a person feels, thinks or intends. Do not
+decide about people by it. Emotion recognition at work and in education is prohibited or restricted
+by law in places, for instance by Article 5(1)(f) of the EU AI Act (Regulation 2024/1689).
+"""
+
+
+def _predicts(task: Task) -> str:
+    if isinstance(task, Regression):
+        return f"Predicts a value from {task.low:g} to {task.high:g}"
+    labels = ", ".join(getattr(task, "labels", ()))
+    kind = "one of" if isinstance(task, Classification) else "which there are of"
+    return f"Predicts {kind}: {labels}"

@@ -1,0 +1,131 @@
+"""Exported models: every registered one, every subset, any length; what is stored beside them."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+
+from affuse.batches import collate
+from affuse.corpora.normalise import Normaliser
+from affuse.models import create_model, models
+from affuse.runtime.session import Session
+from affuse.samples import Sample
+from affuse.tasks import Classification
+from affuse.train.checkpoint import Checkpoint
+from affuse.train.export import PARITY, export_checkpoint
+
+WIDTHS = {"text": 6, "audio": 5, "vision": 3}
+SUBSETS = [kept for size in (1, 2, 3) for kept in combinations(WIDTHS, size)]
+SMALL = {
+    "width": 8,
+    "heads": 2,
+    "layers": 1,
+    "steps": 9,
+    "recurrent_width": 8,
+    "recurrent_output": 8,
+    "feed_forward": 16,
+    "recurrent": 8,
+    "memory": 8,
+}
+STRIDES = {"strides": {"audio": 4, "vision": 2}}
+VARIANTS = [
+    *((name, {}) for name in sorted(models())),
+    ("hct_mg", {**STRIDES, "gate": "paper"}),
+    ("hct_mg", {"granularity": "sample", "members": 2, "static": ("vision",)}),
+    ("concat", {**STRIDES, "static": ("text",)}),
+    ("unimodal", {**STRIDES, "modality": "audio"}),
+    ("mult", {"causal": True}),
+]
+TASK = Classification(("calm", "angry"))
+
+
+def small(name: str, options: dict) -> dict:
+    """The options, and small sizes where the model has such options."""
+    known = models()[name].cls.Options.model_fields
+    sizes = {k: v for k, v in SMALL.items() if k in known and known[k].annotation is int}
+    return {**sizes, **options}
+
+
+def random_sample(rng: np.random.Generator, lengths: dict[str, int]) -> Sample:
+    features = {
+        m: (3 * rng.standard_normal((n, WIDTHS[m])) + 1).astype(np.float32)
+        for m, n in lengths.items()
+    }
+    return Sample("clip", features)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Exports a model whose every part has an effect, once for each variant."""
+    made: dict[str, tuple[Checkpoint, Session]] = {}
+
+    def export(name: str, options: dict) -> tuple[Checkpoint, Session]:
+        key = repr((name, options))
+        if key not in made:
+            torch.manual_seed(0)
+            model = create_model(name, WIDTHS, TASK.outputs, small(name, options)).eval()
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter += 0.1 * torch.randn(parameter.shape)
+            rng = np.random.default_rng(1)
+            frames = [random_sample(rng, dict.fromkeys(WIDTHS, 50))]
+            checkpoint = Checkpoint(name, model, TASK, Normaliser.fit(frames))
+            folder = tmp_path_factory.mktemp("export")
+            export_checkpoint(checkpoint, folder)
+            made[key] = checkpoint, Session(folder)
+        return made[key]
+
+    return export
+
+
+def gap(checkpoint: Checkpoint, session: Session, samples: list[Sample]) -> float:
+    """The largest difference between what the graph and the model say."""
+    batch = collate(checkpoint.prepare(samples), checkpoint.model.modalities)
+    with torch.inference_mode():
+        wanted = checkpoint.model(batch)
+    found = session.run(samples)
+    for name in ("prediction", "gate", "primary", "unimodal"):
+        assert (getattr(wanted, name) is None) == (getattr(found, name) is None)
+    return max(
+        float(np.abs(getattr(found, name) - getattr(wanted, name).numpy()).max())
+        for name in session.config.outputs
+    )
+
+
+every_variant = pytest.mark.parametrize(
+    ("name", "options"), VARIANTS, ids=lambda x: x if isinstance(x, str) else "-".join(map(str, x))
+)
+
+
+@every_variant
+def test_parity_on_every_subset_and_length(exported, name, options) -> None:
+    checkpoint, session = exported(name, options)
+    rng = np.random.default_rng(0)
+    for kept in SUBSETS:
+        if not set(kept) & set(checkpoint.model.modalities):
+            continue
+        for short, long in ((1, 1), (2, 7), (5, 120)):
+            lengths = {m: long if i == len(kept) - 1 else short for i, m in enumerate(kept)}
+            assert gap(checkpoint, session, [random_sample(rng, lengths)]) <= PARITY, lengths
+
+
+@every_variant
+def test_parity_at_3000_steps(exported, name, options) -> None:
+    checkpoint, session = exported(name, options)
+    sample = random_sample(np.random.default_rng(0), {"text": 20, "audio": 3000, "vision": 90})
+    assert gap(checkpoint, session, [sample]) <= PARITY
+
+
+@every_variant
+def test_parity_in_a_mixed_batch(exported, name, options) -> None:
+    checkpoint, session = exported(name, options)
+    rng = np.random.default_rng(0)
+    counts = [(3, 9, 1), (0, 4, 0), (12, 1, 30), (1, 2, 3), (0, 17, 5)]
+    samples = [
+        random_sample(rng, {m: n for m, n in zip(WIDTHS, row, strict=True) if n}) for row in counts
+    ]
+    samples = [s for s in samples if s.keep(checkpoint.model.modalities).sequences]
+    assert gap(checkpoint, session, samples) <= PARITY
