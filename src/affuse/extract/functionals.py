@@ -7,6 +7,8 @@ import numpy as np
 from affuse.samples import FloatArray
 
 NAME = "functionals of the voice frames (mean, deviation, percentiles; all and voiced; changes)"
+STATISTICS = 12
+"""Statistics of each feature."""
 _FEWEST = 5
 _PERCENTILES = (10, 50, 90)
 

@@ -1,9 +1,25 @@
-"""What is said in a recording: words with their times."""
+"""What is said in a recording: words with their times, and the files that they come in."""
 
 from __future__ import annotations
 
+import html
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from affuse.errors import InputError, file_error
+
+SUFFIXES = (".srt", ".vtt", ".json", ".txt")
+_LARGEST = 1 << 26
+_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_CUE = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}.*$")
+_TAG = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
+# The names that transcripts in JSON have for the parts of a word.
+_TEXT, _START, _END = ("word", "text", "w"), ("start", "start_time", "s"), ("end", "end_time", "e")
 
 
 class Word(NamedTuple):
@@ -30,3 +46,152 @@ class Transcript:
     def of_text(cls, text: str) -> Transcript:
         """A transcript without times, split at white space."""
         return cls(tuple(Word(word, 0.0, 0.0) for word in text.split()), timed=False)
+
+    def spread(self, duration: float) -> Transcript:
+        """The same words with times: spread over a recording, each by its letters."""
+        return Transcript(tuple(_spread([word.text for word in self.words], 0.0, duration)))
+
+
+def read_transcript(path: Path) -> Transcript:
+    """Read a transcript: .srt or .vtt subtitles, .json with times, or plain text of any other name.
+
+    JSON is a list of words (each with text, start and end in seconds), an object with such a list
+    as `words`, or with `segments` that have text, start and end, and may have `words`, as speech
+    recognisers write it; or an object with `text` alone. Within a subtitle or a segment without
+    words, words are spread by their letters.
+
+    Raises:
+        InputError: no such file, or not such a transcript.
+    """
+    content = _decoded(path)
+    suffix = path.suffix.lower()
+    if suffix in (".srt", ".vtt"):
+        cues = list(_cues(content))
+        if not cues and content.strip().removeprefix("WEBVTT").strip():
+            raise InputError(
+                "has no subtitles",
+                remedy="give lines such as 00:00:01,000 --> 00:00:02,000",
+                source=path,
+            )
+        return _sorted(word for start, end, text in cues for word in _spread(text, start, end))
+    if suffix == ".json":
+        return _from_json(content, path)
+    return Transcript.of_text(content)
+
+
+def transcript_beside(path: Path) -> Transcript | None:
+    """The transcript that lies beside a media file under its name: clip.srt for clip.mp4.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    places = (path.with_suffix(suffix) for suffix in SUFFIXES)
+    found = next((place for place in places if place.is_file() and place != path), None)
+    return None if found is None else read_transcript(found)
+
+
+def _decoded(path: Path) -> str:
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise InputError("is too large for a transcript", remedy="check the path", source=path)
+        content = path.read_bytes()
+    except OSError as error:
+        raise file_error(error, "cannot be read", path) from None
+    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    # Old subtitles are in a Western code page more often than not, and that reads anything.
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise InputError("is not text", remedy="give a transcript as text in UTF-8", source=path)
+
+
+def _cues(content: str) -> Iterator[tuple[float, float, list[str]]]:
+    """Start, end and words of every subtitle."""
+    lines = iter([*content.splitlines(), ""])
+    for line in lines:
+        match = _CUE.match(line)
+        if match is None:
+            continue
+        start, end = _seconds(match.groups()[:4]), _seconds(match.groups()[4:])
+        words: list[str] = []
+        for said in lines:
+            if not said.strip():
+                break
+            words += html.unescape(_TAG.sub(" ", said)).split()
+        yield min(start, end), max(start, end), words
+
+
+def _seconds(parts: Iterable[str | None]) -> float:
+    hours, minutes, seconds, fraction = (part or "0" for part in parts)
+    return 3600 * int(hours) + 60 * int(minutes) + int(seconds) + float(f"0.{fraction}")
+
+
+def _spread(words: list[str], start: float, end: float) -> Iterator[Word]:
+    """Words one after the other, each as long as its share of letters."""
+    total = sum(map(len, words))
+    before = 0
+    for word in words:
+        after = before + len(word)
+        low, high = (start + (end - start) * part / total for part in (before, after))
+        yield Word(word, low, high)
+        before = after
+
+
+def _from_json(content: str, path: Path) -> Transcript:
+    try:
+        found = json.loads(content)
+        words = list(_json_words(found))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+        raise InputError(
+            "is not a transcript that is known",
+            remedy='give a list such as [{"word": "hello", "start": 0.2, "end": 0.5}]',
+            source=path,
+        ) from None
+    if words:
+        return _sorted(words)
+    text = found.get("text", "") if isinstance(found, dict) else ""
+    return Transcript.of_text(text if isinstance(text, str) else "")
+
+
+def _json_words(found: Any) -> Iterator[Word]:
+    if isinstance(found, dict):
+        if "words" in found:
+            yield from _json_words(found["words"])
+        elif "segments" in found:
+            yield from _json_words(found["segments"])
+        elif "text" not in found:
+            raise ValueError
+        return
+    for entry in found:
+        if isinstance(entry, dict) and entry.get("words"):
+            yield from _json_words(entry["words"])
+        else:
+            yield from _json_entry(entry)
+
+
+def _json_entry(entry: Any) -> Iterator[Word]:
+    if isinstance(entry, dict):
+        parts = [_named(entry, names) for names in (_TEXT, _START, _END)]
+    else:
+        parts = list(entry)
+    text, start, end = parts
+    start, end = float(start), float(end)
+    if not isinstance(text, str) or not (math.isfinite(start) and math.isfinite(end)):
+        raise ValueError
+    yield from _spread(text.split(), min(start, end), max(start, end))
+
+
+def _named(entry: dict[str, Any], names: Iterable[str]) -> Any:
+    for name in names:
+        if name in entry:
+            return entry[name]
+    raise KeyError
+
+
+def _sorted(words: Iterable[Word]) -> Transcript:
+    # Subtitles may be out of order and overlap.
+    return Transcript(tuple(sorted(words, key=lambda word: word.start)))

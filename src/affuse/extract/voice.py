@@ -27,7 +27,8 @@ HOP = 0.01
 """Seconds from one frame to the next."""
 MEL_BANDS = 40
 VOICED = 14
-"""Column of the voiced flag."""
+"""Column of the voiced flag, the last before the cepstra."""
+VOICE_WIDTH = VOICED + 1
 
 _FRAME = 0.02
 _MEL_FRAME = 0.025
