@@ -1,6 +1,6 @@
 """Readers of corpora. Importing this package registers all of them."""
 
-from affuse.corpora import controlled, csd, mmsa, mosi, mult, multibench, ravdess, stored
+from affuse.corpora import composed, controlled, csd, mmsa, mosi, mult, multibench, ravdess, stored
 from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.normalise import Normaliser
 from affuse.corpora.registry import corpora, load_corpus
@@ -9,6 +9,7 @@ __all__ = [
     "Corpus",
     "Normaliser",
     "Split",
+    "composed",
     "controlled",
     "corpora",
     "csd",

@@ -58,7 +58,7 @@ def read_mosi(path: Path | None, options: MosiOptions) -> Corpus:
     if path is None:
         raise InputError("corpus 'mosi' needs its data", remedy="give its path with --data")
     file = path / FILE if path.is_dir() else path
-    table = _load(file)
+    table = load_utterances(file)
     extractor = options.extractor()
     transcripts = [str(text) for text in table["transcript"]]
     text = encode_corpus(transcripts, extractor, FeatureCache())
@@ -73,7 +73,12 @@ def read_mosi(path: Path | None, options: MosiOptions) -> Corpus:
     )
 
 
-def _load(file: Path) -> dict[str, NDArray[Any]]:
+def load_utterances(file: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of `utterances.npz`, one row an utterance.
+
+    Raises:
+        InputError: missing, damaged or of other shapes.
+    """
     if not file.is_file():
         raise InputError(
             "no such file", remedy=f"give the folder of CMU-MOSI that holds {FILE}", source=file

@@ -77,7 +77,7 @@ def read_ravdess(path: Path | None, options: RavdessOptions) -> Corpus:
     """
     if path is None:
         raise InputError("corpus 'ravdess' needs its data", remedy="give its path with --data")
-    clips = _clips(path / "audio")
+    clips = speech_clips(path / "audio")
     faces = _action_units(path / _FACES)
     cache = FeatureCache()
     voices = _voices(clips, cache, options)
@@ -98,7 +98,12 @@ def read_ravdess(path: Path | None, options: RavdessOptions) -> Corpus:
     )
 
 
-def _clips(folder: Path) -> list[Path]:
+def speech_clips(folder: Path) -> list[Path]:
+    """The clips below a folder in the order of their names.
+
+    Raises:
+        InputError: there is none, or one has another name.
+    """
     files = (f for f in folder.rglob("03-01-*") if f.suffix.lower() in (".flac", ".wav"))
     clips = sorted(files, key=lambda file: file.stem)
     if not clips:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +16,7 @@ from affuse.errors import InputError
 from affuse.extract import glove
 from affuse.extract.activity import SPEECH, speech_probabilities
 from affuse.extract.assembly import Clock, SoundBuffer, Windows, words_between
+from affuse.extract.face import expression
 from affuse.extract.face import reader as face
 from affuse.extract.face.regions import Image
 from affuse.extract.functionals import NAME as FUNCTIONALS_NAME
@@ -80,7 +79,7 @@ class ClipSettings(Options):
     expression: bool = Field(
         default=True,
         description="beside the measures of a face, what the expression network reads in its "
-        "pixels, where affuse was built with that network",
+        "pixels",
     )
     fps: float = Field(default=10.0, gt=0, le=60, description="faces read a second, at most")
     window: float = Field(default=10.0, ge=1, le=60, description="seconds of a window")
@@ -110,22 +109,16 @@ class ClipExtractor:
     def __init__(self, settings: ClipSettings | None = None) -> None:
         self.settings = settings = ClipSettings() if settings is None else settings
         self._text = TextOptions(text=settings.text, layers=settings.layers).extractor()
-        self.expression = _expression() if settings.expression else None
+        self._expression = settings.expression
         self.widths = {
             "text": self._text.width,
             "audio": (VOICE_WIDTH + settings.cepstra) * self._statistics,
-            "vision": face.WIDTH + (self.expression.WIDTH if self.expression else 0),
+            "vision": face.WIDTH + expression.WIDTH * self._expression,
         }
         self.versions = {
             "text": self._text.name,
             "audio": self._audio_name(),
-            "vision": ", ".join(
-                [
-                    face.NAME,
-                    *([self.expression.NAME] if self.expression else []),
-                    f"{settings.fps:g} a second",
-                ]
-            ),
+            "vision": f"{face.NAME}, {expression.NAME}" if self._expression else face.NAME,
         }
 
     def windows(
@@ -164,9 +157,9 @@ class ClipExtractor:
 
     def vision_step(self, image: Image, found: face.Face) -> FloatArray:
         """The features of a face in a picture, float32 `(widths["vision"],)`."""
-        if self.expression is None:
+        if not self._expression:
             return found.features
-        return np.concatenate([found.features, self.expression.read_expression(image, found)])
+        return np.concatenate([found.features, expression.read_expression(image, found)])
 
     def assemble(
         self,
@@ -237,13 +230,6 @@ class ClipExtractor:
             steps = functionals(frames.features, frames.features[:, VOICED])
             return steps[None], times[:1]
         return pool_frames(frames.features, settings.pool), times[:: settings.pool]
-
-
-def _expression() -> Any:
-    """The module of the expression network; None where affuse was built without it."""
-    if importlib.util.find_spec("affuse.extract.face.expression") is None:
-        return None
-    return importlib.import_module("affuse.extract.face.expression")
 
 
 def _vision_steps(faces: list[tuple[float, FloatArray]]) -> tuple[FloatArray, FloatArray] | None:

@@ -44,7 +44,7 @@ def detect(image: Image) -> list[Detection]:
     Finds faces from about a tenth of the picture's longer side on.
     """
     square, shown = fit(image, _DETECTOR_SIDE)
-    offsets, logits = _session("face_detector").run(None, {"image": square[None]})
+    offsets, logits = session("face_detector").run(None, {"image": square[None]})
     scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0], -50, 50)))
     likely = np.flatnonzero(scores > _CERTAIN)
     boxes = offsets[0, likely] / _DETECTOR_SIDE
@@ -62,7 +62,7 @@ def place_landmarks(image: Image, region: Region) -> tuple[FloatArray, float]:
         grows away from the viewer and is about 0 at the middle of the head. And a probability.
     """
     pixels = crop(image, region, _MESH_SIDE)
-    mesh, logit = _session("face_mesh").run(None, {"image": pixels[None]})
+    mesh, logit = session("face_mesh").run(None, {"image": pixels[None]})
     points = mesh.reshape(LANDMARKS, 3) / _MESH_SIDE
     placed = np.column_stack([region.to_image(points[:, :2]), points[:, 2] * region.side])
     presence = 1 / (1 + np.exp(-np.clip(float(logit.item()), -50, 50)))
@@ -126,7 +126,8 @@ def _anchors() -> FloatArray:
 
 
 @cache
-def _session(name: str) -> Any:
+def session(name: str) -> Any:
+    """The network `name` of the face models, loaded once."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,0 +1,219 @@
+"""Texts, voices and faces with labels, each of a corpus of its own: what clips are composed of."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affuse.corpora.mosi import FILE, load_utterances
+from affuse.corpora.npz import load_arrays
+from affuse.corpora.ravdess import actor_folds, speech_clips
+from affuse.errors import InputError
+from affuse.extract.cache import FeatureCache, cache_key
+from affuse.extract.clip import ClipExtractor
+from affuse.extract.face.reader import read_face
+from affuse.extract.functionals import functionals
+from affuse.extract.progress import progress_bar
+from affuse.extract.voice import VOICED
+from affuse.extract.voices import voices_of
+from affuse.samples import FloatArray, Sample
+
+PARTS = ("train", "valid", "test")
+EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
+POLARITIES = ("negative", "neutral", "positive")
+
+# What other corpora call the same. Calm is among RAVDESS' emotions alone.
+_CALLED = {
+    "joy": "happy", "sadness": "sad", "anger": "angry", "calm": "neutral",
+    "fearful": "fear", "surprised": "surprise",
+}  # fmt: skip
+_RAVDESS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+# Surprise is as often pleasant as not.
+_POLARITY = {"neutral": "neutral", "happy": "positive"} | dict.fromkeys(
+    ("sad", "angry", "fear", "disgust"), "negative"
+)
+_FACES = "fer2013_48x48.npz"
+_EVERY = {"train": 7, "valid": 3, "test": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What somebody said, in part `part`, with the label that composition goes by.
+
+    Attributes:
+        value: the sentiment from -3 to 3; the index in `EMOTIONS` where emotions are the task.
+    """
+
+    id: str
+    part: str
+    label: str
+    text: str
+    value: float
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Features `(T, D)` of a voice or a face, in part `part`."""
+
+    id: str
+    part: str
+    label: str
+    features: FloatArray
+
+
+def polarity(value: float) -> str:
+    """Sentiment from -3 to 3 as one of `POLARITIES`; half a point from the middle is neutral."""
+    return POLARITIES[1 + int(np.sign(value)) * (abs(value) >= 0.5)]
+
+
+def emotional_texts(file: Path) -> list[Text]:
+    """Utterances of MELD (Poria et al. 2019), columns id, split, label and text_en.
+
+    Raises:
+        InputError: no such file, or another kind of table.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        found = [_emotional(row) for row in rows if row["text_en"].strip()]
+    except (OSError, KeyError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"cannot be read as a table of utterances ({error})",
+            remedy="give id, split, label and text_en, as MELD has them",
+            source=file,
+        ) from None
+    return found
+
+
+def _emotional(row: dict[str, str]) -> Text:
+    label = _CALLED.get(row["label"], row["label"])
+    dialogue = row["id"].rpartition("_utt")[0]
+    value = float(EMOTIONS.index(label))
+    return Text(row["id"], row["split"], label, row["text_en"].strip(), value, dialogue)
+
+
+def opinions(file: Path) -> list[Text]:
+    """Utterances of CMU-MOSI in its official split."""
+    table = load_utterances(file / FILE if file.is_dir() else file)
+    columns = (table[key] for key in ("ids", "split_official", "y_real", "transcript", "video_id"))
+    return [
+        Text(str(name), _part(str(part)), polarity(float(y)), str(text), float(y), str(video))
+        for name, part, y, text, video in zip(*columns, strict=True)
+    ]
+
+
+def rated_texts(folder: Path) -> list[Text]:
+    """Texts that people rated from -4 to 4 (Hutto and Gilbert 2014), all for training.
+
+    Each `*_GroundTruth.txt` of the folder has a line a text: number, rating, text.
+
+    Raises:
+        InputError: there is no such file, or one has other lines.
+    """
+    files = sorted(folder.rglob("*_GroundTruth.txt"))
+    if not files:
+        raise InputError("holds no *_GroundTruth.txt", remedy="check the folder", source=folder)
+    return [text for file in files for text in _rated(file)]
+
+
+def _rated(file: Path) -> list[Text]:
+    topic, found = file.stem.partition("_")[0], []
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        number, rating, text = [*line.split("\t", 2), "", ""][:3]
+        try:
+            value = 0.75 * float(rating)
+        except ValueError:
+            raise InputError(
+                f"line '{line[:40]}' has no rating",
+                remedy="give number, rating and text with tabs between",
+                source=file,
+            ) from None
+        if text.strip():
+            name = f"{topic}_{number}"
+            found.append(Text(name, "train", polarity(value), text.strip(), value, name))
+    return found
+
+
+def _part(name: str) -> str:
+    return {"val": "valid", "validation": "valid"}.get(name, name)
+
+
+def voices(folder: Path, cepstra: int, polar: bool) -> list[Piece]:
+    """The clips of RAVDESS as one step of functionals; its first fold divides the actors."""
+    clips = speech_clips(folder / "audio")
+    frames = voices_of(clips, FeatureCache(), cepstra=cepstra, trim=True)
+    codes = [clip.stem.split("-") for clip in clips]
+    actors = [
+        Sample(id=clip.stem, sequences={}, group=code[-1])
+        for clip, code in zip(clips, codes, strict=True)
+    ]
+    fold = actor_folds(actors, folder)[0]
+    part_of = {s.id: part for part, samples in fold.parts().items() for s in samples}
+    found = [
+        Piece(
+            clip.stem,
+            part_of[clip.stem],
+            _RAVDESS[int(code[2]) - 1],
+            functionals(x, x[:, VOICED])[None],
+        )
+        for clip, code, x in zip(clips, codes, frames, strict=True)
+    ]
+    return _labelled(found, polar)
+
+
+def faces(folder: Path, extractor: ClipExtractor, polar: bool) -> list[Piece]:
+    """FER-2013's faces as one step, where the mesh finds them.
+
+    Of the training part every seventh, which the expression network was not trained on; of the
+    others every third.
+    """
+    arrays = load_arrays(folder / _FACES, {"x": "u", "label": "U", "folder": "U"})
+    parts = np.array([_part(str(name)) for name in arrays["folder"]])
+    chosen = [np.flatnonzero(parts == part)[::every] for part, every in _EVERY.items()]
+    rows = np.concatenate(chosen)
+    features = _face_features(arrays["x"][rows], extractor)
+    found = [
+        Piece(f"face{row}", str(parts[row]), str(arrays["label"][row]), x[None])
+        for row, x in zip(rows, features, strict=True)
+        if np.isfinite(x).all()
+    ]
+    return _labelled(found, polar)
+
+
+def _labelled(pieces: Sequence[Piece], polar: bool) -> list[Piece]:
+    renamed = ((p, _CALLED.get(p.label, p.label)) for p in pieces)
+    if polar:
+        renamed = ((p, _POLARITY.get(label, "")) for p, label in renamed)
+    return [Piece(p.id, p.part, label, p.features) for p, label in renamed if label]
+
+
+def _face_features(pixels: NDArray[np.uint8], extractor: ClipExtractor) -> FloatArray:
+    """`(N, D)`, NaN where there is no face; extracted once."""
+
+    def compute() -> dict[str, FloatArray]:
+        with progress_bar("faces", len(pixels)) as advance, ProcessPoolExecutor() as pool:
+            rows = []
+            for row in pool.map(partial(_read, extractor), pixels, chunksize=32):
+                rows.append(row)
+                advance(1)
+        return {"faces": np.stack(rows)}
+
+    return FeatureCache().arrays(
+        cache_key(extractor.versions["vision"], [pixels.tobytes()]), compute
+    )["faces"]
+
+
+def _read(extractor: ClipExtractor, grey: NDArray[np.uint8]) -> FloatArray:
+    image = np.repeat(grey[..., None], 3, axis=2)
+    face = read_face(image, cropped=True)
+    if face is None:
+        return np.full(extractor.widths["vision"], np.nan, dtype=np.float32)
+    return extractor.vision_step(image, face)
