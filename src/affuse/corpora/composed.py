@@ -95,9 +95,11 @@ def read_composed(path: Path | None, options: ComposedOptions) -> Corpus:
         for number, part in enumerate(PARTS)
     }
     samples = [sample for part in parts.values() for sample in part]
+    # Where the texts lie is nobody's business.
+    named = options.model_copy(update={"rated": "yes" if options.rated else ""})
     task: Task = Regression(-3.0, 3.0) if polar else Classification(EMOTIONS)
     return Corpus(
-        name=corpus_name("composed", options, always=("task", "text")),
+        name=corpus_name("composed", named, always=("task", "text")),
         task=task,
         widths=widths_of(samples, ("text", "audio", "vision")),
         folds=(Split(**parts),),
