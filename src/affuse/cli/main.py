@@ -7,7 +7,18 @@ import sys
 import typer
 
 from affuse import __version__
-from affuse.cli import benchmark, corpus, demo, evaluate, export, models, report, train, tune
+from affuse.cli import (
+    benchmark,
+    corpus,
+    demo,
+    evaluate,
+    explain,
+    export,
+    models,
+    report,
+    train,
+    tune,
+)
 from affuse.errors import AffuseError, InputError, file_error
 
 app = typer.Typer(
@@ -20,6 +31,7 @@ app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
+app.command("explain")(explain.explain)
 app.command("tune")(tune.tune)
 app.command("benchmark")(benchmark.benchmark)
 app.command("models")(models.models)

@@ -32,7 +32,7 @@ from affuse.corpora.naming import corpus_name
 from affuse.corpora.registry import register_corpus
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
-from affuse.extract.clip import ClipExtractor, ClipSettings
+from affuse.extract.clip_features import ClipFeatures, ClipSettings
 from affuse.extract.text import TextOptions, encode_corpus
 from affuse.samples import FloatArray, Sample
 from affuse.tasks import Classification, Regression, Task
@@ -80,7 +80,7 @@ def read_composed(path: Path | None, options: ComposedOptions) -> Corpus:
     encoded = encode_corpus([text.text for text in texts], extractor, FeatureCache())
     heard = voices(path / "ravdess", options.cepstra, polar)
     clip = ClipSettings(text=options.text, layers=options.layers, cepstra=options.cepstra)
-    reader = ClipExtractor(clip)
+    reader = ClipFeatures(clip)
     seen = faces(path / "faces", reader, polar)
     parts = {
         part: compose(

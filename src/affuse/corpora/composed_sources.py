@@ -17,7 +17,7 @@ from affuse.corpora.npz import load_arrays
 from affuse.corpora.ravdess import actor_folds, speech_clips
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache, cache_key
-from affuse.extract.clip import ClipExtractor
+from affuse.extract.clip_features import ClipFeatures
 from affuse.extract.face.reader import read_face
 from affuse.extract.functionals import functionals
 from affuse.extract.progress import progress_bar
@@ -169,7 +169,7 @@ def voices(folder: Path, cepstra: int, polar: bool) -> list[Piece]:
     return _labelled(found, polar)
 
 
-def faces(folder: Path, extractor: ClipExtractor, polar: bool) -> list[Piece]:
+def faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     """FER-2013's faces as one step, where the mesh finds them.
 
     Of the training part every seventh, which the expression network was not trained on; of the
@@ -195,7 +195,7 @@ def _labelled(pieces: Sequence[Piece], polar: bool) -> list[Piece]:
     return [Piece(p.id, p.part, label, p.features) for p, label in renamed if label]
 
 
-def _face_features(pixels: NDArray[np.uint8], extractor: ClipExtractor) -> FloatArray:
+def _face_features(pixels: NDArray[np.uint8], extractor: ClipFeatures) -> FloatArray:
     """`(N, D)`, NaN where there is no face; extracted once."""
 
     def compute() -> dict[str, FloatArray]:
@@ -211,7 +211,7 @@ def _face_features(pixels: NDArray[np.uint8], extractor: ClipExtractor) -> Float
     )["faces"]
 
 
-def _read(extractor: ClipExtractor, grey: NDArray[np.uint8]) -> FloatArray:
+def _read(extractor: ClipFeatures, grey: NDArray[np.uint8]) -> FloatArray:
     image = np.repeat(grey[..., None], 3, axis=2)
     face = read_face(image, cropped=True)
     if face is None:

@@ -2,6 +2,8 @@
 
 from affuse.explain.ablations import Ablation, ablations
 from affuse.explain.conflict import Conflict, ConflictScorer, fit_conflict
+from affuse.explain.explainer import explain
+from affuse.explain.explanation import Explanation
 from affuse.explain.hard import HardSamples, hard_samples
 from affuse.explain.judged import ConflictTruth, judge
 from affuse.explain.latent import LatentIncongruity, latent_incongruity
@@ -14,11 +16,13 @@ __all__ = [
     "Conflict",
     "ConflictScorer",
     "ConflictTruth",
+    "Explanation",
     "HardSamples",
     "LatentIncongruity",
     "Readers",
     "Robustness",
     "ablations",
+    "explain",
     "fit_conflict",
     "fit_readers",
     "hard_samples",

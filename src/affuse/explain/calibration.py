@@ -50,6 +50,34 @@ class Platt:
         return p
 
 
+@dataclass(frozen=True)
+class Reliability:
+    """What was said against what was found, over ten equal bins of what was said.
+
+    Attributes:
+        said: mean of each bin that holds samples.
+        found: mean of the truth in it.
+        count: samples in it.
+        error: mean distance of `said` and `found`, by `count`.
+    """
+
+    said: tuple[float, ...]
+    found: tuple[float, ...]
+    count: tuple[int, ...]
+    error: float
+
+
+def reliability(said: Floats, found: Floats, low: float = 0.0, high: float = 1.0) -> Reliability:
+    """Bin what was said, `(N,)` in [low, high], with what was found, `(N,)`."""
+    place = ((said - low) / (high - low) * BINS).astype(np.int64).clip(0, BINS - 1)
+    count = np.bincount(place, minlength=BINS)
+    some = count > 0
+    sums = [np.bincount(place, weights=values, minlength=BINS)[some] for values in (said, found)]
+    means = [tuple((values / count[some]).tolist()) for values in sums]
+    error = float(np.abs(sums[0] - sums[1]).sum() / max(len(said), 1))
+    return Reliability(means[0], means[1], tuple(count[some].tolist()), error)
+
+
 def expected_calibration_error(probability: Floats, truth: Bools) -> float:
     """Mean distance between probability and share of truth over ten equal bins, by their size.
 
@@ -60,9 +88,7 @@ def expected_calibration_error(probability: Floats, truth: Bools) -> float:
         probability: `(N,)` in [0, 1].
         truth: `(N,)`.
     """
-    place = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
-    gaps = np.bincount(place, weights=probability - truth, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(probability))
+    return reliability(probability, truth.astype(np.float64)).error
 
 
 def auroc(score: Floats, truth: Bools) -> float:

@@ -66,6 +66,14 @@ class Trace:
     own: Mapping[str, Stream]
 
 
+def crosses(model: FusionModel, samples: Sequence[Sample]) -> bool:
+    """Whether a model leaves latents of crossmodal blocks, tried on the first sample."""
+    model.eval()
+    with torch.no_grad():
+        latents = model(collate(samples[:1], model.modalities), detail=True).latents or {}
+    return any(key.endswith(BEFORE) for key in latents)
+
+
 def trace(model: FusionModel, samples: Sequence[Sample]) -> Trace:
     """Run a model on prepared samples and keep what its crossmodal blocks leave.
 
@@ -98,7 +106,7 @@ def _trace_batch(model: FusionModel, batch: Batch, output: FusionOutput) -> Trac
             own[m] = Stream(latents[m], masks[m])
     blocks = []
     for name in names:
-        target, source = _ends(name, model, output)
+        target, source = block_ends(name, model, output)
         before, after = latents[name + BEFORE], latents[name + AFTER]
         entered = (output.gate.gather(1, source.clamp(min=0)[:, None])[:, 0] > 0) & (source >= 0)
         mask = _masks_of(target, masks, model.modalities, before.shape[1])
@@ -114,7 +122,7 @@ def _trace_batch(model: FusionModel, batch: Batch, output: FusionOutput) -> Trac
     return Trace(tuple(blocks), own)
 
 
-def _ends(name: str, model: FusionModel, output: FusionOutput) -> tuple[Tensor, Tensor]:
+def block_ends(name: str, model: FusionModel, output: FusionOutput) -> tuple[Tensor, Tensor]:
     """Target and source `(B,)` of a block."""
     size = len(output.primary)
     target, arrow, source = name.partition("<-")

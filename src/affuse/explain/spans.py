@@ -23,6 +23,11 @@ class Span:
     start: float | None = None
     end: float | None = None
 
+    def __str__(self) -> str:
+        if self.start is None or self.end is None:
+            return f"steps {self.first} to {self.last - 1}"
+        return f"{self.start:.2f} to {self.end:.2f} s"
+
 
 def heard_spans(sample: Sample, modality: str, weights: Floats) -> tuple[Span, ...]:
     """Where a reader listens, as runs of steps.

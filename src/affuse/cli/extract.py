@@ -1,0 +1,104 @@
+"""`affuse extract`: features of text, voice and face from media files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from affuse.cli.progress import work_bar
+from affuse.config import parse_assignment, parse_options
+from affuse.errors import InputError
+from affuse.files import to_strict_json
+
+
+def extract(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Media files, and folders of them.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder for one npz file a clip.")],
+    text: Annotated[
+        str | None, typer.Option(help="What is said in the one file that is named.")
+    ] = None,
+    transcript: Annotated[
+        Path | None,
+        typer.Option(help="The transcript of the one file: .srt, .vtt, .json or plain text."),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of extraction; repeatable."),
+    ] = None,
+    again: Annotated[bool, typer.Option(help="Extract also what was extracted before.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Extract text, voice and face from media; exits with 1 where a file could not be read."""
+    from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds, Transcript
+    from affuse.extract.folder import Outcome, extract_all
+    from affuse.extract.transcript import read_transcript
+
+    settings = dict(parse_assignment(assignment) for assignment in assignments or ())
+    extractor = ClipExtractor(parse_options(ClipSettings, settings))
+    words = None if text is None else Transcript.of_text(text)
+    if words is not None and transcript is not None:
+        raise InputError("--text and --transcript both say what is said", remedy="give one")
+    if transcript is not None:
+        words = read_transcript(transcript)
+    outcomes: list[Outcome] = []
+    with work_bar("extracting", unit="clips") as update:
+
+        def on_clip(number: int, total: int, file: Path) -> OnSeconds:
+            update(number, total, file.name)
+
+            def on_seconds(done: float, length: float | None) -> None:
+                known = f" of {length:.0f}" if length else ""
+                update(number, total, f"{file.name}: {done:.0f}{known} s")
+
+            return on_seconds
+
+        found = extract_all(extractor, paths, out, transcript=words, again=again, on_clip=on_clip)
+        for outcome in found:
+            outcomes.append(outcome)
+            if outcome.error is not None:
+                typer.echo(f"affuse: {outcome.error}", err=True)
+    described = [_describe(outcome) for outcome in outcomes]
+    if as_json:
+        typer.echo(to_strict_json(described), nl=False)
+    else:
+        _print(described)
+    if any(outcome.error for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _describe(outcome: Any) -> dict[str, Any]:
+    described: dict[str, Any] = {"file": str(outcome.file), "out": None, "error": outcome.error}
+    if outcome.clip is not None:
+        clip = outcome.clip
+        having = Counter(m for w in clip.windows for m in w.sample.sequences)
+        described |= {
+            "out": str(outcome.out),
+            "skipped": outcome.skipped,
+            "duration": round(clip.duration, 3),
+            "windows": len(clip.windows),
+            "words": len({word for w in clip.windows for word in w.words}),
+            "modalities": {m: having[m] for m in ("text", "audio", "vision")},
+            "extractors": dict(clip.extractors),
+        }
+    return described
+
+
+def _print(described: list[dict[str, Any]]) -> None:
+    table = Table("file", "seconds", "windows", "words", "text", "audio", "vision", "")
+    for entry in described:
+        if entry["error"] is not None:
+            table.add_row(escape(entry["file"]), *[""] * 6, "not read")
+            continue
+        numbers = [f"{entry['duration']:.1f}", str(entry["windows"]), str(entry["words"])]
+        modalities = [str(count) for count in entry["modalities"].values()]
+        note = "as before" if entry["skipped"] else ""
+        table.add_row(escape(entry["file"]), *numbers, *modalities, note)
+    Console().print(table)

@@ -1,0 +1,72 @@
+"""The section of the report that looks at samples one by one."""
+
+from __future__ import annotations
+
+from html import escape
+
+from affuse.explain.cases import AttentionMap, Case
+from affuse.explain.charts import heat_map, svg
+from affuse.explain.explanation import Explanation
+from affuse.explain.markup import figure
+
+LANE = 34.0
+
+
+def cases(found: Explanation) -> str:
+    """Every chosen sample: answers, where each modality is heard, and attention."""
+    return "".join(_case(found, case) for case in found.cases)
+
+
+def _case(found: Explanation, case: Case) -> str:
+    gate = ", ".join(f"{m} {weight:.2f}" for m, weight in case.gate.items())
+    pair = f", {' against '.join(case.conflict.pair)}" if case.conflict.pair else ""
+    facts = {
+        "words": case.text or "",
+        "label": case.label,
+        f"answer of {found.model.name}": case.answer,
+        "each alone": ", ".join(f"{m}: {said}" for m, said in case.own.items()),
+        "gate": gate,
+        "conflict score": f"{case.conflict.score:.2f}{pair}",
+    }
+    listed = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items() if v)
+    maps = "".join(map(_attention, case.maps))
+    shown = (
+        f'<details open><summary>Attention</summary><div class="charts">{maps}</div></details>'
+        if maps
+        else ""
+    )
+    return (
+        f"<h3>{escape(case.id)} <span class=soft>({escape(case.why)})</span></h3>"
+        f"<dl>{listed}</dl>{figure(_lanes(case), 'Where each of the two is heard')}{shown}"
+    )
+
+
+def _attention(found: AttentionMap) -> str:
+    title = f"What {found.target} (rows) attends to in {found.source} (columns)"
+    drawing = heat_map(title, found.weights, found.target_steps, found.source_steps)
+    return figure(drawing, f"{title}; block {found.block}")
+
+
+def _lanes(case: Case) -> str:
+    """A lane for each modality of the pair, with the stretches that carry what it says."""
+    if not case.conflict.spans:
+        return ""
+    parts = []
+    for place, (modality, spans) in enumerate(case.conflict.spans.items()):
+        y = 6 + LANE * place
+        steps = case.steps.get(modality, 1)
+        parts += [
+            f'<text class="end strong" x="92" y="{y + 17:.0f}">{escape(modality)}</text>',
+            f'<rect class="box" x="100" y="{y:.0f}" width="440" height="24"/>',
+        ]
+        for span in spans:
+            x, end = (100 + 440 * step / max(steps, 1) for step in (span.first, span.last))
+            parts.append(
+                f'<rect class="area c{place}" x="{x:.1f}" y="{y:.0f}" width="{end - x:.1f}" '
+                f'height="24"><title>{span}</title></rect>'
+            )
+        until = case.ends.get(modality)
+        words = f"{steps} steps" if until is None else f"{until:.1f} s"
+        parts.append(f'<text x="546" y="{y + 16:.0f}">{words}</text>')
+    title = f"Stretches of {' and '.join(case.conflict.spans)} that carry what they say"
+    return svg(title, 610, 6 + LANE * len(case.conflict.spans), parts)

@@ -1,0 +1,149 @@
+"""What a predictor returns: the answer for a sample, and for a clip with its timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from affuse.extract.transcript import Word
+
+
+class Trust(NamedTuple):
+    """What one checkpoint trusted.
+
+    Attributes:
+        gate: modality to weight; they sum to one over what the sample has.
+        primary: the modality that leads.
+        conflict: in [0, 1], how far the modalities contradict each other (docs/predict.md); None
+            where the model has no answers of each modality alone.
+    """
+
+    gate: Mapping[str, float]
+    primary: str
+    conflict: float | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer for one sample.
+
+    Attributes:
+        sentiment: the value of a regression, in the range that its checkpoint was trained on; None
+            where no checkpoint says one, or nothing was seen or heard.
+        emotion: class to probability; likewise. Of several binary labels each has its own.
+        trust: checkpoint to what it trusted; empty where there was nothing to go by.
+    """
+
+    sentiment: float | None
+    emotion: Mapping[str, float] | None
+    trust: Mapping[str, Trust]
+
+    @property
+    def leading(self) -> Trust | None:
+        """What the first checkpoint trusted."""
+        return next(iter(self.trust.values()), None)
+
+    def to_json(self) -> dict[str, Any]:
+        leading = self.leading
+        content: dict[str, Any] = {
+            "sentiment": self.sentiment,
+            "emotion": None if self.emotion is None else dict(self.emotion),
+            "gate": {} if leading is None else dict(leading.gate),
+            "primary": None if leading is None else leading.primary,
+            "conflict": None if leading is None else leading.conflict,
+        }
+        if len(self.trust) > 1:
+            content["trust"] = {
+                name: {**trust._asdict(), "gate": dict(trust.gate)}
+                for name, trust in self.trust.items()
+            }
+        return content
+
+
+class WindowAnswer(NamedTuple):
+    """The answer for a stretch of a recording, in seconds from its start, and its words."""
+
+    start: float
+    end: float
+    answer: Answer
+    words: tuple[Word, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"start": round(self.start, 3), "end": round(self.end, 3), **self.answer.to_json()}
+
+
+@dataclass(frozen=True)
+class ClipAnswer:
+    """The answer for a recording.
+
+    Attributes:
+        file: as it was given.
+        duration: in seconds.
+        answer: the mean over the windows, by their length.
+        timeline: the windows in order.
+        checkpoint: names of the checkpoints.
+        extractors: modality to the name and version of its extractor.
+    """
+
+    file: str
+    duration: float
+    answer: Answer
+    timeline: tuple[WindowAnswer, ...]
+    checkpoint: tuple[str, ...]
+    extractors: Mapping[str, str]
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """What is said, in order; windows may overlap."""
+        return tuple(dict.fromkeys(word for window in self.timeline for word in window.words))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "duration": round(self.duration, 3),
+            **self.answer.to_json(),
+            "words": words_json(self.words),
+            "timeline": [window.to_json() for window in self.timeline],
+            "checkpoint": list(self.checkpoint),
+            "extractors": dict(self.extractors),
+        }
+
+
+def words_json(words: Sequence[Word]) -> list[dict[str, Any]]:
+    """Words as transcripts in JSON have them."""
+    return [
+        {"word": text, "start": round(start, 3), "end": round(end, 3)} for text, start, end in words
+    ]
+
+
+def overall(windows: Sequence[WindowAnswer]) -> Answer:
+    """The mean of answers, each by the length of its window; the primary is that of most weight."""
+    spans = [(max(w.end - w.start, 1e-3), w.answer) for w in windows]
+    sentiment = _mean([(s, a.sentiment) for s, a in spans])
+    told = [(s, a.emotion) for s, a in spans if a.emotion is not None]
+    emotion = _mean_of_dicts(told) if told else None
+    names = dict.fromkeys(name for _, a in spans for name in a.trust)
+    trust = {
+        name: _mean_trust([(s, a.trust[name]) for s, a in spans if name in a.trust])
+        for name in names
+    }
+    return Answer(sentiment, emotion, trust)
+
+
+def _mean_trust(parts: Sequence[tuple[float, Trust]]) -> Trust:
+    gate = _mean_of_dicts([(span, trust.gate) for span, trust in parts])
+    conflict = _mean([(span, trust.conflict) for span, trust in parts])
+    return Trust(gate, max(gate, key=gate.__getitem__), conflict)
+
+
+def _mean(parts: Sequence[tuple[float, float | None]]) -> float | None:
+    known = [(weight, value) for weight, value in parts if value is not None]
+    total = sum(weight for weight, _ in known)
+    return sum(weight * value for weight, value in known) / total if known else None
+
+
+def _mean_of_dicts(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
+    total = sum(weight for weight, _ in parts)
+    keys = dict.fromkeys(key for _, values in parts for key in values)
+    return {key: sum(w * values.get(key, 0.0) for w, values in parts) / total for key in keys}

@@ -1,0 +1,110 @@
+"""Answers as CSV and as captions, from their JSON content."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+Content = Mapping[str, Any]
+
+# A caption is read in one glance: no more words, no pause within, no longer than this.
+_WORDS, _PAUSE, _SECONDS = 10, 1.0, 6.0
+
+
+def to_csv(contents: Sequence[Content]) -> str:
+    """A row for each window of each clip."""
+    rows = [row for content in contents for row in _rows(content)]
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    table = io.StringIO()
+    writer = csv.DictWriter(table, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return table.getvalue()
+
+
+def _rows(content: Content) -> Iterator[dict[str, Any]]:
+    for window in content["timeline"]:
+        emotion, gate = window["emotion"] or {}, window["gate"]
+        yield {
+            "file": content["file"],
+            "start": window["start"],
+            "end": window["end"],
+            "sentiment": window["sentiment"],
+            "emotion": top_emotion(window),
+            "primary": window["primary"],
+            "conflict": window["conflict"],
+            **{f"emotion_{label}": p for label, p in emotion.items()},
+            **{f"gate_{modality}": weight for modality, weight in gate.items()},
+            "text": " ".join(w["word"] for w in words_in(content["words"], window)),
+        }
+
+
+def to_srt(content: Content) -> str:
+    """Captions: what is said, and below it the affect of the window that it lies in."""
+    cues = [cue for window in content["timeline"] for cue in _cues(content["words"], window)]
+    blocks = (
+        f"{number}\n{_clock(start)} --> {_clock(end)}\n{text}\n"
+        for number, (start, end, text) in enumerate(cues, start=1)
+    )
+    return "\n".join(blocks)
+
+
+def _cues(words: Iterable[Content], window: Content) -> Iterator[tuple[float, float, str]]:
+    affect = f"[{affect_line(window)}]"
+    said = words_in(words, window)
+    if not said:
+        yield window["start"], window["end"], affect
+    for group in _groups(said):
+        text = " ".join(word["word"] for word in group)
+        yield group[0]["start"], max(w["end"] for w in group), f"{text}\n{affect}"
+
+
+def _groups(words: Sequence[Content]) -> Iterator[list[Content]]:
+    group: list[Content] = []
+    for word in words:
+        full = len(group) == _WORDS
+        late = group and (
+            word["start"] - group[-1]["end"] > _PAUSE or word["end"] - group[0]["start"] > _SECONDS
+        )
+        if full or late:
+            yield group
+            group = []
+        group.append(word)
+    if group:
+        yield group
+
+
+def words_in(words: Iterable[Content], window: Content) -> list[Content]:
+    """The words whose middle lies in a window."""
+    start, end = window["start"], window["end"]
+    return [word for word in words if start <= (word["start"] + word["end"]) / 2 < end]
+
+
+def top_emotion(answer: Content) -> str | None:
+    """The likeliest class."""
+    emotion = answer["emotion"]
+    return max(emotion, key=emotion.__getitem__) if emotion else None
+
+
+def affect_line(answer: Content) -> str:
+    """An answer in a line: value, likeliest class, primary modality, conflict."""
+    parts = []
+    if answer["sentiment"] is not None:
+        parts.append(f"sentiment {answer['sentiment']:+.1f}")
+    top = top_emotion(answer)
+    if top is not None:
+        parts.append(f"{top} {answer['emotion'][top]:.0%}")
+    if answer["primary"] is not None:
+        parts.append(f"by {answer['primary']}")
+    if answer["conflict"] is not None:
+        parts.append(f"conflict {answer['conflict']:.0%}")
+    return ", ".join(parts) or "nothing seen or heard"
+
+
+def _clock(seconds: float) -> str:
+    total = round(seconds * 1000)
+    hours, rest = divmod(total, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{hours:02}:{minutes:02}:{rest // 1000:02},{rest % 1000:03}"

@@ -1,0 +1,285 @@
+"""`Predictor`: from a clip, or from features, to an answer. No torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from affuse.config import parse_options
+from affuse.errors import InputError, unknown_name
+from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
+from affuse.extract.media import Source
+from affuse.extract.transcript import Transcript, read_transcript, transcript_beside
+from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, overall
+from affuse.runtime.bundle import CONFIG, copy_bundle
+from affuse.runtime.conflict import conflict_of
+from affuse.runtime.session import Outputs, Session
+from affuse.samples import Sample
+from affuse.tasks import BinaryLabels, Regression
+
+SHIPPED = Path(__file__).parents[1] / "checkpoints"
+"""Where the checkpoints lie that come with affuse, one folder each."""
+
+
+class StreamAnswer(NamedTuple):
+    """An answer while a recording is read.
+
+    Attributes:
+        window: the last seconds, and the answer for them.
+        latency: seconds from the last byte that was read to the answer.
+    """
+
+    window: WindowAnswer
+    latency: float
+
+
+class Predictor:
+    """Answers by one checkpoint, or by several side by side.
+
+    Args:
+        sessions: at least one. Their answers are joined; where two say the same kind of thing, a
+            value or classes, the first one counts.
+
+    Raises:
+        InputError: checkpoints that read clips differently.
+    """
+
+    def __init__(self, sessions: Sequence[Session]) -> None:
+        self.sessions = tuple(sessions)
+        self._extractors = lru_cache(maxsize=4)(ClipExtractor)
+        first, *others = self.sessions
+        for other in others:
+            if _features(other.config.clip) != _features(first.config.clip):
+                raise InputError(
+                    f"'{first.config.name}' and '{other.config.name}' read clips differently",
+                    remedy="load them one by one",
+                    source=other.folder,
+                )
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | Path | None = None, threads: int = 1) -> Predictor:
+        """Load a checkpoint.
+
+        Args:
+            name_or_path: of a checkpoint that comes with affuse, or a folder that `affuse export`
+                or `save_pretrained` wrote. By default all that come with affuse, side by side.
+            threads: of onnxruntime.
+
+        Raises:
+            InputError: no such checkpoint, or a damaged one.
+        """
+        return cls([Session(folder, threads) for folder in _folders(name_or_path)])
+
+    def save_pretrained(self, folder: Path | str) -> None:
+        """Copy the checkpoint to a folder, several to a folder in it each; `affuse.load` reads it.
+
+        Raises:
+            InputError: the folder cannot be made or written.
+        """
+        for session in self.sessions:
+            several = len(self.sessions) > 1
+            copy_bundle(
+                session.folder, Path(folder) / session.config.name if several else Path(folder)
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the checkpoints."""
+        return tuple(session.config.name for session in self.sessions)
+
+    def predict_sample(self, sample: Sample) -> Answer:
+        """The answer for features, which need not be normalised.
+
+        Raises:
+            InputError: a sample without any modality that a checkpoint reads, of another width, or
+                with values that are not finite.
+        """
+        readers = [s for s in self.sessions if sample.keep(s.modalities).sequences]
+        return _joined([(session, session.run([sample])) for session in readers or self.sessions])
+
+    def predict(
+        self,
+        path: Path | str,
+        transcript: Transcript | Path | str | None = None,
+        *,
+        recognise: bool = False,
+        progress: OnSeconds | None = None,
+    ) -> ClipAnswer:
+        """The answer for a recording of any length, with its timeline.
+
+        Args:
+            path: a media file.
+            transcript: of it: the words themselves, or a file of them. By default the one that lies
+                beside the recording under its name, if any.
+            recognise: recognise speech where there is no transcript.
+            progress: told the seconds that are done.
+
+        Raises:
+            InputError: a file that cannot be read, or a checkpoint made for other features.
+        """
+        path = Path(path)
+        extractor = self.extractor(recognise=recognise)
+        given = _transcript(transcript, path)
+        windows = tuple(
+            WindowAnswer(w.start, w.end, self._answer(w.sample), w.words)
+            for w in extractor.windows(path, given, progress=progress)
+        )
+        return ClipAnswer(
+            file=str(path),
+            duration=windows[-1].end,
+            answer=overall(windows),
+            timeline=windows,
+            checkpoint=self.names,
+            extractors={m: extractor.versions[m] for m in self._modalities},
+        )
+
+    def stream(
+        self,
+        source: Source,
+        transcript: Transcript | None = None,
+        *,
+        recognise: bool = False,
+        step: float = 1.0,
+    ) -> Iterator[StreamAnswer]:
+        """An answer every `step` seconds of a recording, each as soon as its media are there.
+
+        Args:
+            source: a media file or a stream of one, such as `affuse.runtime.follow.Follower`.
+            transcript: with times.
+            recognise: recognise speech. Words are late, and what is not yet recognised counts for
+                nothing.
+
+        Raises:
+            InputError: as `predict`.
+        """
+        extractor = self.extractor(recognise=recognise, step=step, wait=False)
+        last_read = getattr(source, "last_read", None)
+        began = time.monotonic()
+        for w in extractor.windows(source, transcript):
+            window = WindowAnswer(w.start, w.end, self._answer(w.sample), w.words)
+            now = time.monotonic()
+            yield StreamAnswer(window, now - (began if last_read is None else last_read()))
+            began = time.monotonic()
+
+    def extractor(self, **changes: Any) -> ClipExtractor:
+        """What reads clips for these checkpoints.
+
+        Args:
+            changes: of its settings, such as the length of a window; not of its features.
+
+        Raises:
+            InputError: a checkpoint made for other features than this version extracts.
+        """
+        stored = next((s.config.clip for s in self.sessions if s.config.clip is not None), None)
+        settings = parse_options(ClipSettings, {**(stored or {}), **changes})
+        extractor = self._extractors(settings)
+        for session in self.sessions:
+            _require_same_features(session, extractor)
+        return extractor
+
+    @property
+    def _modalities(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(m for s in self.sessions for m in s.modalities))
+
+    def _answer(self, sample: Sample) -> Answer:
+        """As `predict_sample`, but of nothing nothing is said."""
+        known = sample.keep(self._modalities)
+        return self.predict_sample(known) if known.sequences else Answer(None, None, {})
+
+
+def load(name_or_path: str | Path | None = None) -> Predictor:
+    """`Predictor.from_pretrained`, under the name that people try first."""
+    return Predictor.from_pretrained(name_or_path)
+
+
+def shipped() -> tuple[str, ...]:
+    """The names of the checkpoints that come with affuse."""
+    return tuple(folder.name for folder in _bundles_in(SHIPPED))
+
+
+def _folders(name_or_path: str | Path | None) -> list[Path]:
+    if name_or_path is None:
+        found = _bundles_in(SHIPPED)
+        if not found:
+            raise InputError(
+                "this installation of affuse has no checkpoints",
+                remedy="install a built wheel, or name a folder that affuse export wrote",
+            )
+        return found
+    place = Path(name_or_path)
+    if not place.is_dir() and str(name_or_path) in shipped():
+        place = SHIPPED / name_or_path
+    if not place.is_dir():
+        raise unknown_name("checkpoint", str(name_or_path), (*shipped(), "a folder"))
+    return (_bundles_in(place) or [place]) if not (place / CONFIG).exists() else [place]
+
+
+def _bundles_in(folder: Path) -> list[Path]:
+    found = (path.parent for path in folder.glob(f"*/{CONFIG}"))
+    # Sentiment first: what it trusts is what an answer shows first.
+    return sorted(found, key=lambda place: (place.name != "sentiment", place.name))
+
+
+def _transcript(given: Transcript | Path | str | None, path: Path) -> Transcript | None:
+    if given is None:
+        return transcript_beside(path)
+    if isinstance(given, Path):
+        return read_transcript(given)
+    return Transcript.of_text(given) if isinstance(given, str) else given
+
+
+_RUN_TIME = ("window", "step", "recognise", "piece", "wait")
+"""Settings that leave the features as they are."""
+
+
+def _features(clip: dict[str, Any] | None) -> dict[str, Any]:
+    return {key: value for key, value in (clip or {}).items() if key not in _RUN_TIME}
+
+
+def _require_same_features(session: Session, extractor: ClipExtractor) -> None:
+    config = session.config
+    for modality, width in config.widths.items():
+        wanted = config.features.get(modality, "features that it does not name")
+        ours = extractor.versions.get(modality)
+        if ours is None:
+            raise InputError(
+                f"'{config.name}' reads {modality}, which affuse does not extract from clips",
+                remedy="give it features by predict_sample",
+                source=session.folder,
+            )
+        if (wanted, width) != (ours, extractor.widths[modality]):
+            raise InputError(
+                f"'{config.name}' reads {modality} as '{wanted}' (width {width}); this affuse "
+                f"extracts '{ours}' (width {extractor.widths[modality]})",
+                remedy="use a checkpoint for these features, or predict_sample with its own",
+                source=session.folder,
+            )
+
+
+def _joined(said: Sequence[tuple[Session, Outputs]]) -> Answer:
+    """What several checkpoints say of one sample."""
+    sentiment: float | None = None
+    emotion: dict[str, float] | None = None
+    trust: dict[str, Trust] = {}
+    for session, outputs in said:
+        decoded = session.task.decode(outputs.prediction.astype(np.float64))[0]
+        if isinstance(session.task, Regression):
+            sentiment = float(decoded[0]) if sentiment is None else sentiment
+        elif emotion is None:
+            # Of a binary label, the second output is yes.
+            yes = decoded[1::2] if isinstance(session.task, BinaryLabels) else decoded
+            labels: tuple[str, ...] = session.config.task["labels"]
+            emotion = {label: float(p) for label, p in zip(labels, yes, strict=True)}
+        gate = dict(zip(session.modalities, map(float, outputs.gate[0]), strict=True))
+        primary = session.modalities[int(outputs.primary[0])]
+        conflict = None
+        if outputs.unimodal is not None and len(session.modalities) > 1:
+            scale = session.config.scale()
+            (conflict,) = conflict_of(session.task, outputs.unimodal, outputs.gate, scale)
+        trust[session.config.name] = Trust(gate, primary, conflict)
+    return Answer(sentiment, emotion, trust)
