@@ -70,7 +70,7 @@ class ClipFeatures:
     def __init__(self, settings: ClipSettings) -> None:
         self.settings = settings
         self._text = TextOptions(text=settings.text, layers=settings.layers).extractor()
-                self.widths = {
+        self.widths = {
             "text": self._text.width,
             "audio": (VOICE_WIDTH + settings.cepstra) * self._statistics,
             "vision": face.WIDTH + expression.WIDTH * settings.expression,

@@ -11,34 +11,8 @@ from typing import NamedTuple
 from affuse.errors import InputError
 
 SUFFIXES = frozenset(
-    [
-        ".3gp",
-        ".aac",
-        ".aif",
-        ".aiff",
-        ".avi",
-        ".flac",
-        ".flv",
-        ".m4a",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp3",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".oga",
-        ".ogg",
-        ".ogv",
-        ".opus",
-        ".ts",
-        ".vob",
-        ".wav",
-        ".webm",
-        ".wma",
-        ".wmv",
-    ]
+    ".3gp .aac .aif .aiff .avi .flac .flv .m4a .m4v .mkv .mov .mp3 .mp4 .mpeg .mpg .mts .oga .ogg "
+    ".ogv .opus .ts .vob .wav .webm .wma .wmv".split()
 )
 """What is taken from folders as media; a file that is named is always tried."""
 
