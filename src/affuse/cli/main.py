@@ -15,6 +15,7 @@ from affuse.cli import (
     explain,
     export,
     models,
+    predict,
     report,
     train,
     tune,
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("explain")(explain.explain)
 app.command("tune")(tune.tune)

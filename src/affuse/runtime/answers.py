@@ -23,6 +23,13 @@ class Trust(NamedTuple):
     primary: str
     conflict: float | None
 
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "gate": _rounded(self.gate),
+            "primary": self.primary,
+            "conflict": _round(self.conflict),
+        }
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -47,17 +54,16 @@ class Answer:
     def to_json(self) -> dict[str, Any]:
         leading = self.leading
         content: dict[str, Any] = {
-            "sentiment": self.sentiment,
-            "emotion": None if self.emotion is None else dict(self.emotion),
-            "gate": {} if leading is None else dict(leading.gate),
-            "primary": None if leading is None else leading.primary,
-            "conflict": None if leading is None else leading.conflict,
+            "sentiment": _round(self.sentiment),
+            "emotion": None if self.emotion is None else _rounded(self.emotion),
+            **(
+                {"gate": {}, "primary": None, "conflict": None}
+                if leading is None
+                else leading.to_json()
+            ),
         }
         if len(self.trust) > 1:
-            content["trust"] = {
-                name: {**trust._asdict(), "gate": dict(trust.gate)}
-                for name, trust in self.trust.items()
-            }
+            content["trust"] = {name: trust.to_json() for name, trust in self.trust.items()}
         return content
 
 
@@ -115,6 +121,15 @@ def words_json(words: Sequence[Word]) -> list[dict[str, Any]]:
     return [
         {"word": text, "start": round(start, 3), "end": round(end, 3)} for text, start, end in words
     ]
+
+
+def _round(value: float | None) -> float | None:
+    # More digits than an answer could mean.
+    return None if value is None else round(value, 4)
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {key: round(value, 4) for key, value in values.items()}
 
 
 def overall(windows: Sequence[WindowAnswer]) -> Answer:

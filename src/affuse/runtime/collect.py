@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,14 +10,18 @@ from typing import NamedTuple
 from affuse.errors import InputError
 
 SUFFIXES = frozenset(
-    ".3gp .aac .aif .aiff .avi .flac .flv .m4a .m4v .mkv .mov .mp3 .mp4 .mpeg .mpg .mts .oga .ogg "
-    ".ogv .opus .ts .vob .wav .webm .wma .wmv".split()
+    f".{name}"
+    for name in (
+        *("3gp", "avi", "flv", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts"),
+        *("vob", "webm", "wmv", "aac", "aif", "aiff", "flac", "m4a", "mp3", "oga", "ogg", "opus"),
+        *("wav", "wma"),
+    )
 )
 """What is taken from folders as media; a file that is named is always tried."""
 
 
 class Clip(NamedTuple):
-    """A media file, and the name for what is written about it: its place below all clips."""
+    """A media file, and the name for what is written about it: its place in the folder given."""
 
     path: Path
     name: Path
@@ -33,29 +36,40 @@ def find_clips(paths: Sequence[str]) -> list[Clip]:
     Raises:
         InputError: a folder or a glob without media.
     """
-    found = list(dict.fromkeys(path for given in paths for path in _meant(given)))
-    absolute = [path.absolute() for path in found]
-    above = Path(os.path.commonpath([path.parent for path in absolute])) if found else Path()
-    return [Clip(p, a.relative_to(above)) for p, a in zip(found, absolute, strict=True)]
+    clips = {clip.path: clip for given in paths for clip in _meant(given)}
+    return list(clips.values())
 
 
-def _meant(given: str) -> Iterator[Path]:
+def require_distinct(clips: Sequence[Clip]) -> None:
+    """Raise `InputError` where two clips have one name, so that one would overwrite the other."""
+    seen: dict[Path, Clip] = {}
+    for clip in clips:
+        if clip.name in seen:
+            raise InputError(
+                f"would be written to the same file as {seen[clip.name].path}",
+                remedy="give the folder that both lie in, or one at a time",
+                source=clip.path,
+            )
+        seen[clip.name] = clip
+
+
+def _meant(given: str) -> Iterator[Clip]:
     path = Path(given)
     if path.is_dir():
         below = sorted(p for p in path.rglob("*") if _is_media(p, path))
         if not below:
             raise InputError("holds no media files", remedy="give another folder", source=path)
-        yield from below
+        yield from (Clip(p, p.relative_to(path)) for p in below)
     elif not path.exists() and glob.has_magic(given):
-        matches = sorted(Path(match) for match in glob.glob(given, recursive=True))
+        matches = sorted(Path(match) for match in glob.glob(given, recursive=True))  # noqa: PTH207
         if not matches:
             raise InputError("matches no file", remedy="check the pattern", source=given)
         for match in matches:
             if not match.is_dir():
-                yield match
+                yield Clip(match, Path(match.name))
     else:
         # One that is not there has its line among the others, when its turn comes.
-        yield path
+        yield Clip(path, Path(path.name))
 
 
 def _is_media(path: Path, folder: Path) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from affuse.extract.transcript import Transcript, read_transcript, transcript_be
 from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, overall
 from affuse.runtime.bundle import CONFIG, copy_bundle
 from affuse.runtime.conflict import conflict_of
+from affuse.runtime.follow import Follower
 from affuse.runtime.session import Outputs, Session
 from affuse.samples import Sample
 from affuse.tasks import BinaryLabels, Regression
@@ -31,7 +32,8 @@ class StreamAnswer(NamedTuple):
 
     Attributes:
         window: the last seconds, and the answer for them.
-        latency: seconds from the last byte that was read to the answer.
+        latency: seconds from the last byte that was read to the answer; from the answer before,
+            where the source does not tell.
     """
 
     window: WindowAnswer
@@ -140,7 +142,7 @@ class Predictor:
 
     def stream(
         self,
-        source: Source,
+        source: Source | Follower,
         transcript: Transcript | None = None,
         *,
         recognise: bool = False,
@@ -149,7 +151,7 @@ class Predictor:
         """An answer every `step` seconds of a recording, each as soon as its media are there.
 
         Args:
-            source: a media file or a stream of one, such as `affuse.runtime.follow.Follower`.
+            source: a media file or a stream of one, a `Follower` where it still grows.
             transcript: with times.
             recognise: recognise speech. Words are late, and what is not yet recognised counts for
                 nothing.
@@ -158,12 +160,11 @@ class Predictor:
             InputError: as `predict`.
         """
         extractor = self.extractor(recognise=recognise, step=step, wait=False)
-        last_read = getattr(source, "last_read", None)
         began = time.monotonic()
-        for w in extractor.windows(source, transcript):
+        for w in extractor.windows(cast(Source, source), transcript):
             window = WindowAnswer(w.start, w.end, self._answer(w.sample), w.words)
-            now = time.monotonic()
-            yield StreamAnswer(window, now - (began if last_read is None else last_read()))
+            since = source.last_read() if isinstance(source, Follower) else began
+            yield StreamAnswer(window, time.monotonic() - since)
             began = time.monotonic()
 
     def extractor(self, **changes: Any) -> ClipExtractor:

@@ -1,0 +1,208 @@
+"""`affuse predict`: clips, folders or a stream to sentiment and emotion."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from affuse.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from affuse.extract.transcript import Transcript
+    from affuse.runtime.folder import Done
+    from affuse.runtime.predictor import Predictor
+
+PathsArgument = Annotated[
+    list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs; - with --stream.")
+]
+CheckpointOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|DIR", help="A checkpoint, or a folder of `affuse export`; by default all."
+    ),
+]
+
+
+def predict(
+    paths: PathsArgument,
+    checkpoint: CheckpointOption = None,
+    text: Annotated[str | None, typer.Option(help="What is said, in one clip.")] = None,
+    transcript: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What is said in one clip: .srt, .vtt, .json or text."),
+    ] = None,
+    recognise: Annotated[
+        bool, typer.Option("--recognise", help="Recognise speech where no transcript is.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Keep answers there; what is done is skipped."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, one line a clip.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one row a window.")] = False,
+    as_srt: Annotated[bool, typer.Option("--srt", help="Captions with affect; a file.")] = False,
+    as_html: Annotated[bool, typer.Option("--html", help="A page with the timeline.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Answer each second while a file grows, or for -.")
+    ] = False,
+    idle: Annotated[
+        float, typer.Option(min=0, help="Seconds without growth after which a stream has ended.")
+    ] = 5.0,
+) -> None:
+    """Say what affect a recording shows, which modality said so, and where they disagree."""
+    from affuse.runtime.predictor import Predictor
+
+    if as_json and as_csv and out is None:
+        raise InputError("--json and --csv both", remedy="choose one, or add --out FOLDER")
+    predictor = Predictor.from_pretrained(checkpoint)
+    said = _transcript(text, transcript)
+    if stream:
+        for option, asked in (("--csv", as_csv), ("--srt", as_srt), ("--html", as_html)):
+            if asked:
+                raise InputError(
+                    f"{option} of a stream", remedy="use --json, or leave out --stream"
+                )
+        _stream(predictor, paths, said, recognise=recognise, idle=idle, as_json=as_json)
+        return
+    wanted = {"csv": as_csv and out is not None, "srt": as_srt, "html": as_html}
+    done = _predict(predictor, paths, said, recognise=recognise, out=out, files=wanted)
+    answers = [one.content for one in done if one.content is not None]
+    if out is None and as_csv:
+        from affuse.runtime.formats import to_csv
+
+        typer.echo(to_csv(answers), nl=False)
+    elif out is None and as_json:
+        for answer in answers:
+            typer.echo(_line(answer))
+    else:
+        _show(answers)
+    if any(one.error is not None for one in done):
+        raise typer.Exit(2)
+
+
+def _predict(
+    predictor: Predictor,
+    paths: Sequence[str],
+    said: Transcript | None,
+    *,
+    recognise: bool,
+    out: Path | None,
+    files: dict[str, bool],
+) -> list[Done]:
+    """Answers for all clips, with their files written; each error has its line on the way."""
+    from affuse.cli.progress import work_bar
+    from affuse.files import make_folder, write_atomic
+    from affuse.runtime.collect import find_clips, require_distinct
+    from affuse.runtime.folder import predict_clips
+    from affuse.runtime.formats import to_csv, to_srt
+    from affuse.runtime.page import to_html
+
+    clips = find_clips(paths)
+    if out is not None or any(files.values()):
+        require_distinct(clips)
+    if said is not None and len(clips) > 1:
+        raise InputError(
+            f"one transcript for {len(clips)} clips",
+            remedy="lay each transcript beside its clip under the same name",
+        )
+    writers = {
+        "csv": lambda content: to_csv([content]),
+        "srt": to_srt,
+        "html": to_html,
+    }
+    results: list[Done] = []
+    with work_bar("predict", "clips") as update:
+
+        def on_clip(clip: Any, done: float, total: float | None) -> None:
+            of = "" if total is None else f" of {total:.0f}"
+            update(len(results), len(clips), f"{clip.path.name}: {done:.0f}{of} s")
+
+        update(0, len(clips), "")
+        for one in predict_clips(
+            predictor, clips, out=out, transcript=said, recognise=recognise, on_clip=on_clip
+        ):
+            results.append(one)
+            update(len(results), len(clips), one.clip.path.name)
+            if one.content is None:
+                typer.echo(f"affuse: {one.error}", err=True)
+                continue
+            for suffix in (suffix for suffix, asked in files.items() if asked):
+                place = (out or Path()) / f"{one.clip.name}.{suffix}"
+                make_folder(place.parent)
+                write_atomic(place, writers[suffix](one.content).encode())
+    return results
+
+
+def _stream(
+    predictor: Predictor,
+    paths: Sequence[str],
+    said: Transcript | None,
+    *,
+    recognise: bool,
+    idle: float,
+    as_json: bool,
+) -> None:
+    """An answer each second, as soon as it is there."""
+    from affuse.runtime.follow import Follower
+    from affuse.runtime.formats import affect_line
+
+    if len(paths) != 1:
+        raise InputError("several streams", remedy="give one file, or - for standard input")
+    source = sys.stdin.buffer if paths[0] == "-" else Path(paths[0])
+    with Follower(source, idle) as follower:
+        for window, latency in predictor.stream(follower, said, recognise=recognise):
+            content = {**window.to_json(), "latency": round(latency, 3)}
+            if as_json:
+                typer.echo(_line(content))
+            else:
+                typer.echo(f"{window.end:8.1f} s  {affect_line(content)}  ({latency:.2f} s later)")
+            sys.stdout.flush()
+
+
+def _transcript(text: str | None, file: Path | None) -> Transcript | None:
+    from affuse.extract.transcript import Transcript, read_transcript
+
+    if text is not None and file is not None:
+        raise InputError("--text and --transcript both", remedy="choose one")
+    if file is not None:
+        return read_transcript(file)
+    return None if text is None else Transcript.of_text(text)
+
+
+def _line(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False)
+
+
+def _show(answers: Sequence[dict[str, Any]]) -> None:
+    """A table of clips, or of the windows of a single one."""
+    from affuse.runtime.formats import top_emotion
+
+    if not answers:
+        return
+    single = len(answers) == 1 and len(answers[0]["timeline"]) > 1
+    rows = [*answers, *answers[0]["timeline"]] if single else list(answers)
+    table = Table("clip", "seconds", "sentiment", "emotion", "primary", "conflict")
+    for row in rows:
+        top = top_emotion(row)
+        start, end = row.get("start", 0.0), row.get("end", row.get("duration"))
+        table.add_row(
+            Path(row["file"]).name if "file" in row else "",
+            f"{start:.1f}-{end:.1f}",
+            "" if row["sentiment"] is None else f"{row['sentiment']:+.2f}",
+            "nothing seen or heard"
+            if not row["gate"]
+            else ""
+            if top is None
+            else f"{top} {row['emotion'][top]:.0%}",
+            "" if row["primary"] is None else f"{row['primary']} {row['gate'][row['primary']]:.2f}",
+            "" if row["conflict"] is None else f"{row['conflict']:.2f}",
+        )
+    Console().print(table)
