@@ -65,8 +65,9 @@ def _charts(content: Content) -> list[str]:
         names = list(dict.fromkeys(name for w in timeline for name in w[key] or ()))
         if names:
             charts.append(_figure(title, _stacked(timeline, end, key, names), end, names))
-    if any(w["conflict"] is not None for w in timeline):
-        bars = [_bar(w, end, w["conflict"] or 0.0, 0.0, 0, "conflict") for w in timeline]
+    told = [w for w in timeline if w["conflict"] is not None]
+    if told:
+        bars = [_bar(w, end, w["conflict"], 0.0, 0, f"{w['conflict']:.0%}") for w in told]
         charts.append(_figure("Conflict between modalities", bars, end, ()))
     return charts
 
@@ -107,7 +108,7 @@ def _stacked(timeline: Sequence[Content], end: float, key: str, names: Sequence[
     for window in timeline:
         shares, low = window[key] or {}, 0.0
         total = max(sum(shares.values()), 1.0)
-        for number, name in enumerate(names):
+        for number, name in enumerate(names if shares else ()):
             share = shares.get(name, 0.0)
             hue = HUES[number % len(HUES)]
             marks.append(_bar(window, end, share / total, low, hue, f"{name} {share:.0%}"))
