@@ -144,7 +144,7 @@ class _Reading:
         self._bounds = Windows(settings.window, settings.step or settings.window)
         self._tracker = FaceTracker()
         self._faces: deque[tuple[float, FloatArray]] = deque()
-        self._words = list(transcript.words) if transcript is not None else []
+        self._words = [] if transcript is None else sorted(transcript.words, key=lambda w: w.start)
         recognises = settings.recognise and transcript is None and "sound" in media.kinds
         self._recogniser = Recogniser(settings.piece) if recognises else None
 

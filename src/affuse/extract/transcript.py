@@ -15,7 +15,7 @@ from affuse.errors import InputError, file_error
 
 SUFFIXES = (".srt", ".vtt", ".json", ".txt")
 _LARGEST = 1 << 26
-_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_TIME = r"(?:(\d{1,5}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _CUE = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}.*$")
 _TAG = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 # The names that transcripts in JSON have for the parts of a word.

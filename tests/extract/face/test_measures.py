@@ -113,7 +113,9 @@ def test_a_measure_rises_with_its_movement_on_every_face(name: str) -> None:
         before = measured(photographed(face, rng))
         after = measured(photographed(moved(face, movements()[name]), rng))
         assert after[index] > before[index] + 0.5
-        back = moved(face, [Pull(p.place, tuple(-np.array(p.way)), p.reach) for p in movements()[name]])
+        back = moved(
+            face, [Pull(p.place, tuple(-np.array(p.way)), p.reach) for p in movements()[name]]
+        )
         assert measured(photographed(back, rng))[index] < before[index] - 0.5
 
 
