@@ -12,6 +12,7 @@ from affuse.corpora.composed_sources import (
     EMOTIONS,
     Piece,
     Text,
+    elsewhere,
     emotional_texts,
     opinions,
     polarity,
@@ -107,3 +108,13 @@ def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
     file.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="utterances"):
         emotional_texts(file)
+
+
+def test_a_voice_elsewhere_is_still_that_voice_but_not_the_same() -> None:
+    rng = np.random.default_rng(0)
+    steps = np.arange(16_000) / 16_000
+    signal = np.sin(2 * np.pi * 220 * steps).astype(np.float32)
+    heard = elsewhere(signal, rng)
+    assert heard.shape == signal.shape
+    assert heard.dtype == np.float32
+    assert 0.5 < np.corrcoef(signal, heard)[0, 1] < 0.9999

@@ -11,7 +11,15 @@ from scipy.fft import idct
 from scipy.io import wavfile
 
 from affuse.errors import InputError
-from affuse.extract.voice import HOP, RATE, VoiceFrames, read_audio, voice_frames, voice_name
+from affuse.extract.voice import (
+    HOP,
+    RATE,
+    VoiceFrames,
+    levelled,
+    read_audio,
+    voice_frames,
+    voice_name,
+)
 from affuse.samples import FloatArray
 
 
@@ -177,3 +185,15 @@ def test_the_sound_of_a_video(shared_data: Path) -> None:
     signal, rate = read_audio(shared_data / "clips" / "grid_bbaf2n.mpg")
     assert 2.9 < len(signal) / rate < 3.1
     assert column(voice_frames(signal, rate), "voiced").any()
+
+
+@pytest.mark.parametrize("gain", [1e-3, 0.3, 1.0])
+def test_levelled_sound_does_not_depend_on_the_gain(gain: float) -> None:
+    signal = np.random.default_rng(0).normal(size=RATE).astype(np.float32) * 0.2
+    np.testing.assert_allclose(levelled(signal * np.float32(gain)), levelled(signal), rtol=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 799, 800, 801])
+def test_silence_and_short_sound_are_levelled_without_harm(count: int) -> None:
+    assert np.isfinite(levelled(np.zeros(count, np.float32))).all()
+    assert np.isfinite(levelled(np.ones(count, np.float32))).all()

@@ -78,9 +78,9 @@ def read_composed(path: Path | None, options: ComposedOptions) -> Corpus:
     texts = _texts(path, options)
     extractor = options.extractor()
     encoded = encode_corpus([text.text for text in texts], extractor, FeatureCache())
-    heard = voices(path / "ravdess", options.cepstra, polar)
     clip = ClipSettings(text=options.text, layers=options.layers, cepstra=options.cepstra)
     reader = ClipFeatures(clip)
+    heard = voices(path / "ravdess", reader, polar)
     seen = faces(path / "faces", reader, polar)
     parts = {
         part: compose(

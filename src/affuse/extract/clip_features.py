@@ -17,7 +17,7 @@ from affuse.extract.functionals import NAME as FUNCTIONALS
 from affuse.extract.functionals import STATISTICS, functionals, pool_frames
 from affuse.extract.text import Layer, TextOptions
 from affuse.extract.transcript import Word
-from affuse.extract.voice import RATE, VOICE_WIDTH, VOICED, voice_frames, voice_name
+from affuse.extract.voice import RATE, VOICE_WIDTH, VOICED, levelled, voice_frames, voice_name
 from affuse.samples import FloatArray, Sample
 
 # Less sound than this has no frame.
@@ -138,7 +138,7 @@ class ClipFeatures:
 
     def _audio_name(self) -> str:
         settings = self.settings
-        frames = voice_name(cepstra=settings.cepstra, trim=settings.trim)
+        frames = f"{voice_name(cepstra=settings.cepstra, trim=settings.trim)}, levelled"
         if settings.audio == "functionals":
             return f"{frames}, {FUNCTIONALS}"
         return f"{frames}, {settings.pool} averaged" if settings.pool > 1 else frames
@@ -149,13 +149,21 @@ class ClipFeatures:
         enough = len(signal) >= _SHORTEST_SOUND * RATE
         if not enough or not (speech_probabilities(signal) >= SPEECH).any():
             return None
+        steps, times = self.voice_steps(signal)
+        return steps, times + np.float32(start)
+
+    def voice_steps(self, signal: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The features of a voice, `(T, widths["audio"])`, and the second of each step.
+
+        Args:
+            signal: `(N,)`, 16 kHz, mono, 0.1 s or more. At which level it was recorded is lost.
+        """
         settings = self.settings
-        frames = voice_frames(signal, RATE, cepstra=settings.cepstra, trim=settings.trim)
-        times = frames.times + np.float32(start)
+        frames = voice_frames(levelled(signal), RATE, cepstra=settings.cepstra, trim=settings.trim)
         if settings.audio == "functionals":
             steps = functionals(frames.features, frames.features[:, VOICED])
-            return steps[None], times[:1]
-        return pool_frames(frames.features, settings.pool), times[:: settings.pool]
+            return steps[None], frames.times[:1]
+        return pool_frames(frames.features, settings.pool), frames.times[:: settings.pool]
 
 
 def _vision_steps(faces: list[tuple[float, FloatArray]]) -> tuple[FloatArray, FloatArray] | None:

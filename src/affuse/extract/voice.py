@@ -42,6 +42,7 @@ _MARGIN = 0.1
 # Voicing is decided against an absolute level, at which softly recorded speech counts as unvoiced.
 _PEAK = 0.5
 _MOST_GAIN = 200.0
+_LOUD = 0.1
 # How the two descriptors that depend on the gain do so: loudness compresses power by 0.33.
 _GAIN_EXPONENTS = {"Loudness": 0.66, "spectralFlux": 1.0}
 
@@ -155,6 +156,18 @@ def voice_frames(
         times[keep].astype(np.float32),
         names,
     )
+
+
+def levelled(signal: FloatArray) -> FloatArray:
+    """Sound whose loud stretches have a root mean square of 0.1, whatever the microphone's gain.
+
+    Loud are the highest tenth of its stretches of 50 ms. Near silence is raised by 60 dB at most.
+    """
+    stretch = RATE // 20
+    whole = signal[: len(signal) // stretch * stretch] if len(signal) >= stretch else signal
+    power = np.square(whole.reshape(-1, min(stretch, len(whole)))).mean(axis=1)
+    loud = float(np.sqrt(np.percentile(power, 95)))
+    return signal * np.float32(_LOUD / max(loud, _LOUD / 1000))
 
 
 def _descriptors(signal: FloatArray, rate: int) -> tuple[NDArray[Any], tuple[str, ...]]:

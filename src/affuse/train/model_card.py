@@ -10,6 +10,8 @@ from affuse.tasks import Classification, Regression, Task
 TERMS: Mapping[str, str] = {
     "mosi": "CMU-MOSI: for research only, from videos whose rights are their makers'",
     "ravdess": "RAVDESS: CC BY-NC-SA 4.0, not for commercial use",
+    "composed": "texts of CMU-MOSI or MELD and faces of FER-2013: for research only; voices of "
+    "RAVDESS: CC BY-NC-SA 4.0, not for commercial use",
     "controlled": "made by affuse, free of terms",
     "": "not stated; the terms of the training data bind these weights too",
 }
