@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -14,3 +16,48 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder of real corpora is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory) -> Path:
+    """A folder with two exported checkpoints, `sentiment` and `emotion`, that read clips."""
+    import torch
+
+    from affuse.extract.clip import ClipExtractor
+    from affuse.models import create_model
+    from affuse.tasks import Classification, Regression, Task
+    from affuse.train.checkpoint import Checkpoint
+    from affuse.train.export import export_checkpoint
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+    extractor = ClipExtractor()
+    tasks: dict[str, Task] = {
+        "sentiment": Regression(),
+        "emotion": Classification(("calm", "angry", "sad")),
+    }
+    for name, task in tasks.items():
+        torch.manual_seed(0)
+        options = {"width": 8, "heads": 2, "strides": {"audio": 8}}
+        model = create_model("hct_mg", extractor.widths, task.outputs, options).eval()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter += 0.1 * torch.randn(parameter.shape)
+        checkpoint = Checkpoint("hct_mg", model, task, None, {"features": extractor.versions})
+        clip = extractor.settings.model_dump(mode="json")
+        export_checkpoint(checkpoint, folder / name, clip=clip, terms="made for a test")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory) -> Path:
+    """Two seconds of a tone, in which nobody speaks, with a transcript beside it."""
+    path = tmp_path_factory.mktemp("media") / "tone.wav"
+    tone = np.sin(np.arange(32_000) * 0.17) * 9000
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(tone.astype("<i2").tobytes())
+    words = "1\n00:00:00,000 --> 00:00:00,900\nwhat a lovely day\n"
+    path.with_suffix(".srt").write_text(f"{words}\n2\n00:00:01,000 --> 00:00:01,900\nterrible\n")
+    return path

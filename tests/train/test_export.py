@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
-from affuse.batches import collate
+from affuse.batches import Batch, collate
+from affuse.config import Options
 from affuse.corpora.normalise import Normaliser
-from affuse.models import create_model, models
+from affuse.errors import InputError
+from affuse.models import FusionModel, FusionOutput, create_model, models
+from affuse.runtime.bundle import read_config
 from affuse.runtime.session import Session
 from affuse.samples import Sample
-from affuse.tasks import Classification
+from affuse.tasks import Classification, Regression, Task
 from affuse.train.checkpoint import Checkpoint
 from affuse.train.export import PARITY, export_checkpoint
 
@@ -129,3 +134,92 @@ def test_parity_in_a_mixed_batch(exported, name, options) -> None:
     ]
     samples = [s for s in samples if s.keep(checkpoint.model.modalities).sequences]
     assert gap(checkpoint, session, samples) <= PARITY
+
+
+def build(name: str = "hct_mg", task: Task = TASK) -> FusionModel:
+    torch.manual_seed(0)
+    model = create_model(name, WIDTHS, task.outputs, small(name, {}))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape)
+    return model.eval()
+
+
+def test_what_is_stored_says_what_the_model_is(tmp_path) -> None:
+    features = {m: f"{m} of a test, v1" for m in WIDTHS}
+    about = {"name": "ravdess[fold=1]", "features": features, "fingerprint": "f00"}
+    checkpoint = Checkpoint("hct_mg", build(), TASK, None, about, {"seed": 3, "history": [{}]})
+    config = export_checkpoint(checkpoint, tmp_path / "calmness")
+    stored = read_config(tmp_path / "calmness")
+    assert stored.model_dump(mode="json") == config.model_dump(mode="json")
+    assert (config.name, config.precision, config.conflict) == ("calmness", "float32", None)
+    assert config.features == features
+    assert config.task["labels"] == ("calm", "angry")
+    assert config.training == {"seed": 3}
+    assert "CC BY-NC-SA" in config.terms
+    card = (tmp_path / "calmness" / "README.md").read_text()
+    assert all(text in card for text in (*features.values(), "calm, angry", config.terms, "f00"))
+    assert sorted(p.name for p in (tmp_path / "calmness").iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.onnx",
+    ]
+
+
+def test_int8_answers_nearly_alike_in_less_space(tmp_path) -> None:
+    checkpoint = Checkpoint("hct_mg", build(), TASK, None)
+    export_checkpoint(checkpoint, tmp_path / "whole")
+    assert export_checkpoint(checkpoint, tmp_path / "small", int8=True).precision == "int8"
+    rng = np.random.default_rng(0)
+    samples = [random_sample(rng, {"text": 4, "audio": 20, "vision": 9}) for _ in range(40)]
+    whole, small = (Session(tmp_path / name).run(samples).prediction for name in ("whole", "small"))
+    assert 0 < np.abs(whole - small).max() < 0.1 * whole.std()
+    initializers = onnx.load(tmp_path / "small" / "model.onnx").graph.initializer
+    assert any(x.data_type == onnx.TensorProto.INT8 for x in initializers)
+
+
+def test_conflict_is_calibrated_on_what_validation_knows(tmp_path) -> None:
+    checkpoint = Checkpoint("hct_mg", build(task=Regression()), Regression(), None)
+    rng = np.random.default_rng(0)
+    valid = [
+        replace(
+            random_sample(rng, {"text": 4, "audio": 20}),
+            target=np.float32([rng.uniform(-3, 3)]),
+            truth={"conflict": number % 4 == 0},
+        )
+        for number in range(40)
+    ]
+    known = export_checkpoint(checkpoint, tmp_path / "known", valid=valid).scale()
+    assert (known.samples, known.share) == (40, 0.25)
+    unknown = [replace(sample, truth={}) for sample in valid]
+    told = export_checkpoint(checkpoint, tmp_path / "told", valid=unknown).scale()
+    assert told.share != known.share
+    # Nothing to compare: one modality, or no target.
+    lone = [sample.keep(["text"]) for sample in valid] + [s.without_target() for s in valid]
+    assert export_checkpoint(checkpoint, tmp_path / "lone", valid=lone).conflict is None
+
+
+def test_speakers_of_one_clip_are_not_known(tmp_path) -> None:
+    training = {"options": {"normalise": "speaker"}}
+    checkpoint = Checkpoint("hct_mg", build(), TASK, None, {}, training)
+    with pytest.raises(InputError, match="normalised for each speaker"):
+        export_checkpoint(checkpoint, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+class _Counting(FusionModel):
+    """A model whose Python looks at a length, which a trace fixes."""
+
+    Options = Options
+
+    def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:  # noqa: ARG002
+        x = batch.sequences["text"]
+        prediction = x[:, :1, : self.outputs].sum(dim=1) * len(x[0])
+        return FusionOutput(prediction, *self.even_gate(batch))
+
+
+def test_a_model_that_a_trace_does_not_hold_is_refused(tmp_path) -> None:
+    model = _Counting(WIDTHS, 2, Options()).eval()
+    with pytest.raises(InputError, match="the exported counting answers otherwise than the model"):
+        export_checkpoint(Checkpoint("counting", model, TASK, None), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
