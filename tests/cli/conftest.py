@@ -6,7 +6,7 @@ import math
 import pickle
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ import pytest
 from affuse.cli.main import run
 from affuse.corpora import load_corpus
 from affuse.corpora.mult_write import to_mult_pickle
+from affuse.explain import probes
 from affuse.train.presets import plan
 from affuse.train.session import train_run
 
@@ -29,6 +30,14 @@ class Done(NamedTuple):
     status: int
     out: str
     err: str
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_probes() -> Iterator[None]:
+    """Probes that learn little: what they find is not tested here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probes, "_STEPS", 5)
+        yield
 
 
 @pytest.fixture

@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from affuse.explain import probes
-
 PARTS = [f"--set={part}" for part in ("train=12", "valid=6", "test=6")]
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "_STEPS", 10)
 
 
 def test_writes_a_page_and_its_figures(affuse, place: Path) -> None:

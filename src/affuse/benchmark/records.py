@@ -60,6 +60,7 @@ class About(BaseModel):
         folds: how many the corpus has.
         trivial: a fold each; none where a part lacks labels.
         runs: the name of each run asked for to the digest of its identity.
+        hard: a fold each, ids of the test samples whose modalities mislead.
         extra: further entries of the result.
     """
 
@@ -74,6 +75,7 @@ class About(BaseModel):
     trivial: tuple[Trivial, ...]
     runs: dict[str, str]
     extra: dict[str, Any]
+    hard: tuple[tuple[str, ...], ...] = ()
 
     def write(self, folder: Path) -> None:
         write_atomic(folder / TABLE, to_strict_json(self.model_dump()).encode())

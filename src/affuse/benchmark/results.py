@@ -10,6 +10,7 @@ from typing import Any
 from affuse.benchmark.differences import TRIVIAL, Differences
 from affuse.benchmark.records import SINGLE, TABLE, About, Run, read_about, read_runs
 from affuse.benchmark.rows import Row, row_of
+from affuse.benchmark.slices import hard_slice
 from affuse.evaluate.statistics import Summary, summarise
 from affuse.evaluate.tables import BenchmarkResult, ModelResult
 from affuse.files import null_to_nan
@@ -54,7 +55,7 @@ def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
         _versions(runs),
         models,
         {reference: compared} if compared else {},
-        {**about.extra, **_extra(rows)},
+        {**about.extra, **_extra(rows), **_hard(about, rows)},
         warnings,
     )
 
@@ -97,6 +98,16 @@ def _extra(rows: Mapping[str, Row]) -> dict[str, Any]:
         if "subsets" in row.records[0]
     }
     return extra | ({"subsets": subsets} if subsets else {})
+
+
+def _hard(about: About, rows: Mapping[str, Row]) -> dict[str, Any]:
+    found = hard_slice(about, rows)
+    if found:
+        found["models"] = {
+            name: {metric: _plain(summary) for metric, summary in scores.items()}
+            for name, scores in found["models"].items()
+        }
+    return {"hard": found} if found else {}
 
 
 def _plain(summary: Summary) -> dict[str, Any]:

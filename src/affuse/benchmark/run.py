@@ -9,6 +9,7 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
+from affuse.benchmark.hard import hard_ids
 from affuse.benchmark.job import Answered
 from affuse.benchmark.openings import log_opening
 from affuse.benchmark.records import (
@@ -109,6 +110,7 @@ def _about(request: Request, corpus: Corpus, plans: Mapping[str, Plan]) -> About
             "normalise": mode,
             "settings": dict(request.settings),
         },
+        hard=hard_ids(corpus),
     )
 
 

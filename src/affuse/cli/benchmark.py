@@ -133,6 +133,9 @@ def show(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> None:
     console.print(result.rich_table(metrics, console.width))
     if result.paired:
         console.print(result.paired_table())
+    hard = result.hard_table()
+    if hard is not None:
+        console.print(hard)
     for line in primaries(result):
         console.print(line)
     for line in result.warnings:

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from affuse.errors import InputError
+from affuse.evaluate.cells import HARD, cell, hard_rows, hard_title
 from affuse.evaluate.metrics import heading, higher_is_better
 from affuse.evaluate.paired import PAIRED_COLUMNS, Comparison, paired_rows, paired_statistics
 from affuse.evaluate.statistics import Summary
@@ -29,7 +30,6 @@ SCREEN = (
 )
 """Metrics for a terminal, the most telling first; it has room for `SCREEN_COLUMNS` of them."""
 SCREEN_COLUMNS = 5
-ABSENT = "—"
 
 CSV_COLUMNS = (
     *("corpus", "model", "parameters", "metric", "mean", "std", "ci95_low", "ci95_high"),
@@ -138,7 +138,7 @@ class BenchmarkResult:
     def rich_table(self, metrics: Sequence[str] | None = None, width: int = 120) -> Table:
         """The metrics named, or the headline metrics that a terminal of `width` has room for."""
         columns = {
-            metric: [_cell(row.metrics.get(metric), "\n") for row in self.models.values()]
+            metric: [cell(row.metrics.get(metric), "\n") for row in self.models.values()]
             for metric in (self._screen() if metrics is None else metrics)
         }
         # Headings wrap, numbers never.
@@ -178,12 +178,24 @@ class BenchmarkResult:
             table.add_row(*map(Text, row))
         return table
 
+    def hard_table(self) -> Table | None:
+        """The headline metrics on the hard slice, for a terminal; None where there is none."""
+        if "hard" not in self.extra:
+            return None
+        metrics = self._screen()[:3]
+        table = Table(title=Text(hard_title(self.extra["hard"])), caption=Text(HARD))
+        for column in ("model", *map(heading, metrics)):
+            table.add_column(Text(column))
+        for row in hard_rows(self.extra["hard"], metrics, "\n"):
+            table.add_row(*map(Text, row))
+        return table
+
     def markdown(self) -> str:
         """All metrics, the paired differences, and how to obtain them again."""
         best = {metric: self.best(metric) for metric in self.metrics}
         rows = []
         for model, row in self.models.items():
-            cells = [_cell(row.metrics.get(m), " ") for m in self.metrics]
+            cells = [cell(row.metrics.get(m), " ") for m in self.metrics]
             marked = [
                 f"**{cell}**" if model in best[metric] else cell
                 for metric, cell in zip(self.metrics, cells, strict=True)
@@ -199,6 +211,13 @@ class BenchmarkResult:
         if self.paired:
             parts.append(markdown_table(PAIRED_COLUMNS, paired_rows(self.paired, every=True)))
             parts += [f"{line}." for line in paired_statistics(self.paired)]
+        if "hard" in self.extra:
+            rows, header = (
+                hard_rows(self.extra["hard"], self.metrics, " "),
+                map(heading, self.metrics),
+            )
+            parts.append(f"#### {hard_title(self.extra['hard']).capitalize()}")
+            parts += [markdown_table(("model", *header), rows), f"{HARD.capitalize()}."]
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         parts.append(f"Command: `{self.command}`. Versions: {versions}.")
         return "\n\n".join(parts) + "\n"
@@ -248,17 +267,6 @@ def _fitting(widths: dict[str, int], room: int) -> list[str]:
 def _malformed(problem: str, source: str | Path | None) -> InputError:
     remedy = "give a file that a benchmark wrote, or run the benchmark again"
     return InputError(problem, remedy=remedy, source=source)
-
-
-def _cell(summary: Summary | None, separator: str) -> str:
-    if summary is None or not summary.runs:
-        return ABSENT
-    if math.isnan(summary.mean):
-        return "undefined"
-    if summary.std == 0:
-        return f"{summary.mean:.3f}"
-    low, high = summary.ci95
-    return f"{summary.mean:.3f} ±{summary.std:.3f}{separator}[{low:.3f}, {high:.3f}]"
 
 
 def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

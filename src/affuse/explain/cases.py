@@ -103,8 +103,8 @@ def case(
         own,
         gate,
         conflict,
-        {m: len(sample.sequences[m]) for m in present},
-        {m: float(t[-1]) for m, t in sample.times.items() if m in present and len(t)},
+        {m: len(sequence) for m, sequence in sample.sequences.items()},
+        {m: float(t[-1]) for m, t in sample.times.items() if len(t)},
         tuple(_maps(model, sample, output, features)),
     )
 

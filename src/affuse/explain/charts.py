@@ -19,7 +19,7 @@ import numpy as np
 from affuse.explain.intervals import Estimate
 from affuse.explain.tendency import Floats
 
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 10.0, 34.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 18.0, 10.0, 34.0
 BLUE = (38, 128, 194)
 """Of heat maps; it stands out on light and dark."""
 
@@ -90,8 +90,8 @@ def line_chart(
 def interval_rows(title: str, rows: Sequence[tuple[str, str, Estimate]], x_label: str) -> str:
     """A mean and its interval a row, about zero: name, classes, estimate."""
     ends = [0.0, *(end for _, _, e in rows for end in (e.mean, *e.ci95))]
-    height, left = 24.0 * len(rows) + TOP + BOTTOM, 168.0
-    frame = _Frame.of(ends, (0.0, 1.0), (560.0, height), left)
+    height, left = 24.0 * len(rows) + TOP + BOTTOM, 150.0
+    frame = _Frame.of(ends, (0.0, 1.0), (430.0, height), left)
     zero = frame.x(0.0)
     parts = [
         frame.axes(x_label, "", y_ticks=False),
@@ -108,7 +108,7 @@ def interval_rows(title: str, rows: Sequence[tuple[str, str, Estimate]], x_label
                 f'<circle class="dot {css}" cx="{x:.1f}" cy="{y}" r="4">'
                 f"<title>{escape(name)}: {interval(found)}</title></circle>"
             )
-    return svg(title, 560.0, height, parts)
+    return svg(title, 430.0, height, parts)
 
 
 def stacked(title: str, shares: Mapping[str, Floats], x_label: str) -> str:
@@ -130,7 +130,7 @@ def stacked(title: str, shares: Mapping[str, Floats], x_label: str) -> str:
 
 def heat_map(title: str, values: Floats, rows: Sequence[str], columns: Sequence[str]) -> str:
     """Values `(T, S)` as shades, the largest the darkest, with the names of both axes."""
-    cell, left = max(7.0, min(18.0, 420.0 / max(len(columns), 1))), 92.0
+    cell, left = max(5.0, min(18.0, 320.0 / max(len(columns), 1))), 92.0
     width, height = left + cell * len(columns) + 8, cell * len(rows) + 78
     most = float(values.max()) or 1.0
     span = f'width="{cell * len(columns):.1f}" height="{cell * len(rows):.1f}"'

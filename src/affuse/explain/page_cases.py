@@ -8,6 +8,7 @@ from affuse.explain.cases import AttentionMap, Case
 from affuse.explain.charts import heat_map, svg
 from affuse.explain.explanation import Explanation
 from affuse.explain.markup import figure
+from affuse.explain.summary import CONFLICT
 
 LANE = 34.0
 
@@ -19,14 +20,16 @@ def cases(found: Explanation) -> str:
 
 def _case(found: Explanation, case: Case) -> str:
     gate = ", ".join(f"{m} {weight:.2f}" for m, weight in case.gate.items())
-    pair = f", {' against '.join(case.conflict.pair)}" if case.conflict.pair else ""
+    conflict = case.conflict
+    named = conflict.pair is not None and conflict.score >= CONFLICT
+    pair = f", {' against '.join(conflict.pair or ())}" if named else ""
     facts = {
         "words": case.text or "",
         "label": case.label,
         f"answer of {found.model.name}": case.answer,
         "each alone": ", ".join(f"{m}: {said}" for m, said in case.own.items()),
         "gate": gate,
-        "conflict score": f"{case.conflict.score:.2f}{pair}",
+        "conflict score": f"{conflict.score:.2f}{pair}",
     }
     listed = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items() if v)
     maps = "".join(map(_attention, case.maps))
@@ -54,7 +57,7 @@ def _lanes(case: Case) -> str:
     parts = []
     for place, (modality, spans) in enumerate(case.conflict.spans.items()):
         y = 6 + LANE * place
-        steps = case.steps.get(modality, 1)
+        steps, colour = case.steps.get(modality, 1), list(case.steps).index(modality)
         parts += [
             f'<text class="end strong" x="92" y="{y + 17:.0f}">{escape(modality)}</text>',
             f'<rect class="box" x="100" y="{y:.0f}" width="440" height="24"/>',
@@ -62,7 +65,7 @@ def _lanes(case: Case) -> str:
         for span in spans:
             x, end = (100 + 440 * step / max(steps, 1) for step in (span.first, span.last))
             parts.append(
-                f'<rect class="area c{place}" x="{x:.1f}" y="{y:.0f}" width="{end - x:.1f}" '
+                f'<rect class="area c{colour}" x="{x:.1f}" y="{y:.0f}" width="{end - x:.1f}" '
                 f'height="24"><title>{span}</title></rect>'
             )
         until = case.ends.get(modality)
