@@ -93,7 +93,8 @@ def test_a_window_does_not_depend_on_what_is_around_it(long_talk: Path) -> None:
     # The tracker settles on a face within a frame or two.
     late = slice(3, None)
     faces = [w.sample.sequences["vision"][late] for w in (first, third)]
-    assert np.abs(faces[0] - faces[1]).max() < 2
+    # Both windows show the same, but for what compression made of it.
+    assert np.abs(faces[0] - faces[1]).mean() < 0.5
 
 
 class Pipe(io.RawIOBase):

@@ -8,6 +8,7 @@ import typer
 
 from affuse import __version__
 from affuse.cli import (
+    ablate,
     benchmark,
     corpus,
     demo,
@@ -33,6 +34,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("ablate")(ablate.ablate)
 app.command("explain")(explain.explain)
 app.command("tune")(tune.tune)
 app.command("benchmark")(benchmark.benchmark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -145,3 +146,11 @@ def test_a_mirrored_face_swaps_its_sides() -> None:
         if other in others and name not in ("mouth_left", "jaw_left"):
             assert value == pytest.approx(others[other], abs=0.1), name
     assert values["jaw_left"] == pytest.approx(-others["jaw_left"], abs=0.1)
+
+
+def test_the_guide_has_every_measure_with_its_landmarks() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "faces.md").read_text()
+    for found in MEASURES:
+        of, from_ = (", ".join(map(str, group)) for group in (found.of, found.from_))
+        assert f"| `{found.name}` | {found.units} |" in guide
+        assert f"| {found.axis}: {of} from {from_} |" in guide
