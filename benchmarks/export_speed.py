@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def speed(name: str, repeats: int) -> list[dict[str, Any]]:
             export_checkpoint(checkpoint, folder, int8=precision == "int8")
             sizes[precision] = (folder / "model.onnx").stat().st_size / 1e6
             session = Session(folder)
-            actions[precision] = lambda session=session: session.run([sample])
+            actions[precision] = partial(session.run, [sample])
         times = milliseconds(actions, repeats)
     torch_ms = statistics.median(times["torch"])
     return [
