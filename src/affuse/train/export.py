@@ -41,6 +41,7 @@ def export_checkpoint(
     clip: Mapping[str, Any] | None = None,
     terms: str = "",
     int8: bool = False,
+    evaluation: Mapping[str, Any] | None = None,
 ) -> BundleConfig:
     """Write `model.onnx`, `config.json` and a model card, `README.md`; each whole or not at all.
 
@@ -52,6 +53,7 @@ def export_checkpoint(
         clip: settings of the `ClipExtractor` that made the features; by default what the corpus
             has under `clip` in its options.
         terms: of the training data; by default what is known of the corpus.
+        evaluation: what `affuse evaluate --json` wrote, for the model card.
         int8: store weights as 8-bit integers, quantised dynamically.
 
     Raises:
@@ -97,7 +99,7 @@ def export_checkpoint(
         scale = _conflict_scale(Session(place), valid)
     if scale is not None:
         config = config.model_copy(update={"conflict": scale.to_json()})
-    write_bundle(folder, graph, config, model_card(config))
+    write_bundle(folder, graph, config, model_card(config, evaluation))
     return config
 
 

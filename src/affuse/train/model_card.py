@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+from affuse.errors import InputError
 from affuse.runtime.bundle import BundleConfig
 from affuse.tasks import Classification, Regression, Task
 
@@ -18,8 +22,30 @@ TERMS: Mapping[str, str] = {
 """What is known of the training data's terms, by the name of the corpus."""
 
 
-def model_card(config: BundleConfig) -> str:
-    """Markdown: what the model is, what it was trained on, and what it must not be used for."""
+def read_evaluation(file: Path) -> dict[str, Any]:
+    """What `affuse evaluate --json` wrote.
+
+    Raises:
+        InputError: a file that it did not write.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        figures_of(found)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            "is no result of affuse evaluate",
+            remedy="give what `affuse evaluate ... --json FILE` wrote",
+            source=file,
+        ) from None
+    return dict(found)
+
+
+def model_card(config: BundleConfig, evaluation: Mapping[str, Any] | None = None) -> str:
+    """Markdown: what the model is, what it was trained on, and what it must not be used for.
+
+    Args:
+        evaluation: as of `read_evaluation`; its figures are shown.
+    """
     task = Task.from_config(config.task)
     widths = "\n".join(
         f"| {m} | {width} | {config.features.get(m, 'not stated')} |"
@@ -54,13 +80,24 @@ modalities.
 {corpus.get("name", "not stated")}, fingerprint {corpus.get("fingerprint", "not stated")}, fold
 {corpus.get("fold", 0)}; seed {config.training.get("seed", "not stated")}. Terms: {config.terms}.
 
-## Use
+{figures_of(evaluation) if evaluation else ""}## Use
 
 The answer says how a clip would be labelled by people who watched it, as far as the model learned
 that from its training data. It is no measurement of what a person feels, thinks or intends. Do not
 decide about people by it. Emotion recognition at work and in education is prohibited or restricted
 by law in places, for instance by Article 5(1)(f) of the EU AI Act (Regulation 2024/1689).
 """
+
+
+def figures_of(evaluation: Mapping[str, Any]) -> str:
+    """The main metrics on a test part, of the whole and of each subset of the modalities."""
+    columns = {"all": evaluation["metrics"], **evaluation.get("subsets", {})}
+    names = list(evaluation["metrics"])[:3]
+    lines = [f"| modalities | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for label, found in {"trivial": evaluation["trivial"], **columns}.items():
+        lines.append(f"| {label} | {' | '.join(f'{found[name]:.3f}' for name in names)} |")
+    table = "\n".join(lines)
+    return f"## Test\n\nTest part of {evaluation['corpus']}:\n\n{table}\n\n"
 
 
 def _predicts(task: Task) -> str:
