@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,9 @@ __all__ = [
 
 OnSeconds = Callable[[float, float | None], None]
 """Told the seconds that are done, of how many; None where the length is not known."""
+
+# Windows that wait for their voice, at most.
+_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +153,28 @@ class _Reading:
         self._recogniser = Recogniser(settings.piece) if recognises else None
 
     def windows(self) -> Iterator[Window]:
-        for item in self._media:
-            self._take(item)
-            for start, end in self._bounds.complete(self._ready()):
-                yield self._window(start, end)
-            self._forget()
+        # Voice and text of one window are made while the faces of the next are read.
+        with ThreadPoolExecutor(1) as worker:
+            pending: deque[Future[Window]] = deque()
+            for item in self._media:
+                self._take(item)
+                for start, end in self._bounds.complete(self._ready()):
+                    pending.append(worker.submit(self._collect(start, end)))
+                while pending and (pending[0].done() or len(pending) > _AHEAD):
+                    yield self._told(pending.popleft().result())
+                self._forget()
+            pending += [worker.submit(self._collect(start, end)) for start, end in self._rest()]
+            for window in pending:
+                yield self._told(window.result())
+
+    def _rest(self) -> Iterator[tuple[float, float]]:
+        """The windows that the end of the recording completes."""
         if self._recogniser is not None:
             self._words += self._recogniser.finish()
-        for start, end in self._bounds.complete(self._clock.end):
-            yield self._window(start, end)
+        yield from self._bounds.complete(self._clock.end)
         last = self._bounds.last(self._clock.end)
         if last is not None:
-            yield self._window(*last)
+            yield last
 
     def _take(self, item: Sound | Picture) -> None:
         if isinstance(item, Sound):
@@ -186,12 +200,17 @@ class _Reading:
         while self._faces and self._faces[0][0] < before:
             self._faces.popleft()
 
-    def _window(self, start: float, end: float) -> Window:
+    def _collect(self, start: float, end: float) -> Callable[[], Window]:
+        """Take what a window holds; what is returned makes its features of that."""
         words = words_between(self._words, start, end)
         faces = [(time, features) for time, features in self._faces if start <= time < end]
         signal = self._sound.between(start, end)
         name = f"{self._name}@{start:.2f}"
-        sample = self._features.assemble(name, start, signal, faces, words)
+        return lambda: Window(
+            start, end, self._features.assemble(name, start, signal, faces, words), words
+        )
+
+    def _told(self, window: Window) -> Window:
         if self._progress is not None:
-            self._progress(end, self._media.stated)
-        return Window(start, end, sample, words)
+            self._progress(window.end, self._media.stated)
+        return window

@@ -18,7 +18,7 @@ from affuse.extract.face.regions import Image
 from affuse.samples import FloatArray
 
 RATE = 16_000
-LONGEST_SIDE = 640
+LONGEST_SIDE = 480
 """Pictures are made smaller until their longer side has so many pixels."""
 
 Source = Path | BinaryIO
