@@ -15,6 +15,7 @@ from affuse.cli import (
     evaluate,
     explain,
     export,
+    extract,
     models,
     predict,
     report,
@@ -36,6 +37,7 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("ablate")(ablate.ablate)
 app.command("explain")(explain.explain)
+app.command("extract")(extract.extract)
 app.command("tune")(tune.tune)
 app.command("benchmark")(benchmark.benchmark)
 app.command("models")(models.models)
