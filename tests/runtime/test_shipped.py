@@ -1,0 +1,78 @@
+"""The checkpoints that come with affuse: small, documented, and good on clips and on any subset."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import affuse
+from affuse.extract.clip import ClipExtractor, ClipSettings
+from affuse.extract.transcript import Word
+from affuse.runtime.predictor import SHIPPED, Predictor
+from affuse.samples import Sample
+
+NAMES = sorted(folder.name for folder in SHIPPED.iterdir() if folder.is_dir())
+MODALITIES = ("text", "audio", "vision")
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return affuse.load()
+
+
+def test_sentiment_and_emotion_come_with_affuse() -> None:
+    assert NAMES == ["emotion", "sentiment"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_small_and_says_what_it_learned_from(name: str) -> None:
+    folder = SHIPPED / name
+    assert (folder / "model.onnx").stat().st_size < 4e6
+    card = (folder / "README.md").read_text()
+    for wanted in (
+        "## Training data",
+        "not for commercial use",
+        "## Test",
+        "| text+audio+vision |",
+    ):
+        assert wanted in card
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_reads_the_features_that_clips_give(name: str) -> None:
+    config = affuse.load(name).sessions[0].config
+    extractor = ClipExtractor(ClipSettings(**config.clip))
+    assert config.widths == extractor.widths
+    assert config.features == extractor.versions
+
+
+@pytest.mark.parametrize("kept", [k for n in (1, 2, 3) for k in combinations(MODALITIES, n)])
+def test_any_subset_is_answered(predictor: Predictor, kept: tuple[str, ...]) -> None:
+    rng = np.random.default_rng(0)
+    widths = predictor.sessions[0].config.widths
+    sequences = {m: rng.normal(size=(3, widths[m])).astype(np.float32) for m in kept}
+    answer = predictor.predict_sample(Sample("a", sequences))
+    assert -3 <= answer.sentiment <= 3
+    assert sum(answer.emotion.values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_what_is_said_decides_where_nothing_else_is_known(predictor: Predictor) -> None:
+    text = ClipExtractor().features
+
+    def said(words: str) -> float:
+        timed = tuple(Word(w, 0.0, 1.0) for w in words.split())
+        sample = text.assemble("a", 0.0, np.zeros(0, np.float32), [], timed)
+        return predictor.predict_sample(sample).sentiment
+
+    assert said("this film is wonderful and I loved it") > 0.5
+    assert said("this film is awful and I hated it") < -0.5
+
+
+def test_people_who_read_out_commands_are_neutral(predictor: Predictor, shared_data: Path) -> None:
+    for clip in sorted((shared_data / "clips").glob("*.mpg"))[:2]:
+        answer = predictor.predict(clip).answer
+        assert max(answer.emotion, key=answer.emotion.get) == "neutral"
+        assert abs(answer.sentiment) < 1
