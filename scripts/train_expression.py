@@ -22,9 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from affuse.extract.face.expression import EXPRESSIONS
 from affuse.files import write_atomic
 
-EXPRESSIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
 KEPT_BACK = 7
 EPOCHS, BATCH, RATE, AVERAGE = 20, 128, 3e-3, 0.995
 DATA = Path(__file__).parents[1] / "src" / "affuse" / "extract" / "data"

@@ -34,15 +34,20 @@ def parse_options(
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key, message = first_fault(error)
         # A check across several options has no key of its own.
-        what = f"option '{key}' = {first['input']!r}: " if key else ""
+        what = f"option '{key}' = {error.errors()[0]['input']!r}: " if key else ""
         raise InputError(
-            f"{what}{first['msg'].removeprefix('Value error, ')}",
+            f"{what}{message.removeprefix('Value error, ')}",
             remedy="give it a value that is allowed" if key else "change one of them",
             source=source,
         ) from None
+
+
+def first_fault(error: ValidationError) -> tuple[str, str]:
+    """The first entry that pydantic refused, with dots between its levels, and why."""
+    first = error.errors()[0]
+    return ".".join(str(part) for part in first["loc"]), first["msg"]
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

@@ -7,7 +7,8 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from affuse.explain.calibration import Platt, auroc, expected_calibration_error
+from affuse.evaluate.ranking import auroc
+from affuse.explain.calibration import Platt, expected_calibration_error
 
 
 def test_platt_finds_slope_and_offset() -> None:

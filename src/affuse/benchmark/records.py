@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from affuse.config import first_fault
 from affuse.errors import InputError
 from affuse.files import null_to_nan, to_strict_json, write_atomic
 
@@ -126,10 +127,9 @@ def read_about(folder: Path) -> About:
         remedy = REMEDY if known else "give a folder that affuse benchmark --out wrote"
         raise InputError(problem, remedy=remedy, source=folder) from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where, message = first_fault(error)
         problem = f"not what a benchmark writes: {f'entry {where}: ' if where else ''}"
-        raise InputError(problem + first["msg"].lower(), remedy=REMEDY, source=file) from None
+        raise InputError(problem + message.lower(), remedy=REMEDY, source=file) from None
 
 
 def read_runs(folder: Path, about: About) -> list[Run]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from affuse.config import parse_assignment
 from affuse.errors import InputError, file_error
+
+if TYPE_CHECKING:
+    from affuse.extract.transcript import Transcript
 
 CorpusArgument = Annotated[
     str, typer.Argument(metavar="CORPUS", help="A corpus of `affuse corpus list`, or a file.")
@@ -82,3 +85,18 @@ def require_writable(path: Path | None) -> None:
             remedy="give a file in a folder that exists and is yours to write",
             source=path,
         )
+
+
+def given_words(text: str | None, file: Path | None) -> Transcript | None:
+    """The words of `--text`, or of the file of `--transcript`; None without either.
+
+    Raises:
+        InputError: both, or a file that cannot be read.
+    """
+    from affuse.extract.transcript import Transcript, read_transcript
+
+    if text is not None and file is not None:
+        raise InputError("--text and --transcript both say what is said", remedy="give one")
+    if file is not None:
+        return read_transcript(file)
+    return None if text is None else Transcript.of_text(text)

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from affuse.cli.progress import work_bar
+from affuse.cli.common import given_words
 from affuse.config import parse_assignment, parse_options
-from affuse.errors import InputError
 from affuse.files import to_strict_json
 
 
@@ -37,17 +36,13 @@ def extract(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Extract text, voice and face from media; exits with 1 where a file could not be read."""
-    from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds, Transcript
+    from affuse.cli.progress import work_bar
+    from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
     from affuse.extract.folder import Outcome, extract_all
-    from affuse.extract.transcript import read_transcript
 
     settings = dict(parse_assignment(assignment) for assignment in assignments or ())
     extractor = ClipExtractor(parse_options(ClipSettings, settings))
-    words = None if text is None else Transcript.of_text(text)
-    if words is not None and transcript is not None:
-        raise InputError("--text and --transcript both say what is said", remedy="give one")
-    if transcript is not None:
-        words = read_transcript(transcript)
+    words = given_words(text, transcript)
     outcomes: list[Outcome] = []
     with work_bar("extracting", unit="clips") as update:
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from affuse.cli.common import given_words
 from affuse.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def predict(
     if as_json and as_csv and out is None:
         raise InputError("--json and --csv both", remedy="choose one, or add --out FOLDER")
     predictor = Predictor.from_pretrained(checkpoint)
-    said = _transcript(text, transcript)
+    said = given_words(text, transcript)
     if stream:
         for option, asked in (("--csv", as_csv), ("--srt", as_srt), ("--html", as_html)):
             if asked:
@@ -165,16 +166,6 @@ def _stream(
             else:
                 typer.echo(f"{window.end:8.1f} s  {affect_line(content)}  ({latency:.2f} s later)")
             sys.stdout.flush()
-
-
-def _transcript(text: str | None, file: Path | None) -> Transcript | None:
-    from affuse.extract.transcript import Transcript, read_transcript
-
-    if text is not None and file is not None:
-        raise InputError("--text and --transcript both", remedy="choose one")
-    if file is not None:
-        return read_transcript(file)
-    return None if text is None else Transcript.of_text(text)
 
 
 def _line(content: Any) -> str:

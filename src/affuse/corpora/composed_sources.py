@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from affuse.corpora.mosi import FILE, load_utterances
 from affuse.corpora.npz import load_arrays
+from affuse.corpora.ravdess import EMOTIONS as ACTED
 from affuse.corpora.ravdess import actor_folds, speech_clips
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache, cache_key, pack, unpack
 from affuse.extract.clip_features import ClipFeatures
+from affuse.extract.face.expression import EXPRESSIONS
 from affuse.extract.face.reader import read_face
 from affuse.extract.progress import progress_bar
 from affuse.extract.voice import RATE, read_audio
 from affuse.samples import FloatArray, Sample
 
 PARTS = ("train", "valid", "test")
-EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
+EMOTIONS = EXPRESSIONS
 POLARITIES = ("negative", "neutral", "positive")
 
 # What other corpora call the same. Calm is among RAVDESS' emotions alone.
@@ -33,7 +36,6 @@ _CALLED = {
     "joy": "happy", "sadness": "sad", "anger": "angry", "calm": "neutral",
     "fearful": "fear", "surprised": "surprise",
 }  # fmt: skip
-_RAVDESS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 # Surprise is as often pleasant as not.
 _POLARITY = {"neutral": "neutral", "happy": "positive"} | dict.fromkeys(
     ("sad", "angry", "fear", "disgust"), "negative"
@@ -159,7 +161,7 @@ def voices(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     takes = [take for take in takes if not take[1] or part_of[take[0].stem] == "train"]
     features = _voice_features(takes, extractor)
     found = [
-        Piece(clip.stem, part_of[clip.stem], _RAVDESS[int(clip.stem.split("-")[2]) - 1], x)
+        Piece(clip.stem, part_of[clip.stem], ACTED[int(clip.stem.split("-")[2]) - 1], x)
         for (clip, _), x in zip(takes, features, strict=True)
     ]
     return _labelled(found, polar)
@@ -173,12 +175,7 @@ def _voice_features(
     key = cache_key(f"{extractor.versions['audio']}, takes", marks)
 
     def compute() -> dict[str, FloatArray]:
-        with progress_bar("voices", len(takes)) as advance, ProcessPoolExecutor() as pool:
-            found = []
-            for steps in pool.map(partial(_hear, extractor), takes, chunksize=8):
-                found.append(steps)
-                advance(1)
-        return pack(found)
+        return pack(_by_all_cores("voices", partial(_hear, extractor), takes))
 
     return unpack(FeatureCache().arrays(key, compute))
 
@@ -227,6 +224,18 @@ def faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     return _labelled(found, polar)
 
 
+def _by_all_cores(
+    label: str, extract: Callable[[Any], FloatArray], items: Sequence[Any] | NDArray[np.uint8]
+) -> list[FloatArray]:
+    """What `extract` makes of each item, with a progress bar."""
+    found = []
+    with progress_bar(label, len(items)) as advance, ProcessPoolExecutor() as pool:
+        for features in pool.map(extract, items, chunksize=8):
+            found.append(features)
+            advance(1)
+    return found
+
+
 def _labelled(pieces: Sequence[Piece], polar: bool) -> list[Piece]:
     renamed = ((p, _CALLED.get(p.label, p.label)) for p in pieces)
     if polar:
@@ -238,12 +247,7 @@ def _face_features(pixels: NDArray[np.uint8], extractor: ClipFeatures) -> FloatA
     """`(N, D)`, NaN where there is no face; extracted once."""
 
     def compute() -> dict[str, FloatArray]:
-        with progress_bar("faces", len(pixels)) as advance, ProcessPoolExecutor() as pool:
-            rows = []
-            for row in pool.map(partial(_read, extractor), pixels, chunksize=32):
-                rows.append(row)
-                advance(1)
-        return {"faces": np.stack(rows)}
+        return {"faces": np.stack(_by_all_cores("faces", partial(_read, extractor), pixels))}
 
     return FeatureCache().arrays(
         cache_key(extractor.versions["vision"], [pixels.tobytes()]), compute

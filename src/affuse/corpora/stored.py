@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, ValidationError
 
-from affuse.config import Options
+from affuse.config import Options, first_fault
 from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.npz import DAMAGE
 from affuse.corpora.registry import register_corpus
@@ -145,10 +145,9 @@ def _read_header(file: Path) -> Header:
     except InputError as error:
         raise InputError(error.problem, remedy=_AGAIN, source=file) from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where, message = first_fault(error)
         raise InputError(
-            f"not the header of a stored corpus: {f'{where}: ' if where else ''}{first['msg']}",
+            f"not the header of a stored corpus: {f'{where}: ' if where else ''}{message}",
             remedy=_AGAIN,
             source=file,
         ) from None

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from affuse.config import first_fault
 from affuse.errors import InputError, unknown_name
 from affuse.evaluate.paired import Comparison
 from affuse.evaluate.tables import BenchmarkResult
@@ -32,10 +33,9 @@ def check_extra(result: BenchmarkResult, source: Path) -> None:
     try:
         _Extra.model_validate(result.extra)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where, message = first_fault(error)
         raise InputError(
-            f"entry '{where}': {first['msg'].lower()}",
+            f"entry '{where}': {message.lower()}",
             remedy="give a file that a benchmark wrote",
             source=source,
         ) from None

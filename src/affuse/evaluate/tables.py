@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 from rich.text import Text
 
+from affuse.config import first_fault
 from affuse.errors import InputError
 from affuse.evaluate.cells import HARD, cell, hard_rows, hard_title
 from affuse.evaluate.metrics import heading, higher_is_better
@@ -105,9 +106,8 @@ class BenchmarkResult:
         try:
             return TypeAdapter(cls).validate_python({**content, "extra": extra})
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise _malformed(f"entry '{where}': {first['msg'].lower()}", source) from None
+            where, message = first_fault(error)
+            raise _malformed(f"entry '{where}': {message.lower()}", source) from None
 
     def write_json(self, path: Path) -> None:
         write_atomic(path, self.to_json().encode())

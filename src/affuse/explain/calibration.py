@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
-from scipy.stats import rankdata
 
 from affuse.explain.tendency import Bools, Floats
 
@@ -89,18 +88,3 @@ def expected_calibration_error(probability: Floats, truth: Bools) -> float:
         truth: `(N,)`.
     """
     return reliability(probability, truth.astype(np.float64)).error
-
-
-def auroc(score: Floats, truth: Bools) -> float:
-    """Probability that a true sample scores above a false one, ties half; nan without both.
-
-    Args:
-        score: `(N,)`.
-        truth: `(N,)`.
-    """
-    positives = int(truth.sum())
-    negatives = len(truth) - positives
-    if not positives or not negatives:
-        return float("nan")
-    ranks = rankdata(score)[truth].sum()
-    return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))

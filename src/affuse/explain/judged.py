@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from affuse.explain.calibration import auroc, expected_calibration_error
+from affuse.evaluate.ranking import auroc
+from affuse.explain.calibration import expected_calibration_error
 from affuse.explain.conflict import Conflict, known_conflicts
 from affuse.explain.spans import overlap
 from affuse.samples import Sample

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import as_file, files
-from typing import Any
-
 import numpy as np
 
-from affuse.errors import InputError
+from affuse.extract.bundled import session
 from affuse.samples import FloatArray
 
 RATE = 16_000
@@ -37,23 +33,5 @@ def speech_probabilities(signal: FloatArray) -> FloatArray:
     pieces = np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + _STEP)[::_STEP]
     state = np.zeros((1, 1, 128), np.float32)
     inputs = {"input": np.ascontiguousarray(pieces), "h": state, "c": state}
-    probabilities: FloatArray = _session().run(["speech_probs"], inputs)[0]
+    probabilities: FloatArray = session("voice_activity").run(["speech_probs"], inputs)[0]
     return probabilities
-
-
-@cache
-def _session() -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    with as_file(files("affuse.extract") / "data" / "voice_activity.onnx") as path:
-        if not path.is_file():
-            raise InputError(
-                "the model of voice activity is not there",
-                remedy="install a built affuse, or run `make setup` in a checkout",
-                source=path,
-            )
-        return onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )

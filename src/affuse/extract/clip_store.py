@@ -20,7 +20,6 @@ from affuse.files import write_atomic
 from affuse.samples import Sample
 
 FORMAT = 1
-_READ_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +49,8 @@ def clip_key(path: Path, transcript: Transcript | None, extractor: ClipExtractor
     Raises:
         OSError: the file cannot be read.
     """
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while content := file.read(_READ_AT_ONCE):
-            digest.update(content)
+        digest = hashlib.file_digest(file, "sha256")
     words = None if transcript is None else [transcript.timed, transcript.words]
     made_by = [FORMAT, words, extractor.settings.model_dump(), extractor.versions]
     digest.update(json.dumps(made_by).encode())

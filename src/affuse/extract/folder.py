@@ -15,7 +15,7 @@ MEDIA = frozenset(
     (
         *(".3gp", ".aac", ".aif", ".aiff", ".avi", ".flac", ".flv", ".m4a", ".m4v", ".mkv", ".mov"),
         *(".mp3", ".mp4", ".mpeg", ".mpg", ".mts", ".oga", ".ogg", ".ogv", ".opus", ".ts", ".wav"),
-        *(".webm", ".wma", ".wmv"),
+        *(".vob", ".webm", ".wma", ".wmv"),
     )
 )
 """What names of media files end with, in folders; a file that is named may end with anything."""

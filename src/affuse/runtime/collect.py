@@ -8,16 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from affuse.errors import InputError
-
-SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("3gp", "avi", "flv", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts"),
-        *("vob", "webm", "wmv", "aac", "aif", "aiff", "flac", "m4a", "mp3", "oga", "ogg", "opus"),
-        *("wav", "wma"),
-    )
-)
-"""What is taken from folders as media; a file that is named is always tried."""
+from affuse.extract.folder import MEDIA
 
 
 class Clip(NamedTuple):
@@ -74,4 +65,4 @@ def _meant(given: str) -> Iterator[Clip]:
 
 def _is_media(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
+    return not hidden and path.suffix.lower() in MEDIA and path.is_file()

@@ -82,6 +82,8 @@ class ConflictScale:
         """
         from scipy.optimize import minimize
 
+        from affuse.evaluate.ranking import auroc
+
         sign = np.where(conflict, 1.0, -1.0)
 
         def loss(p: Array) -> float:
@@ -90,7 +92,7 @@ class ConflictScale:
 
         bounds = [(0.0, None), (None, None)]
         slope, offset = minimize(loss, np.zeros(2), bounds=bounds, method="L-BFGS-B").x
-        rank = _auroc(apart, conflict)
+        rank = auroc(apart, conflict)
         return cls(float(slope), float(offset), len(apart), float(conflict.mean()), rank)
 
 
@@ -118,15 +120,6 @@ def contradicted(
     hit = (right & sided & present[..., None]).any(axis=1)
     miss = (~right & sided & present[..., None]).any(axis=1)
     return np.asarray((hit & miss).any(axis=1))
-
-
-def _auroc(score: Array, truth: NDArray[np.bool_]) -> float:
-    from scipy.stats import rankdata
-
-    yes, no = int(truth.sum()), int((~truth).sum())
-    if not yes or not no:
-        return float("nan")
-    return float((rankdata(score)[truth].sum() - yes * (yes + 1) / 2) / (yes * no))
 
 
 def conflict_of(

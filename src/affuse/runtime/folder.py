@@ -16,7 +16,6 @@ from affuse.runtime.bundle import MODEL
 from affuse.runtime.collect import Clip
 from affuse.runtime.predictor import Predictor
 
-_BLOCK = 1 << 20
 _MADE_FROM = "made_from"
 
 OnClip = Callable[[Clip, float, float | None], None]
@@ -104,11 +103,8 @@ def _known(place: Path, made_from: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise file_error(error, "cannot be read", path) from None
-    return digest.hexdigest()

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from affuse.extract.face.networks import session
+from affuse.extract.bundled import session
 from affuse.extract.face.reader import Face
 from affuse.extract.face.regions import Image, Region, crop
 from affuse.samples import FloatArray

@@ -8,12 +8,11 @@ Video on Mobile GPUs". `scripts/make_face_models.py` makes the files.
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import as_file, files
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from affuse.errors import InputError
+from affuse.extract.bundled import session
 from affuse.extract.face.regions import Image, Region, crop, fit
 from affuse.samples import FloatArray
 
@@ -123,31 +122,3 @@ def _anchors() -> FloatArray:
         x, y = np.meshgrid(middles, middles)
         parts.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), count, axis=0))
     return np.concatenate(parts)
-
-
-@cache
-def session(name: str) -> Any:
-    """The network `name` of the face models, loaded once."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    # Networks this small lose more by handing work to threads than they gain.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    content = face_file(f"{name}.onnx")
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
-def face_file(name: str) -> bytes:
-    """The content of a file of the face models.
-
-    Raises:
-        InputError: it is not there, as in a checkout that was not set up.
-    """
-    with as_file(files("affuse.extract") / "data" / name) as path:
-        if not path.is_file():
-            raise InputError(
-                "the face models are not there",
-                remedy="install a built affuse, or run `make setup` in a checkout",
-                source=path,
-            )
-        return path.read_bytes()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from affuse.extract.face.networks import face_file
+from affuse.extract.bundled import bundled
 from affuse.samples import FloatArray
 
 POSE_NAMES = ("yaw", "pitch", "roll")
@@ -33,7 +33,7 @@ class Fronted(NamedTuple):
 def canonical_face() -> tuple[FloatArray, FloatArray]:
     """The neutral face `(468, 3)` that others are compared with, as in `Fronted.points`, and the
     weight of each landmark in finding the pose, `(468,)`, 0 for most."""
-    table = np.frombuffer(face_file("face_canonical.f32"), "<f4").reshape(-1, 4)
+    table = np.frombuffer(bundled("face_canonical.f32"), "<f4").reshape(-1, 4)
     unit = np.linalg.norm(table[_LEFT, :3] - table[_RIGHT, :3])
     return (table[:, :3] / unit).astype(np.float32), table[:, 3].astype(np.float32)
 

@@ -1,0 +1,41 @@
+"""The models that come with affuse: made at set-up, carried by built wheels."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any
+
+from affuse.errors import InputError
+
+
+def bundled(name: str) -> bytes:
+    """The content of a file of the folder `data`.
+
+    Raises:
+        InputError: it is not there, as in a checkout that was not set up.
+    """
+    with as_file(files("affuse.extract") / "data" / name) as path:
+        if not path.is_file():
+            raise InputError(
+                "a model that comes with affuse is not there",
+                remedy="install a built affuse, or run `make setup` in a checkout",
+                source=path,
+            )
+        return path.read_bytes()
+
+
+@cache
+def session(name: str) -> Any:
+    """The network `name` in onnxruntime, loaded once.
+
+    Raises:
+        InputError: as `bundled`.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # Networks this small lose more by handing work to threads than they gain.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    content = bundled(f"{name}.onnx")
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
