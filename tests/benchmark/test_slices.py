@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from affuse.benchmark import run as run_module
 from affuse.benchmark.hard import hard_ids
-from affuse.benchmark.records import About, Run
+from affuse.benchmark.records import About, Run, read_about
+from affuse.benchmark.request import Request
 from affuse.benchmark.rows import Row
+from affuse.benchmark.run import run_benchmark
 from affuse.benchmark.slices import hard_slice
 from affuse.corpora import load_corpus
 from affuse.evaluate.tables import BenchmarkResult, ModelResult
@@ -46,6 +51,22 @@ def test_hard_samples_are_found_before_any_model() -> None:
     (ids,) = hard_ids(corpus)
     assert set(ids) < {sample.id for sample in corpus.folds[0].test}
     assert list(ids) == sorted(ids, key=lambda name: int(name.partition("/")[2]))
+
+
+def test_they_are_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {"train": 24, "valid": 12, "test": 12, "epochs": 1, "width": 8, "heads": 2}
+    request = Request("controlled", None, ("concat",), 1, sizes, singles=False)
+    first, _ = run_benchmark(request, tmp_path / "first")
+    ids = read_about(tmp_path / "first").hard
+    assert len(ids) == 1
+
+    def again(_: object) -> None:
+        raise AssertionError("looked for twice")
+
+    monkeypatch.setattr(run_module, "hard_ids", again)
+    assert run_benchmark(request, tmp_path / "first")[0].to_json() == first.to_json()
+    run_benchmark(request, tmp_path / "second", hard=ids)
+    assert read_about(tmp_path / "second").hard == ids
 
 
 def test_the_table_shows_it() -> None:

@@ -15,11 +15,14 @@ from affuse.explain.hard import hard_samples
 from affuse.explain.readers import fit_readers
 from affuse.tasks import Task
 
+HardIds = tuple[tuple[str, ...], ...]
+"""For each fold, the ids of its hard test samples."""
+
 # Test samples that are read at once: a large corpus padded as a whole would fill the memory.
 _AT_ONCE = 256
 
 
-def hard_ids(corpus: Corpus) -> tuple[tuple[str, ...], ...]:
+def hard_ids(corpus: Corpus) -> HardIds:
     """Ids of the hard samples of each fold's test part; empty where a part lacks labels."""
     # Sums depend on the number of threads, and with them who is just decisive.
     threads = torch.get_num_threads()

@@ -9,7 +9,7 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from affuse.benchmark.hard import hard_ids
+from affuse.benchmark.hard import HardIds, hard_ids
 from affuse.benchmark.job import Answered
 from affuse.benchmark.openings import log_opening
 from affuse.benchmark.records import (
@@ -18,6 +18,7 @@ from affuse.benchmark.records import (
     About,
     Trivial,
     digest,
+    read_about,
     read_run,
     read_runs,
     write_run,
@@ -27,6 +28,7 @@ from affuse.benchmark.results import assemble
 from affuse.benchmark.sealed import content_of
 from affuse.benchmark.workers import run_all
 from affuse.corpora.corpus import Corpus
+from affuse.errors import InputError
 from affuse.evaluate.locked import Key, Record, score
 from affuse.evaluate.tables import BenchmarkResult
 from affuse.evaluate.trivial import trivial_folds
@@ -43,13 +45,21 @@ OnProgress = Callable[[int, int, Record | None], None]
 
 
 def run_benchmark(
-    request: Request, folder: Path, on_progress: OnProgress = lambda *_: None
+    request: Request,
+    folder: Path,
+    on_progress: OnProgress = lambda *_: None,
+    *,
+    hard: HardIds | None = None,
 ) -> tuple[BenchmarkResult, list[Record]]:
     """Train and test every model of a request.
 
     Runs train in processes that do not have the test targets, and answer the test part there; they
     are scored here. What is finished is kept in `folder` (`affuse.benchmark.records`); called again
     with the same folder, a benchmark that was stopped goes on.
+
+    Args:
+        hard: the hard samples of this corpus, where another benchmark of it has found them
+            (`About.hard`). By default those that the folder keeps, else they are looked for.
 
     Raises:
         InputError: what `Request.load` raises, or a folder that holds another benchmark.
@@ -67,6 +77,7 @@ def run_benchmark(
     if not holds(folder, MARK, mark):
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)
+    about = about.model_copy(update={"hard": hard or _kept(folder) or hard_ids(corpus)})
     about.write(folder)
     missing = {
         job: plans[job.model].train.epochs
@@ -110,8 +121,15 @@ def _about(request: Request, corpus: Corpus, plans: Mapping[str, Plan]) -> About
             "normalise": mode,
             "settings": dict(request.settings),
         },
-        hard=hard_ids(corpus),
     )
+
+
+def _kept(folder: Path) -> HardIds:
+    """The hard samples that a folder keeps; none where it was begun just now."""
+    try:
+        return read_about(folder).hard
+    except InputError:
+        return ()
 
 
 class Scorer:

@@ -24,6 +24,7 @@ from affuse.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from affuse.benchmark.hard import HardIds
     from affuse.evaluate.tables import BenchmarkResult
     from affuse.explain import Ablation
 
@@ -43,6 +44,7 @@ def ablate(
 ) -> None:
     """Train HCT-MG whole, with each other gate and granularity, and without modality dropout."""
     from affuse.benchmark import Request, run_benchmark
+    from affuse.benchmark.records import read_about
     from affuse.cli.progress import work_bar
     from affuse.explain import ablations
     from affuse.explain.ablations import REFERENCE
@@ -55,6 +57,7 @@ def ablate(
     )
     chosen = ablations(asked.load().modalities)
     found: list[tuple[Ablation, BenchmarkResult]] = []
+    hard: HardIds | None = None
     with ExitStack() as stack:
         folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="affuse-")))
         for number, ablation in enumerate(chosen, start=1):
@@ -65,7 +68,10 @@ def ablate(
             title = f"{ablation.name} ({number} of {len(chosen)})"
             with work_bar(title) as update:
                 told = partial(_tell, update)
-                result, _ = run_benchmark(request, folder / ablation.name.replace(":", "-"), told)
+                place = folder / ablation.name.replace(":", "-")
+                result, _ = run_benchmark(request, place, told, hard=hard)
+            # They follow from the data: those of the first are those of all.
+            hard = hard or read_about(place).hard
             found.append((ablation, result))
     Console().print(_table(found, REFERENCE))
     if json_file is not None:
