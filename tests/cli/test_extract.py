@@ -34,7 +34,7 @@ def recordings(tmp_path: Path) -> Path:
 def test_a_folder_with_a_bad_file(recordings: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = run(recordings, "--out", out, "--json")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     found = {Path(entry["file"]).name: entry for entry in json.loads(done.stdout)}
     assert set(found) == {"a.wav", "b.mkv", "broken.mp4"}
     assert found["broken.mp4"]["error"] is not None
@@ -100,6 +100,6 @@ def test_paths_without_media(tmp_path: Path) -> None:
 def test_an_output_that_cannot_be_written_stops_nothing(recordings: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     done = run(recordings / "b.mkv", "--out", tmp_path / "out")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
     assert "out" in done.stderr

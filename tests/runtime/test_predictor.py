@@ -100,7 +100,7 @@ def test_other_features_are_refused_with_what_differs(bundles, recording, tmp_pa
 
 def test_checkpoints_that_read_clips_differently_are_not_joined(bundles, tmp_path) -> None:
     config = json.loads((bundles / "sentiment" / "config.json").read_text())
-    _changed(bundles, tmp_path / "a", clip={**config["clip"], "fps": 5.0})
+    _changed(bundles, tmp_path / "a", clip={**config["clip"], "fps": 4.0})
     shutil.copytree(bundles / "emotion", tmp_path / "b")
     with pytest.raises(InputError, match="read clips differently"):
         affuse.load(tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,14 +14,12 @@ from rich.table import Table
 from affuse.cli.common import CorpusArgument, DataOption, JsonFile, require_writable
 from affuse.cli.examination import print_examination
 from affuse.cli.progress import work_bar
-from affuse.config import Options, parse_assignment
-from affuse.corpora.doctor import examine
-from affuse.corpora.mult_write import to_mult_pickle
-from affuse.corpora.registry import corpora, load_corpus, resolve
-from affuse.corpora.stored_write import require_new, store_corpus
+from affuse.config import parse_assignment
 from affuse.errors import InputError
-from affuse.evaluate.trivial import trivial_scores
 from affuse.files import to_strict_json, write_atomic
+
+if TYPE_CHECKING:
+    from affuse.config import Options
 
 app = typer.Typer(help="List, inspect and make corpora.", no_args_is_help=True)
 
@@ -35,6 +33,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("list")
 def list_corpora(as_json: AsJson = False) -> None:
     """List the corpora, with their options and defaults."""
+    from affuse.corpora.registry import corpora
+
     entries = corpora().values()
     if as_json:
         listed = [
@@ -63,6 +63,9 @@ def make(
     assignments: Assignments = None,
 ) -> None:
     """Write a generated corpus as a MulT pickle."""
+    from affuse.corpora.mult_write import to_mult_pickle
+    from affuse.corpora.registry import corpora, load_corpus, resolve
+
     entry, path = resolve(name)
     if path is not None or entry.needs_data:
         generated = [e.name for e in corpora().values() if not e.needs_data]
@@ -84,6 +87,9 @@ def convert(
     assignments: Assignments = None,
 ) -> None:
     """Write a corpus as arrays that are used from disk, so that its size costs no memory."""
+    from affuse.corpora.registry import load_corpus
+    from affuse.corpora.stored_write import require_new, store_corpus
+
     require_new(out)
     with work_bar(f"converting {corpus}", unit="sequences") as update:
         read = load_corpus(corpus, data, _options(assignments))
@@ -99,6 +105,9 @@ def inspect(
     json_file: JsonFile = None,
 ) -> None:
     """Examine a corpus: what it holds, what is wrong with it, and what a constant would score."""
+    from affuse.corpora.doctor import examine
+    from affuse.evaluate.trivial import trivial_scores
+
     require_writable(json_file)
     found = examine(corpus, data, _options(assignments))
     trivial = {} if found.corpus is None else trivial_scores(found.corpus)

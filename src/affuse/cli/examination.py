@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from affuse.corpora.doctor import Examination
-from affuse.corpora.evidence import UNUSABLE
-from affuse.corpora.findings import Finding
-from affuse.corpora.summary import CorpusSummary
-from affuse.evaluate.metrics import heading
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from affuse.corpora.doctor import Examination
+    from affuse.corpora.findings import Finding
+    from affuse.corpora.summary import CorpusSummary
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "dim"}
 
@@ -45,6 +46,8 @@ def _findings_table(findings: tuple[Finding, ...]) -> Table:
 
 
 def _arrays_table(found: Examination) -> Table:
+    from affuse.corpora.evidence import UNUSABLE
+
     table = Table("part", "features", "shape", "type", title="as the file stands")
     for column in ("padding", *UNUSABLE):
         table.add_column(column, justify="right")
@@ -84,6 +87,8 @@ def _modalities_table(summary: CorpusSummary) -> Table:
 
 
 def _trivial_table(trivial: Mapping[str, float]) -> Table:
+    from affuse.evaluate.metrics import heading
+
     table = Table("metric")
     table.add_column("a constant on test", justify="right")
     for name, score in trivial.items():

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from affuse.cli.common import given_words
+from affuse.cli.common import given_words, keep_blas_to_one_thread
 from affuse.config import parse_assignment, parse_options
 from affuse.files import to_strict_json
 
@@ -37,6 +37,7 @@ def extract(
 ) -> None:
     """Extract text, voice and face from media; exits with 1 where a file could not be read."""
     from affuse.cli.progress import work_bar
+    keep_blas_to_one_thread()
     from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
     from affuse.extract.folder import Outcome, extract_all
 
@@ -66,7 +67,7 @@ def extract(
     else:
         _print(described)
     if any(outcome.error for outcome in outcomes):
-        raise typer.Exit(1)
+        raise typer.Exit(2)
 
 
 def _describe(outcome: Any) -> dict[str, Any]:

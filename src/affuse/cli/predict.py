@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from affuse.cli.common import given_words
+from affuse.cli.common import given_words, keep_blas_to_one_thread
 from affuse.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def predict(
     ] = 5.0,
 ) -> None:
     """Say what affect a recording shows, which modality said so, and where they disagree."""
+    keep_blas_to_one_thread()
     from affuse.runtime.predictor import Predictor
 
     if as_json and as_csv and out is None:

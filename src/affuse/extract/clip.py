@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from affuse.errors import InputError
+from affuse.extract.ahead import read_ahead
 from affuse.extract.assembly import Clock, SoundBuffer, Windows, words_between
 from affuse.extract.clip_features import ClipFeatures, ClipSettings
 from affuse.extract.face.reader import FaceTracker
@@ -40,6 +42,8 @@ OnSeconds = Callable[[float, float | None], None]
 
 # Windows that wait for their voice, at most.
 _AHEAD = 2
+# Pieces of sound and pictures that are decoded while faces are read, at most.
+_DECODED = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +158,9 @@ class _Reading:
 
     def windows(self) -> Iterator[Window]:
         # Voice and text of one window are made while the faces of the next are read.
-        with ThreadPoolExecutor(1) as worker:
+        with ThreadPoolExecutor(1) as worker, closing(self._items()) as items:
             pending: deque[Future[Window]] = deque()
-            for item in self._media:
+            for item in items:
                 self._take(item)
                 for start, end in self._bounds.complete(self._ready()):
                     pending.append(worker.submit(self._collect(start, end)))
@@ -167,10 +171,18 @@ class _Reading:
             for window in pending:
                 yield self._told(window.result())
 
+    def _items(self) -> Generator[Sound | Picture]:
+        # What is live is read when it comes: to wait for it must not outlast the reader.
+        if not self._features.settings.wait:
+            return (item for item in self._media)
+        return read_ahead(self._media, _DECODED)
+
     def _rest(self) -> Iterator[tuple[float, float]]:
         """The windows that the end of the recording completes."""
         if self._recogniser is not None:
             self._words += self._recogniser.finish()
+        if "picture" in self._media.kinds:
+            self._clock.advance("picture", self._media.pictured)
         yield from self._bounds.complete(self._clock.end)
         last = self._bounds.last(self._clock.end)
         if last is not None:

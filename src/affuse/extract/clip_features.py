@@ -42,7 +42,8 @@ class ClipSettings(Options):
         description="beside the measures of a face, what the expression network reads in its "
         "pixels",
     )
-    fps: float = Field(default=8.0, gt=0, le=60, description="faces read a second, at most")
+    # Expressions last from half a second on (Ekman 2003): each is seen twice or more.
+    fps: float = Field(default=5.0, gt=0, le=60, description="faces read a second, at most")
     window: float = Field(default=10.0, ge=1, le=60, description="seconds of a window")
     step: float | None = Field(
         default=None,

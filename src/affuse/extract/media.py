@@ -5,6 +5,7 @@ Decoding is by PyAV, whose wheels carry FFmpeg. What is damaged is skipped, as a
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,6 +60,7 @@ class MediaReader:
     Attributes:
         kinds: of "sound" and "picture", those that the file has streams of.
         stated: the length in seconds that the file states, or None. It need not be true.
+        pictured: the second at which the pictures end that were read so far, taken or not.
 
     Raises:
         InputError: no such file, or nothing in it can be read as sound or pictures.
@@ -95,6 +97,7 @@ class MediaReader:
         self._sounds, self._pictures = _SoundClock(), _PictureClock()
         self._resampler: Any = None
         self._format: Any = None
+        self.pictured = 0.0
 
     def __enter__(self) -> MediaReader:
         return self
@@ -134,8 +137,8 @@ class MediaReader:
             cover = av.stream.Disposition.attached_pic in stream.disposition
             if stream.codec_context is not None and not (cover and self._container.streams.audio):
                 if stream.type == "video":
-                    # Both kinds of threads, but no more than there are cores to use.
-                    stream.codec_context.thread_count = min(2, os.cpu_count() or 1)
+                    # Both kinds of threads, on cores that what uses the pictures leaves free.
+                    stream.codec_context.thread_count = max(1, min(2, (os.cpu_count() or 1) - 2))
                     stream.thread_type = "AUTO"
                 return stream
         return None
@@ -157,11 +160,12 @@ class MediaReader:
         return []
 
     def _since_start(self, frame: Any) -> float | None:
-        if frame.time is None or not np.isfinite(frame.time):
+        time = frame.time
+        if time is None or not math.isfinite(time):
             return None
         if self._start is None:
-            self._start = float(frame.time)
-        return float(frame.time) - self._start
+            self._start = float(time)
+        return float(time) - self._start
 
     def _sound(self, frame: Any) -> Iterator[Sound]:
         import av
@@ -188,6 +192,7 @@ class MediaReader:
         rate = self._video.average_rate or self._video.guessed_rate
         shown = 1 / float(rate) if rate and 1 <= rate <= 1000 else 0.04
         time = self._pictures.place(self._since_start(frame), shown)
+        self.pictured = time + shown
         if self._pictures.due(time, self._interval):
             with suppress(*self._damage):
                 yield Picture(time, _pixels(frame, self._video), shown)

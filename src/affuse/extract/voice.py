@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
 
 from affuse.errors import InputError
 from affuse.extract.mel import triangles
@@ -146,6 +145,8 @@ def voice_frames(
         )
     features, names = _descriptors(signal, rate)
     if cepstra:
+        from scipy.fft import dct
+
         bands = _log_mel(signal, rate, MEL_BANDS, len(features))
         features = np.hstack([features, dct(bands, norm="ortho")[:, 1 : cepstra + 1]])
         names += tuple(f"cepstrum{n + 1}" for n in range(cepstra))
