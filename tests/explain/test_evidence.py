@@ -13,7 +13,7 @@ from affuse.explain.evidence import (
     fit_evidence,
     label_prior,
 )
-from affuse.tasks import BinaryLabels, Classification, Regression
+from affuse.tasks import BinaryLabels, Classification, Regression, Task
 
 VALUE = Regression(-3.0, 3.0)
 CLASSES = Classification(("calm", "glad", "sad"))
@@ -59,11 +59,18 @@ def test_a_value_that_says_nothing_contradicts_nothing(kind: str) -> None:
 
 
 def test_logits_that_say_nothing_contradict_nothing() -> None:
-    labels = np.random.default_rng(0).integers(0, 3, (200, 1)).astype(float)
-    found = fit_evidence(CLASSES, label_prior(CLASSES, labels), np.zeros((200, 3)), labels)
-    factors = found(np.array([[0.0, 0.0, 0.0], [9.0, 0.0, 0.0]]))
-    contrary = np.exp(factors[..., 1]).max(axis=(1, 2))
-    assert contrary[0] < 1e-3 * contrary[1]
+    """However often each class is true."""
+    rng = np.random.default_rng(0)
+    labels = rng.choice(3, (600, 1), p=[0.1, 0.3, 0.6]).astype(float)
+    prior = label_prior(CLASSES, labels)
+    nothing = np.tile(np.log(prior), (600, 1))
+    found = fit_evidence(CLASSES, prior, nothing, labels)
+    assert isinstance(found, ChoiceEvidence)
+    assert found.share == pytest.approx(0.01, rel=0.05)
+    found = ChoiceEvidence(CLASSES, 0.2, 1.0, prior)
+    np.testing.assert_allclose(
+        np.exp(found(nothing)), np.array([0.8, 0.2]) + np.zeros((600, 1, 3, 2))
+    )
 
 
 def test_a_probe_that_is_too_sure_is_dulled() -> None:
@@ -77,14 +84,16 @@ def test_a_probe_that_is_too_sure_is_dulled() -> None:
 
 
 @pytest.mark.parametrize("task", [CLASSES, LABELS])
-def test_agreeing_and_contradicting_are_shares_of_the_posterior(task) -> None:
-    """Factors times the prior are probabilities of answer and side."""
-    rng = np.random.default_rng(0)
-    targets = rng.integers(0, 2, (50, task.target_width)).astype(float)
-    prior = label_prior(task, targets)
-    found = fit_evidence(task, prior, rng.normal(size=(50, task.outputs)), targets)
-    joint = np.exp(found(rng.normal(size=(7, task.outputs)))) * prior[None, :, :, None]
-    np.testing.assert_allclose(joint.sum(axis=(2, 3)), 1, rtol=1e-6)
+def test_over_all_readings_a_side_is_as_likely_as_its_share(task: Task) -> None:
+    """Factors are p(r, side | y) / p(r), whose mean over readings is p(side), for every y."""
+    logits = np.random.default_rng(0).normal(size=(50, task.outputs))
+    shape = (50, *label_prior(task, np.zeros((1, task.target_width))).shape)
+    p = np.exp(logits.reshape(shape))
+    p /= p.sum(axis=2, keepdims=True)
+    factors = np.exp(ChoiceEvidence(task, 0.2, 1.0, p.mean(axis=0))(logits))
+    np.testing.assert_allclose(
+        factors.mean(axis=0), np.array([0.8, 0.2]) + np.zeros((*shape[1:], 2))
+    )
 
 
 def test_priors_are_how_often_answers_are_true() -> None:

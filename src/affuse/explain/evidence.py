@@ -76,15 +76,17 @@ class ValueEvidence(Evidence):
 
 @dataclass(frozen=True)
 class ChoiceEvidence(Evidence):
-    """p(y | r) / p(y) of classes or labels: the reading's probabilities, or what they leave over.
+    """p(r | y) / p(r) of classes or labels: the reading's probabilities, or what they leave over.
 
-    What says nothing contradicts nothing: q falls with the entropy of the reading.
+    With p_y the probability that the reading gives to y, and pi_y how often y is true, a modality
+    that agrees has p_y / pi_y. One that contradicts says any other answer, each as often as it is
+    true, which makes (1 - p_y) / (1 - pi_y). A reading that says nothing has 1 for both.
 
     Attributes:
         task: gives questions and answers.
-        share: q, how often the modality contradicts where it is sure.
+        share: q, how often the modality contradicts.
         sharpness: what its logits are multiplied by, since a probe is too sure of itself.
-        prior: `(Q, G)`.
+        prior: pi, `(Q, G)`.
     """
 
     task: Task
@@ -95,8 +97,11 @@ class ChoiceEvidence(Evidence):
     def __call__(self, outputs: Floats) -> Floats:
         """See `Evidence`."""
         logits = torch.from_numpy(outputs.astype(np.float64))
-        parts = _choice_parts(self.task, logits, self.sharpness, self.share)
-        return parts.numpy() - np.log(self.prior)[None, :, :, None]
+        prior = torch.from_numpy(self.prior)
+        found: Floats = _choice_factors(
+            self.task, prior, logits, self.sharpness, self.share
+        ).numpy()
+        return found
 
 
 def candidates(task: Regression) -> Floats:
@@ -141,26 +146,28 @@ def fit_evidence(task: Task, prior: Floats, outputs: Floats, targets: Floats) ->
     r, y = (torch.from_numpy(np.asarray(a, dtype=np.float64)) for a in (outputs, targets))
     if isinstance(task, Regression):
         return _fit_values(task, r - neutral(task), y - neutral(task))
-    chosen = y.long()[..., None]
+    chosen, often = y.long()[..., None], torch.from_numpy(prior)
 
     def loss(p: Tensor) -> Tensor:
-        parts = _choice_parts(task, r, p[0].exp(), p[1].sigmoid())
-        both = parts.logsumexp(dim=3).gather(2, chosen)
-        return -both.mean() + _ASSUMED * (p[0].square() + (p[1] - _RARELY_LOGIT).square())
+        factors = _choice_factors(task, often, r, p[0].exp(), p[1].sigmoid())
+        log = (factors.logsumexp(dim=3) + often.log()).log_softmax(dim=2)
+        return -log.gather(2, chosen).mean() + _ASSUMED * (
+            p[0].square() + (p[1] - _RARELY_LOGIT).square()
+        )
 
     p = _minimise(loss, [0.0, _RARELY_LOGIT])
     return ChoiceEvidence(task, max(float(p[1].sigmoid()), _RARELY), float(p[0].exp()), prior)
 
 
-def _choice_parts(
-    task: Task, logits: Tensor, sharpness: float | Tensor, share: float | Tensor
+def _choice_factors(
+    task: Task, prior: Tensor, logits: Tensor, sharpness: float | Tensor, share: float | Tensor
 ) -> Tensor:
-    """log p(y, agrees) and log p(y, opposes), `(N, Q, G, 2)`."""
-    count, choices = answers(task)
-    p = (logits.view(-1, count, choices) * sharpness).softmax(dim=2).clamp(1e-6, 1 - 1e-6)
-    entropy = -(p * p.log()).sum(dim=2, keepdim=True)
-    q = (share * (1 - entropy / np.log(choices))).clamp(min=1e-6)
-    return torch.stack([(1 - q).log() + p.log(), q.log() + ((1 - p) / (choices - 1)).log()], dim=3)
+    """Log factors `(N, Q, G, 2)` of answers with which a reading agrees, or which it opposes."""
+    p = (logits.view(-1, *answers(task)) * sharpness).softmax(dim=2).clamp(1e-6, 1 - 1e-6)
+    q = torch.as_tensor(share, dtype=torch.float64)
+    agrees = (1 - q).log() + p.log() - prior.log()
+    opposes = q.log() + (1 - p).log() - (1 - prior).log()
+    return torch.stack([agrees, opposes], dim=3)
 
 
 def _fit_values(task: Regression, r: Tensor, y: Tensor) -> ValueEvidence:
