@@ -24,6 +24,8 @@ from affuse.samples import Sample
 from affuse.tasks import Regression
 
 _TINY = 1e-9
+# Share of what the label leaves open that a reading settles if it says anything.
+_TOLD = 0.02
 
 
 @dataclass(frozen=True)
@@ -164,16 +166,30 @@ def _log_odds(hypotheses: Floats) -> Floats:
 def _pairs(readings: Readings, hypotheses: Floats) -> Ints:
     """The modality that contradicts most likely, and the surest of the others, `(N, 2)`.
 
-    Sure is what leaves little open: the entropy of the label by its reading alone is low.
+    What leaves the label as open as it was says nothing: it is named last. Sure is what leaves
+    little open.
     """
-    contrary = np.where(readings.present, hypotheses[:, 1:], -1.0).argmax(axis=1)
-    log = readings.factors[..., 0] + np.log(readings.prior)
-    p = np.exp(log - log.max(axis=3, keepdims=True))
-    p /= p.sum(axis=3, keepdims=True)
-    doubt = -(p * np.log(np.maximum(p, _TINY))).sum(axis=3).mean(axis=2)
+    before = _entropy(readings.prior[None, None])
+    doubt = _entropy(_softmax(readings.factors[..., 0] + np.log(readings.prior)))
+    tells = doubt < (1 - _TOLD) * before
+    ranked = np.where(tells, hypotheses[:, 1:], hypotheses[:, 1:] - 1)
+    contrary = np.where(readings.present, ranked, -np.inf).argmax(axis=1)
     doubt = np.where(readings.present, doubt, np.inf)
     doubt[np.arange(len(doubt)), contrary] = np.inf
     return np.stack([contrary, doubt.argmin(axis=1)], axis=1)
+
+
+def _softmax(log: Floats) -> Floats:
+    """Over the last axis."""
+    p = np.exp(log - log.max(axis=-1, keepdims=True))
+    shares: Floats = p / p.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def _entropy(p: Floats) -> Floats:
+    """Of candidates `(N, M, Q, G)`: the mean over questions, `(N, M)`."""
+    found: Floats = -(p * np.log(np.maximum(p, _TINY))).sum(axis=3).mean(axis=2)
+    return found
 
 
 def _targets(samples: Sequence[Sample]) -> Floats:
