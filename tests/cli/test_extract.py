@@ -93,7 +93,9 @@ def test_bad_options_are_one_line(recordings: Path, options: list[str], message:
 
 
 def test_paths_without_media(tmp_path: Path) -> None:
-    assert "no such file" in str(run(tmp_path / "none", "--out", tmp_path).exception)
+    missing = run(tmp_path / "none", "--out", tmp_path)
+    assert missing.exit_code == 2
+    assert "No such file" in missing.stderr
     assert "no media files" in str(run(tmp_path, "--out", tmp_path).exception)
 
 

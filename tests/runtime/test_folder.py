@@ -12,7 +12,7 @@ import pytest
 
 import affuse
 from affuse.errors import InputError
-from affuse.runtime.collect import Clip, find_clips, require_distinct
+from affuse.extract.collect import Clip, find_clips, require_distinct
 from affuse.runtime.folder import predict_clips
 from affuse.runtime.follow import Follower
 

@@ -17,9 +17,7 @@ from affuse.files import to_strict_json
 
 
 def extract(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Media files, and folders of them.")
-    ],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs.")],
     out: Annotated[Path, typer.Option(help="The folder for one npz file a clip.")],
     text: Annotated[
         str | None, typer.Option(help="What is said in the one file that is named.")
@@ -35,8 +33,9 @@ def extract(
     again: Annotated[bool, typer.Option(help="Extract also what was extracted before.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Extract text, voice and face from media; exits with 1 where a file could not be read."""
+    """Extract text, voice and face from media; exits with 2 where a file could not be read."""
     from affuse.cli.progress import work_bar
+
     keep_blas_to_one_thread()
     from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
     from affuse.extract.folder import Outcome, extract_all

@@ -101,8 +101,8 @@ def _predict(
 ) -> list[Done]:
     """Answers for all clips, with their files written; each error has its line on the way."""
     from affuse.cli.progress import work_bar
+    from affuse.extract.collect import find_clips, require_distinct
     from affuse.files import make_folder, write_atomic
-    from affuse.runtime.collect import find_clips, require_distinct
     from affuse.runtime.folder import predict_clips
     from affuse.runtime.formats import to_csv, to_srt
     from affuse.runtime.page import to_html

@@ -9,16 +9,8 @@ from typing import NamedTuple
 from affuse.errors import AffuseError, InputError, file_error
 from affuse.extract.clip import ClipExtractor, OnSeconds
 from affuse.extract.clip_store import StoredClip, clip_key, read_clip, write_clip
+from affuse.extract.collect import find_clips, require_distinct
 from affuse.extract.transcript import Transcript, transcript_beside
-
-MEDIA = frozenset(
-    (
-        *(".3gp", ".aac", ".aif", ".aiff", ".avi", ".flac", ".flv", ".m4a", ".m4v", ".mkv", ".mov"),
-        *(".mp3", ".mp4", ".mpeg", ".mpg", ".mts", ".oga", ".ogg", ".ogv", ".opus", ".ts", ".wav"),
-        *(".vob", ".webm", ".wma", ".wmv"),
-    )
-)
-"""What names of media files end with, in folders; a file that is named may end with anything."""
 
 
 class Outcome(NamedTuple):
@@ -43,36 +35,9 @@ OnClip = Callable[[int, int, Path], OnSeconds]
 """Told the number of a clip, of how many, and its file; returns what is told its seconds."""
 
 
-def find_media(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Media files, and for each the name that it has below the path that led to it.
-
-    Args:
-        paths: files, and folders in which media files are sought by their names.
-
-    Raises:
-        InputError: a path that does not exist, or nothing found.
-    """
-    found: dict[Path, Path] = {}
-    for path in paths:
-        if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.suffix.lower() in MEDIA and p.is_file())
-            found.update((p, p.relative_to(path)) for p in sorted(inside))
-        elif path.exists():
-            found[path] = Path(path.name)
-        else:
-            raise InputError("no such file or folder", remedy="check the path", source=path)
-    if not found:
-        raise InputError(
-            "no media files found",
-            remedy="name files, or folders that hold some such as .mp4 or .wav",
-            source=paths[0] if paths else None,
-        )
-    return list(found.items())
-
-
 def extract_all(
     extractor: ClipExtractor,
-    paths: Sequence[Path],
+    paths: Sequence[str],
     out: Path,
     *,
     transcript: Transcript | None = None,
@@ -85,16 +50,18 @@ def extract_all(
     skipped. One that cannot be read is told of, and the next is taken.
 
     Args:
-        paths: files and folders.
+        paths: files, folders and globs (`find_clips`).
         out: a folder; it is made.
         transcript: of the one file; by default what lies beside each under its name.
         again: skip nothing.
         on_clip: told of each clip.
 
     Raises:
-        InputError: a path that does not exist, nothing found, or a transcript for many files.
+        InputError: a folder or a glob without media, two files of one name, or a transcript for
+            many files.
     """
-    found = find_media(paths)
+    found = find_clips(paths)
+    require_distinct(found)
     if transcript is not None and len(found) > 1:
         raise InputError(
             f"one transcript for {len(found)} files",

@@ -11,8 +11,8 @@ from typing import Any
 from affuse.errors import InputError
 
 
-def require(module: str, *, extra: str) -> Any:
-    """Import `module`, which the optional dependency group `extra` installs.
+def require(module: str, *, extra: str | None = None) -> Any:
+    """Import `module`, which the optional dependency group `extra` installs, or affuse itself.
 
     Raises:
         InputError: it is not installed.
@@ -23,7 +23,7 @@ def require(module: str, *, extra: str) -> Any:
         # A package that is there but lacks one of its own dependencies names that dependency.
         raise InputError(
             f"the package '{error.name}' is not installed",
-            remedy=f"pip install 'affuse[{extra}]'",
+            remedy=f"pip install 'affuse[{extra}]'" if extra else "install affuse anew",
         ) from None
 
 

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from affuse import __version__
 from affuse.errors import AffuseError, InputError, file_error
+from affuse.extract.collect import Clip
 from affuse.extract.transcript import Transcript, transcript_beside
 from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.runtime.bundle import MODEL
-from affuse.runtime.collect import Clip
 from affuse.runtime.predictor import Predictor
 
 _MADE_FROM = "made_from"

@@ -106,7 +106,7 @@ class Session:
 
 
 def _open(path: Path, threads: int) -> Any:
-    onnxruntime = require("onnxruntime", extra="text")
+    onnxruntime = require("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

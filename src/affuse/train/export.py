@@ -146,7 +146,7 @@ def _require_parity(checkpoint: Checkpoint, session: Session) -> None:
 
 def _simplified(graph: bytes, draft: Path) -> bytes:
     """The graph with all worked out that no input decides: half the nodes, and quicker to load."""
-    onnxruntime = require("onnxruntime", extra="text")
+    onnxruntime = require("onnxruntime")
     options = onnxruntime.SessionOptions()
     # The basic level keeps to ONNX's own operators; further ones would tie it to this processor.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC

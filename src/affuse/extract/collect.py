@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from affuse.errors import InputError
-from affuse.extract.folder import MEDIA
+
+MEDIA = frozenset(
+    (
+        *(".3gp", ".aac", ".aif", ".aiff", ".avi", ".flac", ".flv", ".m4a", ".m4v", ".mkv", ".mov"),
+        *(".mp3", ".mp4", ".mpeg", ".mpg", ".mts", ".oga", ".ogg", ".ogv", ".opus", ".ts", ".wav"),
+        *(".vob", ".webm", ".wma", ".wmv"),
+    )
+)
+"""What names of media files end with, in folders; a file that is named may end with anything."""
 
 
 class Clip(NamedTuple):
