@@ -54,8 +54,6 @@ OUT = Path(__file__).parent / "results" / "incongruity.csv"
 COLUMNS = ("part", "corpus", "model", "seed", "measure", "value", "low", "high", "affuse", "torch")
 SEEDS = range(5)
 SHARE = {"incongruent": 0.3}
-# Gate weight of a modality that is trusted.
-_TRUSTED = 0.5
 Row = tuple[Any, ...]
 """Corpus, model, seed or `mean`, measure, value."""
 
@@ -163,18 +161,14 @@ def _kept(checkpoint: Checkpoint, samples: Sequence[Sample]) -> dict[str, float]
     agrees = np.stack(alone, axis=1) == answer[:, None]
     primary = found.primary[:, None] == np.arange(len(alone))
     conflict = np.array([sample.truth["conflict"] for sample in samples])
-    trusted = found.gate.max(axis=1) > _TRUSTED
     measures = {}
     for words, rows in (("in conflict", conflict), ("without conflict", ~conflict)):
+        others = np.where(primary, 0, agrees)[rows].mean(axis=0)
         measures[f"takes {words}"] = float(rows.sum())
-        measures[f"trusted, {words}"] = float(trusted[rows].mean())
         measures[f"answer of the primary kept, {words}"] = float(
             agrees[primary & rows[:, None]].mean()
         )
-        rows = rows & trusted
-        measures[f"kept where trusted, {words}"] = float(agrees[primary & rows[:, None]].mean())
-        others = np.where(primary, 0, agrees)[rows].mean(axis=0)
-        measures[f"answer of another where trusted, {words}"] = float(others.max())
+        measures[f"answer of another, {words}"] = float(others.max())
     return measures
 
 
