@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from affuse.errors import InputError
 from affuse.explain.calibration import Platt
@@ -170,20 +171,13 @@ def _pairs(readings: Readings, hypotheses: Floats) -> Ints:
     little open.
     """
     before = _entropy(readings.prior[None, None])
-    doubt = _entropy(_softmax(readings.factors[..., 0] + np.log(readings.prior)))
+    doubt = _entropy(softmax(readings.factors[..., 0] + np.log(readings.prior), axis=3))
     tells = doubt < (1 - _TOLD) * before
     ranked = np.where(tells, hypotheses[:, 1:], hypotheses[:, 1:] - 1)
     contrary = np.where(readings.present, ranked, -np.inf).argmax(axis=1)
     doubt = np.where(readings.present, doubt, np.inf)
     doubt[np.arange(len(doubt)), contrary] = np.inf
     return np.stack([contrary, doubt.argmin(axis=1)], axis=1)
-
-
-def _softmax(log: Floats) -> Floats:
-    """Over the last axis."""
-    p = np.exp(log - log.max(axis=-1, keepdims=True))
-    shares: Floats = p / p.sum(axis=-1, keepdims=True)
-    return shares
 
 
 def _entropy(p: Floats) -> Floats:
