@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -173,8 +174,7 @@ def levelled(signal: FloatArray) -> FloatArray:
 
 def _descriptors(signal: FloatArray, rate: int) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The descriptors of the signal as it is, but with voicing decided at a fixed level."""
-    from afx_audio.extractors import egemaps
-
+    egemaps = _egemaps()
     gain = _PEAK / max(float(np.abs(signal).max()), _PEAK / _MOST_GAIN)
     table = egemaps.extract_egemaps_lld(signal * gain, rate)["egemaps_lld"]
     rows = {
@@ -187,6 +187,23 @@ def _descriptors(signal: FloatArray, rate: int) -> tuple[NDArray[Any], tuple[str
     voiced = np.isfinite(rows["F0semitoneFrom27.5Hz"])
     columns = [*(np.nan_to_num(row, nan=0.0) for row in rows.values()), voiced]
     return np.stack(columns, axis=1), (*rows, "voiced")
+
+
+@cache
+def _egemaps() -> Any:
+    """afx-audio's descriptors in a copy of the module that leaves jitter and shimmer out.
+
+    Nothing here reads them, and to mark each period of the voice takes half of the time, in Python.
+    The copy keeps the module as it is for others; a version without that function does all again.
+    """
+    spec = find_spec("afx_audio.extractors.egemaps")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if hasattr(module, "_jitter_shimmer"):
+        vars(module)["_jitter_shimmer"] = lambda *call: (0 * call[-1],) * 2
+    return module
 
 
 def _log_mel(signal: FloatArray, rate: int, bands: int, frames: int) -> NDArray[Any]:
