@@ -44,9 +44,9 @@ def _be_the_process(
         os.dup2(output, 1)
         os.dup2(output, 2)
         # pytest has put its own there.
-        sys.stdin = open(os.devnull)  # noqa: SIM115
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+        sys.stdin = Path(os.devnull).open()  # noqa: SIM115
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+        sys.stderr = os.fdopen(2, "w", closefd=False)
         os.chdir(folder)
         os.environ.update(variables)
         action()
