@@ -96,7 +96,7 @@ checkpoints: $(READY) ## Train the checkpoints that come with affuse anew (DATA=
 	  --set task=sentiment --set rated=build/rated --set epochs=10
 	for task in emotion sentiment; do \
 	  $(BIN)/affuse evaluate build/$$task composed --data "$(DATA)" --set task=$$task \
-	    --set conflicts=0 --subsets --json build/$$task.json && \
+	    --set conflicts=0 --set reserved=0 --subsets --json build/$$task.json && \
 	  $(BIN)/affuse export build/$$task --out src/affuse/checkpoints/$$task --corpus composed \
 	    --data "$(DATA)" --evaluation build/$$task.json || exit 1; \
 	done

@@ -42,20 +42,21 @@ def _pieces(kind: str) -> list[Piece]:
     ]
 
 
-def _composed(conflicts: float) -> list:
+def _composed(conflicts: float = 0.0, reserved: float = 0.0) -> list:
     pieces = {"audio": _pieces("voice"), "vision": _pieces("face")}
-    return compose(_texts(400), pieces, conflicts, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    return compose(_texts(400), pieces, rng, conflicts=conflicts, reserved=reserved)
 
 
 def test_without_conflicts_all_say_the_same() -> None:
-    for sample in _composed(0.0):
+    for sample in _composed():
         said = LABELS.index(polarity(float(sample.target[0])))
         assert sample.sequences["audio"][0, 0] == sample.sequences["vision"][0, 0] == said
         assert sample.truth == {"conflict": False, "conflicting": None}
 
 
 def test_in_a_conflict_one_contradicts_and_the_label_is_the_others() -> None:
-    samples = _composed(0.5)
+    samples = _composed(conflicts=0.5)
     found = [sample for sample in samples if sample.truth["conflict"]]
     assert 0.4 < len(found) / len(samples) < 0.6
     assert {sample.truth["conflicting"] for sample in found} == {"text", "audio", "vision"}
@@ -66,6 +67,25 @@ def test_in_a_conflict_one_contradicts_and_the_label_is_the_others() -> None:
         odd = {m for m, said in says.items() if said != label}
         expected = {sample.truth["conflicting"]} if sample.truth["conflict"] else set()
         assert odd == expected
+
+
+def test_the_reserved_are_neutral_and_the_label_is_what_the_rest_shows() -> None:
+    neutral, silent = dict.fromkeys(("text", "audio", "vision"), 0), 0
+    samples = _composed(conflicts=0.2, reserved=0.5)
+    for sample, (text, _) in zip(samples, _texts(400), strict=True):
+        if sample.truth["conflict"]:
+            continue
+        label = polarity(float(sample.target[0]))
+        heard, seen = (LABELS[int(sample.sequences[m][0, 0])] for m in ("audio", "vision"))
+        says = {"text": text.label, "audio": heard, "vision": seen}
+        odd = [m for m, said in says.items() if said != label]
+        assert len(odd) <= 1
+        if odd:
+            silent += 1
+            assert says[odd[0]] == "neutral"
+            neutral[odd[0]] += 1
+    assert 0.3 < silent / len(samples) < 0.5
+    assert min(neutral.values()) > 10
 
 
 def test_polarity_has_a_neutral_middle() -> None:

@@ -54,6 +54,12 @@ class ComposedOptions(TextOptions):
         le=0.5,
         description="share of clips in which one modality says something else",
     )
+    reserved: float = Field(
+        default=0.4,
+        ge=0,
+        le=1,
+        description="share of the other clips in which one modality is neutral though two are not",
+    )
     cepstra: int = Field(default=20, ge=0, le=39, description="mel cepstra of the voice")
 
 
@@ -63,7 +69,8 @@ def read_composed(path: Path | None, options: ComposedOptions) -> Corpus:
 
     Text is one step a token, audio and vision one step each: functionals of the voice, and the
     measures and expression of a face. Where a clip has a conflict, the label is that of the two
-    that agree.
+    that agree. Where a modality is reserved, it is neutral, as most of what people say is, and the
+    label is what the two others show.
 
     Args:
         path: a folder with mosi, ravdess, text/meld.csv and faces/fer2013_48x48.npz.
@@ -89,8 +96,9 @@ def read_composed(path: Path | None, options: ComposedOptions) -> Corpus:
                 "audio": [v for v in heard if v.part == part],
                 "vision": [f for f in seen if f.part == part],
             },
-            options.conflicts,
             np.random.default_rng([_SEED, number]),
+            conflicts=options.conflicts,
+            reserved=options.reserved,
         )
         for number, part in enumerate(PARTS)
     }
@@ -119,27 +127,43 @@ def _texts(path: Path, options: ComposedOptions) -> list[Text]:
 def compose(
     texts: Sequence[tuple[Text, FloatArray]],
     pieces: dict[str, list[Piece]],
-    conflicts: float,
     rng: np.random.Generator,
+    *,
+    conflicts: float,
+    reserved: float,
 ) -> list[Sample]:
-    """A sample a text, with a voice and a face drawn from those with its label."""
+    """A sample a text, with a voice and a face drawn from those with its label.
+
+    Args:
+        texts: each with its features `(T, D)`.
+        pieces: modality to its pieces.
+        rng: draws them.
+        conflicts: share of samples in which one modality has another label.
+        reserved: share of the others in which one is neutral though the label is not.
+    """
     labels = sorted({text.label for text, _ in texts})
+    neutral = labels.index("neutral") if "neutral" in labels else -1
     said = np.array([labels.index(text.label) for text, _ in texts])
     values = np.array([text.value for text, _ in texts], dtype=np.float32)
     modalities = ("text", *pieces)
+    (apart,) = rng.spawn(1)
     odd = rng.integers(len(modalities), size=len(texts))
     conflict = rng.random(len(texts)) < conflicts
     other = (said + rng.integers(1, len(labels), size=len(texts))) % len(labels)
-    chosen = {
-        # What contradicts the two others; where that is the text, they have another label.
-        m: _draw(
-            labels, np.where(conflict & ((odd == 0) | (odd == column)), other, said), pieces[m], rng
-        )
-        for column, m in enumerate(pieces, start=1)
-    }
-    # The label of a text that is contradicted is the others', at the value usual for it.
+    reserve = ~conflict & (apart.random(len(texts)) < reserved)
+    felt = (neutral + apart.integers(1, len(labels), size=len(texts))) % len(labels)
+    silent = apart.integers(1, len(modalities), size=len(texts))
+    # A text that is contradicted, or neutral where the rest is not, has the label of the rest.
+    meant = np.where(reserve & (said == neutral), felt, said)
+    meant = np.where(conflict & (odd == 0), other, meant)
+    chosen = {}
+    for column, m in enumerate(pieces, start=1):
+        shown = np.where(conflict & (odd == column), other, meant)
+        shown = np.where(reserve & (said != neutral) & (silent == column), neutral, shown)
+        chosen[m] = _draw(labels, shown, pieces[m], rng)
+    # At the value that is usual for it.
     usual = np.array([np.median(values[said == label]) for label in range(len(labels))])
-    targets = np.where(conflict & (odd == 0), usual[other], values).astype(np.float32)
+    targets = np.where(meant == said, values, usual[meant]).astype(np.float32)
     return [
         Sample(
             id=text.id,
