@@ -6,6 +6,8 @@ all models are compared on the same ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from affuse.corpora.corpus import Corpus, Split
@@ -18,17 +20,24 @@ from affuse.tasks import Task
 HardIds = tuple[tuple[str, ...], ...]
 """For each fold, the ids of its hard test samples."""
 
+OnFold = Callable[[int, int], None]
+"""Told the number of the fold that is looked at, from 1, and how many there are."""
+
 # Test samples that are read at once: a large corpus padded as a whole would fill the memory.
 _AT_ONCE = 256
 
 
-def hard_ids(corpus: Corpus) -> HardIds:
+def hard_ids(corpus: Corpus, on_fold: OnFold = lambda *_: None) -> HardIds:
     """Ids of the hard samples of each fold's test part; empty where a part lacks labels."""
     # Sums depend on the number of threads, and with them who is just decisive.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return tuple(_of(corpus.task, fold) for fold in corpus.folds)
+        found = []
+        for number, fold in enumerate(corpus.folds, start=1):
+            on_fold(number, len(corpus.folds))
+            found.append(_of(corpus.task, fold))
+        return tuple(found)
     finally:
         torch.set_num_threads(threads)
 

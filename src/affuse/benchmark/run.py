@@ -9,7 +9,7 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from affuse.benchmark.hard import HardIds, hard_ids
+from affuse.benchmark.hard import HardIds, OnFold, hard_ids
 from affuse.benchmark.job import Answered
 from affuse.benchmark.openings import log_opening
 from affuse.benchmark.records import (
@@ -50,6 +50,7 @@ def run_benchmark(
     on_progress: OnProgress = lambda *_: None,
     *,
     hard: HardIds | None = None,
+    on_search: OnFold = lambda *_: None,
 ) -> tuple[BenchmarkResult, list[Record]]:
     """Train and test every model of a request.
 
@@ -60,6 +61,7 @@ def run_benchmark(
     Args:
         hard: the hard samples of this corpus, where another benchmark of it has found them
             (`About.hard`). By default those that the folder keeps, else they are looked for.
+        on_search: told how far that is; it may take minutes.
 
     Raises:
         InputError: what `Request.load` raises, or a folder that holds another benchmark.
@@ -77,7 +79,8 @@ def run_benchmark(
     if not holds(folder, MARK, mark):
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)
-    about = about.model_copy(update={"hard": hard or _kept(folder) or hard_ids(corpus)})
+    hard = hard or _kept(folder) or hard_ids(corpus, on_search)
+    about = about.model_copy(update={"hard": hard})
     about.write(folder)
     missing = {
         job: plans[job.model].train.epochs

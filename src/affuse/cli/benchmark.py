@@ -122,7 +122,10 @@ def measure(request: Request, folder: Path) -> tuple[BenchmarkResult, list[dict[
         def on_progress(done: int, total: int, record: dict[str, Any] | None) -> None:
             update(done, total, _describe(record) if record else "")
 
-        result, records = run_benchmark(request, folder, on_progress)
+        def on_search(fold: int, folds: int) -> None:
+            update(0, 0, f"looking for hard samples, fold {fold} of {folds}")
+
+        result, records = run_benchmark(request, folder, on_progress, on_search=on_search)
     show(result)
     return result, records
 

@@ -22,7 +22,10 @@ QUIET_SECONDS = 20.0
 
 @contextmanager
 def work_bar(description: str, unit: str = "epochs") -> Iterator[Callable[[int, int, str], None]]:
-    """A bar that is told what is done, of how much, and a word on the latest."""
+    """A bar that is told what is done, of how much, and a word on the latest.
+
+    A total of 0 is one that is not known yet.
+    """
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
@@ -40,12 +43,13 @@ def work_bar(description: str, unit: str = "epochs") -> Iterator[Callable[[int, 
     def update(done: int, total: int, latest: str) -> None:
         nonlocal printed
         if latest:
-            bar.update(task, completed=done, total=total, latest=latest)
+            bar.update(task, completed=done, total=total or None, latest=latest)
         else:
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=done, total=total or None)
         if not console.is_terminal and time.monotonic() - printed > QUIET_SECONDS:
             printed = time.monotonic()
-            console.print(f"{description}: {done} of {total} {unit} {latest}", highlight=False)
+            counted = f"{done} of {total} {unit} " if total else ""
+            console.print(f"{description}: {counted}{latest}", highlight=False)
 
     with bar:
         task = bar.add_task(description, total=None, latest="")
