@@ -17,6 +17,7 @@ OPSET = 20
 """Of the graphs: the first with GELU as one operator."""
 
 _END = 2**62
+_NEVER = -1e30
 _FLOAT = 1  # in the enumeration of ONNX's TensorProto
 
 
@@ -92,17 +93,28 @@ def _attention(
     assert plain, "only a mask may differ from the defaults"
     width = g.op("Cast", g.op("Shape", q, start_i=-1), to_i=_FLOAT)
     factor = g.op("Reciprocal", g.op("Sqrt", width))
-    scores = g.op("MatMul", g.op("Mul", q, factor), g.op("Transpose", k, perm_i=[0, 1, 3, 2]))
+    q, keys = g.op("Mul", q, factor), g.op("Transpose", k, perm_i=[0, 1, 3, 2])
     if mask.node().mustBeNone():
-        weights = g.op("Softmax", scores, axis_i=-1)
-    elif mask.type().scalarType() == "Bool":
-        none, zero = (g.op("Constant", value_t=torch.tensor(x)) for x in (-torch.inf, 0.0))
-        weights = g.op("Softmax", g.op("Add", scores, g.op("Where", mask, zero, none)), axis_i=-1)
-        # What may read nothing reads zeros, as in torch.
-        weights = g.op("Where", g.op("IsNaN", weights), zero, weights)
+        return g.op("MatMul", g.op("Softmax", g.op("MatMul", q, keys), axis_i=-1), v)
+    bias, boolean = mask, mask.type().scalarType() == "Bool"
+    if boolean:
+        # Finite, so that who may read nothing reads a number; it becomes 0 below, as in torch.
+        none, zero = (g.op("Constant", value_t=torch.tensor(x)) for x in (_NEVER, 0.0))
+        bias = g.op("Where", mask, zero, none)
+    if mask.type().varyingSizes()[2] == 1:
+        # The same for all that read: one more feature, which is 1 in each query, adds it within
+        # the product. Passes over the scores are what attention spends its time with.
+        q = g.op("Pad", q, _constant(g, *[0] * 7, 1), g.op("Constant", value_t=torch.tensor(1.0)))
+        heads = g.op("Shape", q, start_i=1, end_i=2)
+        shape = g.op("Concat", _constant(g, 1), heads, _constant(g, 1, 1), axis_i=0)
+        scores = g.op("MatMul", q, g.op("Concat", keys, g.op("Expand", bias, shape), axis_i=2))
     else:
-        weights = g.op("Softmax", g.op("Add", scores, mask), axis_i=-1)
-    return g.op("MatMul", weights, v)
+        scores = g.op("Add", g.op("MatMul", q, keys), bias)
+    mixed = g.op("MatMul", g.op("Softmax", scores, axis_i=-1), v)
+    if not boolean:
+        return mixed
+    some = g.op("ReduceMax", g.op("Cast", mask, to_i=_FLOAT), _constant(g, -1), keepdims_i=1)
+    return g.op("Mul", mixed, some)
 
 
 @parse_args("v", "i", "i", "i")
