@@ -61,9 +61,17 @@ class Dropout(nn.Dropout):
         return dropout(x, self.p, self.training)
 
 
+def whole(mask: Tensor) -> bool:
+    """Whether nothing is masked, where to ask costs less than to mask: a clip alone has no padding.
+
+    An accelerator would have to be waited for.
+    """
+    return mask.device.type == "cpu" and not traced() and bool(mask.all())
+
+
 def zeroed(x: Tensor, mask: Tensor) -> Tensor:
     """`(B, T, D)` with zero where the mask `(B, T)` is False."""
-    return x.masked_fill(~mask[..., None], 0.0)
+    return x if whole(mask) else x.masked_fill(~mask[..., None], 0.0)
 
 
 def longest(lengths: Sequence[int]) -> int:
@@ -90,6 +98,8 @@ class Source(NamedTuple):
 def source(mask: Tensor, like: Tensor, prior: Tensor | None = None) -> Source:
     """A mask `(B, S)` as attention reads it; `prior` `(B, S)` is a log weight of each step."""
     bias = like.new_zeros(mask.shape) if prior is None else prior
+    if whole(mask):
+        return Source(bias, like.new_ones(len(mask), 1))
     bias = bias.masked_fill(~mask, torch.finfo(like.dtype).min)
     return Source(bias, mask.any(dim=1, keepdim=True).to(like.dtype))
 
@@ -268,13 +278,18 @@ class TemporalProjection(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """`(B, T, D)`, zero where masked, to `(B, ceil(T / stride), d)` and its mask."""
-        x, side = self.drop_in(x), self.kernel // 2
+        x, side, full = self.drop_in(x), self.kernel // 2, whole(mask)
         for level, (convolution, norm) in enumerate(
             zip(self.convolutions, self.norms, strict=True)
         ):
-            x = F.pad(zeroed(x, mask) if level else x, (0, 0, side, side))
+            x = F.pad(zeroed(x, mask) if level and not full else x, (0, 0, side, side))
             x = norm(convolution(x.unfold(1, self.kernel, min(self.stride, 2)).flatten(2)))
             if self.stride > 1:
-                mask = F.pad(mask, (0, 1)).unfold(1, 2, 2).any(dim=2)
+                mask = mask.new_ones(x.shape[:2]) if full else _halved(mask)
                 x = F.gelu(x)
         return self.drop(x), mask
+
+
+def _halved(mask: Tensor) -> Tensor:
+    """`(B, T)` to `(B, ceil(T / 2))`: real where one of two steps is."""
+    return F.pad(mask, (0, 1)).unfold(1, 2, 2).any(dim=2)
