@@ -65,7 +65,8 @@ def test_a_stream_answers_every_second(bundles, recording) -> None:
         answers = list(affuse.load(bundles).stream(follower, words))
     assert [a.window.end for a in answers] == pytest.approx([1, 2], abs=0.05)
     assert [len(a.window.words) for a in answers] == [1, 2]
-    assert all(a.latency >= 0 for a in answers)
+    # To read a voice takes some time, and seconds would be too many.
+    assert all(0 < a.latency < 60 for a in answers)
 
 
 def test_what_is_saved_answers_alike(bundles, tmp_path) -> None:

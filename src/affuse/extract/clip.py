@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from affuse.errors import InputError
@@ -57,12 +58,14 @@ class Window:
             recording, at which each step starts. A modality without content is absent: no known
             word, no speech, no face. All may be.
         words: those whose middle lies in the window.
+        there: when its last sound and picture were, by `time.monotonic`; features come later.
     """
 
     start: float
     end: float
     sample: Sample
     words: tuple[Word, ...]
+    there: float = field(default=0.0, compare=False)
 
 
 class ClipExtractor:
@@ -217,10 +220,13 @@ class _Reading:
         words = words_between(self._words, start, end)
         faces = [(time, features) for time, features in self._faces if start <= time < end]
         signal = self._sound.between(start, end)
-        name = f"{self._name}@{start:.2f}"
-        return lambda: Window(
-            start, end, self._features.assemble(name, start, signal, faces, words), words
-        )
+        name, there = f"{self._name}@{start:.2f}", time.monotonic()
+
+        def read() -> Window:
+            sample = self._features.assemble(name, start, signal, faces, words)
+            return Window(start, end, sample, words, there)
+
+        return read
 
     def _told(self, window: Window) -> Window:
         if self._progress is not None:

@@ -13,7 +13,7 @@ _PAUSE = 0.05
 
 
 class Follower(io.RawIOBase):
-    """Reads a file that grows, or standard input, and knows when it last received something.
+    """Reads a file that grows, or standard input.
 
     A file has ended when it has not grown for `idle` seconds; standard input when it is closed.
 
@@ -35,7 +35,6 @@ class Follower(io.RawIOBase):
                 error, "cannot be read", source if isinstance(source, Path) else None
             ) from None
         self._idle = idle if isinstance(source, Path) else 0.0
-        self._last = time.monotonic()
         self.name = str(source) if isinstance(source, Path) else "standard input"
 
     def readable(self) -> bool:
@@ -43,10 +42,6 @@ class Follower(io.RawIOBase):
 
     def seekable(self) -> bool:
         return False
-
-    def last_read(self) -> float:
-        """When the last bytes came, by `time.monotonic`."""
-        return self._last
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes as soon as there are any; none at the end."""
@@ -57,8 +52,6 @@ class Follower(io.RawIOBase):
             if content or time.monotonic() - began >= self._idle:
                 break
             time.sleep(_PAUSE)
-        if content:
-            self._last = time.monotonic()
         return content
 
     def close(self) -> None:

@@ -32,8 +32,7 @@ class StreamAnswer(NamedTuple):
 
     Attributes:
         window: the last seconds, and the answer for them.
-        latency: seconds from the last byte that was read to the answer; from the answer before,
-            where the source does not tell.
+        latency: seconds from when the last sound and picture of the window were read.
     """
 
     window: WindowAnswer
@@ -160,12 +159,9 @@ class Predictor:
             InputError: as `predict`.
         """
         extractor = self.extractor(recognise=recognise, step=step, wait=False)
-        began = time.monotonic()
         for w in extractor.windows(cast(Source, source), transcript):
             window = WindowAnswer(w.start, w.end, self._answer(w.sample), w.words)
-            since = source.last_read() if isinstance(source, Follower) else began
-            yield StreamAnswer(window, time.monotonic() - since)
-            began = time.monotonic()
+            yield StreamAnswer(window, time.monotonic() - w.there)
 
     def extractor(self, **changes: Any) -> ClipExtractor:
         """What reads clips for these checkpoints.
