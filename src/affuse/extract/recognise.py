@@ -79,11 +79,15 @@ class Recogniser:
         start, self.until = self.until, self.until + count / RATE
         if not (speech_probabilities(sound) >= SPEECH).any():
             return []
-        # Without a look for speech of its own, silence within is heard as "You".
+        # Without a look for speech of its own, silence within is heard as "You". A penalty keeps it
+        # from going round in circles; drawing at random again and again, as is usual, would take
+        # three times as long and say something else each time.
         segments, _ = _model().transcribe(
             sound,
             language="en",
             beam_size=1,
+            temperature=0.0,
+            repetition_penalty=1.1,
             word_timestamps=True,
             vad_filter=True,
             condition_on_previous_text=False,
