@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.extract.clip import ClipExtractor, Window
+from affuse.extract.recognise import NAME as RECOGNISER
 from affuse.extract.transcript import Transcript, Word
 from affuse.files import write_atomic
 from affuse.samples import Sample
@@ -52,7 +53,9 @@ def clip_key(path: Path, transcript: Transcript | None, extractor: ClipExtractor
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     words = None if transcript is None else [transcript.timed, transcript.words]
-    made_by = [FORMAT, words, extractor.settings.model_dump(), extractor.versions]
+    made_by: list[Any] = [FORMAT, words, extractor.settings.model_dump(), extractor.versions]
+    if transcript is None and extractor.settings.recognise:
+        made_by.append(RECOGNISER)
     digest.update(json.dumps(made_by).encode())
     return digest.hexdigest()[:32]
 

@@ -17,7 +17,8 @@ from affuse.extract.speech import PACKAGE
 from affuse.extract.transcript import Word
 from affuse.samples import FloatArray
 
-NAME = "Whisper tiny.en"
+NAME = "Whisper tiny.en, v2"
+"""Of the recogniser; it changes whenever its words would."""
 # A cut is sought in the last part of what is at hand.
 _SEARCHED = 0.4
 

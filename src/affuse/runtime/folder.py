@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from affuse import __version__
 from affuse.errors import AffuseError, InputError, file_error
 from affuse.extract.collect import Clip
+from affuse.extract.recognise import NAME as RECOGNISER
 from affuse.extract.transcript import Transcript, transcript_beside
 from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.runtime.bundle import MODEL
@@ -66,7 +67,7 @@ def predict_clips(
                 **settings,
                 "media": _digest(clip.path),
                 "words": None if said is None else hashlib.sha256(repr(said).encode()).hexdigest(),
-                "recognise": recognise and said is None,
+                "recognised": RECOGNISER if recognise and said is None else None,
             }
             place = None if out is None else out / f"{clip.name}.json"
             content = None if place is None else _known(place, made_from)
