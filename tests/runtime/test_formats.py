@@ -126,3 +126,4 @@ def test_bars_lie_within_their_chart(content) -> None:
 def test_a_line_says_what_there_is() -> None:
     only = {"sentiment": None, "emotion": {"sad": 0.9}, "primary": "audio", "conflict": None}
     assert affect_line(only) == "sad 90%, by audio"
+    assert affect_line({**only, "sentiment": -0.04}) == "sentiment +0.0, sad 90%, by audio"

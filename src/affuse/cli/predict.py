@@ -188,7 +188,7 @@ def _show(answers: Sequence[dict[str, Any]]) -> None:
         table.add_row(
             Path(row["file"]).name if "file" in row else "",
             f"{start:.1f}-{end:.1f}",
-            "" if row["sentiment"] is None else f"{row['sentiment']:+.2f}",
+            "" if row["sentiment"] is None else f"{row['sentiment']:+z.2f}",
             "nothing seen or heard"
             if not row["gate"]
             else ""

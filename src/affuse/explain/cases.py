@@ -112,7 +112,7 @@ def case(
 def in_words(task: Task, outputs: Floats) -> str:
     """Raw outputs `(1, C)` as people say them."""
     if isinstance(task, Regression):
-        return f"{float(outputs[0, 0]):+.2f}" if neutral(task) == 0 else f"{outputs[0, 0]:.2f}"
+        return f"{float(outputs[0, 0]):+z.2f}" if neutral(task) == 0 else f"{outputs[0, 0]:.2f}"
     return _named(task, tendency(task, outputs)[0])
 
 

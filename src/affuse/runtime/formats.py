@@ -92,7 +92,7 @@ def affect_line(answer: Content) -> str:
     """An answer in a line: value, likeliest class, primary modality, conflict."""
     parts = []
     if answer["sentiment"] is not None:
-        parts.append(f"sentiment {answer['sentiment']:+.1f}")
+        parts.append(f"sentiment {answer['sentiment']:+z.1f}")
     top = top_emotion(answer)
     if top is not None:
         parts.append(f"{top} {answer['emotion'][top]:.0%}")

@@ -97,7 +97,7 @@ def _signed(timeline: Sequence[Content], end: float, limit: float) -> list[str]:
         if value is not None:
             size = min(abs(value) / limit, 1.0) / 2
             low = 0.5 if value >= 0 else 0.5 - size
-            marks.append(_bar(window, end, size, low, 130 if value >= 0 else 0, f"{value:+.2f}"))
+            marks.append(_bar(window, end, size, low, 130 if value >= 0 else 0, f"{value:+z.2f}"))
     middle = HEIGHT / 2
     return [*marks, f'<line class="zero" x1="0" x2="{WIDTH:g}" y1="{middle:g}" y2="{middle:g}"/>']
 
@@ -143,7 +143,7 @@ def _row(content: Content, window: Content) -> str:
     top = top_emotion(window)
     cells = [
         f"{_time(window['start'])} to {_time(window['end'])}",
-        "" if window["sentiment"] is None else f"{window['sentiment']:+.2f}",
+        "" if window["sentiment"] is None else f"{window['sentiment']:+z.2f}",
         "" if top is None else f"{top} {window['emotion'][top]:.0%}",
         window["primary"] or "",
         "" if window["conflict"] is None else f"{window['conflict']:.0%}",
