@@ -33,6 +33,7 @@ from affuse.models import models
 from fusion_speed import LENGTHS, WIDTHS, Case, infer, strides, train_step
 
 HOOKS: Mapping[str, Any] = {"detail": False, "trace": None}
+FOLDED = (ast.Constant, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.unaryop, ast.boolop, ast.cmpop)
 MODULES = ("layers", "hierarchy", "hct_mg", "mult")
 
 progress = Console(stderr=True)
@@ -73,22 +74,7 @@ class WithoutHooks(ast.NodeTransformer):
 
 def _value(test: ast.expr) -> bool | None:
     """What a condition of constants comes to; None for any other."""
-    if any(
-        not isinstance(
-            n,
-            (
-                ast.Constant,
-                ast.Compare,
-                ast.BoolOp,
-                ast.UnaryOp,
-                ast.operator,
-                ast.unaryop,
-                ast.boolop,
-                ast.cmpop,
-            ),
-        )
-        for n in ast.walk(test)
-    ):
+    if any(not isinstance(node, FOLDED) for node in ast.walk(test)):
         first = test.values[0] if isinstance(test, ast.BoolOp) else None
         decided = isinstance(first, ast.expr) and isinstance(test.op, ast.And)
         return False if decided and _value(first) is False else None

@@ -5,7 +5,7 @@
 The clips, one after the other, become a Matroska stream of 640 by 480, whose bytes are written to
 the command's standard input when the picture that they complete would have been taken. `late` is
 from the moment at which the last picture of a window was written to the answer for that window;
-`said` the latency that the answer itself reports, from the last bytes that were read.
+`said` the latency that the answer itself reports, from when its window was complete.
 """
 
 from __future__ import annotations

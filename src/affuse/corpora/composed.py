@@ -150,7 +150,7 @@ def compose(
     odd = rng.integers(len(modalities), size=len(texts))
     conflict = rng.random(len(texts)) < conflicts
     other = (said + rng.integers(1, len(labels), size=len(texts))) % len(labels)
-    reserve = ~conflict & (apart.random(len(texts)) < reserved)
+    reserve = ~conflict & (apart.random(len(texts)) < reserved) & (neutral >= 0)
     felt = (neutral + apart.integers(1, len(labels), size=len(texts))) % len(labels)
     silent = apart.integers(1, len(modalities), size=len(texts))
     # A text that is contradicted, or neutral where the rest is not, has the label of the rest.
