@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_its_own(tmp_path_factory) -> Iterator[None]:
+    """Whoever runs the suite finds their own cache as it was."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AFFUSE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def quick_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probes that learn little in little time, where what they find is not tested."""
+    monkeypatch.setattr("affuse.explain.probes._STEPS", 5)
 
 
 @pytest.fixture(scope="session")

@@ -6,23 +6,26 @@ import multiprocessing
 import os
 import signal
 import threading
-from multiprocessing import parent_process
+from multiprocessing import forkserver, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 
 import torch
 
 
-def worker_context(preload: str) -> ForkServerContext | SpawnContext:
+def worker_context(module: str) -> ForkServerContext | SpawnContext:
     """How workers start: a fork would inherit torch's threads in an unknown state.
 
+    What they need begins to load at once, in a process beside this one: call it early.
+
     Args:
-        preload: a module that is imported once, for all workers.
+        module: what they run. It is imported once for all, and Lightning, which they train with.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([preload])
+    context.set_forkserver_preload([module, "affuse.train.fit"])
+    forkserver.ensure_running()
     return context
 
 

@@ -21,7 +21,7 @@ from affuse.train.presets import plan
 from affuse.train.session import train_run
 
 # What the tables of bad inputs set too, so that their runs are these.
-SMALL = {"train": 12, "valid": 6, "test": 6, "width": 8, "heads": 2, "epochs": 2}
+SMALL = {"train": 12, "valid": 6, "test": 6, "width": 8, "heads": 2, "members": 1, "epochs": 2}
 
 
 class Done(NamedTuple):

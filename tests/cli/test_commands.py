@@ -14,7 +14,9 @@ from affuse.cli.benchmark import command_line
 from affuse.models import count_parameters, create_model, models
 
 COMMANDS = ("demo", "train", "evaluate", "benchmark", "models", "corpus")
-SETTINGS = [f"--set={s}" for s in ("train=12", "valid=6", "test=6", "width=8", "heads=2")]
+SETTINGS = [
+    f"--set={s}" for s in ("train=12", "valid=6", "test=6", "width=8", "heads=2", "members=1")
+]
 MODALITIES = ("text", "audio", "vision")
 
 

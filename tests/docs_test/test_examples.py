@@ -23,11 +23,10 @@ def _blocks(page: str) -> list[str]:
 
 def _run(*command: str, folder: Path, plugin: str = "") -> str:
     """Run Python in `folder` and return its output, which a failure shows."""
-    known = {"AFFUSE_CACHE": str(folder / "cache"), "AFFUSE_PLUGINS": plugin}
     done = subprocess.run(
         [sys.executable, *command],
         cwd=folder,
-        env=os.environ | known,
+        env=os.environ | {"AFFUSE_PLUGINS": plugin},
         capture_output=True,
         text=True,
         check=False,
@@ -41,17 +40,12 @@ def test_every_guide_has_an_example() -> None:
     assert {"adding-a-corpus", "adding-a-model", "adding-an-extractor"} <= named
 
 
+@pytest.mark.usefixtures("quick_probes")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_example_runs(page: Path, tmp_path: Path) -> None:
     program, example = "\n\n".join(_blocks(page.name)), tmp_path / "example.py"
     example.write_text(program)
-    if "__main__" in program:  # it starts processes, which import it
-        _run("example.py", folder=tmp_path)
-        return
-    variables = {"AFFUSE_CACHE": str(tmp_path / "cache")}
-    ended = run_forked(
-        lambda: runpy.run_path(str(example), run_name="__main__"), tmp_path, variables
-    )
+    ended = run_forked(lambda: runpy.run_path(str(example), run_name="__main__"), tmp_path)
     assert ended.code == 0, ended.output
 
 

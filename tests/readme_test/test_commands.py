@@ -8,20 +8,17 @@ blocks of a page share a folder.
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from forked import Ended, run_forked
+from forked import run_forked, typed
 from typer.testing import CliRunner
 
-from affuse.cli.main import app, run
+from affuse.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -98,36 +95,14 @@ def test_make_target_exists(page: Path, command: Command) -> None:
     assert [target for target in asked if target not in targets] == [], page.name
 
 
+@pytest.mark.usefixtures("quick_probes")
 @pytest.mark.parametrize("page", MARKED, ids=name)
 def test_marked_commands_run(page: Path, tmp_path: Path) -> None:
     for words, extra in (command for owner, command in AFFUSE if owner == page):
         if extra is not None:
             command = [*words, *extra]
-            ended = _affuse(command, tmp_path)
+            ended = run_forked(typed(*command[1:]), tmp_path)
             assert ended.code == 0, f"{shlex.join(command)}\n{ended.output}"
-
-
-def _affuse(command: list[str], folder: Path) -> Ended:
-    """Run a command line of affuse in `folder`."""
-    variables = {"AFFUSE_CACHE": str(folder / "cache")}
-    if command[1] not in ("benchmark", "tune"):
-
-        def typed() -> None:
-            sys.argv = command
-            run()
-
-        return run_forked(typed, folder, variables)
-    # These start processes themselves, which a copy of this one must not share with it.
-    program = Path(sys.executable).with_name("affuse")
-    done = subprocess.run(
-        [program, *command[1:]],
-        cwd=folder,
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout + done.stderr)
 
 
 def test_the_readme_shows_how_to_begin() -> None:

@@ -50,7 +50,7 @@ def small_plan() -> Callable[..., Plan]:
     """`small_plan(model, **settings)`: one that trains in a second."""
 
     def make(model: str = "hct_mg", **settings: Any) -> Plan:
-        small = {"width": 16, "heads": 2, "epochs": 3, "batch_size": 16}
+        small = {"width": 16, "heads": 2, "hct_mg.members": 2, "epochs": 3, "batch_size": 16}
         return plan("controlled", model, {**small, **settings})
 
     return make

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,19 +13,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from forked import Forked, typed
 
 from affuse.corpora.corpus import Corpus
 from affuse.train.checkpoint import CONFIG, WEIGHTS
 from affuse.train.fit import STATE
 from affuse.train.session import RUN, train_run
 
-PROGRAM = Path(sys.executable).with_name("affuse")
 SIZES = {"train": 60, "valid": 30, "test": 30}
 SETTINGS = {
     **SIZES,
     "epochs": 6,
     "width": 16,
     "heads": 2,
+    "members": 1,
     "noise": 1.5,
     "hct_mg.shift": "{text: 1}",
 }
@@ -37,32 +34,14 @@ TRAIN = ("train", "controlled", *(f"--set={key}={value}" for key, value in SETTI
 LAST = Path("training") / STATE
 
 
-class Started:
-    """`affuse ...` in a process of its own, forked from one that has imported Lightning."""
+def start(*arguments: object) -> Forked:
+    return Forked(typed(*arguments), Path())
 
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["affuse.train.session"])
 
-    def __init__(self, *arguments: str, errors: Path = Path(os.devnull)) -> None:
-        program = f"""
-import os, signal, sys
-# A shell's background job inherits an ignored interrupt; a user at a terminal does not.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-os.dup2(os.open({str(errors)!r}, os.O_WRONLY | os.O_CREAT), 2)
-sys.argv = {["affuse", *arguments]!r}
-from affuse.cli.main import run
-run()
-"""
-        self.process = self.server.Process(target=exec, args=(program, {}))
-        self.process.start()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.join()
-
-    def finish(self) -> None:
-        self.process.join(120)
-        assert self.process.exitcode == 0
+def finish(*arguments: object) -> None:
+    ended = start(*arguments).wait()
+    assert ended.code == 0, ended.output
+    assert "Warning" not in ended.output
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -74,7 +53,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def scores(folder: Path) -> dict[str, Any]:
     out = folder.with_suffix(".json")
-    Started("evaluate", str(folder), "controlled", "--json", str(out)).finish()
+    finish("evaluate", folder, "controlled", "--json", out)
     content: dict[str, Any] = json.loads(out.read_text())
     return content
 
@@ -89,20 +68,18 @@ def ending(folder: Path) -> tuple[bytes, bytes, list[str]]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing interrupted."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    Started(*TRAIN, "--out", str(folder)).finish()
+    finish(*TRAIN, "--out", folder)
     return folder
 
 
 def test_killed_after_its_first_epoch_and_resumed(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    command = [PROGRAM, *TRAIN, "--out", folder]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        wait_for((folder / LAST).exists)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
+    started = start(*TRAIN, "--out", folder)
+    wait_for((folder / LAST).exists)
+    started.signal(signal.SIGKILL)
+    assert started.wait().code == -signal.SIGKILL
     assert not (folder / CONFIG).exists()
-    done = subprocess.run([*command, "--resume"], capture_output=True, check=False, timeout=120)
-    assert (done.returncode, done.stderr) == (0, b"")
+    finish(*TRAIN, "--out", folder, "--resume")
     assert ending(folder) == ending(whole)
     resumed, expected = scores(folder), scores(whole)
     assert resumed == expected
@@ -111,21 +88,23 @@ def test_killed_after_its_first_epoch_and_resumed(whole: Path, tmp_path: Path) -
 
 def test_killed_in_its_first_epoch(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    started = Started(*TRAIN, "--out", str(folder))
+    started = start(*TRAIN, "--out", folder)
     wait_for((folder / RUN).exists)
-    started.kill()
+    started.signal(signal.SIGKILL)
+    started.wait()
     assert not (folder / LAST).exists()
-    Started(*TRAIN, "--out", str(folder), "--resume").finish()
+    finish(*TRAIN, "--out", folder, "--resume")
     assert ending(folder) == ending(whole)
 
 
 def test_killed_again_and_again_at_random_moments(whole: Path, tmp_path: Path) -> None:
     folder, rng = tmp_path / "run", np.random.default_rng(0)
     for _ in range(5):
-        started = Started(*TRAIN, "--out", str(folder), "--resume")
-        started.process.join(float(rng.uniform(0.3, 1.5)))
-        started.kill()
-    Started(*TRAIN, "--out", str(folder), "--resume").finish()
+        started = start(*TRAIN, "--out", folder, "--resume")
+        time.sleep(float(rng.uniform(0.05, 1)))
+        started.signal(signal.SIGKILL)
+        started.wait()
+    finish(*TRAIN, "--out", folder, "--resume")
     assert ending(folder) == ending(whole)
 
 
@@ -133,21 +112,20 @@ def test_killed_again_and_again_at_random_moments(whole: Path, tmp_path: Path) -
 def test_stopped_by_a_signal_it_says_how_to_go_on(
     whole: Path, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    folder, errors = tmp_path / "run", tmp_path / "errors"
-    started = Started(*TRAIN, "--out", str(folder), errors=errors)
+    folder = tmp_path / "run"
+    started = start(*TRAIN, "--out", folder)
     wait_for((folder / LAST).exists)
-    os.kill(started.process.pid or 0, number)
-    started.process.join(60)
-    assert started.process.exitcode == status
-    said = errors.read_text()
-    assert said == "affuse: stopped; repeat the command with --resume to go on\n"
-    Started(*TRAIN, "--out", str(folder), "--resume").finish()
+    started.signal(number)
+    ended = started.wait()
+    assert ended.code == status
+    assert ended.output.endswith("affuse: stopped; repeat the command with --resume to go on\n")
+    finish(*TRAIN, "--out", folder, "--resume")
     assert ending(folder) == ending(whole)
 
 
 def test_a_finished_run_is_left_as_it_is(whole: Path) -> None:
     before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in whole.iterdir()}
-    Started(*TRAIN, "--out", str(whole), "--resume").finish()
+    finish(*TRAIN, "--out", whole, "--resume")
     assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in whole.iterdir()} == before
 
 

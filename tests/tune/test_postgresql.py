@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked import Forked, typed
 
 from affuse.errors import InputError
 from affuse.tune.run import tune
 from affuse.tune.storage import find_place
 
-PROGRAM = Path(sys.executable).with_name("affuse")
 TRIALS = 6
 
 
 def test_two_commands_share_a_study_and_its_trials_sum_up(postgres, ask, tmp_path: Path) -> None:
     settings = [f"--set={key}={value}" for key, value in ask().settings.items()]
-    command = [PROGRAM, "tune", "controlled", *settings, "--model=concat", f"--trials={TRIALS}"]
+    command = ["tune", "controlled", *settings, "--model=concat", f"--trials={TRIALS}"]
     # Both find an empty database, make its tables and its study.
     machines = [
-        subprocess.Popen(
-            [*command, f"--storage={postgres.url}", "--json", tmp_path / f"{name}.json"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        Forked(typed(*command, f"--storage={postgres.url}", "--json", f"{name}.json"), tmp_path)
         for name in ("first", "second")
     ]
     for machine in machines:
-        out, err = machine.communicate()
-        assert machine.returncode == 0, err
-        assert postgres.password not in out + err
-        assert f"postgresql://{postgres.user}:***@127.0.0.1:{postgres.port}/postgres" in out
+        code, output = machine.wait()
+        assert code == 0, output
+        assert postgres.password not in output
+        assert f"postgresql://{postgres.user}:***@127.0.0.1:{postgres.port}/postgres" in output
     first, second = (
         json.loads((tmp_path / f"{name}.json").read_text())["models"]["concat"]
         for name in ("first", "second")

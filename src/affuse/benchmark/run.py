@@ -26,7 +26,7 @@ from affuse.benchmark.records import (
 from affuse.benchmark.request import Job, Request, jobs
 from affuse.benchmark.results import assemble
 from affuse.benchmark.sealed import content_of
-from affuse.benchmark.workers import run_all
+from affuse.benchmark.workers import run_all, workers
 from affuse.corpora.corpus import Corpus
 from affuse.errors import InputError
 from affuse.evaluate.locked import Key, Record, score
@@ -79,6 +79,7 @@ def run_benchmark(
     if not holds(folder, MARK, mark):
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)
+    workers()
     hard = hard or _kept(folder) or hard_ids(corpus, on_search)
     about = about.model_copy(update={"hard": hard})
     about.write(folder)

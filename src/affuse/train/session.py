@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,9 +20,11 @@ from affuse.files import to_strict_json
 from affuse.models import create_model, models
 from affuse.samples import Sample
 from affuse.train.checkpoint import CONFIG, Checkpoint, load_checkpoint
-from affuse.train.fit import FitResult, OnEpoch, fit
 from affuse.train.folders import claim, holds
 from affuse.train.presets import Plan
+
+if TYPE_CHECKING:
+    from affuse.train.fit import FitResult, OnEpoch
 
 RUN = "run.json"
 STATE = "training"
@@ -50,6 +52,9 @@ def train_run(
         InputError: a folder that holds another run, or one when `resume` is not asked for; data or
             options that cannot be trained. Then the folder is as it was.
     """
+    # Lightning takes seconds to load, and most of what is asked of runs needs none of it.
+    from affuse.train.fit import fit
+
     run = identity(corpus, plan, seed=seed, fold=fold)
     begun = holds(folder, RUN, run)
     if begun and not resume:

@@ -20,7 +20,6 @@ from affuse.models import FusionModel, count_parameters, create_model, models
 from affuse.ranges import Space
 from affuse.samples import Sample
 from affuse.tasks import Task
-from affuse.train.fit import fit
 from affuse.train.options import TrainOptions
 from affuse.train.presets import Settings, plan
 from affuse.train.session import typical_lengths
@@ -96,6 +95,9 @@ class Trainer:
             trial.report(record[metric], epoch)
             if trial.should_prune():
                 raise TrialPruned
+
+        # Lightning takes seconds to load; whoever only hands trials out has no need of it.
+        from affuse.train.fit import fit
 
         visible = _standardised(material, options.normalise)
         try:
