@@ -51,7 +51,8 @@ test: lint ## Lint, check types and run all tests.
 	@$(MAKE) --no-print-directory -j 2 types suite
 
 suite: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	@# Where Python is told to keep no bytecode, each process would compile everything anew.
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2
 
 lint: $(READY) ## Check format and style.
 	$(BIN)/ruff format --check

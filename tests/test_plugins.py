@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forked import run_forked, typed
+from installed import beside, install
 
 import affuse.corpora.registry
 import affuse.models.registry
@@ -64,17 +64,6 @@ tiny = tiny_corpus
 """
 
 
-def install(folder: Path, name: str, entries: str, **modules: str) -> Path:
-    """Lay a distribution out as pip would."""
-    info = folder / f"{name}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(entries)
-    for module, code in modules.items():
-        (folder / f"{module}.py").write_text(code)
-    return folder
-
-
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder that Python looks in, in a process that has asked for no plugins yet."""
@@ -100,18 +89,9 @@ def test_a_package_brings_a_model_and_a_corpus(fresh: Path) -> None:
 
 def test_workers_of_a_benchmark_find_them_too(tmp_path: Path) -> None:
     site = install(tmp_path / "site", "theirs", ENTRIES, guess_model=MODEL, tiny_corpus=CORPUS)
-    program = str(Path(sys.executable).with_name("affuse"))
     words = "benchmark tiny --models guess --seeds 1 --no-singles --set epochs=1 --json r.json"
-    environment = {**os.environ, "PYTHONPATH": str(site)}
-    done = subprocess.run(
-        [program, *words.split()],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    ended = run_forked(beside(site, typed(*words.split())), tmp_path)
+    assert ended.code == 0, ended.output
     assert "guess" in json.loads((tmp_path / "r.json").read_text())["models"]
 
 

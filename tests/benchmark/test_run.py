@@ -6,11 +6,8 @@ import hashlib
 import io
 import json
 import multiprocessing
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forked import Forked, typed, workers
 
 from affuse.benchmark import Request, read_results, run_benchmark
-from affuse.benchmark.records import read_about
 from affuse.corpora import load_corpus
 from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.stored_write import store_corpus
@@ -31,7 +28,6 @@ from affuse.evaluate.tables import BenchmarkResult
 from affuse.evaluate.trivial import trivial_scores
 from affuse.models import count_parameters, create_model
 
-PROGRAM = Path(sys.executable).with_name("affuse")
 SIZES = {"train": 24, "valid": 12, "test": 12}
 SETTINGS = {**SIZES, "epochs": 2, "width": 8, "heads": 2, "members": 1}
 REQUEST = Request(
@@ -391,35 +387,22 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_killed_in_the_middle_it_goes_on_to_the_same_end(
     finished: Finished, tmp_path: Path
 ) -> None:
     settings = [f"--set={key}={value}" for key, value in SETTINGS.items()]
-    command = [PROGRAM, *REQUEST.command.split()[1:], *settings, "--models", "concat,hct_mg"]
+    command = [*REQUEST.command.split()[1:], *settings, "--models", "concat,hct_mg"]
     out = tmp_path / "out"
-    with subprocess.Popen(
-        [*command, "--seeds", "2", "--jobs", "2", "--out", out],
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-    ) as process:
-        wait_for(lambda: len(list((out / "runs").glob("*.json"))) >= 1)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
+    program = Forked(typed(*command, "--seeds", 2, "--jobs", 2, "--out", out), tmp_path)
+    wait_for(lambda: len(list((out / "runs").glob("*.json"))) >= 1)
+    program.signal(signal.SIGKILL)
+    assert program.wait().code == -signal.SIGKILL
     # Its workers must not write into the runs of the next one.
-    wait_for(lambda: not alive(process.pid))
+    wait_for(lambda: not workers())
     assert not (out / "result.json").exists()
     kept = written(out / "runs")
     assert 1 <= len([name for name in kept if "/" not in name]) < 10
-    # The program looked for hard samples with probes that are not quick, see conftest.
-    result, _ = run_benchmark(REQUEST, out, hard=read_about(finished.folder).hard)
+    result, _ = run_benchmark(REQUEST, out)
     assert result.to_json() == finished.result.to_json()
     after = written(out / "runs")
     assert {name: after[name] for name in kept if "/" not in name}.items() <= kept.items()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import run_forked
+from installed import beside, install
+
+from affuse.benchmark import Request, run_benchmark
+from affuse.corpora import load_corpus
+from affuse.corpora.mult_write import to_mult_pickle
+from affuse.corpora.stored_write import store_corpus
+from affuse.errors import InputError
 
 # A module of a user's: a corpus whose test targets can be told from all other numbers, and a model
 # that looks for them in everything that its process holds, whenever it is called.
@@ -107,25 +113,30 @@ class Snoop(FusionModel):
         return FusionOutput(self.layer(self.take(batch, "text")[0].mean(dim=1)), gate, primary)
 '''
 
-SCRIPT = """
-import json
-from pathlib import Path
-from affuse.benchmark import Request, run_benchmark
-from affuse.corpora import load_corpus
-from affuse.corpora.mult_write import to_mult_pickle
-from affuse.corpora.stored_write import store_corpus
-from affuse.errors import InputError
+ENTRIES = """
+[affuse.models]
+snoop = marked_corpus
+[affuse.corpora]
+marked = marked_corpus
+"""
 
-if __name__ == "__main__":
+
+def measure() -> None:
+    """Benchmark the corpus as its reader makes it, and from files, and when it changes its mind."""
     corpus = load_corpus("marked")
     Path("marked.pkl").write_bytes(to_mult_pickle(corpus))
     store_corpus(corpus, Path("kept"))
     said = {}
     for name, settings in (
-        ("marked", {}), ("kept", {}), ("marked.pkl", {}), ("marked", {"shifty": True})
+        *((name, {}) for name in ("marked", "kept", "marked.pkl")),
+        ("marked", {"shifty": True}),
     ):
         request = Request(
-            name, models=("snoop",), seeds=1, singles=False, jobs=1,
+            name,
+            models=("snoop",),
+            seeds=1,
+            singles=False,
+            jobs=1,
             settings={"epochs": 1, "normalise": "none", **settings},
         )
         try:
@@ -134,25 +145,16 @@ if __name__ == "__main__":
             Path("found.txt").unlink()
         except InputError as error:
             said[f"{name} {settings}"] = str(error)
-    print(json.dumps(said))
-"""
+    Path("said.json").write_text(json.dumps(said))
 
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("marked")
-    (folder / "marked_corpus.py").write_text(MARKED)
-    (folder / "script.py").write_text(SCRIPT)
-    done = subprocess.run(
-        [sys.executable, "script.py"],
-        cwd=folder,
-        env=os.environ | {"AFFUSE_PLUGINS": "marked_corpus.py"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    content: dict[str, Any] = json.loads(done.stdout)
+    site = install(folder / "site", "theirs", ENTRIES, marked_corpus=MARKED)
+    ended = run_forked(beside(site, measure), folder)
+    assert ended.code == 0, ended.output
+    content: dict[str, Any] = json.loads((folder / "said.json").read_text())
     return content
 
 

@@ -15,7 +15,8 @@ import pytest
 
 # As in the runs that `place` holds.
 SETTINGS = [
-    f"--set={s}" for s in ("train=12", "valid=6", "test=6", "width=8", "heads=2", "epochs=2")
+    f"--set={s}"
+    for s in ("train=12", "valid=6", "test=6", "width=8", "heads=2", "members=1", "epochs=2")
 ]
 TRAIN = ("train", "controlled", *SETTINGS)
 EVALUATE = ("evaluate", "run", "controlled")

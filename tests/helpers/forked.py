@@ -78,6 +78,12 @@ def run_forked(
     return Forked(action, folder, variables).wait()
 
 
+def workers() -> list[int]:
+    """What the server of this process, and of its copies, has begun and what still runs."""
+    server = forkserver._forkserver._forkserver_pid
+    return [int(pid) for pid in Path(f"/proc/{server}/task/{server}/children").read_text().split()]
+
+
 def typed(*arguments: object) -> Callable[[], None]:
     """What typing `affuse` and these arguments does."""
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +12,7 @@ from typing import Any
 
 import optuna
 import pytest
+from forked import Forked, typed, workers
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import InputError
@@ -25,8 +23,6 @@ from affuse.tune.run import open_studies, tune, work
 from affuse.tune.storage import find_place, open_storage
 from affuse.tune.study import finished
 from affuse.tune.trial import Material
-
-PROGRAM = Path(sys.executable).with_name("affuse")
 
 
 def trials(tuning: Tuning) -> dict[str, list[tuple[int, str, float | None, dict[str, Any]]]]:
@@ -82,32 +78,19 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_killed_in_the_middle_it_loses_what_was_under_way(
-    ask, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+    ask, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request: Request = ask(trials=4)
     (study,) = open_studies(request, corpus).values()
     settings = [f"--set={key}={value}" for key, value in request.settings.items()]
-    command = [PROGRAM, "tune", "controlled", "--model=concat", "--trials=4", *settings]
-    with subprocess.Popen(
-        [*command, "--storage", str(request.place)],
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        wait_for(lambda: len(finished(study)) >= 1 and any_running(study))
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
+    command = ["tune", "controlled", "--model=concat", "--trials=4", *settings]
+    program = Forked(typed(*command, "--storage", request.place), tmp_path)
+    wait_for(lambda: len(finished(study)) >= 1 and any_running(study))
+    program.signal(signal.SIGKILL)
+    assert program.wait().code == -signal.SIGKILL
     # Its workers go with it.
-    wait_for(lambda: not alive(process.pid))
+    wait_for(lambda: not workers())
     kept = finished(study)
     monkeypatch.setattr(study_module, "SILENCE", 1.0)
     after = in_this_process(request, corpus)
