@@ -40,8 +40,8 @@ class Session:
 
     Args:
         folder: what `affuse export` wrote.
-        threads: of onnxruntime. One is best for a clip at a time: the products are too small to
-            be shared, and what waits for work takes a core from whatever decodes the next clip.
+        threads: of onnxruntime. One is best beside the extraction of the next clip; two gain where
+            nothing else runs and sequences are long.
 
     Raises:
         InputError: onnxruntime is not installed, or the folder is none or damaged.
@@ -110,6 +110,8 @@ def _open(path: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # What waits for work by spinning takes a core from whatever decodes the next clip.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(
