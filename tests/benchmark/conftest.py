@@ -9,7 +9,7 @@ import pytest
 from affuse.explain import probes
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def quick_probes() -> Iterator[None]:
     """Probes that learn little: which samples are hard is not what is tested here."""
     with pytest.MonkeyPatch.context() as patch:

@@ -20,7 +20,7 @@ from affuse.benchmark.sealed import Sealed, content_of, seal
 from affuse.corpora.corpus import Corpus, Split
 from affuse.samples import Sample
 from affuse.tasks import Regression
-from affuse.train import session
+from affuse.train import fit as fitting
 
 COUNT = 12
 SETTINGS = {"width": 8, "heads": 2, "members": 1, "epochs": 1}
@@ -110,13 +110,13 @@ def test_the_arguments_of_fit_reach_no_test_target(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    fit = session.fit
+    fit = fitting.fit
 
     def watched(*arguments: Any, **named: Any) -> Any:
         seen.append((arguments, named))
         return fit(*arguments, **named)
 
-    monkeypatch.setattr(session, "fit", watched)
+    monkeypatch.setattr(fitting, "fit", watched)
     request = Request("controlled", models=("concat",), settings=SETTINGS)
     answered = run_job(request, Job("concat", 1, 0), seal(corpus, 1), tmp_path, lambda _: None)
     assert len(seen) == 1

@@ -32,7 +32,7 @@ class Done(NamedTuple):
     err: str
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def quick_probes() -> Iterator[None]:
     """Probes that learn little: what they find is not tested here."""
     with pytest.MonkeyPatch.context() as patch:
