@@ -15,7 +15,23 @@ WIDTH, HEIGHT = 1000.0, 90.0
 """Of a chart, in its own units."""
 
 HUES = (210, 25, 130, 0, 275, 50, 320, 175, 95, 240)
-"""Of classes and modalities, in their order; far enough apart for neighbours."""
+"""Of classes and modalities in their order, where `KNOWN` has none; neighbours are far apart."""
+
+KNOWN = {
+    "happy": 45,
+    "sad": 215,
+    "angry": 0,
+    "fear": 275,
+    "disgust": 95,
+    "surprise": 320,
+    "text": 210,
+    "audio": 25,
+    "vision": 165,
+}
+"""Hues of common classes, those that most readers expect, and of the modalities."""
+
+GREY = "neutral"
+"""The class without a hue."""
 
 
 def to_html(content: Content) -> str:
@@ -67,14 +83,14 @@ def _charts(content: Content) -> list[str]:
             charts.append(_figure(title, _stacked(timeline, end, key, names), end, names))
     told = [w for w in timeline if w["conflict"] is not None]
     if told:
-        bars = [_bar(w, end, w["conflict"], 0.0, 0, f"{w['conflict']:.0%}") for w in told]
+        bars = [_bar(w, end, w["conflict"], 0.0, "--hue:0", f"{w['conflict']:.0%}") for w in told]
         charts.append(_figure("Conflict between modalities", bars, end, ()))
     return charts
 
 
 def _figure(title: str, marks: Sequence[str], end: float, names: Sequence[str]) -> str:
     keys = "".join(
-        f'<li><span class="key" style="--hue:{HUES[i % len(HUES)]}"></span>{html.escape(name)}</li>'
+        f'<li><span class="key" style="{_colour(name, i)}"></span>{html.escape(name)}</li>'
         for i, name in enumerate(names)
     )
     legend = f'<ul class="keys">{keys}</ul>' if keys else ""
@@ -97,7 +113,8 @@ def _signed(timeline: Sequence[Content], end: float, limit: float) -> list[str]:
         if value is not None:
             size = min(abs(value) / limit, 1.0) / 2
             low = 0.5 if value >= 0 else 0.5 - size
-            marks.append(_bar(window, end, size, low, 130 if value >= 0 else 0, f"{value:+z.2f}"))
+            colour = "--hue:130" if value >= 0 else "--hue:0"
+            marks.append(_bar(window, end, size, low, colour, f"{value:+z.2f}"))
     middle = HEIGHT / 2
     return [*marks, f'<line class="zero" x1="0" x2="{WIDTH:g}" y1="{middle:g}" y2="{middle:g}"/>']
 
@@ -110,13 +127,19 @@ def _stacked(timeline: Sequence[Content], end: float, key: str, names: Sequence[
         total = max(sum(shares.values()), 1.0)
         for number, name in enumerate(names if shares else ()):
             share = shares.get(name, 0.0)
-            hue = HUES[number % len(HUES)]
-            marks.append(_bar(window, end, share / total, low, hue, f"{name} {share:.0%}"))
+            colour = _colour(name, number)
+            marks.append(_bar(window, end, share / total, low, colour, f"{name} {share:.0%}"))
             low += share / total
     return marks
 
 
-def _bar(window: Content, end: float, size: float, low: float, hue: int, title: str) -> str:
+def _colour(name: str, number: int) -> str:
+    """Of the class or modality that has this place among those of its chart."""
+    hue = KNOWN.get(name, HUES[number % len(HUES)])
+    return f"--hue:{hue}" + (";--saturation:0%" if name == GREY else "")
+
+
+def _bar(window: Content, end: float, size: float, low: float, colour: str, title: str) -> str:
     """A rectangle over a window: `size` high from `low` on, both shares of the chart's height."""
     x = WIDTH * window["start"] / end
     width = max(WIDTH * (window["end"] - window["start"]) / end, 1.0)
@@ -124,7 +147,7 @@ def _bar(window: Content, end: float, size: float, low: float, hue: int, title: 
     label = f"{_time(window['start'])} to {_time(window['end'])}: {title}"
     return (
         f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" '
-        f'style="--hue:{hue}"><title>{html.escape(label)}</title></rect>'
+        f'style="{colour}"><title>{html.escape(label)}</title></rect>'
     )
 
 
