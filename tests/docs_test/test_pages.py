@@ -31,6 +31,24 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in _links(page) if not target.exists()] == []
 
 
+def _sections(page: Path) -> set[str]:
+    """What can follow a page's `#`: its headings as the common renderers of Markdown spell them."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_sections_that_are_linked_exist(page: Path) -> None:
+    links = LINK.findall(FENCE.sub("", page.read_text()))
+    named = [link.partition("#") for link in links if "#" in link and "://" not in link]
+    missing = [
+        f"{target}#{section}"
+        for target, _, section in named
+        if section not in _sections((page.parent / target).resolve() if target else page)
+    ]
+    assert missing == []
+
+
 def test_the_index_links_every_page() -> None:
     index = ROOT / "docs" / "index.md"
     assert _links(index) >= set(DOCS) - {index}
