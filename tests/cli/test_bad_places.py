@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from forked import run_forked, typed
 
 # As in the runs that `place` holds.
 SETTINGS = [
@@ -122,39 +123,50 @@ def test_no_room_for_training_state_then_resumed(place: Path, affuse, assert_one
         assert (place / "new" / file).read_bytes() == (place / "run" / file).read_bytes()
 
 
-# In a name space of its own, where anybody may mount: a disk with room for one state, not for two.
-FULL_DISK = """
-import os, subprocess, sys
-from affuse.cli.main import run
+NEW_MOUNTS, NEW_USERS = 0x20000, 0x10000000
+"""Of unshare(2); Python names them from 3.12 on."""
 
-def affuse(*arguments):
-    sys.argv = ["affuse", *arguments]
-    try:
-        run()
-    except SystemExit as ended:
-        return ended.code
 
-subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={sys.argv[1]}", "none", "disk"], check=True)
-command = sys.argv[2:]
-status = affuse(*command, "--out", "disk/run")
-print("first", status, sorted(os.listdir("disk/run")), os.listdir("disk/run/training"))
-subprocess.run(["mount", "-o", "remount,size=50m", "disk"], check=True)
-print("second", affuse(*command, "--out", "disk/run", "--resume"))
-subprocess.run(["cp", "-r", "disk/run", "after"], check=True)
-"""
+def _in_its_own_space(action: Callable[[], None]) -> Callable[[], None]:
+    """`action` in a name space of its own, where anybody may mount."""
+    maps = {"setgroups": "deny", "uid_map": f"0 {os.geteuid()} 1", "gid_map": f"0 {os.getegid()} 1"}
+
+    def begin() -> None:
+        if ctypes.CDLL(None, use_errno=True).unshare(NEW_MOUNTS | NEW_USERS):
+            raise OSError(ctypes.get_errno(), "no name space")
+        for name, content in maps.items():
+            Path(f"/proc/self/{name}").write_text(content)
+        action()
+
+    return begin
+
+
+def _train_on_a_disk_of(size: int) -> None:
+    """With room for one state, not for two; then on a larger one."""
+    with Path("said").open("w") as said:
+        os.dup2(said.fileno(), 2)
+    mount = ["mount", "-t", "tmpfs", "-o"]
+    subprocess.run([*mount, f"size={size}", "none", "disk"], check=True)
+    with pytest.raises(SystemExit) as first:
+        typed(*TRAIN, "--out", "disk/run")()
+    assert first.value.code == 2
+    left = {str(path.relative_to("disk/run")) for path in Path("disk/run").rglob("*")}
+    assert left == {"run.json", "training", "training/last.ckpt"}
+    subprocess.run([*mount, "remount,size=50m", "none", "disk"], check=True)
+    with pytest.raises(SystemExit) as second:
+        typed(*TRAIN, "--out", "disk/run", "--resume")()
+    assert not second.value.code
+    shutil.copytree("disk/run", "after")
 
 
 def test_a_disk_that_fills_up_in_training(place: Path, assert_one_line) -> None:
-    space = ["unshare", "-Urm"]
-    if not shutil.which("unshare") or subprocess.run([*space, "true"], check=False).returncode:
+    if run_forked(_in_its_own_space(lambda: None), place).code:
         pytest.skip("this system gives nobody a name space of its own")
     (place / "disk").mkdir()
     state = (place / "stopped" / "training" / "last.ckpt").stat().st_size
-    command = [*space, sys.executable, "-c", FULL_DISK, f"{3 * state // 2}", *TRAIN]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert_one_line(2, done.stderr, ("disk/run/training/last.ckpt", "No space left", "make room"))
-    assert "first 2 ['run.json', 'training'] ['last.ckpt']\n" in done.stdout
-    assert "second 0\n" in done.stdout
+    ended = run_forked(_in_its_own_space(lambda: _train_on_a_disk_of(3 * state // 2)), place)
+    said = (place / "said").read_text()
+    assert ended.code == 0, ended.output + said
+    assert_one_line(2, said, ("disk/run/training/last.ckpt", "No space left", "make room"))
     for file in ("model.safetensors", "config.json"):
         assert (place / "after" / file).read_bytes() == (place / "run" / file).read_bytes()
