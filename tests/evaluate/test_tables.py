@@ -270,3 +270,23 @@ def test_markdown_holds_everything(result: BenchmarkResult) -> None:
 def test_metrics_unknown_to_the_screen_are_still_shown() -> None:
     result = BenchmarkResult("c", "x", {}, {"m": ModelResult(1, {"f1_happy": summarise([0.5])})})
     assert str(result.rich_table().columns[2].header) == "F1, happy (weights from truth)"
+
+
+def test_labels_have_a_table_of_their_own(result: BenchmarkResult) -> None:
+    assert result.label_table() is None
+    names = ("accuracy_mean", "f1_mean", "accuracy_happy", "f1_happy", "accuracy_sad", "f1_sad")
+    models = {
+        model: ModelResult(9, {m: summarise([base + n / 100]) for n, m in enumerate(names)})
+        for model, base in (("trivial", 0.5), ("mult", 0.6), ("hct_mg", 0.7))
+    }
+    models["unimodal:text"] = ModelResult(9, {"accuracy_mean": summarise([0.5])})
+    several = BenchmarkResult("iemocap", "affuse benchmark iemocap", {}, models)
+    table = several.label_table()
+    assert table is not None
+    text = render(table, 60)
+    assert "happy" in text
+    assert "0.720 / 0.730" in text
+    assert "0.740 / 0.750" in text
+    assert "- / -" in text
+    said = render(several.rich_table())
+    assert "f1_sad" not in said

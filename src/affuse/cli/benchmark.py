@@ -134,6 +134,9 @@ def show(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> None:
     """Print the tables, with the headline metrics or those named."""
     console = Console()
     console.print(result.rich_table(metrics, console.width))
+    labels = result.label_table()
+    if labels is not None:
+        console.print(labels)
     if result.paired:
         console.print(result.paired_table())
     hard = result.hard_table()

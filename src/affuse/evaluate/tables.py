@@ -150,7 +150,8 @@ class BenchmarkResult:
         room = width - names - len("parameters") - 7
         shown = list(columns) if metrics is not None else _fitting(widths, room)
         caption = "mean ±std [95% interval of the mean over seeds, Student's t]; best in bold"
-        hidden = [m for m in self.metrics if m not in shown]
+        told = {*shown, *(m for pair in self._labels().values() for m in pair)}
+        hidden = [m for m in self.metrics if m not in told]
         if hidden:
             caption += f"\nthe JSON, CSV and Markdown files also have: {', '.join(hidden)}"
         caption = "\n".join([caption, *self._primaries()])
@@ -167,6 +168,30 @@ class BenchmarkResult:
             ]
             table.add_row(Text(model), f"{row.parameters:,}", *row_cells)
         return table
+
+    def label_table(self) -> Table | None:
+        """Accuracy and F1 of each label, as papers on IEMOCAP print them; None without labels."""
+        labels = self._labels()
+        if not labels:
+            return None
+        title = Text(f"{self.corpus}, accuracy / F1 of each label")
+        caption = Text("means over seeds; F1 weighted by truth; best in bold")
+        table = Table("model", title=title, caption=caption)
+        for label in labels:
+            table.add_column(Text(label))
+        best = {metric: self.best(metric) for pair in labels.values() for metric in pair}
+        for model, row in self.models.items():
+            means = {m: f"{row.metrics[m].mean:.3f}" if m in row.metrics else "-" for m in best}
+            cells = {m: Text(means[m], "bold" if model in best[m] else "") for m in best}
+            rows = (Text(" / ").join(cells[m] for m in pair) for pair in labels.values())
+            table.add_row(Text(model), *rows)
+        return table
+
+    def _labels(self) -> dict[str, tuple[str, str]]:
+        """Label to its accuracy and F1, of a task of several binary labels."""
+        names = (m.removeprefix("accuracy_") for m in self.metrics if m.startswith("accuracy_"))
+        pairs = {name: (f"accuracy_{name}", f"f1_{name}") for name in names if name != "mean"}
+        return {name: pair for name, pair in pairs.items() if pair[1] in self.metrics}
 
     def paired_table(self) -> Table:
         """Each reference model against the others, for a terminal of 120 columns."""
