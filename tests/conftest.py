@@ -18,10 +18,12 @@ def _cache_of_its_own(tmp_path_factory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def quick_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def quick_probes() -> Iterator[None]:
     """Probes that learn little in little time, where what they find is not tested."""
-    monkeypatch.setattr("affuse.explain.probes._STEPS", 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("affuse.explain.probes._STEPS", 5)
+        yield
 
 
 @pytest.fixture(scope="session")

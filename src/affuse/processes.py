@@ -17,8 +17,6 @@ import torch
 def worker_context(module: str) -> ForkServerContext | SpawnContext:
     """How workers start: a fork would inherit torch's threads in an unknown state.
 
-    What they need begins to load at once, in a process beside this one: call it early.
-
     Args:
         module: what they run. It is imported once for all, and Lightning, which they train with.
     """
@@ -26,8 +24,13 @@ def worker_context(module: str) -> ForkServerContext | SpawnContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([module, "affuse.train.fit"])
-    forkserver.ensure_running()
     return context
+
+
+def preload(module: str) -> None:
+    """Let what workers need begin to load, beside this process, before the first is asked for."""
+    if isinstance(worker_context(module), ForkServerContext):
+        forkserver.ensure_running()
 
 
 def begin_worker() -> None:

@@ -6,7 +6,7 @@ import math
 import pickle
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,6 @@ import pytest
 from affuse.cli.main import run
 from affuse.corpora import load_corpus
 from affuse.corpora.mult_write import to_mult_pickle
-from affuse.explain import probes
 from affuse.train.presets import plan
 from affuse.train.session import train_run
 
@@ -33,11 +32,8 @@ class Done(NamedTuple):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def quick_probes() -> Iterator[None]:
-    """Probes that learn little: what they find is not tested here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(probes, "_STEPS", 5)
-        yield
+def _what_probes_find_is_not_tested(quick_probes: None) -> None:
+    """In every test of this folder."""
 
 
 @pytest.fixture

@@ -11,20 +11,27 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn
 
+from affuse.benchmark.workers import RUNS_IN
 from affuse.cli.main import run
-from affuse.processes import worker_context
+from affuse.processes import preload
 
 
 class Ended(NamedTuple):
-    """How a process ended; `output` holds what it wrote to standard output and error."""
+    """How a process ended, and what it wrote to standard output and error."""
 
     code: int
-    output: str
+    out: str
+    err: str
+
+    @property
+    def output(self) -> str:
+        """All that it wrote."""
+        return self.out + self.err
 
 
 class Forked:
@@ -35,19 +42,16 @@ class Forked:
 
     Args:
         folder: where it works.
-        variables: added to its environment.
     """
 
-    def __init__(
-        self, action: Callable[[], Any], folder: Path, variables: Mapping[str, str] | None = None
-    ) -> None:
-        worker_context("affuse.benchmark.job")
-        self._written = tempfile.TemporaryFile("w+")  # noqa: SIM115
+    def __init__(self, action: Callable[[], Any], folder: Path) -> None:
+        preload(RUNS_IN)
+        self._written = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115
         sys.stdout.flush()
         sys.stderr.flush()
         self.pid = os.fork()
         if not self.pid:
-            _be_the_process(action, folder, variables or {}, self._written.fileno())
+            _be_the_process(action, folder, [file.fileno() for file in self._written])
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
@@ -66,16 +70,18 @@ class Forked:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not done after {seconds} seconds")
             time.sleep(0.002)
-        with self._written:
-            self._written.seek(0)
-            return Ended(os.waitstatus_to_exitcode(status), self._written.read())
+        return Ended(os.waitstatus_to_exitcode(status), *map(_content, self._written))
 
 
-def run_forked(
-    action: Callable[[], Any], folder: Path, variables: Mapping[str, str] | None = None
-) -> Ended:
-    """Call `action` in a copy of this process, in `folder`, with environment variables added."""
-    return Forked(action, folder, variables).wait()
+def _content(file: IO[str]) -> str:
+    with file:
+        file.seek(0)
+        return file.read()
+
+
+def run_forked(action: Callable[[], Any], folder: Path) -> Ended:
+    """Call `action` in a copy of this process, in `folder`."""
+    return Forked(action, folder).wait()
 
 
 def workers() -> list[int]:
@@ -94,13 +100,11 @@ def typed(*arguments: object) -> Callable[[], None]:
     return action
 
 
-def _be_the_process(
-    action: Callable[[], Any], folder: Path, variables: Mapping[str, str], output: int
-) -> NoReturn:
+def _be_the_process(action: Callable[[], Any], folder: Path, written: Sequence[int]) -> NoReturn:
     code: object = 1
     try:
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+        for number, file in enumerate(written, start=1):
+            os.dup2(file, number)
         # pytest has put its own there.
         sys.stdin = Path(os.devnull).open()  # noqa: SIM115
         sys.stdout = os.fdopen(1, "w", closefd=False)
@@ -110,7 +114,6 @@ def _be_the_process(
         # The server runs, but only its parent may ask after it.
         forkserver.ensure_running = forkserver._forkserver.ensure_running = lambda: None
         os.chdir(folder)
-        os.environ.update(variables)
         action()
         code = 0
     except SystemExit as asked:

@@ -24,10 +24,10 @@ def test_two_commands_share_a_study_and_its_trials_sum_up(postgres, ask, tmp_pat
         for name in ("first", "second")
     ]
     for machine in machines:
-        code, output = machine.wait()
-        assert code == 0, output
-        assert postgres.password not in output
-        assert f"postgresql://{postgres.user}:***@127.0.0.1:{postgres.port}/postgres" in output
+        ended = machine.wait()
+        assert ended.code == 0, ended.err
+        assert postgres.password not in ended.output
+        assert f"postgresql://{postgres.user}:***@127.0.0.1:{postgres.port}/postgres" in ended.out
     first, second = (
         json.loads((tmp_path / f"{name}.json").read_text())["models"]["concat"]
         for name in ("first", "second")

@@ -26,13 +26,14 @@ from affuse.benchmark.records import (
 from affuse.benchmark.request import Job, Request, jobs
 from affuse.benchmark.results import assemble
 from affuse.benchmark.sealed import content_of
-from affuse.benchmark.workers import run_all, workers
+from affuse.benchmark.workers import RUNS_IN, run_all
 from affuse.corpora.corpus import Corpus
 from affuse.errors import InputError
 from affuse.evaluate.locked import Key, Record, score
 from affuse.evaluate.tables import BenchmarkResult
 from affuse.evaluate.trivial import trivial_folds
 from affuse.files import make_folder
+from affuse.processes import preload
 from affuse.tasks import Task
 from affuse.train.folders import claim, holds
 from affuse.train.presets import Plan
@@ -79,15 +80,16 @@ def run_benchmark(
     if not holds(folder, MARK, mark):
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)
-    workers()
-    hard = hard or _kept(folder) or hard_ids(corpus, on_search)
-    about = about.model_copy(update={"hard": hard})
-    about.write(folder)
     missing = {
         job: plans[job.model].train.epochs
         for job in jobs(request, corpus)
         if read_run(folder / RUNS, job.name, about.runs[job.name]) is None
     }
+    if missing:
+        preload(RUNS_IN)
+    hard = hard or _kept(folder) or hard_ids(corpus, on_search)
+    about = about.model_copy(update={"hard": hard})
+    about.write(folder)
     content, task = content_of(corpus), corpus.task
     del corpus  # its features are not needed while others train on theirs
     _run(request, missing, content, Scorer(folder, task, keys), on_progress)

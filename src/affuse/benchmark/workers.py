@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Sequence
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,13 +13,11 @@ from affuse.benchmark.request import Job, Request
 from affuse.errors import InputError
 from affuse.processes import worker_context
 
+RUNS_IN = run_in_process.__module__
+"""What the processes of runs load first."""
+
 WAIT_SECONDS = 0.5
 """Without news from any run, that nothing has happened is told this often."""
-
-
-def workers() -> ForkServerContext | SpawnContext:
-    """How the processes of runs start; they begin to load when it is first called."""
-    return worker_context(run_in_process.__module__)
 
 
 def run_all(
@@ -39,7 +36,7 @@ def run_all(
         InputError: a process was killed.
         Exception: whatever went wrong in a run.
     """
-    context, waiting = workers(), deque(jobs)
+    context, waiting = worker_context(RUNS_IN), deque(jobs)
     running: dict[Connection, tuple[Job, Any]] = {}
     try:
         while waiting or running:

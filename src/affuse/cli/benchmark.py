@@ -134,7 +134,7 @@ def show(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> None:
     """Print the tables, with the headline metrics or those named."""
     console = Console()
     console.print(result.rich_table(metrics, console.width))
-    labels = result.label_table()
+    labels = None if metrics else result.label_table()
     if labels is not None:
         console.print(labels)
     if result.paired:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from affuse.evaluate.metrics import heading, higher_is_better
+from affuse.evaluate.metrics import by_label, heading, higher_is_better
 from affuse.evaluate.paired import verdict
 from affuse.evaluate.rows import TRIVIAL, is_baseline
 from affuse.evaluate.statistics import Summary
@@ -105,12 +105,10 @@ def _slug(text: str) -> str:
 def _columns(known: Sequence[str], asked: Sequence[str] | None) -> list[_Column]:
     if asked is not None:
         return [_Column(name, FIELD.get(name, escape(heading(name)))) for name in asked]
-    labels = [name.removeprefix("accuracy_") for name in known if name.startswith("accuracy_")]
     columns = [
-        _Column(f"{metric}_{label}", title, escape(label.capitalize()))
-        for label in labels
-        for metric, title in (("accuracy", "Acc"), ("f1", "F1"))
-        if label != "mean" and f"{metric}_{label}" in known
+        _Column(metric, title, escape(label.capitalize()))
+        for label, pair in by_label(known).items()
+        for metric, title in zip(pair, ("Acc", "F1"), strict=True)
     ]
     columns = columns or [_Column(name, FIELD[name]) for name in FIELD if name in known]
     return columns or [_Column(name, escape(heading(name))) for name in known]

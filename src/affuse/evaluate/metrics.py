@@ -15,7 +15,7 @@ says the same tells nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -148,6 +148,13 @@ _LABEL_HEADINGS = {
     "accuracy": "Accuracy, {}",
     "f1": "F1, {} (weights from truth)",
 }
+
+
+def by_label(metrics: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Label to its accuracy and F1 among `metrics`, of a task of several binary labels."""
+    names = (name.removeprefix("accuracy_") for name in metrics if name.startswith("accuracy_"))
+    pairs = {name: (f"accuracy_{name}", f"f1_{name}") for name in names if name != "mean"}
+    return {name: pair for name, pair in pairs.items() if pair[1] in metrics}
 
 
 def heading(name: str) -> str:

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from rich.text import Text
 from affuse.config import first_fault
 from affuse.errors import InputError
 from affuse.evaluate.cells import HARD, cell, hard_rows, hard_title
-from affuse.evaluate.metrics import heading, higher_is_better
+from affuse.evaluate.metrics import by_label, heading, higher_is_better
 from affuse.evaluate.paired import PAIRED_COLUMNS, Comparison, paired_rows, paired_statistics
 from affuse.evaluate.statistics import Summary
 from affuse.files import null_to_nan, to_strict_json, write_atomic
@@ -150,7 +150,8 @@ class BenchmarkResult:
         room = width - names - len("parameters") - 7
         shown = list(columns) if metrics is not None else _fitting(widths, room)
         caption = "mean ±std [95% interval of the mean over seeds, Student's t]; best in bold"
-        told = {*shown, *(m for pair in self._labels().values() for m in pair)}
+        elsewhere = () if metrics else chain.from_iterable(by_label(self.metrics).values())
+        told = {*shown, *elsewhere}
         hidden = [m for m in self.metrics if m not in told]
         if hidden:
             caption += f"\nthe JSON, CSV and Markdown files also have: {', '.join(hidden)}"
@@ -171,7 +172,7 @@ class BenchmarkResult:
 
     def label_table(self) -> Table | None:
         """Accuracy and F1 of each label, as papers on IEMOCAP print them; None without labels."""
-        labels = self._labels()
+        labels = by_label(self.metrics)
         if not labels:
             return None
         title = Text(f"{self.corpus}, accuracy / F1 of each label")
@@ -186,12 +187,6 @@ class BenchmarkResult:
             rows = (Text(" / ").join(cells[m] for m in pair) for pair in labels.values())
             table.add_row(Text(model), *rows)
         return table
-
-    def _labels(self) -> dict[str, tuple[str, str]]:
-        """Label to its accuracy and F1, of a task of several binary labels."""
-        names = (m.removeprefix("accuracy_") for m in self.metrics if m.startswith("accuracy_"))
-        pairs = {name: (f"accuracy_{name}", f"f1_{name}") for name in names if name != "mean"}
-        return {name: pair for name, pair in pairs.items() if pair[1] in self.metrics}
 
     def paired_table(self) -> Table:
         """Each reference model against the others, for a terminal of 120 columns."""
