@@ -141,11 +141,12 @@ class ModalityEncoder(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Encoded:
         """`(B, T, D)` and mask `(B, T)` to the encoded stream."""
-        x = zeroed(x, mask)
-        overall = None if self.statistics is None else self.statistics(x, source(mask, x))
-        x, mask = self.projection(x, mask)
-        x = x + sinusoidal_positions(x.shape[1], x.shape[2], x)
         steps = source(mask, x)
+        x = x if steps.full else zeroed(x, mask)
+        overall = None if self.statistics is None else self.statistics(x, steps)
+        x, mask = self.projection(x, mask, steps.full)
+        x = x + sinusoidal_positions(x.shape[1], x.shape[2], x)
+        steps = steps if steps.full else source(mask, x)
         for layer in self.layers:
             x = layer(x, steps)
         x = self.norm(x)

@@ -20,6 +20,7 @@ from affuse.models.encoders import EncoderOptions, encoder_options_for
 from affuse.models.gating import ContributionGate, FixedGate, Gate, PaperGate
 from affuse.models.hierarchy import HierarchicalNetwork, Trace
 from affuse.models.outputs import FusionOutput
+from affuse.models.ranking import ranking
 from affuse.models.registry import FusionModel, register_model, require_several
 from affuse.ranges import Range
 
@@ -100,16 +101,16 @@ class HctMg(FusionModel):
         expected = _mean([answers.expected_loss for answers in own])
         used = self._drop_modalities(self.presence(batch))
         gate = self.gate(expected, used)
-        order = gate.masked_fill(~used, -1.0).argsort(dim=1, descending=True, stable=True)
+        ranked = ranking(gate, used)
         # Of several members, the first is explained.
         trace = Trace({}, {}) if detail else None
         outputs = []
         for number, (member, answers) in enumerate(zip(members, own, strict=True)):
-            lead, added = member.fuse(answers, gate, order, used, None if number else trace)
+            lead, added = member.fuse(answers, gate, ranked, used, None if number else trace)
             # Training sees the whole correction; afterwards, as much as validation found to help.
             prediction = lead + (added if self.training else self.trusted * added)
             said = answers.unimodal, answers.expected_loss
-            outputs.append(FusionOutput(prediction, gate, order[:, 0], *said, added))
+            outputs.append(FusionOutput(prediction, gate, ranked.order[:, 0], *said, added))
         output = _together(outputs)
         if trace is None:
             return output

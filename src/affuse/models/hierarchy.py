@@ -16,9 +16,9 @@ from affuse.models.layers import (
     EncoderLayer,
     FeedForward,
     Source,
-    longest,
     source,
 )
+from affuse.models.ranking import SampleRanking, SharedRanking, Stream
 
 
 class OwnAnswers(NamedTuple):
@@ -92,7 +92,7 @@ class HierarchicalNetwork(nn.Module):
         self,
         own: OwnAnswers,
         gate: Tensor,
-        order: Tensor,
+        ranking: SharedRanking | SampleRanking,
         used: Tensor,
         trace: Trace | None = None,
     ) -> tuple[Tensor, Tensor]:
@@ -101,66 +101,59 @@ class HierarchicalNetwork(nn.Module):
         Args:
             own: what `forward` returned.
             gate: weights `(B, M)`.
-            order: modalities `(B, M)` by falling weight.
+            ranking: modalities by falling weight.
             used: bool `(B, M)`; what is not used has weight zero.
             trace: where blocks leave what an explanation needs.
         """
         encoded, unimodal, _ = own
-        streams, masks = _stack(encoded)
-        streams = streams + self.marks[:, None]
-        masks = masks & used[..., None]
+        streams = [
+            Stream(e.stream + mark, e.mask & some[:, None])
+            for e, mark, some in zip(encoded, self.marks, used.unbind(dim=1), strict=True)
+        ]
         # Relative to the primary, so that the leader enters unscaled however many follow.
         relative = gate / gate.amax(dim=1, keepdim=True).clamp(min=1e-6)
-        count = order.shape[1]
-        # One flat index: far cheaper than indexing by rows and columns.
-        flat = torch.arange(order.shape[0], device=order.device)[:, None] * count + order
-        lead, leads = self._enrich(streams, masks, relative, order, flat, trace), flat[:, 0]
-        streams = streams.flatten(0, 1).index_copy(0, leads, lead).view(streams.shape)
-        joint = self._join(streams, masks, relative, [e.stream.shape[1] for e in encoded])
+        weights = relative.gather(1, ranking.order)
+        lead = self._enrich(ranking.ranked(streams), weights, trace)
+        joint = self._join(ranking.replaced(streams, lead), [s.mask for s in streams], relative)
         vectors = torch.stack([e.pooled for e in encoded], dim=1) * relative[..., None]
         correction = self.correction(torch.cat([joint, vectors.flatten(1)], dim=1))
-        primary = unimodal.flatten(0, 1).index_select(0, leads)
-        weights = gate if unimodal.shape[2] == 1 else relative
-        together = (weights[..., None] * unimodal).sum(dim=1)
+        primary = ranking.primary(unimodal)
+        shares = gate if unimodal.shape[2] == 1 else relative
+        together = (shares[..., None] * unimodal).sum(dim=1)
         return primary, together - primary + correction
 
-    def _enrich(
-        self,
-        streams: Tensor,
-        masks: Tensor,
-        relative: Tensor,
-        order: Tensor,
-        flat: Tensor,
-        trace: Trace | None,
-    ) -> Tensor:
-        """The primary's stream `(B, T, d)` after the others entered it in the order of the gate."""
-        ranked = streams.flatten(0, 1).index_select(0, flat.flatten()).view(streams.shape)
-        weights = relative.gather(1, order)
-        read = source(masks.flatten(0, 1).index_select(0, flat.flatten()), ranked)
-        bias, some = read.bias.view(masks.shape), read.some.view(order.shape)
-        lead: Tensor = ranked[:, 0]
+    def _enrich(self, ranked: Sequence[Stream], weights: Tensor, trace: Trace | None) -> Tensor:
+        """The primary's stream `(B, T, d)` after the others entered it in the order of the gate.
+
+        Args:
+            ranked: the streams in that order.
+            weights: theirs, `(B, M)`.
+            trace: where blocks leave what an explanation needs.
+        """
+        lead = ranked[0].steps
         for rank, level in enumerate(self.levels, start=1):
-            allowed = Source(bias[:, rank], some[:, rank, None])
+            other, mask = ranked[rank]
             if trace is not None:
                 trace.latents[f"level{rank}.before"] = lead
             lead, attention = level(
-                lead, ranked[:, rank], allowed, weights[:, rank], trace is not None
+                lead, other, source(mask, other), weights[:, rank], trace is not None
             )
             if trace is not None and attention is not None:
                 trace.attention[f"level{rank}"] = attention
                 trace.latents[f"level{rank}.after"] = lead
         return lead
 
-    def _join(self, streams: Tensor, masks: Tensor, relative: Tensor, lengths: list[int]) -> Tensor:
-        """All streams `(B, M, T, d)` side by side, read together and pooled to `(B, d)`."""
+    def _join(self, streams: Sequence[Tensor], masks: Sequence[Tensor], relative: Tensor) -> Tensor:
+        """M streams `(B, T, d)` side by side, read together and pooled to `(B, d)`."""
         # A layer norm would undo a stream that is merely scaled, so the gate weighs attention.
         # Divided by its length: a stream counts by its weight, not by its number of steps.
-        steps_each = masks.sum(dim=2).clamp(min=1)
-        share = (relative / steps_each).clamp(min=1e-6).log()
-        prior = share[..., None].expand(masks.shape)
-        # Each at its own length: padding that only the ranking needed is not attended to.
-        tokens, mask, weights = (_side_by_side(x, lengths) for x in (streams, masks, prior))
-        allowed = source(mask, tokens, weights)
+        steps_each = torch.stack([mask.sum(dim=1) for mask in masks], dim=1).clamp(min=1)
+        shares = (relative / steps_each).clamp(min=1e-6).log().unbind(dim=1)
+        prior = [
+            share[:, None].expand(mask.shape) for share, mask in zip(shares, masks, strict=True)
+        ]
+        tokens, mask = torch.cat(list(streams), dim=1), torch.cat(list(masks), dim=1)
+        allowed = source(mask, tokens, torch.cat(prior, dim=1))
         for layer in self.joint:
             tokens = layer(tokens, allowed)
         pooled: Tensor = self.pooling(self.joint_norm(tokens), allowed)
@@ -186,16 +179,3 @@ class _CrossLevel(nn.Module):
         mixed, attention = self.attention(target, other, allowed, weights=detail)
         lead = lead + self.drop(mixed) * self.entry * weight[:, None, None]
         return lead + self.drop(self.feed_forward(lead)) * self.entry, attention
-
-
-def _stack(encoded: list[Encoded]) -> tuple[Tensor, Tensor]:
-    """Streams of unequal length to `(B, M, T, d)` and `(B, M, T)`, padded to the longest."""
-    steps = longest([e.stream.shape[1] for e in encoded])
-    streams = [nn.functional.pad(e.stream, (0, 0, 0, steps - e.stream.shape[1])) for e in encoded]
-    masks = [nn.functional.pad(e.mask, (0, steps - e.mask.shape[1])) for e in encoded]
-    return torch.stack(streams, dim=1), torch.stack(masks, dim=1)
-
-
-def _side_by_side(streams: Tensor, lengths: list[int]) -> Tensor:
-    """`(B, M, T, ...)` to `(B, sum of lengths, ...)`."""
-    return torch.cat([streams[:, i, :steps] for i, steps in enumerate(lengths)], dim=1)

@@ -71,7 +71,7 @@ def whole(mask: Tensor) -> bool:
 
 def zeroed(x: Tensor, mask: Tensor) -> Tensor:
     """`(B, T, D)` with zero where the mask `(B, T)` is False."""
-    return x if whole(mask) else x.masked_fill(~mask[..., None], 0.0)
+    return x.masked_fill(~mask[..., None], 0.0)
 
 
 def longest(lengths: Sequence[int]) -> int:
@@ -87,19 +87,36 @@ class Source(NamedTuple):
     Attributes:
         bias: `(B, S)`, added to the scores: a prior or zero where a step is real, else the least
             finite number. That takes any weight away as -inf does, but where nothing is real it
-            leaves equal weights, which can be erased; softmax over nothing is not a number.
-        some: `(B, 1)`, zero for a sample without a real step, else one.
+            leaves equal weights, which can be erased; softmax over nothing is not a number. None
+            where there is nothing to add.
+        some: `(B, 1)`, zero for a sample without a real step, else one; None where nothing is
+            masked.
     """
 
-    bias: Tensor
-    some: Tensor
+    bias: Tensor | None
+    some: Tensor | None
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing is masked."""
+        return self.some is None
+
+    def weigh(self, scores: Tensor) -> Tensor:
+        """Scores `(B, S, H)` to weights over the steps."""
+        return (scores if self.bias is None else scores + self.bias[..., None]).softmax(dim=1)
+
+    def erase(self, result: Tensor) -> Tensor:
+        """`(B, ...)` with zeros for a sample without a real step."""
+        if self.some is None:
+            return result
+        return result * self.some.view(-1, *[1] * (result.dim() - 1))
 
 
 def source(mask: Tensor, like: Tensor, prior: Tensor | None = None) -> Source:
     """A mask `(B, S)` as attention reads it; `prior` `(B, S)` is a log weight of each step."""
-    bias = like.new_zeros(mask.shape) if prior is None else prior
     if whole(mask):
-        return Source(bias, like.new_ones(len(mask), 1))
+        return Source(prior, None)
+    bias = like.new_zeros(mask.shape) if prior is None else prior
     bias = bias.masked_fill(~mask, torch.finfo(like.dtype).min)
     return Source(bias, mask.any(dim=1, keepdim=True).to(like.dtype))
 
@@ -134,17 +151,15 @@ class Attention(nn.Module):
             The result `(B, T, d)` and, if asked, the weights `(B, H, T, S)`.
         """
         q, k, v = (self._split(x) for x in self._project(target, stream))
-        bias, some = source.bias[:, None, None], source.some[:, None]
+        bias = None if source.bias is None else source.bias[:, None, None]
         if weights:
             scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
-            attention = (scores + bias).softmax(dim=-1) * some[:, None]
+            attention = source.erase((scores if bias is None else scores + bias).softmax(dim=-1))
             mixed = attention @ v
         else:
             attention = None
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        merged = mixed.transpose(1, 2).flatten(2)
-        result: Tensor = self.out(merged) * some
-        return result, attention
+        return source.erase(self.out(mixed.transpose(1, 2).flatten(2))), attention
 
     def _project(self, target: Tensor, stream: Tensor) -> tuple[Tensor, ...]:
         """Query of the target, key and value of the stream; one product where they are the same."""
@@ -204,10 +219,9 @@ class AttentionPooling(nn.Module):
 
     def forward(self, x: Tensor, source: Source) -> Tensor:
         """`(B, T, d)` to `(B, d)`: each head pools its own share."""
-        weights = (self.score(x) + source.bias[..., None]).softmax(dim=1)
+        weights = source.weigh(self.score(x))
         shares = torch.unflatten(x, 2, self.shares)
-        pooled: Tensor = (weights[..., None] * shares).sum(dim=1).flatten(1) * source.some
-        return pooled
+        return source.erase((weights[..., None] * shares).sum(dim=1).flatten(1))
 
 
 class AttentiveStatistics(nn.Module):
@@ -239,13 +253,12 @@ class AttentiveStatistics(nn.Module):
         """`(B, T, D)`, zero where nothing is real, to `(B, d)`; zeros without a real step."""
         x = self.reduce(x)
         # The change into padding has no weight below.
-        both = torch.cat([x, x.diff(dim=1, prepend=x[:, :1])], dim=2)
-        weights = (self.score(x) + source.bias[..., None]).softmax(dim=1).transpose(1, 2)
-        mean = weights @ both
-        square = weights @ both.square()
-        deviation = (square - mean.square()).clamp(min=1e-4).sqrt()
-        pooled: Tensor = self.out(torch.cat([mean, deviation], dim=2).flatten(1))
-        return pooled * source.some
+        change = x.diff(dim=1, prepend=x[:, :1])
+        weights = source.weigh(self.score(x)).transpose(1, 2)
+        means = weights @ torch.cat([x, change, x * x, change * change], dim=2)
+        mean, square = means.chunk(2, dim=2)
+        deviation = (square - mean * mean).clamp(min=1e-4).sqrt()
+        return source.erase(self.out(torch.cat([mean, deviation], dim=2).flatten(1)))
 
 
 class TemporalProjection(nn.Module):
@@ -276,9 +289,13 @@ class TemporalProjection(nn.Module):
         self.drop_in = Dropout(dropout)
         self.drop = Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B, T, D)`, zero where masked, to `(B, ceil(T / stride), d)` and its mask."""
-        x, side, full = self.drop_in(x), self.kernel // 2, whole(mask)
+    def forward(self, x: Tensor, mask: Tensor, full: bool) -> tuple[Tensor, Tensor]:
+        """`(B, T, D)`, zero where masked, to `(B, ceil(T / stride), d)` and its mask.
+
+        Args:
+            full: whether nothing is masked.
+        """
+        x, side = self.drop_in(x), self.kernel // 2
         for level, (convolution, norm) in enumerate(
             zip(self.convolutions, self.norms, strict=True)
         ):
