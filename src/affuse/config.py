@@ -34,7 +34,7 @@ def parse_options(
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        key, message = first_fault(error)
+        key, message = _first_fault(error)
         # A check across several options has no key of its own.
         what = f"option '{key}' = {error.errors()[0]['input']!r}: " if key else ""
         raise InputError(
@@ -44,7 +44,16 @@ def parse_options(
         ) from None
 
 
-def first_fault(error: ValidationError) -> tuple[str, str]:
+def invalid(
+    error: ValidationError, what: str, *, remedy: str, source: str | Path | None
+) -> InputError:
+    """The error for content that is not `what`: it names the first entry at fault."""
+    where, message = _first_fault(error)
+    entry = f"entry '{where}': " if where else ""
+    return InputError(f"not {what}: {entry}{message.lower()}", remedy=remedy, source=source)
+
+
+def _first_fault(error: ValidationError) -> tuple[str, str]:
     """The first entry that pydantic refused, with dots between its levels, and why."""
     first = error.errors()[0]
     return ".".join(str(part) for part in first["loc"]), first["msg"]

@@ -97,7 +97,7 @@ def test_folders_that_cannot_be_read_are_one_line(copy: Path, tmp_path: Path) ->
     about = copy / "table.json"
     for text, says in (
         ("{", "not what a benchmark writes"),
-        ("{}", "entry corpus: field required"),
+        ("{}", "entry 'corpus': field required"),
     ):
         about.write_text(text)
         with pytest.raises(InputError, match=says):

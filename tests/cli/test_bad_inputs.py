@@ -157,7 +157,9 @@ CASES = [
         "evaluate", "stopped", "controlled", says=("stopped: no checkpoint here", "give a folder")
     ),
     case("evaluate", "damaged-config", "controlled", says=("config.json", "copy")),
-    case("evaluate", "foreign-config", "controlled", says=("config.json", "entry format", "copy")),
+    case(
+        "evaluate", "foreign-config", "controlled", says=("config.json", "entry 'format'", "copy")
+    ),
     case("evaluate", "damaged-weights", "controlled", says=("model.safetensors", "copy")),
     case("evaluate", "run", "narrow.pkl", says=("run", "text of width", "narrow", "has 2", "read")),
     case(

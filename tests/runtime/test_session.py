@@ -56,7 +56,7 @@ def test_what_cannot_be_read_is_refused(session) -> None:
         ("model.onnx", None, "cannot be loaded"),
         ("config.json", None, "no exported model here; give a folder that affuse export wrote"),
         ("config.json", b"{", "is not JSON"),
-        ("config.json", b"{}", "entry affuse: Field required"),
+        ("config.json", b"{}", "entry 'affuse': field required"),
     ],
 )
 def test_damaged_folders_are_refused(bundles, tmp_path, name, content, problem) -> None:

@@ -129,7 +129,7 @@ def test_a_config_that_lacks_an_entry_is_refused(saved: Path, field: str) -> Non
     config = json.loads((saved / CONFIG).read_text())
     del config[field]
     (saved / CONFIG).write_text(json.dumps(config))
-    _refuse(saved, saved / CONFIG, f"entry {field}: Field required")
+    _refuse(saved, saved / CONFIG, f"entry '{field}': field required")
 
 
 @pytest.mark.parametrize(

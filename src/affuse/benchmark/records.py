@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from affuse.config import first_fault
+from affuse.config import invalid
 from affuse.errors import InputError
 from affuse.files import null_to_nan, to_strict_json, write_atomic
 
@@ -127,9 +127,7 @@ def read_about(folder: Path) -> About:
         remedy = REMEDY if known else "give a folder that affuse benchmark --out wrote"
         raise InputError(problem, remedy=remedy, source=folder) from None
     except ValidationError as error:
-        where, message = first_fault(error)
-        problem = f"not what a benchmark writes: {f'entry {where}: ' if where else ''}"
-        raise InputError(problem + message.lower(), remedy=REMEDY, source=file) from None
+        raise invalid(error, "what a benchmark writes", remedy=REMEDY, source=file) from None
 
 
 def read_runs(folder: Path, about: About) -> list[Run]:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, ValidationError
 
-from affuse.config import Options, first_fault
+from affuse.config import Options, invalid
 from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.npz import DAMAGE
 from affuse.corpora.registry import register_corpus
@@ -145,12 +145,7 @@ def _read_header(file: Path) -> Header:
     except InputError as error:
         raise InputError(error.problem, remedy=_AGAIN, source=file) from None
     except ValidationError as error:
-        where, message = first_fault(error)
-        raise InputError(
-            f"not the header of a stored corpus: {f'{where}: ' if where else ''}{message}",
-            remedy=_AGAIN,
-            source=file,
-        ) from None
+        raise invalid(error, "the header of a stored corpus", remedy=_AGAIN, source=file) from None
     counts = {len(header.ids), len(header.groups), len(header.texts), len(header.truths)}
     if len(counts) > 1 or not header.ids or not header.folds:
         raise InputError("its lists do not fit together", remedy=_AGAIN, source=file)

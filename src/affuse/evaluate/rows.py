@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from affuse.config import first_fault
-from affuse.errors import InputError, unknown_name
+from affuse.config import invalid
+from affuse.errors import unknown_name
 from affuse.evaluate.paired import Comparison
 from affuse.evaluate.tables import BenchmarkResult
 
@@ -33,9 +33,9 @@ def check_extra(result: BenchmarkResult, source: Path) -> None:
     try:
         _Extra.model_validate(result.extra)
     except ValidationError as error:
-        where, message = first_fault(error)
-        raise InputError(
-            f"entry '{where}': {message.lower()}",
+        raise invalid(
+            error,
+            "a benchmark's result",
             remedy="give a file that a benchmark wrote",
             source=source,
         ) from None

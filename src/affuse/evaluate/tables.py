@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 from rich.text import Text
 
-from affuse.config import first_fault
+from affuse.config import invalid
 from affuse.errors import InputError
 from affuse.evaluate.cells import HARD, cell, hard_rows, hard_title
 from affuse.evaluate.metrics import by_label, heading, higher_is_better
@@ -106,8 +106,7 @@ class BenchmarkResult:
         try:
             return TypeAdapter(cls).validate_python({**content, "extra": extra})
         except ValidationError as error:
-            where, message = first_fault(error)
-            raise _malformed(f"entry '{where}': {message.lower()}", source) from None
+            raise invalid(error, "a benchmark's result", remedy=_REMEDY, source=source) from None
 
     def write_json(self, path: Path) -> None:
         write_atomic(path, self.to_json().encode())
@@ -284,9 +283,11 @@ def _fitting(widths: dict[str, int], room: int) -> list[str]:
     return list(widths)[: max(1, sum(end <= room for end in taken))]
 
 
+_REMEDY = "give a file that a benchmark wrote, or run the benchmark again"
+
+
 def _malformed(problem: str, source: str | Path | None) -> InputError:
-    remedy = "give a file that a benchmark wrote, or run the benchmark again"
-    return InputError(problem, remedy=remedy, source=source)
+    return InputError(problem, remedy=_REMEDY, source=source)
 
 
 def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

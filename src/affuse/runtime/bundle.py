@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
-from affuse.config import first_fault
+from affuse.config import invalid
 from affuse.errors import InputError, file_error
 from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.runtime.conflict import ConflictScale
@@ -104,9 +104,9 @@ def read_config(folder: Path) -> BundleConfig:
     except OSError as error:
         raise file_error(error, "cannot be read", path) from None
     except ValidationError as error:
-        where, message = first_fault(error)
-        raise InputError(
-            f"not the config of an exported model: {f'entry {where}: ' if where else ''}{message}",
+        raise invalid(
+            error,
+            "the config of an exported model",
             remedy="copy the folder anew or export again",
             source=path,
         ) from None

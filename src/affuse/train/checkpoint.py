@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, PositiveInt, ValidationError
 from safetensors import SafetensorError
 
 from affuse import __version__
-from affuse.config import first_fault
+from affuse.config import invalid
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.normalise import Normaliser, normalise_by_group
 from affuse.errors import InputError, file_error
@@ -179,9 +179,9 @@ def _read_config(path: Path) -> _Config:
     except OSError as error:
         raise file_error(error, "cannot be read", path) from None
     except ValidationError as error:
-        where, message = first_fault(error)
-        raise InputError(
-            f"not a checkpoint's config: {f'entry {where}: ' if where else ''}{message}",
+        raise invalid(
+            error,
+            "a checkpoint's config",
             remedy="copy the checkpoint anew or train again",
             source=path,
         ) from None
