@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from affuse.benchmark import Request, read_results, run_benchmark
 from affuse.errors import InputError
+from affuse.train.presets import plan
+from affuse.train.session import train_run
 
 REQUEST = Request(
     "controlled",
@@ -106,3 +109,17 @@ def test_folders_that_cannot_be_read_are_one_line(copy: Path, tmp_path: Path) ->
     # As a version left it that kept the runs alone.
     with pytest.raises(InputError, match=r"has no table.json; repeat the benchmark's command"):
         read_results(copy)
+
+
+def test_rows_that_began_elsewhere_are_named(tmp_path: Path) -> None:
+    settings = REQUEST.settings
+    planned = plan("controlled", "unimodal:text", settings)
+    corpus = replace(REQUEST.read(), name="elsewhere")
+    train_run(corpus, planned, seed=0, folder=tmp_path / "origin")
+    begun = {**settings, "init": str(tmp_path / "origin")}
+    asked = replace(REQUEST, models=("concat",), seeds=1, settings=begun)
+    result, _ = run_benchmark(asked, tmp_path / "results")
+    (warning,) = (line for line in result.warnings if "began" in line)
+    # Audio and vision alone have nothing of it.
+    assert warning.startswith("text, concat began with weights trained on elsewhere: ")
+    assert warning in result.markdown()

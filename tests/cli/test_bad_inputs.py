@@ -126,6 +126,11 @@ CASES = [
     case(
         *TRAIN, "--out", "new", "--set", "normalise=speaker", says=("no group", "normalise=train")
     ),
+    case(*TRAIN, "--out", "new", "--set", "init=notes", says=("notes: no checkpoint here", "give")),
+    case(
+        *(*TRAIN, "--out", "new", "--set", "init=run", "--set", "seed=1"),
+        says=("run: it was trained on", "may hold test samples", "begin with"),
+    ),
     case(*TRAIN, "--out", "new", "--fold", "1", says=("--fold", "has 1 fold", "give")),
     case("models", "--widths", "text", says=("--widths", "'text'", "write, for example")),
     case("models", "--widths", "text=0", says=("--widths", "'text=0'", "write, for example")),
@@ -175,6 +180,10 @@ CASES = [
         *BENCHMARK, "--json", "absent/x.json", says=("absent/x.json", "cannot be written", "give")
     ),
     case(*BENCHMARK, "--csv", "absent/x.csv", says=("absent/x.csv", "cannot be written", "give")),
+    case(
+        *(*BENCHMARK, "--models", "hct_mg,mult", "--set", "init=damaged-weights"),
+        says=("damaged-weights/model.safetensors", "train again"),
+    ),
     case(*BENCHMARK, "--models", "hct_mg,raven", says=("'raven'", "choose one of")),
     case(*BENCHMARK, "--models", "unimodal:smell", says=("'smell'", "choose one of")),
     case(*BENCHMARK, "--models", ",", says=("no models to compare", "name one")),

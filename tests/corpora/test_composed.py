@@ -115,14 +115,6 @@ def test_rated_texts_are_scaled_to_sentiment(tmp_path: Path) -> None:
     assert [t.value for t in found] == pytest.approx([-3.0, 0.3])
 
 
-@pytest.mark.parametrize("line", ["no tabs at all", "1\thigh\tA film."])
-def test_a_line_without_a_rating_is_named(tmp_path: Path, line: str) -> None:
-    file = tmp_path / "films_GroundTruth.txt"
-    file.write_text(line + "\n")
-    with pytest.raises(InputError, match="rating"):
-        rated_texts(tmp_path)
-
-
 def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "meld.csv"
     file.write_text("a,b\n1,2\n")

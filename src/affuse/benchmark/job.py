@@ -7,7 +7,6 @@ run, whose training part may hold what this one tests.
 from __future__ import annotations
 
 import gc
-import hashlib
 import shutil
 import time
 import traceback
@@ -23,7 +22,7 @@ from affuse.errors import InputError
 from affuse.evaluate.locked import Answers, answer
 from affuse.models import count_parameters
 from affuse.processes import begin_worker
-from affuse.train.checkpoint import WEIGHTS
+from affuse.train.checkpoint import weights_digest
 from affuse.train.folders import holds
 from affuse.train.session import RUN, identity, train_run
 
@@ -110,10 +109,11 @@ def run_job(
         "best_epoch": checkpoint.training["best_epoch"],
         "history": checkpoint.training["history"],
     }
+    if "init" in checkpoint.training:
+        facts["init"] = checkpoint.training["init"]
     answers = answer(checkpoint, hidden, subsets=request.subsets)
-    weights = hashlib.sha256((work / WEIGHTS).read_bytes()).hexdigest()[:16]
     facts["seconds"] = round(time.monotonic() - began, 1)
-    return Answered(answers, weights, facts)
+    return Answered(answers, weights_digest(work), facts)
 
 
 def _goes_on(work: Path, run: Mapping[str, Any]) -> bool:

@@ -48,7 +48,7 @@ def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
     reference = label(about.reference)
     compared = differences.all_to(reference)
     singles = [label(name) for name in about.rows if name.startswith(SINGLE)]
-    warnings = (*_openings(rows), *differences.warnings(models, singles))
+    warnings = (*_openings(rows), *_origins(rows), *differences.warnings(models, singles))
     return BenchmarkResult(
         about.corpus,
         about.command,
@@ -126,6 +126,20 @@ def _versions(runs: Sequence[Run]) -> dict[str, str]:
         for package, version in run.record["versions"].items():
             found.setdefault(package, {})[version] = None
     return {package: " and ".join(versions) for package, versions in found.items()}
+
+
+def _origins(rows: Mapping[str, Row]) -> Iterator[str]:
+    """What the harness cannot see to: weights that may have learnt from the test part before."""
+    begun: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        for origin in filter(None, (record.get("init") for record in row.records[:1])):
+            if origin["parameters"]:
+                begun.setdefault(origin["corpus"]["name"], []).append(name)
+    for corpus, names in begun.items():
+        yield (
+            f"{', '.join(names)} began with weights trained on {corpus}: that those have not seen "
+            "the test part, only you can know"
+        )
 
 
 def _openings(rows: Mapping[str, Row]) -> Iterator[str]:

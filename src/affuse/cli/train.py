@@ -66,4 +66,12 @@ def train(
         f"[bold]{model}[/] ({count_parameters(checkpoint.model):,} parameters): epoch {best} "
         f"selected, validation {metric} {record[f'valid_{metric}']:.3f}"
     )
+    origin = checkpoint.training.get("init")
+    if origin:
+        console.print(
+            f"began with {origin['parameters']:,} parameters of {origin['model']}, trained on "
+            f"{origin['corpus']['name']}",
+            markup=False,
+            highlight=False,
+        )
     console.print(f"checkpoint in {out}; next: affuse evaluate {out} {corpus}", highlight=False)

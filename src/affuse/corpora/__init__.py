@@ -1,6 +1,17 @@
 """Readers of corpora. Importing this package registers all of them."""
 
-from affuse.corpora import composed, controlled, csd, mmsa, mosi, mult, multibench, ravdess, stored
+from affuse.corpora import (
+    composed,
+    controlled,
+    csd,
+    mmsa,
+    mosi,
+    mult,
+    multibench,
+    rated,
+    ravdess,
+    stored,
+)
 from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.normalise import Normaliser
 from affuse.corpora.registry import corpora, load_corpus
@@ -18,6 +29,7 @@ __all__ = [
     "mosi",
     "mult",
     "multibench",
+    "rated",
     "ravdess",
     "stored",
 ]

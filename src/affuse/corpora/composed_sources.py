@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from affuse.corpora.mosi import FILE, load_utterances
 from affuse.corpora.npz import load_arrays
+from affuse.corpora.rated import read_rated_texts
 from affuse.corpora.ravdess import EMOTIONS as ACTED
 from affuse.corpora.ravdess import actor_folds, speech_clips
 from affuse.errors import InputError
@@ -112,35 +113,11 @@ def opinions(file: Path) -> list[Text]:
 
 
 def rated_texts(folder: Path) -> list[Text]:
-    """Texts that people rated from -4 to 4 (Hutto and Gilbert 2014), all for training.
-
-    Each `*_GroundTruth.txt` of the folder has a line a text: number, rating, text.
-
-    Raises:
-        InputError: there is no such file, or one has other lines.
-    """
-    files = sorted(folder.rglob("*_GroundTruth.txt"))
-    if not files:
-        raise InputError("holds no *_GroundTruth.txt", remedy="check the folder", source=folder)
-    return [text for file in files for text in _rated(file)]
-
-
-def _rated(file: Path) -> list[Text]:
-    topic, found = file.stem.partition("_")[0], []
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        number, rating, text = [*line.split("\t", 2), "", ""][:3]
-        try:
-            value = 0.75 * float(rating)
-        except ValueError:
-            raise InputError(
-                f"line '{line[:40]}' has no rating",
-                remedy="give number, rating and text with tabs between",
-                source=file,
-            ) from None
-        if text.strip():
-            name = f"{topic}_{number}"
-            found.append(Text(name, "train", polarity(value), text.strip(), value, name))
-    return found
+    """Texts that people rated (`affuse.corpora.rated`), all for training."""
+    return [
+        Text(t.id, "train", polarity(t.value), t.text, t.value, t.id)
+        for t in read_rated_texts(folder)
+    ]
 
 
 def _part(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -34,6 +34,9 @@ class Concat(FusionModel):
     @classmethod
     def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
         return encoder_options_for(lengths)
+
+    def parts(self) -> dict[str, Sequence[nn.Module]]:
+        return {f"encoder.{m}": [e] for m, e in self.encoders.items()} | super().parts()
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)

@@ -81,6 +81,12 @@ class HctMg(FusionModel):
         self.gate = _gate(options, self.modalities)
         self.register_buffer("trusted", torch.ones(()))
 
+    def parts(self) -> dict[str, Sequence[nn.Module]]:
+        members = cast(Sequence[HierarchicalNetwork], self.members)
+        encoders = {f"encoder.{m}": [n.encoders[m] for n in members] for m in self.modalities}
+        heads = {f"head.{m}": [n.heads[m] for n in members] for m in self.modalities}
+        return {**encoders, **heads, type(self).__name__: list(members)}
+
     def track(self, losses: Tensor) -> None:
         self.gate.track(losses)
 

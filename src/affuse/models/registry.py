@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -44,6 +44,14 @@ class FusionModel(nn.Module, ABC):
     def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:  # noqa: ARG003
         """Options that follow from the typical length of each modality in the training split."""
         return {}
+
+    def parts(self) -> dict[str, Sequence[nn.Module]]:
+        """What another model may begin with: a name to the modules that stand in that place.
+
+        By default the whole, for others of its class. Models whose encoders are of one kind add
+        `encoder.<modality>`, and their heads that answer by one modality `head.<modality>`.
+        """
+        return {type(self).__name__: [self]}
 
     def track(self, losses: Tensor) -> None:
         """Told after each validation: mean loss `(M,)` of the unimodal heads, NaN if absent."""

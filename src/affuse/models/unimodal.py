@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from affuse.batches import Batch
 from affuse.errors import unknown_name
@@ -39,6 +39,10 @@ class Unimodal(FusionModel):
     @classmethod
     def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
         return encoder_options_for(lengths)
+
+    def parts(self) -> dict[str, Sequence[nn.Module]]:
+        (modality,) = self.modalities
+        return {f"encoder.{modality}": [self.encoder], f"head.{modality}": [self.head]}
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,13 +105,22 @@ class Checkpoint:
 
 
 class _Corpus(BaseModel, extra="allow"):
+    name: str = ""
     options: dict[str, Any] = {}
     fold: int = Field(0, ge=0)
     fingerprint: str = ""
 
 
+class _Origin(BaseModel, extra="allow"):
+    model: str
+    corpus: _Corpus
+    parameters: int
+    init: _Origin | None = None
+
+
 class _Training(BaseModel, extra="allow"):
     options: dict[str, Any] = {}
+    init: _Origin | None = None
     history: list[dict[str, float | None]] = []
 
 
@@ -169,13 +179,31 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(config.model, model.eval(), task, normaliser, corpus, training)
 
 
+def weights_digest(folder: Path) -> str:
+    """Digest of a checkpoint's weights: equal for equal weights.
+
+    Raises:
+        InputError: there are none.
+    """
+    file = folder / WEIGHTS
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    except FileNotFoundError:
+        raise _no_checkpoint(folder) from None
+    except OSError as error:
+        raise file_error(error, "weights cannot be read", file) from None
+
+
+def _no_checkpoint(folder: Path) -> InputError:
+    remedy = "give a folder that affuse train wrote"
+    return InputError("no checkpoint here", remedy=remedy, source=folder)
+
+
 def _read_config(path: Path) -> _Config:
     try:
         return _Config.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise InputError(
-            "no checkpoint here", remedy="give a folder that affuse train wrote", source=path.parent
-        ) from None
+        raise _no_checkpoint(path.parent) from None
     except OSError as error:
         raise file_error(error, "cannot be read", path) from None
     except ValidationError as error:

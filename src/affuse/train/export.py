@@ -21,7 +21,7 @@ from affuse.runtime.conflict import ConflictScale, contradicted, disagreement
 from affuse.runtime.session import Outputs, Session
 from affuse.samples import Sample
 from affuse.train.checkpoint import Checkpoint
-from affuse.train.model_card import TERMS, model_card
+from affuse.train.model_card import model_card, terms_of
 from affuse.train.onnx_graph import OUTPUTS, to_onnx
 
 PARITY = 1e-4
@@ -85,7 +85,7 @@ def export_checkpoint(
         outputs=_outputs(graph),
         corpus=corpus,
         training=training,
-        terms=terms or TERMS.get(str(corpus.get("name", "")).partition("[")[0], TERMS[""]),
+        terms=terms or terms_of(corpus, training),
     )
     with tempfile.TemporaryDirectory() as draft:
         place = Path(draft)

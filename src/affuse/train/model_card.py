@@ -16,10 +16,24 @@ TERMS: Mapping[str, str] = {
     "ravdess": "RAVDESS: CC BY-NC-SA 4.0, not for commercial use",
     "composed": "texts of CMU-MOSI or MELD and faces of FER-2013: for research only; voices of "
     "RAVDESS: CC BY-NC-SA 4.0, not for commercial use",
+    "rated": "texts and ratings of vaderSentiment: MIT licence; the texts are of their writers",
     "controlled": "made by affuse, free of terms",
     "": "not stated; the terms of the training data bind these weights too",
 }
 """What is known of the training data's terms, by the name of the corpus."""
+
+
+def terms_of(corpus: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+    """The terms of all data that weights have learnt from, those they began with included."""
+    learnt = [corpus, *(origin["corpus"] for origin in origins(training))]
+    names = [str(data.get("name", "")).partition("[")[0] for data in learnt]
+    return "; ".join(dict.fromkeys(TERMS.get(name, TERMS[""]) for name in names))
+
+
+def origins(training: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What training began with, what that began with, and so on (`affuse.train.transfer`)."""
+    origin = training.get("init")
+    return [origin, *origins(origin)] if origin else []
 
 
 def read_evaluation(file: Path) -> dict[str, Any]:
@@ -79,6 +93,7 @@ modalities.
 
 {corpus.get("name", "not stated")}, fingerprint {corpus.get("fingerprint", "not stated")}, fold
 {corpus.get("fold", 0)}; seed {config.training.get("seed", "not stated")}. Terms: {config.terms}.
+{_begun(config.training)}
 
 {figures_of(evaluation) if evaluation else ""}## Use
 
@@ -87,6 +102,12 @@ that from its training data. It is no measurement of what a person feels, thinks
 decide about people by it. Emotion recognition at work and in education is prohibited or restricted
 by law in places, for instance by Article 5(1)(f) of the EU AI Act (Regulation 2024/1689).
 """
+
+
+def _begun(training: Mapping[str, Any]) -> str:
+    names = (f"{origin['model']} of {origin['corpus']['name']}" for origin in origins(training))
+    said = ", which began with those of ".join(names)
+    return f"\nTraining began with the weights of {said}.\n" if said else ""
 
 
 def figures_of(evaluation: Mapping[str, Any]) -> str:

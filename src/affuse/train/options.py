@@ -27,6 +27,8 @@ class TrainOptions(Options):
         average: decay a step of the weight average that is validated and kept; 0 turns it off.
         auxiliary: weight of the loss of each modality's own head.
         reliability: weight of the loss of the expected-loss heads.
+        init: folder of a checkpoint whose weights training begins with, where they fit; see
+            `affuse.train.transfer`.
         label_smoothing: of classification, in training only.
         normalise: `train` fits mean and scale on the training split; `speaker` first normalises
             each speaker by all of that speaker's clips, without labels; `none`.
@@ -48,6 +50,7 @@ class TrainOptions(Options):
     auxiliary: float = Field(0.5, ge=0)
     reliability: float = Field(0.2, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    init: str = ""
     normalise: NormaliseMode = "train"
     noise: dict[str, NonNegativeFloat] = Field(default_factory=dict)
     shift: dict[str, NonNegativeFloat] = Field(default_factory=dict)

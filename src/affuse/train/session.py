@@ -17,11 +17,12 @@ from affuse.corpora.corpus import Corpus, Split
 from affuse.corpora.normalise import Normaliser, normalise
 from affuse.errors import InputError, unknown_name
 from affuse.files import to_strict_json
-from affuse.models import create_model, models
+from affuse.models import FusionModel, create_model, models
 from affuse.samples import Sample
-from affuse.train.checkpoint import CONFIG, Checkpoint, load_checkpoint
+from affuse.train.checkpoint import CONFIG, Checkpoint, load_checkpoint, weights_digest
 from affuse.train.folders import claim, holds
 from affuse.train.presets import Plan
+from affuse.train.transfer import Origin, begin_with, read_origin
 
 if TYPE_CHECKING:
     from affuse.train.fit import FitResult, OnEpoch
@@ -63,12 +64,14 @@ def train_run(
         )
     if not (folder / CONFIG).exists():
         require_trainable(corpus, plan)
+        origin = origin_of(corpus, plan, fold)
         whole = corpus.folds[fold]
         require_targets([*whole.train, *whole.valid])
         # Standardised without the test part; it follows the normaliser when it is opened.
         visible, normaliser = normalise(Split(whole.train, whole.valid, ()), plan.train.normalise)
+        donor = None if origin is None else origin.checkpoint.model
         build = partial(
-            create_model, plan.model, corpus.widths, corpus.task.outputs, run["options"]
+            _build, plan.model, corpus.widths, corpus.task.outputs, run["options"], donor
         )
         claim(folder, RUN, run)
         result = fit(
@@ -81,42 +84,81 @@ def train_run(
             folder=folder / STATE,
             on_epoch=on_epoch,
         )
-        _checkpoint(corpus, run, result, normaliser).save(folder)
+        _checkpoint(corpus, run, result, normaliser, origin).save(folder)
     shutil.rmtree(folder / STATE, ignore_errors=True)
     return load_checkpoint(folder)
 
 
+def _build(
+    name: str,
+    widths: Mapping[str, int],
+    outputs: int,
+    options: Mapping[str, Any],
+    donor: FusionModel | None,
+) -> FusionModel:
+    model = create_model(name, widths, outputs, options)
+    if donor is not None:
+        begin_with(model, donor)
+    return model
+
+
 def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, Any]:
     """All that decides how a run ends, as JSON content: equal for runs that end alike."""
-    cls = models()[plan.model.partition(":")[0]].cls
-    fitting = cls.options_for(typical_lengths(corpus.folds[fold].train))
-    options = parse_options(cls.Options, {**fitting, **plan.options}, source=plan.model)
+    train = plan.train.model_dump()
+    if plan.train.init:
+        # Not where it lies, but what it is.
+        train["init"] = weights_digest(Path(plan.train.init))
     content = {
         "affuse": __version__,
         "corpus": corpus.name,
         "fingerprint": corpus.fingerprint(),
         "fold": fold,
         "model": plan.model,
-        "options": options.model_dump(),
-        "train": plan.train.model_dump(),
+        "options": _model_options(corpus, plan, fold),
+        "train": train,
         "seed": seed,
     }
     plain: dict[str, Any] = json.loads(to_strict_json(content))
     return plain
 
 
+def _model_options(corpus: Corpus, plan: Plan, fold: int) -> dict[str, Any]:
+    """The model's options, with those that the lengths in the training part decide."""
+    cls = models()[plan.model.partition(":")[0]].cls
+    fitting = cls.options_for(typical_lengths(corpus.folds[fold].train))
+    return parse_options(cls.Options, {**fitting, **plan.options}, source=plan.model).model_dump()
+
+
 def require_trainable(corpus: Corpus, plan: Plan) -> None:
-    """Raise `InputError` for a model or an option that the corpus' modalities do not allow."""
+    """Raise `InputError` for what the corpus does not allow: a model, an option, where to begin."""
     for key, value in {**plan.train.model_dump(), **plan.options}.items():
         # Options that are dicts have a value for each modality.
         for modality in value if isinstance(value, dict) else ():
             if modality not in corpus.widths:
                 raise unknown_name("modality", str(modality), corpus.widths, source=f"option {key}")
     create_model(plan.model, corpus.widths, corpus.task.outputs, plan.options)
+    origin_of(corpus, plan, 0)
+
+
+def origin_of(corpus: Corpus, plan: Plan, fold: int) -> Origin | None:
+    """What the option `init` says to begin with, if anything.
+
+    Raises:
+        InputError: as `read_origin`.
+    """
+    if not plan.train.init:
+        return None
+    options = _model_options(corpus, plan, fold)
+    model = create_model(plan.model, corpus.widths, corpus.task.outputs, options)
+    return read_origin(Path(plan.train.init), model, corpus, fold)
 
 
 def _checkpoint(
-    corpus: Corpus, run: Mapping[str, Any], result: FitResult, normaliser: Normaliser | None
+    corpus: Corpus,
+    run: Mapping[str, Any],
+    result: FitResult,
+    normaliser: Normaliser | None,
+    origin: Origin | None,
 ) -> Checkpoint:
     about = {
         "name": corpus.name,
@@ -131,6 +173,8 @@ def _checkpoint(
         "best_epoch": result.best_epoch,
         "history": result.history,
     }
+    if origin is not None:
+        training["init"] = origin.to_json()
     name = run["model"].partition(":")[0]
     return Checkpoint(name, result.model, corpus.task, normaliser, about, training)
 
