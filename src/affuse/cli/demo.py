@@ -38,7 +38,7 @@ def demo(
     write_folder(result, out)
     plots = draw(result, records, out)
     console.print(
-        "so that the demo ends in minutes, models have 16 epochs, mult 6, too few for it, and"
+        "so that the demo ends in minutes, models have 16 epochs, mult 4, too few for it, and"
         " hct_mg one member;\nwith 30 for all, and three members:  affuse benchmark controlled",
         highlight=False,
     )
@@ -46,7 +46,7 @@ def demo(
     console.print("\nnext:", *NEXT, sep="\n  ", highlight=False)
 
 
-SHORTCUTS = {"epochs": 16, "mult.epochs": 6, "hct_mg.members": 1}
+SHORTCUTS = {"epochs": 16, "mult.epochs": 4, "hct_mg.members": 1}
 """Where the demo does less than the preset, for time."""
 
 NEXT = (
