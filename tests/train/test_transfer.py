@@ -160,6 +160,17 @@ def test_what_may_have_seen_the_test_part_is_refused(corpus, other, origin) -> N
         read_origin(origin, model, grown, 0)
 
 
+def test_the_same_fold_may_go_on_whichever_it_is(other, small_plan, tmp_path: Path) -> None:
+    folds = replace(other, folds=other.folds * 2)
+    single = small_plan("unimodal:text", epochs=1)
+    train_run(folds, single, seed=0, fold=1, folder=tmp_path / "first")
+    planned = small_plan("unimodal:text", epochs=1, init=str(tmp_path / "first"))
+    made = train_run(folds, planned, seed=0, fold=1, folder=tmp_path / "second")
+    assert made.training["init"]["corpus"]["fold"] == 1
+    with pytest.raises(InputError, match="may hold test samples"):
+        train_run(folds, planned, seed=0, fold=0, folder=tmp_path / "third")
+
+
 @pytest.mark.parametrize(
     ("model", "settings", "problem"),
     [

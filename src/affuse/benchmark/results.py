@@ -132,9 +132,9 @@ def _origins(rows: Mapping[str, Row]) -> Iterator[str]:
     """What the harness cannot see to: weights that may have learnt from the test part before."""
     begun: dict[str, list[str]] = {}
     for name, row in rows.items():
-        for origin in filter(None, (record.get("init") for record in row.records[:1])):
-            if origin["parameters"]:
-                begun.setdefault(origin["corpus"]["name"], []).append(name)
+        origin = row.records[0].get("init") if row.records else None
+        if origin and origin["parameters"]:
+            begun.setdefault(origin["corpus"]["name"], []).append(name)
     for corpus, names in begun.items():
         yield (
             f"{', '.join(names)} began with weights trained on {corpus}: that those have not seen "

@@ -94,7 +94,6 @@ modalities.
 {corpus.get("name", "not stated")}, fingerprint {corpus.get("fingerprint", "not stated")}, fold
 {corpus.get("fold", 0)}; seed {config.training.get("seed", "not stated")}. Terms: {config.terms}.
 {_begun(config.training)}
-
 {figures_of(evaluation) if evaluation else ""}## Use
 
 The answer says how a clip would be labelled by people who watched it, as far as the model learned
@@ -107,7 +106,7 @@ by law in places, for instance by Article 5(1)(f) of the EU AI Act (Regulation 2
 def _begun(training: Mapping[str, Any]) -> str:
     names = (f"{origin['model']} of {origin['corpus']['name']}" for origin in origins(training))
     said = ", which began with those of ".join(names)
-    return f"\nTraining began with the weights of {said}.\n" if said else ""
+    return f"Training began with the weights of {said}.\n" if said else ""
 
 
 def figures_of(evaluation: Mapping[str, Any]) -> str:

@@ -63,8 +63,7 @@ def train_run(
             "holds a run already", remedy="add --resume or give another folder", source=folder
         )
     if not (folder / CONFIG).exists():
-        require_trainable(corpus, plan)
-        origin = origin_of(corpus, plan, fold)
+        origin = require_trainable(corpus, plan, fold)
         whole = corpus.folds[fold]
         require_targets([*whole.train, *whole.valid])
         # Standardised without the test part; it follows the normaliser when it is opened.
@@ -129,24 +128,20 @@ def _model_options(corpus: Corpus, plan: Plan, fold: int) -> dict[str, Any]:
     return parse_options(cls.Options, {**fitting, **plan.options}, source=plan.model).model_dump()
 
 
-def require_trainable(corpus: Corpus, plan: Plan) -> None:
-    """Raise `InputError` for what the corpus does not allow: a model, an option, where to begin."""
+def require_trainable(corpus: Corpus, plan: Plan, fold: int = 0) -> Origin | None:
+    """What training on that fold begins with, if the option `init` asks for it.
+
+    Raises:
+        InputError: a model or an option that the corpus' modalities do not allow, or as
+            `read_origin`.
+    """
     for key, value in {**plan.train.model_dump(), **plan.options}.items():
         # Options that are dicts have a value for each modality.
         for modality in value if isinstance(value, dict) else ():
             if modality not in corpus.widths:
                 raise unknown_name("modality", str(modality), corpus.widths, source=f"option {key}")
-    create_model(plan.model, corpus.widths, corpus.task.outputs, plan.options)
-    origin_of(corpus, plan, 0)
-
-
-def origin_of(corpus: Corpus, plan: Plan, fold: int) -> Origin | None:
-    """What the option `init` says to begin with, if anything.
-
-    Raises:
-        InputError: as `read_origin`.
-    """
     if not plan.train.init:
+        create_model(plan.model, corpus.widths, corpus.task.outputs, plan.options)
         return None
     options = _model_options(corpus, plan, fold)
     model = create_model(plan.model, corpus.widths, corpus.task.outputs, options)
