@@ -64,6 +64,11 @@ class Request:
             raise InputError("no model, or one named twice", remedy="name each model once")
         check_keys(self.corpus, self.settings)
         plans = [plan(self.corpus, name, self.settings, self.data) for name in self.models]
+        if any(planned.train.init for planned in plans):
+            raise InputError(
+                "a search tries sizes, which the weights of 'init' do not fit",
+                remedy="leave it out; affuse train and benchmark take it beside --settings",
+            )
         self.trainers()
         options = corpus_options(self.corpus, self.settings, self.data)
         corpus = load_corpus(self.corpus, self.data, options)
