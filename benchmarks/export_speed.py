@@ -31,17 +31,17 @@ from rich.console import Console
 from rich.table import Table
 
 from affuse.batches import collate
-from affuse.corpora import load_corpus
-from affuse.evaluate import evaluate
+from affuse.evaluation import evaluate
 from affuse.files import write_atomic
-from affuse.models import count_parameters, create_model, models
-from affuse.runtime.session import Session
+from affuse.fusion import count_parameters, create_model, models
+from affuse.readers import load_corpus
+from affuse.runtime.onnx_session import Session
 from affuse.samples import Sample
 from affuse.tasks import Regression
-from affuse.train.checkpoint import Checkpoint
-from affuse.train.export import export_checkpoint
-from affuse.train.presets import plan
-from affuse.train.session import train_run
+from affuse.training.checkpoint import Checkpoint
+from affuse.training.export_onnx import export_checkpoint
+from affuse.training.presets import plan
+from affuse.training.session import train_run
 
 WIDTHS = {"text": 300, "audio": 74, "vision": 35}
 LENGTHS = {"text": 50, "audio": 375, "vision": 500}

@@ -47,7 +47,7 @@ from torch import Tensor
 from affuse.batches import Batch
 from affuse.config import parse_assignment
 from affuse.files import write_atomic
-from affuse.models import FusionModel, count_parameters, create_model, models
+from affuse.fusion import FusionModel, count_parameters, create_model, models
 
 WIDTHS = {"text": 300, "audio": 5, "vision": 20}
 LENGTHS = {"text": 50, "audio": 375, "vision": 500}

@@ -140,9 +140,9 @@ def serve() -> None:
 
 
 def _read(corpus: str, path: Path, options: dict[str, Any]) -> tuple[str, str]:
-    from affuse.corpora.doctor import examine
-    from affuse.corpora.registry import load_corpus
+    from affuse.doctor import examine
     from affuse.errors import InputError
+    from affuse.readers.registry import load_corpus
 
     data = None if corpus == str(path) else path
     outcome, message = "read", ""

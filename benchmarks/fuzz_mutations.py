@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from affuse.corpora import load_corpus
-from affuse.corpora.stored_write import store_corpus
+from affuse.readers import load_corpus
+from affuse.readers.stored_write import store_corpus
 
 COUNTS = {"train": 4, "valid": 2, "test": 2}
 EXECUTED = "executed"

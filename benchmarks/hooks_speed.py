@@ -29,7 +29,7 @@ import torch
 from rich.console import Console
 
 from affuse.files import write_atomic
-from affuse.models import models
+from affuse.fusion import models
 from fusion_speed import LENGTHS, WIDTHS, Case, infer, strides, train_step
 
 HOOKS: Mapping[str, Any] = {"detail": False, "trace": None}
@@ -83,7 +83,7 @@ def _value(test: ast.expr) -> bool | None:
 
 def without_hooks() -> tuple[dict[str, ModuleType], int]:
     """The modules of crossmodal models built anew without hooks, and how many branches went."""
-    real = {name: importlib.import_module(f"affuse.models.{name}") for name in MODULES}
+    real = {name: importlib.import_module(f"affuse.fusion.{name}") for name in MODULES}
     built, folded = {}, 0
     try:
         for name, module in real.items():

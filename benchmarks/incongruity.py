@@ -1,4 +1,4 @@
-"""What `affuse.explain` finds where the truth is known, and what crossmodal attention costs.
+"""What `affuse.incongruity` finds where the truth is known, and what crossmodal attention costs.
 
 - `conflict`: scores of the controlled corpus with 30% of conflicts, five corpora.
 - `ravdess`: scores of RAVDESS where the voice of some takes is that of another take of the same
@@ -27,12 +27,10 @@ import torch
 from rich.console import Console
 
 from affuse import __version__
-from affuse.corpora import load_corpus
-from affuse.corpora.corpus import Corpus
-from affuse.corpora.normalise import normalise
-from affuse.evaluate.predict import predict
-from affuse.evaluate.statistics import summarise
-from affuse.explain import (
+from affuse.evaluation.held_out import predict
+from affuse.evaluation.statistics import summarise
+from affuse.files import write_atomic
+from affuse.incongruity import (
     ConflictTruth,
     fit_conflict,
     fit_readers,
@@ -41,14 +39,15 @@ from affuse.explain import (
     latent_incongruity,
     plant_conflicts,
 )
-from affuse.explain.latent import WAYS
-from affuse.explain.tendency import label_tendency, right, tendency
-from affuse.files import write_atomic
-from affuse.samples import Sample
+from affuse.incongruity.latent import WAYS
+from affuse.incongruity.tendency import label_tendency, right, tendency
+from affuse.readers import load_corpus
+from affuse.samples import Corpus, Sample
 from affuse.tasks import Task
-from affuse.train.checkpoint import Checkpoint
-from affuse.train.presets import corpus_options, plan
-from affuse.train.session import train_run
+from affuse.training.checkpoint import Checkpoint
+from affuse.training.normalise import normalise
+from affuse.training.presets import corpus_options, plan
+from affuse.training.session import train_run
 
 OUT = Path(__file__).parent / "results" / "incongruity.csv"
 COLUMNS = ("part", "corpus", "model", "seed", "measure", "value", "low", "high", "affuse", "torch")

@@ -5,7 +5,7 @@ better or worse, and noise. Two intervals are tried.
 
 - `mean over seeds`: Student's, of one model. Its truth is the mean over 400 seeds more, tested on
   the same samples.
-- `paired difference`: of both models (`affuse.evaluate.bootstrap`). Its truth is the mean over
+- `paired difference`: of both models (`affuse.evaluation.bootstrap`). Its truth is the mean over
   4,000 seeds, every four of them tested on 2,000 samples of their own.
 
     python benchmarks/interval_coverage.py [--draws 1000]
@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from affuse.evaluate.bootstrap import FoldAnswers, compare, score
-from affuse.evaluate.metrics import resampled
-from affuse.evaluate.statistics import summarise
+from affuse.evaluation.bootstrap import FoldAnswers, compare, score
+from affuse.evaluation.statistics import summarise
 from affuse.files import write_atomic
+from affuse.metrics.scores import resampled
 from affuse.tasks import Classification, Regression, Task
 
 OUT = Path(__file__).parent / "results" / "interval_coverage.csv"

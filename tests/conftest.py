@@ -22,7 +22,7 @@ def _cache_of_its_own(tmp_path_factory) -> Iterator[None]:
 def quick_probes() -> Iterator[None]:
     """Probes that learn little in little time, where what they find is not tested."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("affuse.explain.probes._STEPS", 5)
+        patch.setattr("affuse.incongruity.probes._STEPS", 5)
         yield
 
 
@@ -41,10 +41,10 @@ def bundles(tmp_path_factory) -> Path:
     import torch
 
     from affuse.extract.clip import ClipExtractor
-    from affuse.models import create_model
+    from affuse.fusion import create_model
     from affuse.tasks import Classification, Regression, Task
-    from affuse.train.checkpoint import Checkpoint
-    from affuse.train.export import export_checkpoint
+    from affuse.training.checkpoint import Checkpoint
+    from affuse.training.export_onnx import export_checkpoint
 
     folder = tmp_path_factory.mktemp("checkpoints")
     extractor = ClipExtractor()

@@ -11,18 +11,18 @@ import pytest
 from forked import run_forked, typed
 from installed import beside, install
 
-import affuse.corpora.registry
-import affuse.models.registry
+import affuse.fusion.registry
+import affuse.readers.registry
 from affuse import plugins
-from affuse.corpora import corpora, load_corpus
-from affuse.corpora.registry import register_corpus
 from affuse.errors import InputError
-from affuse.models import create_model, models, register_model
-from affuse.models.concat import Concat
+from affuse.fusion import create_model, models, register_model
+from affuse.fusion.unimodal import Concat
+from affuse.readers import corpora, load_corpus
+from affuse.readers.registry import register_corpus
 
 MODEL = """
 from affuse.config import Options
-from affuse.models import FusionModel, FusionOutput, models, register_model
+from affuse.fusion import FusionModel, FusionOutput, models, register_model
 from torch import nn
 
 assert "hct_mg" in models()
@@ -45,9 +45,9 @@ class Guess(FusionModel):
 """
 CORPUS = """
 import dataclasses
-from affuse.corpora import load_corpus
-from affuse.corpora.controlled import ControlledOptions
-from affuse.corpora.registry import register_corpus
+from affuse.readers import load_corpus
+from affuse.readers.controlled import ControlledOptions
+from affuse.readers.registry import register_corpus
 
 
 @register_corpus("tiny", ControlledOptions, needs_data=False)
@@ -57,9 +57,9 @@ def read_tiny(path, options):
     return dataclasses.replace(load_corpus("controlled", options=few), name="tiny")
 """
 ENTRIES = """
-[affuse.models]
+[affuse.fusion]
 guess = guess_model
-[affuse.corpora]
+[affuse.readers]
 tiny = tiny_corpus
 """
 
@@ -68,7 +68,7 @@ tiny = tiny_corpus
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder that Python looks in, in a process that has asked for no plugins yet."""
     monkeypatch.setattr(plugins, "_loaded", set())
-    for registry in (affuse.models.registry, affuse.corpora.registry):
+    for registry in (affuse.fusion.registry, affuse.readers.registry):
         monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path / "site")
@@ -113,7 +113,7 @@ def test_the_environment_names_modules_and_files(
         ("absent.py", "'absent.py' cannot be imported (FileNotFoundError"),
         ("broken.py", "'broken.py' cannot be imported (SyntaxError"),
         ("json.py", "'json.py' cannot be imported (ImportError: a module named json is there"),
-        ("takes.py", "model 'hct_mg' of takes is the name of another in affuse.models.hct_mg"),
+        ("takes.py", "model 'hct_mg' of takes is the name of another in affuse.fusion.hct_mg"),
     ],
 )
 @pytest.mark.usefixtures("fresh")
@@ -134,9 +134,9 @@ def test_what_the_user_names_must_work(
 def test_a_broken_package_is_left_out_with_a_warning(fresh: Path) -> None:
     code = {"guess_model": MODEL.replace('"guess"', '"mult"'), "tiny_corpus": "1 / 0"}
     install(fresh, "theirs", ENTRIES, **code)
-    with pytest.warns(UserWarning, match=r"theirs: its affuse.models 'guess' .* model 'mult' of"):
+    with pytest.warns(UserWarning, match=r"theirs: its affuse.fusion 'guess' .* model 'mult' of"):
         assert "hct_mg" in models()
-    with pytest.warns(UserWarning, match=r"theirs: its affuse.corpora 'tiny' .* \(ZeroDivision"):
+    with pytest.warns(UserWarning, match=r"theirs: its affuse.readers 'tiny' .* \(ZeroDivision"):
         assert "tiny" not in corpora()
 
 

@@ -23,7 +23,7 @@ def worker_context(module: str) -> ForkServerContext | SpawnContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([module, "affuse.train.fit"])
+    context.set_forkserver_preload([module, "affuse.training.fit"])
     return context
 
 

@@ -5,7 +5,7 @@ A field of an options model declares it in its annotation:
     width: Annotated[int, Range(16, 64, multiple_of="heads")] = Field(40, ge=1)
     kernel: Annotated[int, Choice(1, 3, 5)] = Field(3, ge=1)
 
-Nothing else knows of it until `affuse.tune` asks.
+Nothing else knows of it until `affuse.tuning` asks.
 """
 
 from __future__ import annotations

@@ -6,14 +6,18 @@ turns samples into padded tensors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+import mmap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
+from affuse.tasks import Task
 
 FloatArray = NDArray[np.float32]
 
@@ -30,7 +34,7 @@ class Sample:
         times: modality to float32 `(T,)`, the seconds at which each step starts.
         group: speaker or video, the unit that must not be shared between splits.
         text: the transcript, where there is one.
-        truth: what a generator knows of the sample beyond its target (`affuse.corpora.controlled`).
+        truth: what a generator knows of the sample beyond its target (`affuse.readers.controlled`).
     """
 
     id: str
@@ -69,3 +73,128 @@ class Sample:
     def without_target(self) -> Sample:
         """The same sample with its target and planted truth removed."""
         return Sample(self.id, self.sequences, None, self.times, self.group, self.text)
+
+
+def release(values: NDArray[Any] | memoryview) -> None:
+    """Give back the memory that the file below `values` takes up, where it is mapped to read.
+
+    Nothing is lost: what is used again is fetched again. Without this, a pass over a file counts
+    as memory of the process until the system needs it elsewhere.
+    """
+    base: object = values.obj if isinstance(values, memoryview) else values
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
+
+
+# Samples of a pass after which the memory of mapped files is given back.
+_RELEASED_EVERY = 64
+
+
+@dataclass(frozen=True)
+class Split:
+    """One way to divide a corpus: train, valid and test, each a sequence of samples."""
+
+    train: Sequence[Sample]
+    valid: Sequence[Sample]
+    test: Sequence[Sample]
+
+    def parts(self) -> dict[str, Sequence[Sample]]:
+        return {"train": self.train, "valid": self.valid, "test": self.test}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a reader returns.
+
+    Attributes:
+        name: the registered name, with options that change the data, e.g. `mosi[split=bc]`.
+        task: what is predicted.
+        widths: modality to feature width D, in the field's order (text, audio, vision).
+        folds: one `Split`, or several for cross-validation.
+        options: the reader's options, kept in results and checkpoints.
+        features: modality to the name of its features, e.g. `minilm-l6-v2 tokens`.
+        preset: which settings to train with, e.g. `mult-mosi`; by default the reader's name.
+    """
+
+    name: str
+    task: Task
+    widths: Mapping[str, int]
+    folds: tuple[Split, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    features: Mapping[str, str] = field(default_factory=dict)
+    preset: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.preset:
+            object.__setattr__(self, "preset", self.name.partition("[")[0])
+        for number, fold in enumerate(self.folds):
+            for part, samples in fold.parts().items():
+                where = f"{self.name} fold {number}" if len(self.folds) > 1 else self.name
+                self._check(samples, f"{where} {part}")
+
+    def _check(self, samples: Sequence[Sample], source: str) -> None:
+        if not samples:
+            raise InputError("the split is empty", remedy="check the file", source=source)
+        targets = [s.target for s in samples if s.target is not None]
+        if targets:
+            self.task.check(np.stack(targets), source=source)
+        for sample in samples:
+            for modality, sequence in sample.sequences.items():
+                if self.widths.get(modality) != sequence.shape[1]:
+                    raise InputError(
+                        f"sample '{sample.id}' has {modality} of width {sequence.shape[1]}, "
+                        f"the corpus {self.widths.get(modality)}",
+                        remedy="extract all samples with the same features",
+                        source=source,
+                    )
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        return tuple(self.widths)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over ids, features and targets of all folds: changes when any value does."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        digest.update(repr((self.task.to_config(), sorted(self.widths.items()))).encode())
+        seen: set[int] = set()
+        for fold in self.folds:
+            for part, samples in fold.parts().items():
+                digest.update(part.encode())
+                for sample in samples:
+                    digest.update(sample.id.encode())
+                    if id(sample) not in seen:
+                        seen.add(id(sample))
+                        _digest_sample(digest, sample)
+                        if len(seen) % _RELEASED_EVERY == 0:
+                            release_sample(sample)
+        return digest.hexdigest()[:16]
+
+
+def release_sample(sample: Sample) -> None:
+    """Give back the memory that the files take up over which a sample's sequences lie."""
+    for sequence in sample.sequences.values():
+        release(sequence)
+
+
+def _digest_sample(digest: Any, sample: Sample) -> None:
+    for modality, sequence in sample.sequences.items():
+        digest.update(modality.encode())
+        digest.update(np.ascontiguousarray(sequence).data)
+    if sample.target is not None:
+        digest.update(sample.target.tobytes())
+
+
+def widths_of(samples: Iterable[Sample], order: Sequence[str]) -> dict[str, int]:
+    """Modality to width over all samples: `order` first, then any others as they occur."""
+    found: dict[str, int] = {}
+    for sample in samples:
+        for modality, sequence in sample.sequences.items():
+            found.setdefault(modality, int(sequence.shape[1]))
+    ranked = [m for m in order if m in found] + [m for m in found if m not in order]
+    return {m: found[m] for m in ranked}

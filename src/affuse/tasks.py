@@ -40,7 +40,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def metrics(self) -> tuple[str, ...]:
-        """Names in `affuse.evaluate.metrics`, the most telling first."""
+        """Names in `affuse.metrics.scores`, the most telling first."""
 
     @property
     @abstractmethod

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from affuse.cli.main import run
-from affuse.corpora import load_corpus
-from affuse.corpora.mult_write import to_mult_pickle
-from affuse.train.presets import plan
-from affuse.train.session import train_run
+from affuse.readers import load_corpus
+from affuse.readers.pickles.mult_format import to_mult_pickle
+from affuse.training.presets import plan
+from affuse.training.session import train_run
 
 # What the tables of bad inputs set too, so that their runs are these.
 SMALL = {"train": 12, "valid": 6, "test": 6, "width": 8, "heads": 2, "members": 1, "epochs": 2}
@@ -43,7 +43,7 @@ def affuse(
     """`affuse(*arguments) -> Done`."""
     monkeypatch.setenv("COLUMNS", "120")
     # On a slow machine lines of progress would come among what is compared.
-    monkeypatch.setattr("affuse.cli.progress.QUIET_SECONDS", math.inf)
+    monkeypatch.setattr("affuse.progress.QUIET_SECONDS", math.inf)
 
     def call(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["affuse", *arguments])

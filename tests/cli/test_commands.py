@@ -11,7 +11,7 @@ import pytest
 
 from affuse import __version__
 from affuse.cli.benchmark import command_line
-from affuse.models import count_parameters, create_model, models
+from affuse.fusion import count_parameters, create_model, models
 
 COMMANDS = ("demo", "train", "evaluate", "benchmark", "models", "corpus")
 SETTINGS = [

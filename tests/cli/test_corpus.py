@@ -13,8 +13,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from affuse.cli.corpus import app
-from affuse.corpora.registry import corpora, load_corpus
 from affuse.errors import InputError
+from affuse.readers.registry import corpora, load_corpus
 
 SMALL = ("--set", "train=6", "--set", "valid=2", "--set", "test=4")
 

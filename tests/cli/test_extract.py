@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from affuse.cli.main import app
 from affuse.errors import InputError
-from affuse.extract.clip_store import read_clip
+from affuse.extract.store import read_clip
 
 
 def run(*arguments: str | Path) -> Result:

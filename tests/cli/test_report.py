@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from affuse.benchmark import Request, run_benchmark
 from affuse.cli.benchmark import write_folder
-from affuse.evaluate import BenchmarkResult, summarise
+from affuse.evaluation import BenchmarkResult, summarise
+from affuse.harness import Request, run_benchmark
 
 REQUEST = Request(
     "controlled",

@@ -12,7 +12,7 @@ import yaml
 
 from affuse.cli.common import parse_settings
 from affuse.errors import InputError
-from affuse.train.presets import plan
+from affuse.training.presets import plan
 
 SIZES = {"train": 24, "valid": 12, "test": 12}
 SETTINGS = [*(f"--set={key}={value}" for key, value in SIZES.items()), "--set=epochs=2"]

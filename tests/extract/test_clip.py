@@ -15,7 +15,7 @@ from media_files import tone, write_media
 
 from affuse.errors import InputError
 from affuse.extract.clip import ClipExtractor, ClipSettings, Transcript, Window, Word
-from affuse.extract.clip_store import StoredClip, clip_key, read_clip, write_clip
+from affuse.extract.store import StoredClip, clip_key, read_clip, write_clip
 
 SPOKEN = "bin blue at f two now"
 

@@ -16,8 +16,8 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
 
-from affuse.benchmark.workers import RUNS_IN
 from affuse.cli.main import run
+from affuse.harness.workers import RUNS_IN
 from affuse.processes import preload
 
 

@@ -12,10 +12,10 @@ import pytest
 
 import affuse
 from affuse.errors import InputError
-from affuse.extract.transcript import Transcript, Word
+from affuse.extract.media.live import Follower
+from affuse.extract.text.transcript import Transcript, Word
 from affuse.runtime import predictor as predictors
 from affuse.runtime.answers import Answer, Trust, WindowAnswer, overall
-from affuse.runtime.follow import Follower
 from affuse.samples import Sample
 
 SPOKEN = Sample("clip", {"text": np.ones((3, 100), np.float32)})

@@ -10,7 +10,7 @@ import pytest
 
 import affuse
 from affuse.extract.clip import ClipExtractor, ClipSettings
-from affuse.extract.transcript import Word
+from affuse.extract.text.transcript import Word
 from affuse.runtime.predictor import SHIPPED, Predictor
 from affuse.samples import Sample
 

@@ -24,9 +24,9 @@ from affuse.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from affuse.benchmark.hard import HardIds
-    from affuse.evaluate.tables import BenchmarkResult
-    from affuse.explain import Ablation
+    from affuse.incongruity import Ablation
+    from affuse.incongruity.hard import HardIds
+    from affuse.report.tables import BenchmarkResult
 
 
 def ablate(
@@ -43,12 +43,12 @@ def ablate(
     ] = None,
 ) -> None:
     """Train HCT-MG whole, with each other gate and granularity, and without modality dropout."""
-    from affuse.benchmark import Request, run_benchmark
-    from affuse.benchmark.records import read_about
-    from affuse.cli.progress import work_bar
-    from affuse.explain import ablations
-    from affuse.explain.ablations import REFERENCE
     from affuse.files import to_strict_json, write_atomic
+    from affuse.harness import Request, run_benchmark
+    from affuse.harness.ablations import REFERENCE
+    from affuse.harness.records import read_about
+    from affuse.incongruity import ablations
+    from affuse.progress import work_bar
 
     require_writable(json_file)
     settings = parse_settings(assignments)
@@ -98,8 +98,8 @@ def _hard(result: BenchmarkResult) -> dict[str, Any]:
 
 def _table(found: list[tuple[Ablation, BenchmarkResult]], model: str) -> Table:
     """An ablation a row, with the headline metric on all and on hard samples."""
-    from affuse.evaluate.cells import cell, hard_rows
-    from affuse.evaluate.metrics import heading
+    from affuse.metrics.scores import heading
+    from affuse.report.cells import cell, hard_rows
 
     first = found[0][1]
     metrics = list(first.models[model].metrics)[:2]

@@ -25,8 +25,8 @@ from affuse.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from affuse.benchmark import Request
-    from affuse.evaluate.tables import BenchmarkResult
+    from affuse.harness import Request
+    from affuse.report.tables import BenchmarkResult
 
 
 PLACES = ("--out", "--json", "--csv", "--jobs")
@@ -71,7 +71,7 @@ def benchmark(
     ] = None,
 ) -> None:
     """Compare models on a corpus: validation selects, the test split is opened once a run."""
-    from affuse.benchmark import Request
+    from affuse.harness import Request
 
     require_writable(json_file)
     require_writable(csv_file)
@@ -114,8 +114,8 @@ def command_line() -> str:
 
 def measure(request: Request, folder: Path) -> tuple[BenchmarkResult, list[dict[str, Any]]]:
     """Run a benchmark with a progress bar and print its tables."""
-    from affuse.benchmark import run_benchmark
-    from affuse.cli.progress import work_bar
+    from affuse.harness import run_benchmark
+    from affuse.progress import work_bar
 
     with work_bar(f"benchmark {request.corpus}") as update:
 
@@ -162,8 +162,8 @@ def primaries(result: BenchmarkResult) -> list[str]:
 
 def write_folder(result: BenchmarkResult, folder: Path) -> None:
     """The result as JSON, CSV, Markdown and LaTeX."""
-    from affuse.evaluate.latex import latex
     from affuse.files import write_atomic
+    from affuse.report.latex import latex
 
     result.write_json(folder / "result.json")
     result.write_csv(folder / "result.csv")

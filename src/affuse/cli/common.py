@@ -12,7 +12,7 @@ from affuse.config import parse_assignment
 from affuse.errors import InputError, file_error
 
 if TYPE_CHECKING:
-    from affuse.extract.transcript import Transcript
+    from affuse.extract.text.transcript import Transcript
 
 CorpusArgument = Annotated[
     str, typer.Argument(metavar="CORPUS", help="A corpus of `affuse corpus list`, or a file.")
@@ -101,7 +101,7 @@ def given_words(text: str | None, file: Path | None) -> Transcript | None:
     Raises:
         InputError: both, or a file that cannot be read.
     """
-    from affuse.extract.transcript import Transcript, read_transcript
+    from affuse.extract.text.transcript import Transcript, read_transcript
 
     if text is not None and file is not None:
         raise InputError("--text and --transcript both say what is said", remedy="give one")

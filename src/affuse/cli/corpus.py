@@ -12,11 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from affuse.cli.common import CorpusArgument, DataOption, JsonFile, require_writable
-from affuse.cli.examination import print_examination
-from affuse.cli.progress import work_bar
 from affuse.config import parse_assignment
 from affuse.errors import InputError
 from affuse.files import to_strict_json, write_atomic
+from affuse.progress import work_bar
+from affuse.report.inspection import print_examination
 
 if TYPE_CHECKING:
     from affuse.config import Options
@@ -33,7 +33,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("list")
 def list_corpora(as_json: AsJson = False) -> None:
     """List the corpora, with their options and defaults."""
-    from affuse.corpora.registry import corpora
+    from affuse.readers.registry import corpora
 
     entries = corpora().values()
     if as_json:
@@ -63,8 +63,8 @@ def make(
     assignments: Assignments = None,
 ) -> None:
     """Write a generated corpus as a MulT pickle."""
-    from affuse.corpora.mult_write import to_mult_pickle
-    from affuse.corpora.registry import corpora, load_corpus, resolve
+    from affuse.readers.pickles.mult_format import to_mult_pickle
+    from affuse.readers.registry import corpora, load_corpus, resolve
 
     entry, path = resolve(name)
     if path is not None or entry.needs_data:
@@ -87,8 +87,8 @@ def convert(
     assignments: Assignments = None,
 ) -> None:
     """Write a corpus as arrays that are used from disk, so that its size costs no memory."""
-    from affuse.corpora.registry import load_corpus
-    from affuse.corpora.stored_write import require_new, store_corpus
+    from affuse.readers.registry import load_corpus
+    from affuse.readers.stored_write import require_new, store_corpus
 
     require_new(out)
     with work_bar(f"converting {corpus}", unit="sequences") as update:
@@ -105,8 +105,8 @@ def inspect(
     json_file: JsonFile = None,
 ) -> None:
     """Examine a corpus: what it holds, what is wrong with it, and what a constant would score."""
-    from affuse.corpora.doctor import examine
-    from affuse.evaluate.trivial import trivial_scores
+    from affuse.doctor import examine
+    from affuse.evaluation.trivial import trivial_scores
 
     require_writable(json_file)
     found = examine(corpus, data, _options(assignments))

@@ -13,7 +13,7 @@ from affuse.cli.benchmark import command_line, measure, write_folder
 from affuse.cli.common import SetOption, parse_settings
 
 if TYPE_CHECKING:
-    from affuse.evaluate.tables import BenchmarkResult
+    from affuse.report.tables import BenchmarkResult
 
 
 def demo(
@@ -22,7 +22,7 @@ def demo(
     assignments: SetOption = None,
 ) -> None:
     """Train on the controlled corpus, show the table and the gate, write plots."""
-    from affuse.benchmark import Request
+    from affuse.harness import Request
 
     settings = parse_settings(assignments)
     if "epochs" not in settings:
@@ -59,8 +59,8 @@ NEXT = (
 
 def draw(result: BenchmarkResult, records: list[dict[str, Any]], folder: Path) -> list[str]:
     """Training curves, gate weights over time and intervals; the names of the files."""
-    from affuse.benchmark.request import REFERENCE
-    from affuse.evaluate import plots
+    from affuse.harness.request import REFERENCE
+    from affuse.report import plots
 
     histories = {r["seed"]: r["history"] for r in records if r["model"] == REFERENCE}
     plots.training_curves(histories, folder / "training_curves.png")

@@ -30,13 +30,13 @@ def evaluate(
     assignments: SetOption = None,
 ) -> None:
     """Score a checkpoint on the corpus' test part, beside the trivial prediction."""
-    from affuse.corpora import load_corpus
-    from affuse.evaluate.locked import open_test
-    from affuse.evaluate.metrics import heading
-    from affuse.evaluate.trivial import trivial_scores
+    from affuse.evaluation.held_out import open_test
+    from affuse.evaluation.trivial import trivial_scores
     from affuse.files import to_strict_json, write_atomic
-    from affuse.train.checkpoint import load_checkpoint
-    from affuse.train.presets import corpus_options
+    from affuse.metrics.scores import heading
+    from affuse.readers import load_corpus
+    from affuse.training.checkpoint import load_checkpoint
+    from affuse.training.presets import corpus_options
 
     require_writable(json_file)
     loaded = load_checkpoint(checkpoint)

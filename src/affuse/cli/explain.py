@@ -19,7 +19,7 @@ from affuse.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from affuse.explain import Explanation
+    from affuse.incongruity import Explanation
 
 
 def explain(
@@ -45,14 +45,14 @@ def explain(
     """Explain a checkpoint on the corpus' test part, in one HTML file."""
     import torch
 
-    from affuse.cli.progress import work_bar
-    from affuse.corpora import load_corpus
-    from affuse.explain import explain as find
-    from affuse.explain.page import page
-    from affuse.explain.summary import summarise
     from affuse.files import to_strict_json, write_atomic
-    from affuse.train.checkpoint import load_checkpoint
-    from affuse.train.presets import corpus_options
+    from affuse.incongruity import explain as find
+    from affuse.progress import work_bar
+    from affuse.readers import load_corpus
+    from affuse.report.explanation_page import page
+    from affuse.report.sentences import summarise
+    from affuse.training.checkpoint import load_checkpoint
+    from affuse.training.presets import corpus_options
 
     require_writable(out)
     require_writable(json_file)
@@ -80,7 +80,7 @@ def explain(
 
 def _table(found: Explanation) -> Table:
     """Scores on slices, and what crossmodal blocks cost, model by model."""
-    from affuse.evaluate.metrics import heading
+    from affuse.metrics.scores import heading
 
     metrics = found.task.metrics[:3]
     table = Table(

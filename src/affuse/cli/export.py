@@ -33,11 +33,11 @@ def export(
     assignments: SetOption = None,
 ) -> None:
     """Write a trained model as ONNX, with its config and a model card."""
-    from affuse.corpora import load_corpus
-    from affuse.train.checkpoint import load_checkpoint
-    from affuse.train.export import export_checkpoint
-    from affuse.train.model_card import read_evaluation
-    from affuse.train.presets import corpus_options
+    from affuse.readers import load_corpus
+    from affuse.training.checkpoint import load_checkpoint
+    from affuse.training.export_onnx import export_checkpoint
+    from affuse.training.model_card import read_evaluation
+    from affuse.training.presets import corpus_options
 
     loaded = load_checkpoint(checkpoint)
     tested = None if evaluation is None else read_evaluation(evaluation)

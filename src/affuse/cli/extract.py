@@ -34,7 +34,7 @@ def extract(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Extract text, voice and face from media; exits with 2 where a file could not be read."""
-    from affuse.cli.progress import work_bar
+    from affuse.progress import work_bar
 
     keep_blas_to_one_thread()
     from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds

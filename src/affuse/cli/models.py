@@ -24,8 +24,8 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the models with their trainable parameters."""
-    from affuse.models import count_parameters, create_model
-    from affuse.models import models as registered
+    from affuse.fusion import count_parameters, create_model
+    from affuse.fusion import models as registered
 
     sizes = _parse_widths(widths)
     settings = parse_settings(assignments)

@@ -17,8 +17,8 @@ from affuse.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from affuse.extract.transcript import Transcript
-    from affuse.runtime.folder import Done
+    from affuse.extract.text.transcript import Transcript
+    from affuse.runtime.many_clips import Done
     from affuse.runtime.predictor import Predictor
 
 PathsArgument = Annotated[
@@ -78,7 +78,7 @@ def predict(
     done = _predict(predictor, paths, said, recognise=recognise, out=out, files=wanted)
     answers = [one.content for one in done if one.content is not None]
     if out is None and as_csv:
-        from affuse.runtime.formats import to_csv
+        from affuse.report.answer_files import to_csv
 
         typer.echo(to_csv(answers), nl=False)
     elif out is None and as_json:
@@ -100,12 +100,12 @@ def _predict(
     files: dict[str, bool],
 ) -> list[Done]:
     """Answers for all clips, with their files written; each error has its line on the way."""
-    from affuse.cli.progress import work_bar
-    from affuse.extract.collect import find_clips, require_distinct
+    from affuse.extract.folder import find_clips, require_distinct
     from affuse.files import make_folder, write_atomic
-    from affuse.runtime.folder import predict_clips
-    from affuse.runtime.formats import to_csv, to_srt
-    from affuse.runtime.page import to_html
+    from affuse.progress import work_bar
+    from affuse.report.answer_files import to_csv, to_srt
+    from affuse.report.prediction_page import to_html
+    from affuse.runtime.many_clips import predict_clips
 
     clips = find_clips(paths)
     if out is not None or any(files.values()):
@@ -153,8 +153,8 @@ def _stream(
     as_json: bool,
 ) -> None:
     """An answer each second, as soon as it is there."""
-    from affuse.runtime.follow import Follower
-    from affuse.runtime.formats import affect_line
+    from affuse.extract.media.live import Follower
+    from affuse.report.answer_files import affect_line
 
     if len(paths) != 1:
         raise InputError("several streams", remedy="give one file, or - for standard input")
@@ -175,7 +175,7 @@ def _line(content: Any) -> str:
 
 def _show(answers: Sequence[dict[str, Any]]) -> None:
     """A table of clips, or of the windows of a single one."""
-    from affuse.runtime.formats import top_emotion
+    from affuse.report.answer_files import top_emotion
 
     if not answers:
         return

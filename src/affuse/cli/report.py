@@ -12,7 +12,7 @@ from affuse.cli.common import JsonFile, require_writable
 from affuse.errors import InputError
 
 if TYPE_CHECKING:
-    from affuse.evaluate.tables import BenchmarkResult
+    from affuse.report.tables import BenchmarkResult
 
 app = typer.Typer(
     help="Show results again, compare two, draw size against quality.", no_args_is_help=True
@@ -42,9 +42,9 @@ def render(
 ) -> None:
     """Print the tables of a results folder, also of a benchmark that has not finished."""
     from affuse.cli.benchmark import show
-    from affuse.evaluate.latex import latex
-    from affuse.evaluate.rows import select, unfinished
     from affuse.files import write_atomic
+    from affuse.report.latex import latex
+    from affuse.report.selection import select, unfinished
 
     for file in (markdown_file, latex_file, csv_file, json_file):
         require_writable(file)
@@ -73,9 +73,9 @@ def compare(
     json_file: JsonFile = None,
 ) -> None:
     """Set two results side by side: scores, and what differs in data, config and version."""
-    from affuse.evaluate.comparison import compare
-    from affuse.evaluate.comparison_tables import markdown, screen
     from affuse.files import write_atomic
+    from affuse.report.comparison import compare
+    from affuse.report.comparison_tables import markdown, screen
 
     require_writable(markdown_file)
     require_writable(json_file)
@@ -96,7 +96,7 @@ def frontier(
     ] = None,
 ) -> None:
     """Draw parameters against a metric, with the Pareto frontier; a model may have many sizes."""
-    from affuse.evaluate.frontier import draw_frontier
+    from affuse.report.frontier import draw_frontier
 
     require_writable(out)
     draw_frontier([read(folder) for folder in results], out, metric)
@@ -109,9 +109,9 @@ def read(path: Path) -> BenchmarkResult:
     Raises:
         InputError: neither.
     """
-    from affuse.benchmark.results import TABLE, read_results
-    from affuse.evaluate.rows import check_extra
-    from affuse.evaluate.tables import BenchmarkResult
+    from affuse.harness.assemble import TABLE, read_results
+    from affuse.report.selection import check_extra
+    from affuse.report.tables import BenchmarkResult
 
     # A result may have been kept without its runs.
     kept = path / "result.json"

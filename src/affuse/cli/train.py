@@ -30,11 +30,11 @@ def train(
     """Train a model; validation selects the epoch, the test split stays closed."""
     import torch
 
-    from affuse.cli.progress import epochs_bar
-    from affuse.corpora import load_corpus
-    from affuse.models import count_parameters
-    from affuse.train.presets import corpus_options, plan
-    from affuse.train.session import train_run
+    from affuse.fusion import count_parameters
+    from affuse.progress import epochs_bar
+    from affuse.readers import load_corpus
+    from affuse.training.presets import corpus_options, plan
+    from affuse.training.session import train_run
 
     settings = parse_settings(assignments, settings_files)
     planned = plan(corpus, model, settings, data)

@@ -63,15 +63,15 @@ def tune(
     Repeated, it goes on until the number of trials is complete; with a database server as
     --storage, machines share the work.
     """
-    from affuse.extract.optional import require
+    from affuse.optional import require
 
     require("torch", extra="train")
     require("optuna", extra="tune")
-    from affuse.cli.progress import work_bar
-    from affuse.tune.request import Request
-    from affuse.tune.run import tune as search
-    from affuse.tune.space import read_space
-    from affuse.tune.storage import find_place
+    from affuse.progress import work_bar
+    from affuse.tuning.request import Request
+    from affuse.tuning.run import tune as search
+    from affuse.tuning.space import read_space
+    from affuse.tuning.storage import find_place
 
     require_writable(out)
     require_writable(json_file)

@@ -11,21 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from affuse.errors import InputError
-from affuse.extract.ahead import read_ahead
-from affuse.extract.assembly import Clock, SoundBuffer, Windows, words_between
-from affuse.extract.clip_features import ClipFeatures, ClipSettings
 from affuse.extract.face.reader import FaceTracker
-from affuse.extract.media import (
+from affuse.extract.features import ClipFeatures, ClipSettings
+from affuse.extract.media.decode import (
     MediaReader,
     Picture,
     Sound,
     Source,
     media_duration,
     name_of,
+    read_ahead,
     rewinds,
 )
-from affuse.extract.recognise import Recogniser
-from affuse.extract.transcript import Transcript, Word
+from affuse.extract.media.windows import Clock, SoundBuffer, Windows, words_between
+from affuse.extract.text.transcript import Transcript, Word
+from affuse.extract.voice.recognise import Recogniser
 from affuse.samples import FloatArray, Sample
 
 __all__ = [

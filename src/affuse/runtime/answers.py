@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from affuse.extract.transcript import Word
+from affuse.extract.text.transcript import Word
 
 
 class Trust(NamedTuple):

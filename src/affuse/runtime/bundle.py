@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, PositiveInt, ValidationError
 from affuse.config import invalid
 from affuse.errors import InputError, file_error
 from affuse.files import make_folder, to_strict_json, write_atomic
-from affuse.runtime.conflict import ConflictScale
+from affuse.runtime.contradiction import ConflictScale
 from affuse.tasks import Task
 
 MODEL, CONFIG, CARD = "model.onnx", "config.json", "README.md"

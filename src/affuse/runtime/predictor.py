@@ -13,13 +13,13 @@ import numpy as np
 from affuse.config import parse_options
 from affuse.errors import InputError, unknown_name
 from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
-from affuse.extract.media import Source
-from affuse.extract.transcript import Transcript, read_transcript, transcript_beside
+from affuse.extract.media.decode import Source
+from affuse.extract.media.live import Follower
+from affuse.extract.text.transcript import Transcript, read_transcript, transcript_beside
 from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, overall
 from affuse.runtime.bundle import CONFIG, copy_bundle
-from affuse.runtime.conflict import conflict_of
-from affuse.runtime.follow import Follower
-from affuse.runtime.session import Outputs, Session
+from affuse.runtime.contradiction import conflict_of
+from affuse.runtime.onnx_session import Outputs, Session
 from affuse.samples import Sample
 from affuse.tasks import BinaryLabels, Regression
 

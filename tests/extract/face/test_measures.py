@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from affuse.extract.face.measures import MEASURE_NAMES, MEASURES, measure
-from affuse.extract.face.pose import canonical_face, to_front
+from affuse.extract.face.measures import MEASURE_NAMES, MEASURES, canonical_face, measure, to_front
 from affuse.samples import FloatArray
 
 FACES = 24

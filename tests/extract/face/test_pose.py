@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from affuse.extract.face.pose import canonical_face, to_front
+from affuse.extract.face.measures import canonical_face, to_front
 from affuse.samples import FloatArray
 
 

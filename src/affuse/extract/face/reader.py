@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from affuse.errors import InputError
-from affuse.extract.face.measures import MEASURE_NAMES, VERSION, measure
+from affuse.extract.face.measures import MEASURE_NAMES, POSE_NAMES, VERSION, measure, to_front
 from affuse.extract.face.networks import Detection, detect, place_landmarks, region_of
-from affuse.extract.face.pose import POSE_NAMES, to_front
 from affuse.extract.face.regions import Image, Region
 from affuse.samples import FloatArray
 
@@ -34,7 +33,7 @@ class Face:
     Attributes:
         landmarks: float32 `(468, 3)`, as of `place_landmarks`.
         presence: how certain it is that there is a face, from 0.5 to 1.
-        pose: float32 `(3,)`: yaw, pitch and roll in degrees (`affuse.extract.face.pose`).
+        pose: float32 `(3,)`: yaw, pitch and roll in degrees (`affuse.extract.face.measures`).
         measures: float32 `(37,)` (`affuse.extract.face.measures`).
     """
 

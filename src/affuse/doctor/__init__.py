@@ -1,0 +1,98 @@
+"""What is wrong with a corpus, and what affuse does about it: for `affuse corpus inspect`.
+
+A check is a function from the `Evidence` to its findings, in the list `CHECKS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from affuse.config import parse_options
+from affuse.doctor.corpus_checks import CORPUS_CHECKS
+from affuse.doctor.file_checks import FILE_CHECKS
+from affuse.doctor.findings import Evidence, Finding
+from affuse.doctor.summary import CorpusSummary, summarise_corpus
+from affuse.doctor.views import PartFacts, measure_corpus, measure_csd, measure_pickle
+from affuse.errors import InputError
+from affuse.readers.pickles.padded import feature_names
+from affuse.readers.registry import load_corpus, resolve
+from affuse.samples import Corpus
+
+CHECKS = [*FILE_CHECKS, *CORPUS_CHECKS]
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """What `examine` found.
+
+    Attributes:
+        kind: the reader's name.
+        file: part to what the file has; None where it is no pickle.
+        corpus, summary: None where the reader refused it.
+        findings: the gravest first.
+    """
+
+    kind: str
+    file: Mapping[str, PartFacts] | None
+    corpus: Corpus | None
+    summary: CorpusSummary | None
+    findings: tuple[Finding, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its content for JSON; what the reader refused has no summary in it."""
+        return {
+            "format": self.kind,
+            **(asdict(self.summary) if self.summary else {}),
+            "arrays": [
+                {
+                    "part": part,
+                    "modality": modality,
+                    "features": feature_names({modality: facts.shape[2]})[modality],
+                    **facts.to_dict(),
+                }
+                for part, found in (self.file or {}).items()
+                for modality, facts in found.arrays.items()
+            ],
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+
+def examine(
+    name: str, data: Path | None = None, options: Mapping[str, Any] | None = None
+) -> Examination:
+    """Examine a corpus, and the file below it where that is a pickle.
+
+    Args:
+        name: a registered name, or the path of a corpus' file or folder.
+        data: where its data is, for a name that needs it.
+        options: of the reader.
+
+    Raises:
+        InputError: wrong options, or nothing that could be examined.
+    """
+    entry, path = resolve(name)
+    parse_options(entry.options, options or {})
+    where = path or data
+    file = measure_pickle(where)
+    corpus, refusal = None, None
+    try:
+        corpus = load_corpus(name, data, options)
+    except InputError as error:
+        if file is None:
+            raise
+        refusal = error
+    summary = None if corpus is None else summarise_corpus(corpus)
+    facts = None if corpus is None else measure_corpus(corpus)
+    sequences = measure_csd(where) if entry.name == "csd" and where is not None else {}
+    evidence = Evidence(entry.name, file, facts, summary, sequences)
+    findings = [finding for check in CHECKS for finding in check(evidence)]
+    if refusal is not None and all(finding.severity != "error" for finding in findings):
+        findings.append(
+            Finding("refused", "error", name, 1, refusal.problem, f"not read: {refusal.remedy}")
+        )
+    order = ("error", "warning", "note")
+    findings.sort(key=lambda finding: order.index(finding.severity))
+    return Examination(entry.name, file, corpus, summary, tuple(findings))

@@ -1,0 +1,280 @@
+"""What the doctor looks at: a pickle as its file stands, and a corpus as its reader returns it.
+
+Readers mend what they can, so that what was wrong shows only in the file. Both are measured a few
+samples at a time; what is kept is some numbers a sample.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affuse.errors import InputError
+from affuse.readers.csd.sequence_file import open_csd
+from affuse.readers.pickles.formats import outline
+from affuse.readers.pickles.padded import MODALITIES, PARTS, Steps, real_steps
+from affuse.readers.pickles.sample_ids import Identity, read_identities
+from affuse.readers.pickles.unpickle import load_pickle
+from affuse.samples import Corpus, FloatArray, Sample, release, release_sample
+
+# Samples a step: MOSEI's audio alone is 2.4 GB.
+_CHUNK = 64
+# Lengths beyond any array count as this, so that they fit an integer.
+_LONGEST = 1 << 30
+UNUSABLE = ("minus-infinity", "plus-infinity", "nan", "overflow")
+"""The rows of `ArrayFacts.unusable`; the last is finite, but beyond float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayFacts:
+    """The array of a modality `(N, T, D)` in one part, as the file has it.
+
+    Attributes:
+        shape: N, T, D.
+        dtype: as numpy names it.
+        unusable: int64 `(4, N)`, each sample's values of the kinds in `UNUSABLE`.
+        ends: int64 `(N,)`, the step after the last that is not zero; 0 where all are.
+        padding: share of steps that are padding.
+        gaps: samples with a step of zeros between others.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: str
+    unusable: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    padding: float
+    gaps: int
+
+    @property
+    def absent(self) -> int:
+        """How many samples have nothing but zeros."""
+        return int((self.ends == 0).sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same in numbers over all samples, for JSON and tables."""
+        samples, steps, width = self.shape
+        totals = self.unusable.sum(axis=1).tolist()
+        return {
+            "samples": samples,
+            "steps": steps,
+            "width": width,
+            "dtype": self.dtype,
+            "padding": self.padding,
+            **dict(zip(UNUSABLE, totals, strict=True)),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class PartFacts:
+    """One part of a pickle.
+
+    Attributes:
+        count: samples.
+        arrays: facts of each modality that has an array `(N, T, D)`.
+        labels: the arrays of labels by their key.
+        lengths: int64 `(N,)` of each modality whose lengths the file tells.
+        identities: names and videos; None where the file has no ids or none that can be read.
+    """
+
+    count: int
+    arrays: Mapping[str, ArrayFacts] = field(default_factory=dict)
+    labels: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    lengths: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    identities: Sequence[Identity] | None = None
+
+
+@dataclass(frozen=True)
+class SampleFacts:
+    """A sample without its features.
+
+    Attributes:
+        content: a hash of all its features; None where they are all zero.
+    """
+
+    id: str
+    group: str | None
+    modalities: frozenset[str]
+    content: bytes | None
+
+
+@dataclass(eq=False)
+class Ranges:
+    """The smallest and largest value of each feature, `(D,)`, over `steps` steps.
+
+    Attributes:
+        unusable: values that are not finite, although a reader let them through.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    steps: int = 0
+    unusable: int = 0
+
+    def add(self, sequence: FloatArray) -> None:
+        # fmin and fmax pass over nan, which is counted on its own.
+        self.low = np.fmin(self.low, np.fmin.reduce(sequence, axis=0))
+        self.high = np.fmax(self.high, np.fmax.reduce(sequence, axis=0))
+        self.steps += len(sequence)
+        self.unusable += sequence.size - int(np.isfinite(sequence).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class CorpusFacts:
+    """A corpus as it was read.
+
+    Attributes:
+        folds: for each fold, part to its samples.
+        ranges: of each modality, over every sample once.
+    """
+
+    folds: Sequence[Mapping[str, Sequence[SampleFacts]]]
+    ranges: Mapping[str, Ranges]
+
+
+def measure_pickle(path: Path | None) -> dict[str, PartFacts] | None:
+    """Part to its facts, before a reader mends anything; None for what is no pickle of splits."""
+    if path is None or not path.is_file() or outline(path) is None:
+        return None
+    data = load_pickle(path)
+    assert isinstance(data, dict)  # as its outline says
+    # Popped, so that what was converted is freed before the next is read.
+    return {part: _measure_part(data.pop(part, None), part, str(path)) for part in PARTS}
+
+
+def _measure_part(values: object, part: str, source: str) -> PartFacts:
+    if not isinstance(values, dict):
+        return PartFacts(0)
+    numbers = {
+        key: array
+        for key, value in values.items()
+        if isinstance(key, str) and (array := _numbers(value)) is not None
+    }
+    labels = {key: array for key, array in numbers.items() if "labels" in key}
+    counted = labels or numbers
+    count = min((len(array) for array in counted.values()), default=0)
+    arrays = {
+        m: _measure_array(numbers[m], _mask(numbers, m))
+        for m in MODALITIES
+        if m in numbers and numbers[m].ndim == 3 and 0 not in numbers[m].shape
+    }
+    lengths = {
+        m: np.clip(known, -1, _LONGEST).astype(np.int64)
+        for m, facts in arrays.items()
+        if (known := numbers.get(f"{m}_lengths")) is not None
+        and known.shape == facts.ends.shape
+        and not np.isnan(known).any()
+    }
+    return PartFacts(count, arrays, labels, lengths, _identities(values, count, part, source))
+
+
+def _numbers(value: object) -> NDArray[Any] | None:
+    if isinstance(value, list) and value and all(isinstance(v, int | float) for v in value):
+        value = np.array(value, dtype=np.float64)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.ndim:
+        return value
+    return None
+
+
+def _identities(
+    values: Mapping[str, Any], count: int, part: str, source: str
+) -> list[Identity] | None:
+    try:
+        return read_identities(values["id"], count, part, source) if "id" in values else None
+    except InputError:
+        return None  # the reader says what is wrong with them
+
+
+def _mask(numbers: Mapping[str, NDArray[Any]], modality: str) -> Steps | None:
+    """BERT's attention mask of text: its features are not zero where it pads."""
+    tokens = numbers.get("text_bert")
+    if modality != "text" or tokens is None:
+        return None
+    text = numbers[modality]
+    mask: Steps | None = None
+    if tokens.ndim == 3 and tokens.shape == (len(text), 3, text.shape[1]):
+        mask = tokens[:, 1] != 0
+    return mask
+
+
+def _measure_array(array: NDArray[Any], mask: Steps | None) -> ArrayFacts:
+    unusable = np.zeros((len(UNUSABLE), len(array)), np.int64)
+    for start in range(0, len(array), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        unusable[:, rows] = _count_unusable(array[rows])
+        release(array)
+    real = real_steps(array)
+    known = real if mask is None else real & mask
+    steps = known.shape[1]
+    ends = np.where(known.any(axis=1), steps - known[:, ::-1].argmax(axis=1), 0)
+    spans = ends - known.argmax(axis=1)
+    return ArrayFacts(
+        (len(array), array.shape[1], array.shape[2]),
+        str(array.dtype),
+        unusable,
+        ends.astype(np.int64),
+        1 - float(spans.sum()) / known.size,
+        int((spans > known.sum(axis=1)).sum()),
+    )
+
+
+def _count_unusable(values: NDArray[Any]) -> NDArray[np.int64]:
+    with np.errstate(over="ignore"):  # beyond float32 is infinite
+        finite = np.isfinite(values.astype(np.float32, copy=False))
+    if finite.all():
+        return np.zeros((len(UNUSABLE), len(values)), np.int64)
+    known = (values == -np.inf, values == np.inf, np.isnan(values))
+    overflow = ~finite & ~np.logical_or.reduce(known)
+    return np.stack([np.count_nonzero(each, axis=(1, 2)) for each in (*known, overflow)])
+
+
+def measure_csd(folder: Path) -> dict[str, NDArray[np.int64]]:
+    """Name of each .csd file of numbers to its videos' unusable values, `(4, V)` as `UNUSABLE`."""
+    found = {}
+    for path in sorted(folder.glob("*.csd")):
+        # A file that the corpus does without may be damaged; if it does not, its reader says so.
+        with suppress(InputError), open_csd(path) as file:
+            videos = (file.read(entry).features for entry in file.entries)
+            counts = [_count_unusable(x[None])[:, 0] for x in videos if x.dtype.kind in "fiu"]
+            if counts:
+                found[path.name] = np.stack(counts, axis=1)
+    return found
+
+
+def measure_corpus(corpus: Corpus) -> CorpusFacts:
+    """One pass over the samples, each measured once however many folds it is in."""
+    ranges = {
+        m: Ranges(np.full(d, np.inf, np.float32), np.full(d, -np.inf, np.float32))
+        for m, d in corpus.widths.items()
+    }
+    known: dict[int, SampleFacts] = {}
+
+    def facts(samples: Iterable[Sample]) -> list[SampleFacts]:
+        found = []
+        for sample in samples:
+            if id(sample) not in known:
+                known[id(sample)] = _measure_sample(sample, ranges)
+                if len(known) % _CHUNK == 0:
+                    release_sample(sample)
+            found.append(known[id(sample)])
+        return found
+
+    folds = [{part: facts(s) for part, s in fold.parts().items()} for fold in corpus.folds]
+    return CorpusFacts(folds, ranges)
+
+
+def _measure_sample(sample: Sample, ranges: Mapping[str, Ranges]) -> SampleFacts:
+    digest, empty = hashlib.blake2b(digest_size=16), True
+    for modality, sequence in sorted(sample.sequences.items()):
+        ranges[modality].add(sequence)
+        digest.update(f"{modality}{sequence.shape}".encode())
+        digest.update(np.ascontiguousarray(sequence).data)
+        empty = empty and not sequence.any()
+    content = None if empty else digest.digest()
+    return SampleFacts(sample.id, sample.group, frozenset(sample.sequences), content)

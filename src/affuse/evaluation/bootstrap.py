@@ -1,0 +1,187 @@
+"""Two models on the same test samples: the difference over further seeds and further samples.
+
+A seed's score depends on its training and on which samples were drawn for the test. Seeds and
+samples are crossed: every seed is tested on all samples, as readers and cases are in studies of
+diagnosis, whose analysis is used (Obuchowski and Rockette 1995, "Hypothesis testing of diagnostic
+accuracy for multiple readers and multiple tests", Communications in Statistics 24(2)). With d_s the
+difference of two models for seed s of S, and d*_s its value when the samples are drawn anew,
+
+    variance of the mean d  =  var(d_s) / S  +  max(0, mean over s != t of cov(d*_s, d*_t))
+
+The first part is what seeds add, with the luck of samples that they do not share. It is the
+variance of a bootstrap over seeds, which is known without draws, times S / (S - 1): a bootstrap
+over few seeds is too narrow. The second is what samples add to all seeds alike; it comes from a
+bootstrap over samples that takes the same ones for both models and all seeds.
+
+The interval reaches t standard errors to both sides. Two rules for t are known where a variance
+has two parts of unlike certainty. Satterthwaite's degrees of freedom, as Hillis (2007, Statistics
+in Medicine 26(3)) takes them, make it too short for few seeds, since a part that comes out small
+counts as certain: at three seeds it holds the truth in 92% of cases. The mean of the two quantiles
+of Student's t, weighted by the parts (Cochran and Cox 1957, "Experimental Designs"), makes it too
+long: 97%. Half way between, as here, it is 94 to 97% (`benchmarks/interval_coverage.py`).
+
+Samples count as drawn one by one: that clips share a speaker, and that folds share training
+samples, is not in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import stdtrit
+
+from affuse.evaluation.statistics import PairedDifference
+from affuse.metrics.scores import resampled
+from affuse.tasks import Task
+
+Array = NDArray[Any]
+
+RESAMPLES = 1000
+"""A variance from so many draws is within 9% of its value, an interval's width within 4%."""
+SEED = 20_230_513
+STATISTIC = "paired bootstrap over test samples and seeds, two-sided"
+LEAST_P = 1e-9
+"""Anything below is given as this."""
+# Resampled together: so many weights fit a processor's cache.
+_CHUNK = 100
+
+
+@dataclass(frozen=True)
+class FoldAnswers:
+    """What S seeds of a model said of one fold's test part.
+
+    Attributes:
+        ids: of N samples.
+        target: `(N, K)`.
+        predictions: raw outputs `(S, N, C)`.
+    """
+
+    ids: Sequence[Hashable]
+    target: Array
+    predictions: Array
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One metric of a model, averaged over folds.
+
+    Attributes:
+        measured: `(S,)`, one score a seed.
+        redrawn: `(R, S)`, the same with the test samples drawn anew; draw r takes the same samples
+            of whichever model.
+        samples: N, of all folds.
+    """
+
+    measured: Array
+    redrawn: Array
+    samples: int
+
+
+def score(task: Task, folds: Sequence[FoldAnswers], metrics: Sequence[str]) -> dict[str, Scores]:
+    """Each metric as measured and as redrawn, from what a model said of every fold.
+
+    Samples that several folds test are drawn for all of them at once.
+    """
+    names = list(dict.fromkeys(name for fold in folds for name in fold.ids))
+    place = {name: column for column, name in enumerate(names)}
+    columns = [[place[name] for name in fold.ids] for fold in folds]
+    drawn: list[Array] = np.split(_drawn(len(names)), RESAMPLES // _CHUNK)
+    parts = [
+        _averaged(task, folds, columns, weights.astype(np.float64), metrics)
+        for weights in (np.ones((1, len(names))), *drawn)
+    ]
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in metrics}
+    return {name: Scores(rows[0], rows[1:], len(names)) for name, rows in whole.items()}
+
+
+@lru_cache(maxsize=1)
+def _drawn(count: int) -> NDArray[np.uint16]:
+    """How often each of `count` samples is taken in each resample, the same at every call."""
+    rng = np.random.default_rng(SEED)
+    return rng.multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(np.uint16)
+
+
+def _averaged(
+    task: Task,
+    folds: Sequence[FoldAnswers],
+    columns: Sequence[Sequence[int]],
+    weights: Array,
+    metrics: Sequence[str],
+) -> Mapping[str, Array]:
+    each = [
+        resampled(task, fold.predictions, fold.target, weights[:, chosen], metrics)
+        for fold, chosen in zip(folds, columns, strict=True)
+    ]
+    return {name: np.mean([scores[name] for scores in each], axis=0) for name in metrics}
+
+
+def compare(a: Scores, b: Scores) -> PairedDifference:
+    """The difference `a - b` over seeds that both have, in the same order.
+
+    Its interval is about the mean over further seeds and samples; of a single seed about further
+    samples alone. Where the metric has no value (nan), there is no interval and no p.
+    """
+    d, redrawn = a.measured - b.measured, a.redrawn - b.redrawn
+    mean, std = float(d.mean()), float(d.std(ddof=1)) if len(d) > 1 and np.ptp(d) else 0.0
+    whole = redrawn[np.isfinite(redrawn).all(axis=1)]
+    if not np.isfinite(mean) or len(whole) < 2:
+        return PairedDifference(mean, std, (math.nan, math.nan), tuple(d.tolist()), math.nan)
+    error = _Error(*_variances(std, whole, a.samples), len(d) - 1, max(a.samples - 1, 1))
+    half = error.reach(0.05)
+    return PairedDifference(mean, std, (mean - half, mean + half), tuple(d.tolist()), error.p(mean))
+
+
+def _variances(std: float, redrawn: Array, samples: int) -> tuple[float, float]:
+    """Parts of the variance of the mean difference that seeds and that samples add.
+
+    Args:
+        std: of the differences of seeds.
+        redrawn: differences `(R, S)`.
+        samples: N.
+    """
+    draws, seeds = redrawn.shape
+    centred = redrawn - redrawn.mean(axis=0)
+    covariance = np.einsum("rs,rt->st", centred, centred) / (draws - 1)
+    # Redrawn from N samples, a mean varies by (N - 1) / N of what further samples would give.
+    covariance *= samples / max(samples - 1, 1)
+    if seeds == 1:
+        return 0.0, float(covariance[0, 0])
+    shared = float(covariance.sum() - np.trace(covariance)) / (seeds * (seeds - 1))
+    return std**2 / seeds, max(shared, 0.0)
+
+
+@dataclass(frozen=True)
+class _Error:
+    """Two parts of a variance, each with the degrees of freedom of its estimate."""
+
+    first: float
+    second: float
+    first_freedom: int
+    second_freedom: int
+
+    def reach(self, p: float) -> float:
+        """Half the width of the interval that leaves out a share of p."""
+        variance = self.first + self.second
+        if variance == 0:
+            return 0.0
+        parts = ((self.first, self.first_freedom), (self.second, self.second_freedom))
+        known = [(part, freedom) for part, freedom in parts if part]
+        freedom = variance**2 / sum(part**2 / f for part, f in known)
+        satterthwaite = -float(stdtrit(freedom, p / 2))
+        cochran = -sum(part * float(stdtrit(f, p / 2)) for part, f in known) / variance
+        return (satterthwaite + cochran) / 2 * math.sqrt(variance)
+
+    def p(self, mean: float) -> float:
+        """Two-sided: the share left out by the interval that just reaches zero."""
+        if mean == 0:
+            return 1.0
+        if self.reach(LEAST_P) <= abs(mean):
+            return LEAST_P if self.first + self.second else 0.0
+        return float(brentq(lambda p: self.reach(p) - abs(mean), LEAST_P, 1.0, xtol=1e-12))

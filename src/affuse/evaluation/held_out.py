@@ -1,0 +1,219 @@
+"""The locked test part: a model answers without its targets, and is scored where the targets are.
+
+What a model could learn a target from besides the features is taken away too. It sees test samples
+in an order of chance, under names that say nothing: the names of a corpus may tell the class, as
+RAVDESS' do, and so may the order of a file.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from affuse.batches import collate
+from affuse.errors import InputError
+from affuse.fusion import FusionModel, FusionOutput
+from affuse.metrics.scores import evaluate
+from affuse.samples import FloatArray, Sample
+from affuse.tasks import Task
+from affuse.training.checkpoint import Checkpoint
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Arrays over N samples: raw outputs `(N, C)`, gate `(N, M)` and primary index `(N,)`."""
+
+    prediction: Array
+    gate: Array
+    primary: NDArray[np.integer[Any]]
+
+
+def predict(model: FusionModel, samples: Sequence[Sample], batch_size: int = 64) -> Predictions:
+    """Run a model on prepared samples.
+
+    Samples of similar length are batched together and put back in order, so that little is spent
+    on padding; a model's answer does not depend on its batch.
+    """
+    model.eval()
+    lengths = [sum(map(len, s.sequences.values())) for s in samples]
+    order = np.argsort(lengths, kind="stable")
+    with torch.inference_mode():
+        outputs = list(_run(model, [samples[i] for i in order], batch_size))
+    back = np.argsort(order)
+    prediction, gate, primary = (
+        torch.cat([getattr(o, name) for o in outputs]).double().numpy()[back]
+        for name in ("prediction", "gate", "primary")
+    )
+    return Predictions(prediction, gate, primary.astype(np.int64))
+
+
+def _run(model: FusionModel, samples: list[Sample], size: int) -> Iterator[FusionOutput]:
+    for start in range(0, len(samples), size):
+        yield model(collate(samples[start : start + size], model.modalities))
+
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Key:
+    """What the N labelled samples of a test part are scored by.
+
+    Attributes:
+        ids: their names.
+        target: `(N, K)`.
+        primary: the modality that was planted as the true one, where a generator says so.
+    """
+
+    ids: tuple[str, ...]
+    target: Array
+    primary: tuple[str | None, ...]
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> Key:
+        """Raises `InputError` where no sample has a label."""
+        known = labelled(samples)
+        if not known:
+            raise InputError("the test part has no labels", remedy="use a corpus with test labels")
+        targets = [s.target for s in known if s.target is not None]
+        planted = tuple(s.truth.get("primary") for s in known)
+        return cls(tuple(s.id for s in known), np.stack(targets).astype(np.float64), planted)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of N samples, in the order of their `Key`.
+
+    Attributes:
+        modalities: the model's M.
+        prediction: raw outputs `(N, C)`.
+        primary: index `(N,)` of the modality that leads, of a gated model.
+        gate: weights `(N, M)`, of a gated model.
+        subsets: modalities given, such as `text+audio`, to which samples have any of them, `(N,)`,
+            and the raw outputs of these.
+    """
+
+    modalities: tuple[str, ...]
+    prediction: Array
+    primary: Array | None = None
+    gate: Array | None = None
+    subsets: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+
+
+def labelled(samples: Sequence[Sample]) -> list[Sample]:
+    return [s for s in samples if s.target is not None]
+
+
+def hide(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples with their features alone, shuffled and renamed; `answer` puts them back.
+
+    Groups are renamed too: normalisation by speaker needs to know who belongs together.
+    """
+    shuffled = [samples[i] for i in _order(len(samples))]
+    groups = {g: f"group {n}" for n, g in enumerate(dict.fromkeys(s.group for s in shuffled))}
+    return [
+        Sample(
+            f"test {place}",
+            {m: own(x) for m, x in s.sequences.items()},
+            group=None if s.group is None else groups[s.group],
+        )
+        for place, s in enumerate(shuffled)
+    ]
+
+
+def answer(checkpoint: Checkpoint, hidden: Sequence[Sample], *, subsets: bool) -> Answers:
+    """A model's answers for samples that were hidden and prepared, in their order before that."""
+    from affuse.evaluation.held_out import predict
+
+    model, back = checkpoint.model, np.argsort(_order(len(hidden)))
+    said = predict(model, hidden)
+    return Answers(
+        model.modalities,
+        said.prediction[back].astype(np.float32),
+        said.primary[back] if model.gated else None,
+        said.gate[back] if model.gated else None,
+        dict(_subsets(checkpoint, hidden, back)) if subsets and len(model.modalities) > 1 else {},
+    )
+
+
+def score(task: Task, answers: Answers, key: Key) -> Record:
+    """Metrics of answers.
+
+    Returns:
+        `metrics`; for a gated model `primary` (the modality that led most samples), `led` (samples
+        that each modality led) and mean `gate` weights; `subsets` where they were asked for.
+    """
+    record: Record = {"metrics": _metrics(task, answers.prediction, key.target)}
+    modalities = answers.modalities
+    if answers.primary is not None and answers.gate is not None:
+        led = Counter(modalities[i] for i in answers.primary)
+        record["primary"] = led.most_common(1)[0][0]
+        record["led"] = dict(led)
+        record["gate"] = dict(zip(modalities, answers.gate.mean(axis=0).tolist(), strict=True))
+        if all(key.primary):
+            right = [modalities[i] == k for i, k in zip(answers.primary, key.primary, strict=True)]
+            record["metrics"]["primary_accuracy"] = float(np.mean(right))
+    if answers.subsets:
+        record["subsets"] = {
+            kept: _metrics(task, prediction, key.target[usable])
+            for kept, (usable, prediction) in answers.subsets.items()
+        }
+    return record
+
+
+def open_test(checkpoint: Checkpoint, samples: Sequence[Sample], *, subsets: bool) -> Record:
+    """Let a checkpoint answer a test part and score it, as `score` returns it.
+
+    Raises:
+        InputError: no labels, or features that the model cannot use.
+    """
+    key = Key.of(samples)
+    hidden = hide(checkpoint.prepare(labelled(samples)))
+    return score(checkpoint.task, answer(checkpoint, hidden, subsets=subsets), key)
+
+
+def _order(count: int) -> NDArray[np.int64]:
+    """A permutation that is the same wherever so many samples are hidden."""
+    return np.random.default_rng(count).permutation(count)
+
+
+def own(values: FloatArray) -> FloatArray:
+    """The values without the array that they are a part of: it may hold labels too."""
+    base: object = values
+    while isinstance(base, np.ndarray):
+        base = base.base
+    # What is mapped from a file stays there: it may be larger than the memory.
+    return values if isinstance(base, mmap.mmap) else np.array(values)
+
+
+def _metrics(task: Task, prediction: Array, target: Array) -> dict[str, float]:
+    return evaluate(task, prediction.astype(np.float64), target)
+
+
+def _subsets(
+    checkpoint: Checkpoint, hidden: Sequence[Sample], back: Array
+) -> Iterator[tuple[str, tuple[Array, Array]]]:
+    """Answers for every non-empty choice of modalities at inference."""
+    from affuse.evaluation.held_out import predict
+
+    modalities = checkpoint.model.modalities
+    for size in range(1, len(modalities) + 1):
+        for kept in combinations(modalities, size):
+            chosen = [s.keep(kept) for s in hidden]
+            usable = np.array([bool(s.sequences) for s in chosen])
+            if not usable.any():
+                continue
+            said = predict(checkpoint.model, [s for s in chosen if s.sequences])
+            whole = np.empty((len(chosen), said.prediction.shape[1]), np.float32)
+            whole[usable] = said.prediction
+            yield "+".join(kept), (usable[back], whole[back][usable[back]])

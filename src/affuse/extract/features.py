@@ -1,0 +1,180 @@
+"""What is taken from a stretch of a recording: settings, and features of three modalities."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from affuse.config import Options
+from affuse.extract.face import expression
+from affuse.extract.face import reader as face
+from affuse.extract.face.regions import Image
+from affuse.extract.text import Layer, TextOptions, glove
+from affuse.extract.text.transcript import Word
+from affuse.extract.voice.activity import SPEECH, speech_probabilities
+from affuse.extract.voice.descriptors import (
+    RATE,
+    VOICE_WIDTH,
+    VOICED,
+    levelled,
+    voice_frames,
+    voice_name,
+)
+from affuse.extract.voice.functionals import NAME as FUNCTIONALS
+from affuse.extract.voice.functionals import STATISTICS, functionals, pool_frames
+from affuse.samples import FloatArray, Sample
+
+# Less sound than this has no frame.
+_SHORTEST_SOUND = 0.1
+
+
+class ClipSettings(Options):
+    """What is extracted. Stored with a checkpoint, so that predictions see what training saw."""
+
+    text: Literal["glove", "minilm"] = "glove"
+    layers: tuple[Layer, ...] = Field(default=(6,), min_length=1, description="MiniLM's layers")
+    cepstra: int = Field(default=20, ge=0, le=39, description="mel cepstra beside the descriptors")
+    audio: Literal["frames", "functionals"] = Field(
+        default="functionals",
+        description="voice descriptors every 10 ms (frames), or one step a window of their "
+        "statistics over it (functionals)",
+    )
+    trim: bool = Field(default=True, description="cut silence at both ends of a window's sound")
+    pool: int = Field(default=1, ge=1, le=100, description="voice frames averaged into one step")
+    expression: bool = Field(
+        default=True,
+        description="beside the measures of a face, what the expression network reads in its "
+        "pixels",
+    )
+    # Expressions last from half a second on (Ekman 2003): each is seen twice or more.
+    fps: float = Field(default=5.0, gt=0, le=60, description="faces read a second, at most")
+    window: float = Field(default=10.0, ge=1, le=60, description="seconds of a window")
+    step: float | None = Field(
+        default=None,
+        ge=0.5,
+        le=60,
+        description="seconds from the end of a window to that of the next; by default its length",
+    )
+    recognise: bool = Field(default=False, description="recognise speech without a transcript")
+    piece: float = Field(
+        default=28.0, ge=2, le=28, description="seconds of speech that are recognised at once"
+    )
+    wait: bool = Field(
+        default=True, description="a window waits until its words are recognised, not live"
+    )
+
+
+class ClipFeatures:
+    """Makes the features that settings ask for.
+
+    Attributes:
+        widths: modality to the width of its features.
+        versions: modality to the name of its extractor, which changes whenever features would.
+    """
+
+    def __init__(self, settings: ClipSettings) -> None:
+        self.settings = settings
+        self._text = TextOptions(text=settings.text, layers=settings.layers).extractor()
+        self.widths = {
+            "text": self._text.width,
+            "audio": (VOICE_WIDTH + settings.cepstra) * self._statistics,
+            "vision": face.WIDTH + expression.WIDTH * settings.expression,
+        }
+        self.versions = {
+            "text": self._text.name,
+            "audio": self._audio_name(),
+            "vision": f"{face.NAME}, {expression.NAME}" if settings.expression else face.NAME,
+        }
+
+    def vision_step(self, image: Image, found: face.Face) -> FloatArray:
+        """The features of a face in a picture, float32 `(widths["vision"],)`."""
+        if not self.settings.expression:
+            return found.features
+        return np.concatenate([found.features, expression.read_expression(image, found)])
+
+    def assemble(
+        self,
+        name: str,
+        start: float,
+        signal: FloatArray,
+        faces: list[tuple[float, FloatArray]],
+        words: tuple[Word, ...],
+    ) -> Sample:
+        """The sample of one window from its sound, the faces in it and their times, and its words.
+
+        Args:
+            name: the sample's id.
+            start: of the window, in seconds.
+            signal: `(N,)`, 16 kHz, mono, from the start of the window on; may be empty.
+            faces: seconds and features, as of `vision_step`.
+            words: with times.
+        """
+        parts = {
+            "text": self._text_steps(words),
+            "audio": self._audio_steps(signal, start),
+            "vision": _vision_steps(faces),
+        }
+        found = {modality: part for modality, part in parts.items() if part is not None}
+        return Sample(
+            name,
+            {modality: steps for modality, (steps, _) in found.items()},
+            times={modality: times for modality, (_, times) in found.items()},
+            text=" ".join(word.text for word in words) or None,
+        )
+
+    def _text_steps(self, words: tuple[Word, ...]) -> tuple[FloatArray, FloatArray] | None:
+        if not words:
+            return None
+        # A word of several parts would shift the numbers that tie steps to words.
+        text = " ".join("_".join(word.text.split()) or "_" for word in words)
+        (encoded,) = self._text.encode([text])
+        if encoded.tokens == [glove.UNKNOWN]:
+            return None
+        starts, last = [], words[0].start
+        for number in encoded.word_ids:
+            last = last if number is None else words[number].start
+            starts.append(last)
+        return encoded.features, np.array(starts, np.float32)
+
+    @property
+    def _statistics(self) -> int:
+        """Statistics of each voice descriptor."""
+        return STATISTICS if self.settings.audio == "functionals" else 1
+
+    def _audio_name(self) -> str:
+        settings = self.settings
+        frames = f"{voice_name(cepstra=settings.cepstra, trim=settings.trim)}, levelled"
+        if settings.audio == "functionals":
+            return f"{frames}, {FUNCTIONALS}"
+        return f"{frames}, {settings.pool} averaged" if settings.pool > 1 else frames
+
+    def _audio_steps(
+        self, signal: FloatArray, start: float
+    ) -> tuple[FloatArray, FloatArray] | None:
+        enough = len(signal) >= _SHORTEST_SOUND * RATE
+        if not enough or not (speech_probabilities(signal) >= SPEECH).any():
+            return None
+        steps, times = self.voice_steps(signal)
+        return steps, times + np.float32(start)
+
+    def voice_steps(self, signal: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The features of a voice, `(T, widths["audio"])`, and the second of each step.
+
+        Args:
+            signal: `(N,)`, 16 kHz, mono, 0.1 s or more. At which level it was recorded is lost.
+        """
+        settings = self.settings
+        frames = voice_frames(levelled(signal), RATE, cepstra=settings.cepstra, trim=settings.trim)
+        if settings.audio == "functionals":
+            steps = functionals(frames.features, frames.features[:, VOICED])
+            return steps[None], frames.times[:1]
+        return pool_frames(frames.features, settings.pool), frames.times[:: settings.pool]
+
+
+def _vision_steps(faces: list[tuple[float, FloatArray]]) -> tuple[FloatArray, FloatArray] | None:
+    if not faces:
+        return None
+    features = np.stack([features for _, features in faces]).astype(np.float32)
+    return features, np.array([time for time, _ in faces], np.float32)

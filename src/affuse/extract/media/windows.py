@@ -1,0 +1,109 @@
+"""Sound, faces and words that come in one by one, kept until a window of them is complete."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+
+from affuse.extract.media.decode import RATE, Sound
+from affuse.extract.text.transcript import Word
+from affuse.samples import FloatArray
+
+# Where one stream of a file is this far behind the other, it is no longer waited for.
+_SKEW = 30.0
+# A recording's last window reaches back until it is that long, in seconds.
+_SHORTEST = 1.0
+
+
+class SoundBuffer:
+    """The latest sound, at its place in the recording."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[Sound] = deque()
+        self.end = 0.0
+
+    def add(self, sound: Sound) -> None:
+        self._pieces.append(sound)
+        self.end = max(self.end, sound.start + len(sound.samples) / RATE)
+
+    def forget(self, before: float) -> None:
+        while self._pieces and _end(self._pieces[0]) <= before:
+            self._pieces.popleft()
+
+    def between(self, start: float, end: float) -> FloatArray:
+        """The sound of a window, silent where there is none; empty where there is none at all."""
+        inside = [p for p in self._pieces if p.start < end and _end(p) > start]
+        if not inside:
+            return np.zeros(0, np.float32)
+        signal = np.zeros(round((min(end, self.end) - start) * RATE), np.float32)
+        for piece in inside:
+            at = round((piece.start - start) * RATE)
+            source = piece.samples[max(0, -at) : max(0, len(signal) - at)]
+            signal[max(0, at) : max(0, at) + len(source)] = source
+        return signal
+
+
+class Windows:
+    """Tells which windows are complete.
+
+    A window ends every `step` seconds and reaches `length` back.
+    """
+
+    def __init__(self, length: float, step: float) -> None:
+        self._length, self._step = length, step
+        self._count = 1
+
+    @property
+    def needed(self) -> float:
+        """The second from which on sound and faces are still needed."""
+        return max(0.0, min(self._end - self._length, self._end - self._step - _SHORTEST))
+
+    def complete(self, until: float) -> Iterator[tuple[float, float]]:
+        """Start and end of the windows that end at `until` or before."""
+        while self._end <= until + 1e-6:
+            yield max(0.0, self._end - self._length), self._end
+            self._count += 1
+
+    def last(self, end: float) -> tuple[float, float] | None:
+        """Start and end of the window that a recording ends with; None where none is left."""
+        before = self._end - self._step
+        if end <= before + 1e-3 and self._count > 1:
+            return None
+        start = self._end - self._length
+        return max(0.0, min(start, end - _SHORTEST)), end
+
+    @property
+    def _end(self) -> float:
+        # By multiplication, so that hours of steps do not add up their rounding.
+        return self._count * self._step
+
+
+class Clock:
+    """Up to which second a recording is read, by what its streams have brought."""
+
+    def __init__(self, kinds: list[str]) -> None:
+        self._reached = dict.fromkeys(kinds, 0.0)
+
+    def advance(self, kind: str, time: float) -> None:
+        self._reached[kind] = max(self._reached[kind], time)
+
+    @property
+    def end(self) -> float:
+        """The second that the stream ahead has reached."""
+        return max(self._reached.values())
+
+    @property
+    def complete(self) -> float:
+        """The second that all streams have reached, but for one far behind."""
+        return max(min(self._reached.values()), self.end - _SKEW)
+
+
+def words_between(words: list[Word], start: float, end: float) -> tuple[Word, ...]:
+    """The words whose middle lies in a window."""
+    return tuple(word for word in words if start <= (word.start + word.end) / 2 < end)
+
+
+def _end(piece: Sound) -> float:
+    return piece.start + len(piece.samples) / RATE

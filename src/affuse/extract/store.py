@@ -1,0 +1,147 @@
+"""The windows of a clip as one npz file, which says what they were made of and by what."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affuse.errors import InputError
+from affuse.extract.clip import ClipExtractor, Window
+from affuse.extract.text.transcript import Transcript, Word
+from affuse.extract.voice.recognise import NAME as RECOGNISER
+from affuse.files import write_atomic
+from affuse.samples import Sample
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClip:
+    """What `affuse extract` keeps of a clip.
+
+    Attributes:
+        file: the name of the media file.
+        key: of what the features depend on (`clip_key`).
+        duration: in seconds.
+        extractors: modality to the name of its extractor.
+        settings: of the `ClipExtractor`.
+        windows: in order.
+    """
+
+    file: str
+    key: str
+    duration: float
+    extractors: Mapping[str, str]
+    settings: Mapping[str, Any]
+    windows: Sequence[Window]
+
+
+def clip_key(path: Path, transcript: Transcript | None, extractor: ClipExtractor) -> str:
+    """A hash of all that a clip's features depend on: content, words, settings and extractors.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    words = None if transcript is None else [transcript.timed, transcript.words]
+    made_by: list[Any] = [FORMAT, words, extractor.settings.model_dump(), extractor.versions]
+    if transcript is None and extractor.settings.recognise:
+        made_by.append(RECOGNISER)
+    digest.update(json.dumps(made_by).encode())
+    return digest.hexdigest()[:32]
+
+
+def write_clip(path: Path, clip: StoredClip) -> None:
+    """Write a clip's windows, whole or not at all.
+
+    The array `header` holds JSON (UTF-8) of everything but the features; each modality has its
+    steps of all windows one after the other, their seconds as `<modality>.times` and the number
+    in each window, 0 where it is absent, as `<modality>.lengths`.
+
+    Raises:
+        InputError: the folder is absent, full or refuses it.
+    """
+    header = {
+        "format": FORMAT,
+        "file": clip.file,
+        "key": clip.key,
+        "duration": clip.duration,
+        "extractors": dict(clip.extractors),
+        "settings": dict(clip.settings),
+        "windows": [
+            {"id": w.sample.id, "start": w.start, "end": w.end, "words": w.words}
+            for w in clip.windows
+        ],
+    }
+    arrays: dict[str, NDArray[Any]] = {
+        "header": np.frombuffer(json.dumps(header).encode(), np.uint8)
+    }
+    for modality in sorted({m for w in clip.windows for m in w.sample.sequences}):
+        having = [w.sample for w in clip.windows if modality in w.sample.sequences]
+        arrays[modality] = np.concatenate([s.sequences[modality] for s in having])
+        arrays[f"{modality}.times"] = np.concatenate([s.times[modality] for s in having])
+        lengths = [len(w.sample.sequences.get(modality, ())) for w in clip.windows]
+        arrays[f"{modality}.lengths"] = np.array(lengths, np.int64)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+    write_atomic(path, content.getvalue())
+
+
+def read_clip(path: Path) -> StoredClip:
+    """Read what `write_clip` wrote.
+
+    Raises:
+        InputError: not such a file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+        header = json.loads(arrays.pop("header").tobytes())
+        if header["format"] != FORMAT:
+            raise ValueError
+        return StoredClip(
+            header["file"],
+            header["key"],
+            header["duration"],
+            header["extractors"],
+            header["settings"],
+            _windows(header["windows"], arrays),
+        )
+    except Exception as error:
+        # Whatever is wrong in a file of a foreign hand, it is not one of these.
+        raise InputError(
+            f"is not a clip that `affuse extract` wrote ({type(error).__name__})",
+            remedy="extract it anew",
+            source=path,
+        ) from None
+
+
+def _windows(
+    described: Sequence[Mapping[str, Any]], arrays: Mapping[str, NDArray[Any]]
+) -> list[Window]:
+    modalities = [name for name in ("text", "audio", "vision") if name in arrays]
+    parts: dict[str, list[list[NDArray[Any]]]] = {}
+    for modality in modalities:
+        ends = np.cumsum(arrays[f"{modality}.lengths"])[:-1]
+        parts[modality] = [np.split(arrays[name], ends) for name in (modality, f"{modality}.times")]
+    windows = []
+    for number, window in enumerate(described):
+        having = [m for m in modalities if len(parts[m][0][number])]
+        words = tuple(Word(*word) for word in window["words"])
+        sample = Sample(
+            window["id"],
+            {m: parts[m][0][number] for m in having},
+            times={m: parts[m][1][number] for m in having},
+            text=" ".join(word.text for word in words) or None,
+        )
+        windows.append(Window(window["start"], window["end"], sample, words))
+    return windows

@@ -1,0 +1,235 @@
+"""The voice: sound decoded by PyAV, and acoustic descriptors every 10 ms.
+
+The descriptors are those low-level descriptors of eGeMAPS (Eyben et al. 2016, "The Geneva
+Minimalistic Acoustic Parameter Set", IEEE Transactions on Affective Computing 7(2)) that agree
+with openSMILE's in the implementation used (afx-audio): all but formants, jitter and shimmer.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.util import find_spec, module_from_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affuse.errors import InputError
+from affuse.extract.voice.functionals import triangles
+from affuse.samples import FloatArray
+
+NAME = "voice frames"
+VERSION = 1
+RATE = 16_000
+HOP = 0.01
+"""Seconds from one frame to the next."""
+MEL_BANDS = 40
+VOICED = 14
+"""Column of the voiced flag, the last before the cepstra."""
+VOICE_WIDTH = VOICED + 1
+
+_FRAME = 0.02
+_MEL_FRAME = 0.025
+# The power of 16-bit rounding noise in one bin is a third of this.
+_MEL_FLOOR = 1e-12
+_SHORTEST = 0.1
+_UNRELIABLE = re.compile(r"jitter|shimmer|F[123]")
+# A clip's loudness in pauses is 1 to 3% of its range, that of soft speech 10% and more.
+_SPEECH_LOUDNESS = 0.05
+_MARGIN = 0.1
+# Voicing is decided against an absolute level, at which softly recorded speech counts as unvoiced.
+_PEAK = 0.5
+_MOST_GAIN = 200.0
+_LOUD = 0.1
+# How the two descriptors that depend on the gain do so: loudness compresses power by 0.33.
+_GAIN_EXPONENTS = {"Loudness": 0.66, "spectralFlux": 1.0}
+
+
+class VoiceFrames(NamedTuple):
+    """Acoustic features of one recording.
+
+    Attributes:
+        features: float32 `(T, D)`, T >= 1.
+        times: float32 `(T,)`, the second at which each frame starts in the recording.
+        names: D names of the features.
+    """
+
+    features: FloatArray
+    times: FloatArray
+    names: tuple[str, ...]
+
+
+def voice_name(*, cepstra: int = 0, trim: bool = False) -> str:
+    """The name of the features that `voice_frames` returns with these options."""
+    parts = [f"{NAME} (eGeMAPS descriptors, 10 ms)"]
+    parts += [f"{cepstra} mel cepstra"] if cepstra else []
+    parts += ["trimmed"] if trim else []
+    return ", ".join([*parts, f"v{VERSION}"])
+
+
+def read_audio(path: Path) -> tuple[FloatArray, int]:
+    """Decode the first audio stream of a media file.
+
+    Returns:
+        The signal, float32 `(N,)`, full scale 1, its channels averaged, and its rate, 16000 Hz.
+
+    Raises:
+        InputError: no such file, not media, no sound in it, damaged, or shorter than 0.1 s.
+    """
+    if not path.is_file():
+        raise InputError("no such file", remedy="check the path", source=path)
+    if path.stat().st_size == 0:
+        raise InputError("is empty", remedy="give a recording", source=path)
+    import av
+
+    try:
+        signal = _decode(av, path)
+    except (av.error.FFmpegError, ValueError) as error:
+        raise InputError(
+            f"cannot be read as audio or video ({getattr(error, 'strerror', error)})",
+            remedy="give a whole media file, such as wav, flac, mp3 or mp4",
+            source=path,
+        ) from None
+    if signal is None:
+        raise InputError("has no sound", remedy="give a file with an audio stream", source=path)
+    if not np.isfinite(signal).all():
+        raise InputError("has samples that are not finite", remedy="export it anew", source=path)
+    if len(signal) < _SHORTEST * RATE:
+        raise InputError(
+            f"has {len(signal) / RATE:.3f} s of sound",
+            remedy=f"give at least {_SHORTEST:g} s",
+            source=path,
+        )
+    return signal, RATE
+
+
+def _decode(av: Any, path: Path) -> FloatArray | None:
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return None
+        # Channels are averaged here: the resampler's own mix makes stereo louder than mono.
+        resampler = av.AudioResampler(format="fltp", rate=RATE)
+        pieces = [np.zeros(0, np.float32)]
+        for frame in container.decode(audio=0):
+            pieces += [piece.to_ndarray().mean(axis=0) for piece in resampler.resample(frame)]
+        # A resampler that never saw a frame has nothing to flush and says so by an error.
+        if len(pieces) > 1:
+            pieces += [piece.to_ndarray().mean(axis=0) for piece in resampler.resample(None)]
+    return np.concatenate(pieces)
+
+
+def voice_frames(
+    signal: FloatArray, rate: int, *, cepstra: int = 0, trim: bool = False
+) -> VoiceFrames:
+    """Acoustic descriptors every 10 ms.
+
+    The first columns are the spectral descriptors (loudness first), then F0 in semitones above
+    27.5 Hz, the harmonics-to-noise ratio and the harmonic differences, which are 0 where the frame
+    is unvoiced, and `voiced` (0 or 1), which tells that 0 from a measured one.
+
+    Args:
+        signal: `(N,)`, full scale 1, mono, at least 20 ms.
+        rate: samples a second.
+        cepstra: mel-frequency cepstral coefficients to append, from the first on, of 40 log-mel
+            bands up to 8 kHz in 25 ms windows.
+        trim: leave out silence at both ends but for a margin of 0.1 s.
+
+    Raises:
+        InputError: a signal that is not mono, not finite or too short.
+    """
+    if signal.ndim != 1 or len(signal) < _FRAME * rate or not np.isfinite(signal).all():
+        raise InputError(
+            f"a signal of shape {signal.shape}",
+            remedy=f"give finite mono samples, at least {_FRAME * 1000:g} ms of them",
+        )
+    features, names = _descriptors(signal, rate)
+    if cepstra:
+        from scipy.fft import dct
+
+        bands = _log_mel(signal, rate, MEL_BANDS, len(features))
+        features = np.hstack([features, dct(bands, norm="ortho")[:, 1 : cepstra + 1]])
+        names += tuple(f"cepstrum{n + 1}" for n in range(cepstra))
+    times = np.arange(len(features)) * HOP
+    keep = _speech(features[:, 0]) if trim else slice(None)
+    return VoiceFrames(
+        np.ascontiguousarray(features[keep], dtype=np.float32),
+        times[keep].astype(np.float32),
+        names,
+    )
+
+
+def levelled(signal: FloatArray) -> FloatArray:
+    """Sound whose loud stretches have a root mean square of 0.1, whatever the microphone's gain.
+
+    Loud are the highest tenth of its stretches of 50 ms. Near silence is raised by 60 dB at most.
+    """
+    stretch = RATE // 20
+    whole = signal[: len(signal) // stretch * stretch] if len(signal) >= stretch else signal
+    power = np.square(whole.reshape(-1, min(stretch, len(whole)))).mean(axis=1)
+    loud = float(np.sqrt(np.percentile(power, 95)))
+    return signal * np.float32(_LOUD / max(loud, _LOUD / 1000))
+
+
+def _descriptors(signal: FloatArray, rate: int) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """The descriptors of the signal as it is, but with voicing decided at a fixed level."""
+    egemaps = _egemaps()
+    gain = _PEAK / max(float(np.abs(signal).max()), _PEAK / _MOST_GAIN)
+    table = egemaps.extract_egemaps_lld(signal * gain, rate)["egemaps_lld"]
+    rows = {
+        name.partition("_")[0]: row
+        for name, row in zip(egemaps.EGEMAPS_LLD_NAMES, table, strict=True)
+        if not _UNRELIABLE.search(name)
+    }
+    for name, exponent in _GAIN_EXPONENTS.items():
+        rows[name] = rows[name] / gain**exponent
+    voiced = np.isfinite(rows["F0semitoneFrom27.5Hz"])
+    columns = [*(np.nan_to_num(row, nan=0.0) for row in rows.values()), voiced]
+    return np.stack(columns, axis=1), (*rows, "voiced")
+
+
+@cache
+def _egemaps() -> Any:
+    """afx-audio's descriptors in a copy of the module that leaves jitter and shimmer out.
+
+    Nothing here reads them, and to mark each period of the voice takes half of the time, in Python.
+    The copy keeps the module as it is for others; a version without that function does all again.
+    """
+    spec = find_spec("afx_audio.extractors.egemaps")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if hasattr(module, "_jitter_shimmer"):
+        vars(module)["_jitter_shimmer"] = lambda *call: (0 * call[-1],) * 2
+    return module
+
+
+def _log_mel(signal: FloatArray, rate: int, bands: int, frames: int) -> NDArray[Any]:
+    """Log power in triangular mel bands, `(frames, bands)`; a full-scale sine has power 1/4."""
+    length, hop = round(_MEL_FRAME * rate), round(HOP * rate)
+    padded = np.pad(signal, (0, max(0, (frames - 1) * hop + length - len(signal))))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, length)[::hop][:frames]
+    taper = np.hanning(length)
+    size = 1 << (length - 1).bit_length()
+    spectrum = np.fft.rfft(windows * taper, size) / taper.sum()
+    power: NDArray[Any] = (spectrum.real**2 + spectrum.imag**2) @ _mel_filters(rate, bands, size).T
+    return np.log(power + _MEL_FLOOR)
+
+
+@cache
+def _mel_filters(rate: int, bands: int, size: int) -> NDArray[Any]:
+    """Triangles of height 1, equally spaced on O'Shaughnessy's mel scale, `(bands, bins)`."""
+    top = 2595 * np.log10(1 + min(8000, rate / 2) / 700)
+    edges = 700 * (10 ** (np.linspace(0, top, bands + 2) / 2595) - 1)
+    bins = np.fft.rfftfreq(size, 1 / rate)
+    return triangles(edges, bins)
+
+
+def _speech(loudness: NDArray[Any]) -> slice:
+    """From the first to the last loud frame, with a margin."""
+    quiet, loud = loudness.min(), loudness.max()
+    heard = np.flatnonzero(loudness >= quiet + _SPEECH_LOUDNESS * (loud - quiet))
+    margin = round(_MARGIN / HOP)
+    return slice(max(0, heard[0] - margin), heard[-1] + 1 + margin)

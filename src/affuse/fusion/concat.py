@@ -1,0 +1,46 @@
+"""Late fusion: each modality encoded alone, the pooled vectors side by side, one head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from affuse.batches import Batch
+from affuse.fusion.encoders import EncoderOptions, Head, encoder_options_for, modality_encoder
+from affuse.fusion.registry import FusionModel, FusionOutput, register_model, require_several
+
+
+@register_model("concat")
+class Concat(FusionModel):
+    """Late fusion by concatenation of pooled encoders."""
+
+    Options = EncoderOptions
+
+    def __init__(self, widths: Mapping[str, int], outputs: int, options: EncoderOptions) -> None:
+        super().__init__(widths, outputs, options)
+        require_several("concat", widths)
+        self.encoders = nn.ModuleDict(
+            {m: modality_encoder(features, m, options) for m, features in widths.items()}
+        )
+        self.head = nn.Sequential(
+            nn.Linear(options.width * len(widths), options.width),
+            Head(options.width, outputs, options.dropout),
+        )
+
+    @classmethod
+    def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
+        return encoder_options_for(lengths)
+
+    def parts(self) -> dict[str, Sequence[nn.Module]]:
+        return {f"encoder.{m}": [e] for m, e in self.encoders.items()} | super().parts()
+
+    def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
+        batch = self.admit(batch)
+        encoded = {m: encoder(*self.take(batch, m)) for m, encoder in self.encoders.items()}
+        prediction = self.head(torch.cat([e.pooled for e in encoded.values()], dim=1))
+        gate, primary = self.even_gate(batch)
+        latents = {m: e.stream for m, e in encoded.items()} if detail else None
+        return FusionOutput(prediction, gate, primary, latents=latents)

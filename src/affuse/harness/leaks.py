@@ -1,0 +1,204 @@
+"""What a corpus may not do: hand the test labels to who trains on it.
+
+Found are test samples that stand in training or validation too, by name or by content, and labels
+of the test part that stand among its features: as a column, as a length or a missing modality, or
+as a group. What only a program that knows the trick can decode is not found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affuse.errors import InputError
+from affuse.evaluation.held_out import labelled
+from affuse.samples import Corpus, Sample, Split, release_sample
+from affuse.tasks import Classification, Regression, Task
+
+Array = NDArray[Any]
+
+TOLD = 0.999
+"""A column that a label determines up to less than this share of its variance is that label."""
+LEAST_SAMPLES = 12
+"""Beyond the number of classes. A column of chance puts fewer in the order of their labels."""
+STATISTICS = ("the first step", "the last step", "the mean", "the least", "the greatest")
+
+
+def plain(corpus: Corpus) -> Corpus:
+    """The corpus made of types that say the same however often they are asked.
+
+    Raises:
+        InputError: samples or sequences of another type, which could do as they like.
+    """
+
+    def fixed(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+        found = tuple(samples)
+        for sample in found:
+            if not _is_plain(sample):
+                raise InputError(
+                    f"sample '{sample.id}' is not a plain one",
+                    remedy="a reader must return affuse.samples.Sample with a dict of numpy arrays",
+                    source=corpus.name,
+                )
+        return found
+
+    folds = (Split(*(fixed(part) for part in fold.parts().values())) for fold in corpus.folds)
+    return Corpus(
+        str(corpus.name),
+        Task.from_config(corpus.task.to_config()),
+        {str(m): int(width) for m, width in corpus.widths.items()},
+        tuple(folds),
+        dict(corpus.options),
+        dict(corpus.features),
+        str(corpus.preset),
+    )
+
+
+def _is_plain(sample: Sample) -> bool:
+    if type(sample) is not Sample or type(sample.sequences) is not dict:
+        return False
+    arrays = (*sample.sequences.values(), sample.target)
+    return all(x is None or type(x) is np.ndarray for x in arrays)
+
+
+def without_shared(corpus: Corpus) -> tuple[Corpus, int]:
+    """The corpus without the training and validation samples that a fold tests, and how many."""
+    contents: dict[int, bytes | None] = {}
+    folds, count = [], 0
+    for fold in corpus.folds:
+        tested = _Tested(fold.test, contents)
+        train, valid = (
+            tuple(s for s in part if not tested.has(s)) for part in (fold.train, fold.valid)
+        )
+        count += len(fold.train) + len(fold.valid) - len(train) - len(valid)
+        folds.append(Split(train, valid, fold.test))
+    return replace(corpus, folds=tuple(folds)), count
+
+
+def require_closed(corpus: Corpus) -> None:
+    """Raise `InputError` where the corpus lets test labels be learnt."""
+    contents: dict[int, bytes | None] = {}
+    for number, fold in enumerate(corpus.folds):
+        source = f"{corpus.name} fold {number}" if len(corpus.folds) > 1 else corpus.name
+        tested = _Tested(fold.test, contents)
+        for part, samples in (("train", fold.train), ("valid", fold.valid)):
+            found = [s.id for s in samples if tested.has(s)]
+            if found:
+                raise InputError(
+                    f"{len(found)} samples of {part} are test samples too, such as '{found[0]}'",
+                    remedy="leave them out of one part, or add --drop-shared to do so here",
+                    source=source,
+                )
+        for place in _told(corpus.task, labelled(fold.test), corpus.widths):
+            raise InputError(
+                f"{place} tells the test labels",
+                remedy="leave it out of the features: what is measured is not in the clip",
+                source=source,
+            )
+
+
+class _Tested:
+    """The samples of a test part, known by name and by content."""
+
+    def __init__(self, samples: Sequence[Sample], contents: dict[int, bytes | None]) -> None:
+        self.known = contents
+        self.names = {s.id for s in samples}
+        self.contents = {c for s in samples if (c := self._content(s)) is not None}
+
+    def has(self, sample: Sample) -> bool:
+        return sample.id in self.names or self._content(sample) in self.contents
+
+    def _content(self, sample: Sample) -> bytes | None:
+        """A digest of the features; None where they are all zero, which says nothing."""
+        if id(sample) not in self.known:
+            self.known[id(sample)] = _digest(sample)
+            release_sample(sample)
+        return self.known[id(sample)]
+
+
+def _digest(sample: Sample) -> bytes | None:
+    if not any(x.any() for x in sample.sequences.values()):
+        return None
+    digest = hashlib.blake2b(digest_size=16)
+    for modality, sequence in sorted(sample.sequences.items()):
+        digest.update(f"{modality}{sequence.shape}".encode())
+        digest.update(np.ascontiguousarray(sequence).data)
+    return digest.digest()
+
+
+def _told(task: Task, samples: Sequence[Sample], widths: Mapping[str, int]) -> Iterator[str]:
+    """Names of what a test sample's label can be read from."""
+    if not samples:
+        return
+    target = np.stack([s.target for s in samples if s.target is not None]).astype(np.float64)
+    numbers = {g: n for n, g in enumerate(dict.fromkeys(s.group for s in samples))}
+    groups = np.array([[numbers[s.group]] for s in samples], np.float64)
+    # Of a value, groups know no more than their order in the file, which is not looked at.
+    if not isinstance(task, Regression) and _tells(task, groups, target).any():
+        yield "the group"
+    for modality, width in widths.items():
+        lengths = np.array([[len(s.sequences.get(modality, ()))] for s in samples], np.float64)
+        for what, values in (("length", lengths), ("presence", lengths > 0)):
+            if _tells(task, values.astype(np.float64), target).any():
+                yield f"the {what} of {modality}"
+        columns = np.stack([_statistics(s, modality, width) for s in samples])
+        for place, name in enumerate(STATISTICS):
+            told = np.flatnonzero(_tells(task, columns[:, place], target))
+            if told.size:
+                yield f"{name} of {modality}, column {told[0]},"
+
+
+def _statistics(sample: Sample, modality: str, width: int) -> Array:
+    """`(len(STATISTICS), D)`; zero where the sample lacks the modality."""
+    x = sample.sequences.get(modality)
+    if x is None:
+        return np.zeros((len(STATISTICS), width))
+    if not np.isfinite(x).all():
+        raise InputError(
+            f"sample '{sample.id}' has {modality} with values that are not finite",
+            remedy="set them to zero or leave the modality out",
+        )
+    mean = x.mean(axis=0, dtype=np.float64)
+    found = np.stack([x[0], x[-1], mean, x.min(axis=0), x.max(axis=0)])
+    release_sample(sample)
+    return found
+
+
+def _tells(task: Task, columns: Array, target: Array) -> Array:
+    """Whether each column `(N, D)` is a label of `(N, K)` under another scale or other names."""
+    if isinstance(task, Regression):
+        from scipy.stats import rankdata  # slow to import
+
+        scales = ((columns, target), (rankdata(columns, axis=0), rankdata(target, axis=0)))
+        return np.asarray(np.any([_correlated(x, y[:, 0]) for x, y in scales], axis=0))
+    labels = [target[:, k] for k in range(target.shape[1])]
+    told = [_constant_within(columns, label) for label in labels]
+    if isinstance(task, Classification):
+        told += [_correlated(columns, labels[0] == c) for c in np.unique(labels[0])]
+    return np.asarray(np.any(told, axis=0))
+
+
+def _correlated(columns: Array, values: Array) -> Array:
+    if len(values) < LEAST_SAMPLES:
+        return np.zeros(columns.shape[1], bool)
+    x, y = columns - columns.mean(axis=0), values - values.mean()
+    power = (x**2).sum(axis=0) * (y**2).sum()
+    r = np.divide(y @ x, np.sqrt(power), out=np.zeros(len(power)), where=power > 0)
+    return np.asarray(np.abs(r) > TOLD)
+
+
+def _constant_within(columns: Array, label: Array) -> Array:
+    """Whether a column varies between the classes of a label and not within them."""
+    classes, members = np.unique(label, return_inverse=True)
+    if len(classes) < 2 or len(label) - len(classes) < LEAST_SAMPLES:
+        return np.zeros(columns.shape[1], bool)
+    one_hot = np.eye(len(classes))[members]
+    means = (one_hot.T @ columns) / one_hot.sum(axis=0)[:, None]
+    total = ((columns - columns.mean(axis=0)) ** 2).sum(axis=0)
+    within = ((columns - means[members]) ** 2).sum(axis=0)
+    return np.asarray((total > 0) & (within < (1 - TOLD) * total))

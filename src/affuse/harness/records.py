@@ -1,0 +1,220 @@
+"""What a results folder keeps, so that its table is made again at any time.
+
+benchmark.json        what the folder was claimed for: another benchmark does not mix in
+table.json            rows, runs, trivial prediction and all else that no run tells
+test-openings.jsonl   each time that a test part was opened
+runs/NAME.json        the record of a finished run
+runs/NAME.npz         its answers: ids, target (N, K), prediction (N, C) and, of a gated
+                      model, primary (N,) and gate (N, M)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from affuse.config import invalid
+from affuse.errors import InputError, file_error
+from affuse.files import null_to_nan, to_strict_json, write_atomic
+
+if TYPE_CHECKING:
+    from affuse.evaluation.held_out import Answers, Key, Record
+
+MARK = "benchmark.json"
+TABLE = "table.json"
+RUNS = "runs"
+SINGLE = "unimodal:"
+"""What the model name of a single modality begins with."""
+NEEDED = {"model", "fold", "seed", "parameters", "metrics", "versions", "test_opened", "answers"}
+"""Entries of a record; one of a version that kept less is made anew."""
+REMEDY = "repeat the benchmark's command with this folder as --out: finished runs are kept"
+
+
+class Trivial(BaseModel):
+    """The trivial prediction of a fold, raw outputs `(C,)`, and its metrics."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    output: tuple[float, ...]
+    metrics: dict[str, float | None]
+
+
+class About(BaseModel):
+    """What a table says that no run tells.
+
+    Attributes:
+        corpus: as the table names it.
+        command: what to type to obtain it again.
+        rows: model names in table order.
+        reference: the model to which the others are compared, where it is among them.
+        task: what is predicted.
+        folds: how many the corpus has.
+        trivial: a fold each; none where a part lacks labels.
+        runs: the name of each run asked for to the digest of its identity.
+        hard: a fold each, ids of the test samples whose modalities mislead.
+        extra: further entries of the result.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    corpus: str
+    command: str
+    rows: tuple[str, ...]
+    reference: str
+    task: dict[str, Any]
+    folds: int
+    trivial: tuple[Trivial, ...]
+    runs: dict[str, str]
+    extra: dict[str, Any]
+    hard: tuple[tuple[str, ...], ...] = ()
+
+    def write(self, folder: Path) -> None:
+        write_atomic(folder / TABLE, to_strict_json(self.model_dump()).encode())
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        record: its JSON content.
+        ids: of the N test samples.
+        target: `(N, K)`.
+        prediction: raw outputs `(N, C)`.
+    """
+
+    record: Record
+    ids: tuple[str, ...]
+    target: NDArray[np.float64]
+    prediction: NDArray[np.float64]
+
+
+def write_run(runs: Path, name: str, record: Record, answers: Answers, key: Key) -> None:
+    """Keep a run; the record comes last and knows its answers, so that a run with one is whole."""
+    arrays: dict[str, Any] = {
+        "ids": np.array(key.ids),
+        "target": key.target.astype(np.float32),
+        "prediction": answers.prediction,
+    }
+    if answers.primary is not None and answers.gate is not None:
+        arrays |= {"primary": answers.primary.astype(np.int8)}
+        arrays |= {"gate": answers.gate.astype(np.float32)}
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_atomic(runs / f"{name}.npz", content.getvalue())
+    whole = {**record, "answers": _digest(content.getvalue())}
+    write_atomic(runs / f"{name}.json", to_strict_json(whole).encode())
+
+
+def read_about(folder: Path) -> About:
+    """Raises `InputError` where `table.json` is absent or damaged."""
+    file = folder / TABLE
+    try:
+        return About.model_validate_json(file.read_bytes())
+    except OSError:
+        known = (folder / MARK).exists() or (folder / RUNS).is_dir()
+        problem = f"has no {TABLE}" if known else "is not the results folder of a benchmark"
+        remedy = REMEDY if known else "give a folder that affuse benchmark --out wrote"
+        raise InputError(problem, remedy=remedy, source=folder) from None
+    except ValidationError as error:
+        raise invalid(error, "what a benchmark writes", remedy=REMEDY, source=file) from None
+
+
+def read_runs(folder: Path, about: About) -> list[Run]:
+    """The finished runs that `about` asks for, in its order."""
+    return list(_finished(folder, about))
+
+
+def _finished(folder: Path, about: About) -> Iterator[Run]:
+    for name, run in about.runs.items():
+        known = read_run(folder / RUNS, name, run)
+        if known is not None:
+            yield known
+
+
+def read_run(runs: Path, name: str, run: str) -> Run | None:
+    """A finished run; neither a damaged one, nor one whose digest tells other data or settings."""
+    try:
+        record = json.loads((runs / f"{name}.json").read_text())
+        if digest(record["run"]) != run or not record.keys() >= NEEDED:
+            return None
+        content = (runs / f"{name}.npz").read_bytes()
+        if _digest(content) != record["answers"]:
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            ids = tuple(arrays["ids"].tolist())
+            target, prediction = (
+                arrays[part].astype(np.float64) for part in ("target", "prediction")
+            )
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return None
+    # Scores may have no value; an option that is null is null.
+    return Run({**null_to_nan(record), "run": record["run"]}, ids, target, prediction)
+
+
+def digest(run: object) -> str:
+    """Of all that decides how a run ends."""
+    return _digest(json.dumps(run, sort_keys=True, ensure_ascii=False).encode())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+LOG = "test-openings.jsonl"
+
+
+def log_opening(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
+    """Note that a run's test part is opened for a checkpoint.
+
+    The same checkpoint may be asked again, as after a kill: it says the same. Another one counts,
+    for what was seen of the first may have guided it.
+
+    Args:
+        folder: the results folder.
+        run: its name.
+        checkpoint: the digest of its weights.
+
+    Returns:
+        `count`, for how many checkpoints the part was opened, and `log`, all openings of the run.
+    """
+    opened = {
+        "run": run,
+        "checkpoint": checkpoint,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    file = folder / LOG
+    try:
+        known = file.read_text(encoding="utf-8") if file.exists() else ""
+        # A kill may have cut the last line short.
+        begin = "" if known.endswith("\n") or not known else "\n"
+        with file.open("a", encoding="utf-8") as log:
+            log.write(f"{begin}{json.dumps(opened)}\n")
+            log.flush()
+            os.fsync(log.fileno())
+    except OSError as error:
+        raise file_error(error, "cannot be written", file) from None
+    lines = (*map(_read, known.splitlines()), opened)
+    same = [line for line in lines if line.get("run") == run]
+    return {"count": len({line.get("checkpoint") for line in same}), "log": same}
+
+
+def _read(line: str) -> dict[str, Any]:
+    """A line's content; a line that a kill cut short has none."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,125 @@
+"""What is asked of a benchmark, and the runs that answer it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from affuse.errors import InputError, unknown_name
+from affuse.harness.leaks import plain, require_closed, without_shared
+from affuse.harness.records import SINGLE
+from affuse.readers.registry import load_corpus
+from affuse.samples import Corpus, Split
+from affuse.training.presets import Plan, check_keys, corpus_options, plan
+from affuse.training.session import require_trainable
+
+REFERENCE = "hct_mg"
+COMPARED = ("concat", "mult", REFERENCE)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A benchmark.
+
+    Attributes:
+        corpus: a registered name or the path of a corpus file.
+        data: where the corpus lies, for a name that needs it.
+        models: names to compare; each single modality and the trivial row come with them.
+        seeds: how many, from 0.
+        settings: `key=value` over the corpus' preset.
+        singles: whether each single modality is trained beside the models.
+        subsets: whether the models are also asked with every subset of modalities.
+        reference: the model to which the others are compared, where it is among them.
+        limit: first samples of each part that are used; all by default.
+        drop_shared: whether training and validation samples that the test part holds are left out
+            instead of refused.
+        jobs: processes at once.
+        command: what to type to obtain the result again.
+    """
+
+    corpus: str
+    data: Path | None = None
+    models: tuple[str, ...] = COMPARED
+    seeds: int = 5
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    singles: bool = True
+    subsets: bool = False
+    reference: str = REFERENCE
+    limit: int | None = None
+    drop_shared: bool = False
+    jobs: int = os.cpu_count() or 1
+    command: str = ""
+
+    def load(self) -> Corpus:
+        """The corpus, after every setting and model name has been checked.
+
+        Raises:
+            InputError: an unknown model or setting, or a corpus that cannot be read or that hands
+                out its test labels.
+        """
+        check_keys(self.corpus, self.settings)
+        if min(self.seeds, self.jobs, 1 if self.limit is None else self.limit) < 1:
+            raise InputError("seeds, jobs and limit", remedy="give 1 or more of each")
+        if not self.models:
+            raise InputError("no models to compare", remedy="name one or more, with commas")
+        plans = [self.plan(name) for name in self.models]
+        corpus = self.read()
+        for planned in plans:
+            require_trainable(corpus, planned)
+        if self.reference not in (REFERENCE, *self.rows(corpus)):
+            raise unknown_name("reference", self.reference, self.rows(corpus))
+        require_closed(corpus)
+        return corpus
+
+    def read(self) -> Corpus:
+        """The corpus alone, as it is used."""
+        options = corpus_options(self.corpus, self.settings, self.data)
+        corpus = plain(load_corpus(self.corpus, self.data, options))
+        if self.limit is not None:
+            folds = (
+                Split(*(part[: self.limit] for part in fold.parts().values()))
+                for fold in corpus.folds
+            )
+            name = f"{corpus.name}, limit={self.limit}"
+            corpus = replace(corpus, name=name, folds=tuple(folds))
+        if self.drop_shared:
+            corpus, count = without_shared(corpus)
+            corpus = replace(corpus, name=f"{corpus.name}, dropped={count}")
+        return corpus
+
+    def plan(self, model: str) -> Plan:
+        """How a model is trained here."""
+        return plan(self.corpus, model, self.settings, self.data)
+
+    def rows(self, corpus: Corpus) -> tuple[str, ...]:
+        """Model names in table order: single modalities first, then those asked for."""
+        single = tuple(f"{SINGLE}{m}" for m in corpus.modalities) if self.singles else ()
+        return single + tuple(dict.fromkeys(m for m in self.models if m not in single))
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: a model, a fold and a seed."""
+
+    model: str
+    fold: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.model.replace(':', '-')}-fold{self.fold}-seed{self.seed}"
+
+
+def jobs(request: Request, corpus: Corpus) -> list[Job]:
+    """All runs of a request, the dearest models first so that no worker waits for a long one."""
+    rows = request.rows(corpus)
+    dearest = {REFERENCE: 0, "mult": 1}
+    return [
+        Job(model, fold, seed)
+        for model in sorted(rows, key=lambda name: dearest.get(name, 2))
+        for seed in range(request.seeds)
+        for fold in range(len(corpus.folds))
+    ]

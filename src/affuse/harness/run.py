@@ -1,0 +1,185 @@
+"""Every run of a benchmark, then the table made of them."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+
+from affuse.errors import InputError
+from affuse.evaluation.held_out import Key, Record, score
+from affuse.evaluation.trivial import trivial_folds
+from affuse.files import claim, holds, make_folder
+from affuse.harness.assemble import assemble
+from affuse.harness.records import (
+    MARK,
+    RUNS,
+    About,
+    Trivial,
+    digest,
+    log_opening,
+    read_about,
+    read_run,
+    read_runs,
+    write_run,
+)
+from affuse.harness.request import Job, Request, jobs
+from affuse.harness.without_targets import content_of
+from affuse.harness.workers import RUNS_IN, Answered, run_all
+from affuse.incongruity.hard import HardIds, OnFold, hard_ids
+from affuse.processes import preload
+from affuse.report.tables import BenchmarkResult
+from affuse.samples import Corpus
+from affuse.tasks import Task
+from affuse.training.presets import Plan
+from affuse.training.session import identity
+
+PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
+
+OnProgress = Callable[[int, int, Record | None], None]
+"""Told epochs done, epochs in all, and the record of a run that has just ended."""
+
+
+def run_benchmark(
+    request: Request,
+    folder: Path,
+    on_progress: OnProgress = lambda *_: None,
+    *,
+    hard: HardIds | None = None,
+    on_search: OnFold = lambda *_: None,
+) -> tuple[BenchmarkResult, list[Record]]:
+    """Train and test every model of a request.
+
+    Runs train in processes that do not have the test targets, and answer the test part there; they
+    are scored here. What is finished is kept in `folder` (`affuse.harness.records`); called again
+    with the same folder, a benchmark that was stopped goes on.
+
+    Args:
+        hard: the hard samples of this corpus, where another benchmark of it has found them
+            (`About.hard`). By default those that the folder keeps, else they are looked for.
+        on_search: told how far that is; it may take minutes.
+
+    Raises:
+        InputError: what `Request.load` raises, or a folder that holds another benchmark.
+    """
+    corpus = request.load()
+    mark = {
+        "corpus": corpus.name,
+        "fingerprint": corpus.fingerprint(),
+        "settings": {k: str(v) for k, v in request.settings.items()},
+        "subsets": request.subsets,
+    }
+    keys = [Key.of(fold.test) for fold in corpus.folds]
+    plans = {name: request.plan(name) for name in request.rows(corpus)}
+    about = _about(request, corpus, plans)
+    if not holds(folder, MARK, mark):
+        claim(folder, MARK, mark)
+    make_folder(folder / RUNS)
+    missing = {
+        job: plans[job.model].train.epochs
+        for job in jobs(request, corpus)
+        if read_run(folder / RUNS, job.name, about.runs[job.name]) is None
+    }
+    if missing:
+        preload(RUNS_IN)
+    hard = hard or _kept(folder) or hard_ids(corpus, on_search)
+    about = about.model_copy(update={"hard": hard})
+    about.write(folder)
+    content, task = content_of(corpus), corpus.task
+    del corpus  # its features are not needed while others train on theirs
+    _run(request, missing, content, Scorer(folder, task, keys), on_progress)
+    runs = read_runs(folder, about)
+    return assemble(about, runs), [run.record for run in runs]
+
+
+def _about(request: Request, corpus: Corpus, plans: Mapping[str, Plan]) -> About:
+    rows = request.rows(corpus)
+    mode = plans[rows[-1]].train.normalise
+    return About(
+        # What uses a test speaker's other clips, or nothing, is said wherever the numbers stand.
+        corpus=corpus.name if mode == "train" else f"{corpus.name}, normalise={mode}",
+        command=request.command,
+        rows=rows,
+        reference=request.reference,
+        task=corpus.task.to_config(),
+        folds=len(corpus.folds),
+        trivial=tuple(
+            Trivial(output=tuple(fold.output.tolist()), metrics=dict(fold.metrics))
+            for fold in trivial_folds(corpus)
+        ),
+        runs={
+            job.name: digest(identity(corpus, plans[job.model], seed=job.seed, fold=job.fold))
+            for job in jobs(request, corpus)
+        },
+        extra={
+            "fingerprint": corpus.fingerprint(),
+            "options": dict(corpus.options),
+            "features": dict(corpus.features),
+            "folds": len(corpus.folds),
+            "seeds": request.seeds,
+            "limit": request.limit,
+            "drop_shared": request.drop_shared,
+            "normalise": mode,
+            "settings": dict(request.settings),
+        },
+    )
+
+
+def _kept(folder: Path) -> HardIds:
+    """The hard samples that a folder keeps; none where it was begun just now."""
+    try:
+        return read_about(folder).hard
+    except InputError:
+        return ()
+
+
+class Scorer:
+    """Scores what runs answer, where the targets are, and keeps it.
+
+    Args:
+        folder: the results folder.
+        task: of the corpus.
+        keys: of each fold's test part.
+    """
+
+    def __init__(self, folder: Path, task: Task, keys: list[Key]) -> None:
+        self.folder, self.task, self.keys = folder, task, keys
+        self.versions = {p: version(p) for p in PACKAGES} | {"python": platform.python_version()}
+
+    def finish(self, job: Job, answered: Answered) -> Record:
+        """Open the test part for a run and keep its record."""
+        key, runs = self.keys[job.fold], self.folder / RUNS
+        record = {
+            **answered.facts,
+            "versions": self.versions,
+            "test_opened": log_opening(self.folder, job.name, answered.checkpoint),
+            **score(self.task, answered.answers, key),
+        }
+        write_run(runs, job.name, record, answered.answers, key)
+        shutil.rmtree(runs / job.name, ignore_errors=True)
+        return record
+
+
+def _run(
+    request: Request,
+    epochs: Mapping[Job, int],
+    content: str,
+    scorer: Scorer,
+    on_progress: OnProgress,
+) -> None:
+    """Make and score runs, each with its number of epochs."""
+    total, done = sum(epochs.values()), 0
+    # Closed at once when something goes wrong here, and not when Python gets round to it.
+    with closing(run_all(request, list(epochs), content, scorer.folder / RUNS)) as events:
+        for event in events:
+            record = None
+            if event is not None:
+                job, told = event
+                if isinstance(told, Answered):
+                    record = scorer.finish(job, told)
+                else:
+                    done += told
+            on_progress(done, total, record)

@@ -1,0 +1,193 @@
+"""One run of a benchmark, in a process of its own: it trains, answers the test part, and ends.
+
+The process reads the corpus and seals it before there is a model. Nothing is left of an earlier
+run, whose training part may hold what this one tests.
+"""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, cast
+
+from affuse.errors import InputError
+from affuse.evaluation.held_out import Answers, answer
+from affuse.files import holds
+from affuse.fusion import count_parameters
+from affuse.harness.request import Job, Request
+from affuse.harness.without_targets import Sealed, content_of, seal
+from affuse.processes import begin_worker, worker_context
+from affuse.training.checkpoint import weights_digest
+from affuse.training.session import RUN, identity, train_run
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a run hands over: answers to the test part, and how it came to them.
+
+    Attributes:
+        answers: in the order of the fold's `Key`.
+        checkpoint: the digest of the weights that gave them.
+        facts: entries of the run's record.
+    """
+
+    answers: Answers
+    checkpoint: str
+    facts: dict[str, Any]
+
+
+def run_in_process(
+    request: Request, job: Job, content: str, work: Path, parent: Connection
+) -> None:
+    """Send `parent` the number of epochs done, now and then, and at last `Answered` or an error.
+
+    Args:
+        content: what the corpus holds; one that is read here with another is an error.
+        work: the folder of what an interrupted run goes on from.
+    """
+    begin_worker()
+    try:
+        parent.send(run_job(request, job, _sealed(request, job, content), work, parent.send))
+    except Exception as error:
+        # Where it happened would be lost on the way.
+        error.add_note(traceback.format_exc())
+        parent.send(error)
+
+
+def _sealed(request: Request, job: Job, content: str) -> Sealed:
+    corpus = request.read()
+    if content_of(corpus) != content:
+        raise InputError(
+            f"corpus {corpus.name} is not the same each time it is read",
+            remedy="do not change its files meanwhile; a reader must draw nothing at random",
+        )
+    sealed = seal(corpus, job.fold)
+    del corpus
+    # Targets that only a cycle keeps must not be found either.
+    gc.collect()
+    return sealed
+
+
+def run_job(
+    request: Request, job: Job, sealed: Sealed, work: Path, tick: Callable[[int], None]
+) -> Answered:
+    """Train one run on a sealed corpus and let it answer the test part.
+
+    Args:
+        work: the folder of what an interrupted run goes on from.
+        tick: told how many epochs more are done.
+    """
+    began = time.monotonic()
+    planned = request.plan(job.model)
+    run = identity(sealed, planned, seed=job.seed, fold=job.fold)
+    if not _goes_on(work, run):
+        shutil.rmtree(work, ignore_errors=True)
+    checkpoint = train_run(
+        sealed,
+        planned,
+        seed=job.seed,
+        fold=job.fold,
+        folder=work,
+        resume=True,
+        on_epoch=lambda *_: tick(1),
+    )
+    # Early stopping leaves epochs out: the progress display counts them as done.
+    tick(planned.train.epochs - len(checkpoint.training["history"]))
+    hidden = checkpoint.prepare(sealed.folds[job.fold].test)
+    facts = {
+        "model": job.model,
+        "fold": job.fold,
+        "seed": job.seed,
+        "run": run,
+        "parameters": count_parameters(checkpoint.model),
+        "best_epoch": checkpoint.training["best_epoch"],
+        "history": checkpoint.training["history"],
+    }
+    if "init" in checkpoint.training:
+        facts["init"] = checkpoint.training["init"]
+    answers = answer(checkpoint, hidden, subsets=request.subsets)
+    facts["seconds"] = round(time.monotonic() - began, 1)
+    return Answered(answers, weights_digest(work), facts)
+
+
+def _goes_on(work: Path, run: Mapping[str, Any]) -> bool:
+    """Whether what an interrupted benchmark left in `work` is of this run."""
+    try:
+        return holds(work, RUN, run)
+    except InputError:
+        return False
+
+
+RUNS_IN = run_in_process.__module__
+"""What the processes of runs load first."""
+
+WAIT_SECONDS = 0.5
+"""Without news from any run, that nothing has happened is told this often."""
+
+
+def run_all(
+    request: Request, jobs: Sequence[Job], content: str, runs: Path
+) -> Generator[tuple[Job, int | Answered] | None]:
+    """Yield what runs tell: how many epochs more are done, or their answers; None now and then.
+
+    Whoever stops listening ends the runs that are under way; they go on from their last epoch when
+    they are asked for again.
+
+    Args:
+        content: what the corpus holds; a run that reads another is an error.
+        runs: the folder in which each has its own.
+
+    Raises:
+        InputError: a process was killed.
+        Exception: whatever went wrong in a run.
+    """
+    context, waiting = worker_context(RUNS_IN), deque(jobs)
+    running: dict[Connection, tuple[Job, Any]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < request.jobs:
+                job = waiting.popleft()
+                ours, theirs = context.Pipe(duplex=False)
+                arguments = (request, job, content, runs / job.name, theirs)
+                process = context.Process(target=run_in_process, args=arguments)
+                process.start()
+                theirs.close()
+                running[ours] = job, process
+            heard = wait(list(running), timeout=WAIT_SECONDS)
+            if not heard:
+                yield None
+            for connection in cast("list[Connection]", heard):
+                job, process = running[connection]
+                message = _receive(connection)
+                if isinstance(message, Answered):
+                    process.join()
+                    del running[connection]
+                    connection.close()
+                yield job, message
+    finally:
+        for _, process in running.values():
+            process.kill()
+        for connection, (_, process) in running.items():
+            process.join()
+            connection.close()
+
+
+def _receive(connection: Connection) -> int | Answered:
+    try:
+        message = connection.recv()
+    except (EOFError, OSError):
+        raise InputError(
+            "a worker process was killed, perhaps for want of memory",
+            remedy="repeat with fewer --jobs; what is finished is kept",
+        ) from None
+    if isinstance(message, Exception):
+        raise message
+    assert isinstance(message, int | Answered)
+    return message

@@ -1,0 +1,200 @@
+"""Single samples: what each modality says, where it is heard, and what attends to what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from affuse.batches import collate
+from affuse.fusion import FusionModel, FusionOutput
+from affuse.incongruity.conflict import Conflict
+from affuse.incongruity.hooks import BEFORE, block_ends, compressed
+from affuse.incongruity.tendency import Floats, Ints, answer_name, neutral, tendency
+from affuse.samples import Sample
+from affuse.tasks import Regression, Task
+
+_SPECIAL = {"[CLS]": "start", "[SEP]": "end"}
+
+
+@dataclass(frozen=True)
+class AttentionMap:
+    """What the steps of a target attend to in a source, a mean over heads and layers.
+
+    Attributes:
+        block: its name.
+        target, source: modalities.
+        weights: `(T, S)`; each row sums to one.
+        target_steps, source_steps: what the steps are: words, seconds, or numbers.
+    """
+
+    block: str
+    target: str
+    source: str
+    weights: Floats
+    target_steps: tuple[str, ...]
+    source_steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One sample.
+
+    Attributes:
+        id: the sample's.
+        why: it is shown.
+        text: its transcript, where there is one.
+        label: in words.
+        answer: of the model, in words.
+        own: modality to what it says alone, in words, by the model where it has such heads, else
+            by the readers.
+        gate: modality to its weight; empty without a gate.
+        conflict: its score, pair and spans.
+        steps: modality to its number of steps.
+        ends: modality to the seconds at which it ends, where times are known.
+        maps: of each crossmodal block.
+    """
+
+    id: str
+    why: str
+    text: str | None
+    label: str
+    answer: str
+    own: Mapping[str, str]
+    gate: Mapping[str, float]
+    conflict: Conflict
+    steps: Mapping[str, int]
+    ends: Mapping[str, float]
+    maps: tuple[AttentionMap, ...]
+
+
+def case(
+    model: FusionModel,
+    task: Task,
+    sample: Sample,
+    conflict: Conflict,
+    features: Mapping[str, str],
+    why: str,
+) -> Case:
+    """Look at one prepared sample with a target.
+
+    Args:
+        features: modality to the name of its features, which tells how its words became steps.
+        why: the sample is shown.
+    """
+    assert sample.target is not None
+    model.eval()
+    with torch.no_grad():
+        output = model(collate([sample], model.modalities), detail=True)
+    present = [m for m in model.modalities if m in sample.sequences]
+    own = {m: in_words(task, np.array([v])) for m, v in conflict.values.items()}
+    if output.unimodal is not None:
+        rows = output.unimodal[0].numpy()
+        own |= {m: in_words(task, rows[model.modalities.index(m)][None]) for m in present}
+    gate = dict(zip(model.modalities, output.gate[0].tolist(), strict=True)) if model.gated else {}
+    return Case(
+        sample.id,
+        why,
+        sample.text,
+        label_in_words(task, sample.target),
+        in_words(task, output.prediction.numpy()),
+        own,
+        gate,
+        conflict,
+        {m: len(sequence) for m, sequence in sample.sequences.items()},
+        {m: float(t[-1]) for m, t in sample.times.items() if len(t)},
+        tuple(_maps(model, sample, output, features)),
+    )
+
+
+def in_words(task: Task, outputs: Floats) -> str:
+    """Raw outputs `(1, C)` as people say them."""
+    if isinstance(task, Regression):
+        return f"{float(outputs[0, 0]):+z.2f}" if neutral(task) == 0 else f"{outputs[0, 0]:.2f}"
+    return _named(task, tendency(task, outputs)[0])
+
+
+def label_in_words(task: Task, target: Floats) -> str:
+    """A target `(K,)`, likewise."""
+    if isinstance(task, Regression):
+        return in_words(task, target[None])
+    return _named(task, target.astype(np.int64))
+
+
+def _named(task: Task, chosen: Ints) -> str:
+    names = [answer_name(task, question, int(answer)) for question, answer in enumerate(chosen)]
+    return ", ".join(name for name in names if not name.startswith("not ")) or "none"
+
+
+def _maps(
+    model: FusionModel, sample: Sample, output: FusionOutput, features: Mapping[str, str]
+) -> list[AttentionMap]:
+    attention, found = output.attention or {}, []
+    for name in (k.removesuffix(BEFORE) for k in output.latents or {} if k.endswith(BEFORE)):
+        layers = [w[0] for key, w in attention.items() if key == name or key.startswith(f"{name}.")]
+        target, source = (int(end[0]) for end in block_ends(name, model, output))
+        first, second = ends = model.modalities[target], model.modalities[source]
+        if not layers or any(m not in sample.sequences for m in ends):
+            continue
+        weights = torch.stack(layers).mean(dim=(0, 1))
+        labels = [
+            step_names(sample, m, _steps(sample, m, size), features.get(m, ""))
+            for m, size in zip(ends, _sizes(output, ends, weights), strict=True)
+        ]
+        rows, columns = map(tuple, labels)
+        seen = weights[: len(rows), : len(columns)].numpy()
+        found.append(AttentionMap(name, first, second, seen, rows, columns))
+    return found
+
+
+def _sizes(output: FusionOutput, ends: Sequence[str], weights: torch.Tensor) -> list[int]:
+    """Steps of both streams with their own padding: weights may be padded to the longest."""
+    latents = output.latents or {}
+    return [
+        latents[m].shape[1] if m in latents else weights.shape[axis] for axis, m in enumerate(ends)
+    ]
+
+
+def _steps(sample: Sample, modality: str, size: int) -> int:
+    """Real steps of a stream that was compressed to `size`."""
+    mask = torch.ones(1, len(sample.sequences[modality]), dtype=torch.bool)
+    return int(compressed(mask, size).sum())
+
+
+def step_names(sample: Sample, modality: str, steps: int, feature: str) -> list[str]:
+    """What each of so many steps is: its words, its seconds, or its place.
+
+    Args:
+        steps: of the stream, whose every step may stand for several of the sample's.
+        feature: the name of the modality's features.
+    """
+    count = len(sample.sequences[modality])
+    words = _words(sample, modality, feature)
+    times = sample.times.get(modality)
+    stride = 1
+    while stride * steps < count:
+        stride *= 2
+    places = range(0, stride * steps, stride)
+    if words is not None:
+        return [" ".join(words[place : place + stride]) for place in places]
+    if times is not None and len(times) == count:
+        return [f"{times[place]:.1f} s" for place in places]
+    return [str(place) for place in places]
+
+
+def _words(sample: Sample, modality: str, feature: str) -> list[str] | None:
+    """A word or word piece for each of the sample's steps, where they are known."""
+    if modality != "text" or not sample.text:
+        return None
+    count, words = len(sample.sequences[modality]), sample.text.split()
+    if feature.startswith("minilm"):
+        from affuse.extract.text.minilm import MiniLM
+
+        words = [_SPECIAL.get(t, t) for t in MiniLM().encode([sample.text])[0].tokens]
+    elif feature.startswith("glove"):
+        from affuse.extract.text.glove import Glove
+
+        words = Glove().encode([sample.text])[0].tokens
+    return words if len(words) == count else None

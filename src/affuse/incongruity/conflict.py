@@ -1,0 +1,264 @@
+"""The conflict score: how likely it is that one modality of a sample contradicts the others.
+
+For each modality m, the hypothesis that it contradicts the label while the others agree with it is
+weighed against the one that all agree, over all candidate labels, since the label is unknown
+(`affuse.incongruity.evidence`). The score is the probability that some modality contradicts,
+calibrated on validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from affuse.errors import InputError
+from affuse.incongruity.evidence import candidates, contrary_prior
+from affuse.incongruity.readings import Readers, Readings
+from affuse.incongruity.spans import Span, heard_spans, overlap
+from affuse.incongruity.tendency import Bools, Floats, Ints
+from affuse.metrics.calibration import Platt, expected_calibration_error
+from affuse.metrics.scores import auroc
+from affuse.samples import Sample
+from affuse.tasks import Regression
+
+_TINY = 1e-9
+# Share of what the label leaves open that a reading settles if it says anything.
+_TOLD = 0.02
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """What is found in one sample.
+
+    Attributes:
+        id: the sample's.
+        score: in [0, 1], the probability that two modalities contradict each other.
+        pair: the modality that contradicts, if any does, and the surest of those it contradicts;
+            None for a sample with fewer than two modalities.
+        spans: for both, the stretches of time that carry what they say.
+        values: modality to its reader's raw outputs `(C,)`.
+    """
+
+    id: str
+    score: float
+    pair: tuple[str, str] | None
+    spans: Mapping[str, tuple[Span, ...]]
+    values: Mapping[str, tuple[float, ...]]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ConflictScorer:
+    """Scores samples by what its readers read.
+
+    Attributes:
+        readers: of each modality.
+        calibration: fitted on the validation part.
+    """
+
+    readers: Readers
+    calibration: Platt
+
+    def score(self, samples: Sequence[Sample]) -> list[Conflict]:
+        """Score samples, prepared as those that the readers were fitted on."""
+        readings = self.readers.read(samples)
+        names = readings.modalities
+        hypotheses = contradictions(readings)
+        scores = self.calibration(_log_odds(hypotheses))
+        pairs = _pairs(readings, hypotheses)
+        enough = readings.present.sum(axis=1) > 1
+        found = []
+        for row, sample in enumerate(samples):
+            pair = (names[pairs[row, 0]], names[pairs[row, 1]]) if enough[row] else None
+            spans = {m: heard_spans(sample, m, readings.weights[m][row]) for m in pair or ()}
+            values = {
+                m: tuple(readings.outputs[row, column].tolist())
+                for column, m in enumerate(names)
+                if readings.present[row, column]
+            }
+            score = float(scores[row]) if pair else 0.0
+            found.append(Conflict(sample.id, score, pair, spans, values))
+        return found
+
+
+def fit_conflict(readers: Readers, valid: Sequence[Sample]) -> ConflictScorer:
+    """Calibrate on the validation part.
+
+    Where its samples know whether they hold a conflict (`Sample.truth`), that is the truth; where
+    they do not, it is what the same readers conclude once the label is told (`told_conflicts`).
+
+    Raises:
+        InputError: fewer than two modalities.
+    """
+    if len(readers.modalities) < 2:
+        raise InputError(
+            "a conflict takes two modalities", remedy="read the corpus with two or more"
+        )
+    readings = readers.read(valid)
+    truth = known_conflicts(valid)
+    if truth is None:
+        truth = told_conflicts(readings, _targets(valid))
+    enough = readings.present.sum(axis=1) > 1
+    odds = _log_odds(contradictions(readings))
+    return ConflictScorer(readers, Platt.fit(odds[enough], truth[enough]))
+
+
+def known_conflicts(samples: Sequence[Sample]) -> Bools | None:
+    """Planted conflicts `(N,)`; None unless every sample knows."""
+    known = [sample.truth.get("conflict") for sample in samples]
+    return None if any(k is None for k in known) else np.array(known, dtype=np.bool_)
+
+
+def told_conflicts(readings: Readings, targets: Floats) -> Bools:
+    """Where some modality contradicts rather than none, given the labels `(N, K)`: bool `(N,)`."""
+    task = readings.task
+    if isinstance(task, Regression):
+        place = np.abs(candidates(task) - targets).argmin(axis=1)[:, None]
+    else:
+        place = targets.astype(np.int64)
+    chosen = place[:, None, :, None, None]
+    factors = np.take_along_axis(readings.factors, chosen, axis=3)
+    even = np.zeros((place.shape[1], 1))
+    return np.asarray(_shares(_joint(factors, even, even, readings.present))[:, 0] < 0.5)
+
+
+def contradictions(readings: Readings) -> Floats:
+    """Probabilities `(N, 1 + M)`: that no modality contradicts, and that this one alone does.
+
+    The mean over the task's questions.
+    """
+    prior = readings.prior
+    log = _joint(
+        readings.factors,
+        np.log(prior),
+        np.log(contrary_prior(readings.task, prior)),
+        readings.present,
+    )
+    return _shares(log)
+
+
+def _joint(factors: Floats, prior: Floats, contrary: Floats, present: Bools) -> Floats:
+    """log p(hypothesis, candidate), `(N, 1 + M, Q, G)`, from factors `(N, M, Q, G, 2)`."""
+    agree, oppose = factors[..., 0], factors[..., 1]
+    together = agree.sum(axis=1)
+    one = together[:, None] - agree + oppose + contrary
+    one = np.where(present[:, :, None, None], one, -np.inf)
+    return np.concatenate([(together + prior)[:, None], one], axis=1)
+
+
+def _shares(log: Floats) -> Floats:
+    """`(N, H, Q, G)` to each hypothesis' share `(N, H)`."""
+    p = np.exp(log - log.max(axis=(1, 3), keepdims=True)).sum(axis=3)
+    shares: Floats = (p / p.sum(axis=1, keepdims=True)).mean(axis=2)
+    return shares
+
+
+def _log_odds(hypotheses: Floats) -> Floats:
+    none = hypotheses[:, 0]
+    odds: Floats = np.log(np.maximum(1 - none, _TINY)) - np.log(np.maximum(none, _TINY))
+    return odds
+
+
+def _pairs(readings: Readings, hypotheses: Floats) -> Ints:
+    """The modality that contradicts most likely, and the surest of the others, `(N, 2)`.
+
+    What leaves the label as open as it was says nothing: it is named last. Sure is what leaves
+    little open.
+    """
+    before = _entropy(readings.prior[None, None])
+    doubt = _entropy(softmax(readings.factors[..., 0] + np.log(readings.prior), axis=3))
+    tells = doubt < (1 - _TOLD) * before
+    ranked = np.where(tells, hypotheses[:, 1:], hypotheses[:, 1:] - 1)
+    contrary = np.where(readings.present, ranked, -np.inf).argmax(axis=1)
+    doubt = np.where(readings.present, doubt, np.inf)
+    doubt[np.arange(len(doubt)), contrary] = np.inf
+    return np.stack([contrary, doubt.argmin(axis=1)], axis=1)
+
+
+def _entropy(p: Floats) -> Floats:
+    """Of candidates `(N, M, Q, G)`: the mean over questions, `(N, M)`."""
+    found: Floats = -(p * np.log(np.maximum(p, _TINY))).sum(axis=3).mean(axis=2)
+    return found
+
+
+def _targets(samples: Sequence[Sample]) -> Floats:
+    targets = [sample.target for sample in samples if sample.target is not None]
+    if len(targets) < len(samples):
+        raise InputError(
+            "a validation sample has neither a target nor a known conflict",
+            remedy="leave it out: the score is calibrated on what is known",
+        )
+    return np.stack(targets)
+
+
+@dataclass(frozen=True)
+class ConflictTruth:
+    """How well the scores of samples with known conflicts do.
+
+    Attributes:
+        samples: how many.
+        conflicts: how many of them hold one.
+        auroc: of the score; nan without samples of both kinds.
+        calibration_error: expected, of the score as a probability.
+        pair_accuracy: share of the conflicts whose two modalities are named.
+        span_overlap: mean intersection over union of found and planted steps, over both modalities
+            of each conflict; 0 for one that is not named. nan where no spans are known.
+    """
+
+    samples: int
+    conflicts: int
+    auroc: float
+    calibration_error: float
+    pair_accuracy: float
+    span_overlap: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def judge(found: Sequence[Conflict], samples: Sequence[Sample]) -> ConflictTruth | None:
+    """Compare with what was planted; None where the samples do not know.
+
+    Args:
+        found: one for each sample, in order.
+        samples: with `conflict`, `primary`, `conflicting` and, where known, `spans` in their truth.
+    """
+    truth = known_conflicts(samples)
+    if truth is None:
+        return None
+    score = np.array([f.score for f in found])
+    named, overlaps = [], []
+    for conflict, sample in zip(found, samples, strict=True):
+        if sample.truth["conflict"]:
+            pair = {sample.truth["primary"], sample.truth["conflicting"]}
+            named.append(float(set(conflict.pair or ()) == pair))
+            if "spans" in sample.truth:
+                overlaps.append(_overlap(conflict, sample, sorted(pair)))
+    return ConflictTruth(
+        len(samples),
+        int(truth.sum()),
+        auroc(score, truth),
+        expected_calibration_error(score, truth),
+        _mean(named),
+        _mean(overlaps),
+    )
+
+
+def _overlap(conflict: Conflict, sample: Sample, pair: Sequence[str]) -> float:
+    each = [
+        overlap(conflict.spans[m], sample.truth["spans"][m], len(sample.sequences[m]))
+        if m in conflict.spans
+        else 0.0
+        for m in pair
+    ]
+    return float(np.mean(each))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")

@@ -1,0 +1,234 @@
+"""Latent incongruity: what crossmodal attention does to the affect that its target held.
+
+A probe of each modality's unimodal latents tells the affective tendency and which steps are
+salient. Held against it is the stream that a crossmodal block leaves, read in two ways:
+
+- `kept`: by the same probe. Does the stream still say, in the same terms, what it said?
+- `refitted`: by a probe of its own. Is the information still there for whoever learns to read it?
+
+The definitions are in docs/incongruity.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from affuse.errors import InputError
+from affuse.fusion import FusionModel
+from affuse.incongruity.hooks import Block, Stream, Trace, trace
+from affuse.incongruity.latent_changes import Change, ChangeSummary, change
+from affuse.incongruity.probes import Probe, fit_probe
+from affuse.incongruity.readings import spread
+from affuse.incongruity.tendency import Bools, Ints, label_tendency, right, tendency
+from affuse.samples import Sample, Split
+from affuse.tasks import Task
+
+# Probes of this size learn nothing from more.
+MOST_SAMPLES = 1000
+# Fewer samples that share target and source teach a probe nothing.
+LEAST_SAMPLES = 50
+WAYS = ("kept", "refitted")
+
+
+@dataclass(frozen=True)
+class BlockIncongruity:
+    """One block for one target and source.
+
+    Attributes:
+        name: of the block.
+        target, source: modalities.
+        rows: indices of the examined samples that took this way.
+        kept, refitted: what happened to them, by either probe.
+    """
+
+    name: str
+    target: str
+    source: str
+    rows: Ints
+    kept: Change
+    refitted: Change
+
+
+@dataclass(frozen=True)
+class LatentIncongruity:
+    """What a model's crossmodal blocks do to N samples.
+
+    Attributes:
+        model: its registered name.
+        ids: of the samples.
+        blocks: one entry for each block, target and source that enough samples share.
+        probes: modality to the share of the samples whose tendency its unimodal latents tell.
+    """
+
+    model: str
+    ids: tuple[str, ...]
+    blocks: tuple[BlockIncongruity, ...]
+    probes: dict[str, float]
+
+    def overall(
+        self, way: str = "kept", chosen: Bools | None = None, target: str | None = None
+    ) -> ChangeSummary:
+        """Over all blocks: a sample counts by the mean of what its blocks did to it.
+
+        Args:
+            way: `kept` or `refitted`.
+            chosen: a slice of the samples, bool `(N,)`, such as the hard ones.
+            target: only the blocks that enrich this modality.
+        """
+        names = ("before", "after", "flipped", "displaced")
+        total, count = np.zeros((2, len(self.ids), len(names)))
+        for block in (b for b in self.blocks if target in (None, b.target)):
+            values = np.stack([getattr(getattr(block, way), name) for name in names], axis=1)
+            total[block.rows] += np.nan_to_num(values)
+            count[block.rows] += np.isfinite(values)
+        mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+        touched: Bools = np.asarray(count.any(axis=1))
+        return Change(*mean.T).summary(touched if chosen is None else touched & chosen)
+
+    def to_json(self, chosen: Bools | None = None) -> dict[str, Any]:
+        """Summaries overall and of each block, of all samples or of a slice `(N,)`."""
+        rows = np.ones(len(self.ids), dtype=np.bool_) if chosen is None else chosen
+        return {
+            "model": self.model,
+            "samples": int(rows.sum()),
+            "probes": self.probes,
+            "overall": {way: asdict(self.overall(way, rows)) for way in WAYS},
+            "targets": {
+                target: {way: asdict(self.overall(way, rows, target)) for way in WAYS}
+                for target in dict.fromkeys(block.target for block in self.blocks)
+            },
+            "blocks": [
+                {
+                    "name": block.name,
+                    "target": block.target,
+                    "source": block.source,
+                    **{w: asdict(getattr(block, w).summary(rows[block.rows])) for w in WAYS},
+                }
+                for block in self.blocks
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A stream of some samples, and their targets `(N, K)`."""
+
+    stream: Stream
+    targets: Tensor
+
+    def of(self, rows: Tensor) -> _Part:
+        latents, mask = self.stream.latents[rows], self.stream.mask[rows]
+        return _Part(Stream(latents, mask), self.targets[rows])
+
+
+def latent_incongruity(
+    name: str, model: FusionModel, task: Task, split: Split, seed: int = 0
+) -> LatentIncongruity:
+    """Measure a model on the test part of a split.
+
+    Args:
+        name: the model's registered name.
+        model: with crossmodal blocks that leave their latents; see `affuse.incongruity.hooks`.
+        split: prepared samples with targets: train fits the probes, valid chooses among them.
+        seed: of the probes' training.
+
+    Raises:
+        InputError: a model without such blocks, or a sample without a target.
+    """
+    parts = [spread(split.train, MOST_SAMPLES), spread(split.valid, MOST_SAMPLES), split.test]
+    targets = [_targets(samples) for samples in parts]
+    traces = [trace(model, samples) for samples in parts]
+    probes, told = _own_probes(task, traces, targets, seed)
+    blocks = []
+    for place in range(len(traces[0].blocks)):
+        same = [t.blocks[place] for t in traces]
+        for target, source in _ways(same):
+            names = model.modalities[target], model.modalities[source]
+            rows = [(b.target == target) & (b.source == source) for b in same]
+            kept, refitted = _examine(task, same, rows, targets, probes[names[0]], seed)
+            examined = np.flatnonzero(rows[2].numpy())
+            blocks.append(BlockIncongruity(same[0].name, *names, examined, kept, refitted))
+    return LatentIncongruity(name, tuple(s.id for s in split.test), tuple(blocks), told)
+
+
+def _own_probes(
+    task: Task, traces: Sequence[Trace], targets: Sequence[Tensor], seed: int
+) -> tuple[dict[str, Probe], dict[str, float]]:
+    """A probe of each modality's unimodal latents, and how often it is right on test."""
+    probes, told = {}, {}
+    for modality in traces[0].own:
+        train, valid, test = (
+            _Part(t.own[modality], y).of(t.own[modality].mask.any(dim=1))
+            for t, y in zip(traces, targets, strict=True)
+        )
+        probes[modality] = _fit(task, train, valid, seed)
+        read = probes[modality].read(test.stream.latents, test.stream.mask)
+        hits = right(tendency(task, read.outputs), label_tendency(task, test.targets.numpy()))
+        told[modality] = float(hits[np.isfinite(hits)].mean())
+    return probes, told
+
+
+def _ways(same: Sequence[Block]) -> list[tuple[int, int]]:
+    """Pairs of target and source that every part knows, and enough samples of train."""
+    train, *others = (
+        Counter(zip(block.target.tolist(), block.source.tolist(), strict=True)) for block in same
+    )
+    return [
+        (target, source)
+        for (target, source), count in sorted(train.items())
+        if source >= 0 and count >= LEAST_SAMPLES and all(other[target, source] for other in others)
+    ]
+
+
+def _examine(
+    task: Task,
+    same: Sequence[Block],
+    rows: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    own: Probe,
+    seed: int,
+) -> tuple[Change, Change]:
+    """What a block changed by the kept and by a refitted probe.
+
+    Args:
+        same: the block on train, valid and test.
+        rows: of each, bool `(N,)`.
+        targets: of each, `(N, K)`.
+        own: the probe of the target's unimodal latents; standardised anew at either place.
+    """
+    before, after = (
+        [_Part(stream, y).of(chosen) for stream, y, chosen in zip(side, targets, rows, strict=True)]
+        for side in ([b.before for b in same], [b.after for b in same])
+    )
+    first, second = (
+        own.at(part[0].stream.latents, part[0].stream.mask) for part in (before, after)
+    )
+    fresh = _fit(task, after[0], after[1], seed)
+    label = label_tendency(task, after[2].targets.numpy())
+    held = first.read(before[2].stream.latents, before[2].stream.mask)
+    left, again = (p.read(after[2].stream.latents, after[2].stream.mask) for p in (second, fresh))
+    return (
+        change(task, held, left, label, one_probe=True),
+        change(task, held, again, label, one_probe=False),
+    )
+
+
+def _fit(task: Task, train: _Part, valid: _Part, seed: int) -> Probe:
+    known = valid.stream.latents, valid.stream.mask, valid.targets
+    return fit_probe(task, train.stream.latents, train.stream.mask, train.targets, known, seed)
+
+
+def _targets(samples: Sequence[Sample]) -> Tensor:
+    targets = [sample.target for sample in samples if sample.target is not None]
+    if len(targets) < len(samples):
+        raise InputError(
+            "a sample without a target", remedy="leave it out: tendencies are held against labels"
+        )
+    return torch.from_numpy(np.stack(targets))

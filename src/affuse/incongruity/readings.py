@@ -1,0 +1,174 @@
+"""Readers: what each modality of a sample says by itself, told from the data alone.
+
+One probe a modality, fitted on features of the training part, and how its readings follow from
+the label. No fusion model is involved, so that hard samples and conflict scores are the same
+whichever models are compared on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from affuse.batches import Batch, collate
+from affuse.errors import InputError
+from affuse.incongruity.evidence import Evidence, candidates, fit_evidence, label_prior
+from affuse.incongruity.probes import Probe, fit_probe
+from affuse.incongruity.tendency import Bools, Floats, Ints, neutral
+from affuse.samples import Sample
+from affuse.tasks import Regression, Task
+
+# More training samples than this teach a probe of this size nothing; they would fill the memory.
+MOST_SAMPLES = 2000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What M modalities of N samples say, each by itself.
+
+    Attributes:
+        task: gives the Q questions.
+        modalities: their order.
+        present: which samples have which, `(N, M)`.
+        outputs: raw outputs of each modality's probe, `(N, M, C)`; nan where it is missing.
+        factors: log evidence `(N, M, Q, G, 2)` for each candidate answer, if the modality agrees
+            with it or contradicts it; zero where it is missing. See `Evidence`.
+        prior: of the candidate answers, `(Q, G)`.
+        weights: modality to how much its probe listens to each step, `(N, T)`.
+    """
+
+    task: Task
+    modalities: tuple[str, ...]
+    present: Bools
+    outputs: Floats
+    factors: Floats
+    prior: Floats
+    weights: Mapping[str, Floats]
+
+    def probabilities(self) -> Floats:
+        """Of each tendency by what each modality says alone, `(N, M, Q, answers)`."""
+        log = np.logaddexp(self.factors[..., 0], self.factors[..., 1]) + np.log(self.prior)
+        p: Floats = np.exp(log - log.max(axis=3, keepdims=True))
+        p /= p.sum(axis=3, keepdims=True)
+        if not isinstance(self.task, Regression):
+            return p
+        above = candidates(self.task) > neutral(self.task)
+        high = p[..., above].sum(axis=3)
+        return np.stack([1 - high, high], axis=3)
+
+    def tendencies(self) -> tuple[Ints, Floats]:
+        """Each modality's tendencies `(N, M, Q)` and their probabilities, 0 where it is missing."""
+        p = self.probabilities()
+        said: Ints = p.argmax(axis=3)
+        return said, p.max(axis=3) * self.present[..., None]
+
+
+@dataclass(frozen=True)
+class Readers:
+    """Fitted readers.
+
+    Attributes:
+        task: what the corpus predicts.
+        probes: modality to its probe.
+        evidence: modality to what its readings say of the label.
+        prior: of the candidate answers, `(Q, G)`.
+    """
+
+    task: Task
+    probes: Mapping[str, Probe]
+    evidence: Mapping[str, Evidence]
+    prior: Floats
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        return tuple(self.probes)
+
+    def read(self, samples: Sequence[Sample]) -> Readings:
+        """Read samples, prepared as those that the readers were fitted on.
+
+        Raises:
+            InputError: no samples.
+        """
+        batch = collate(samples, self.modalities)
+        shape = len(samples), len(self.modalities)
+        outputs = np.full((*shape, self.task.outputs), np.nan)
+        present = np.zeros(shape, dtype=np.bool_)
+        factors = np.zeros((*shape, *self.prior.shape, 2))
+        weights: dict[str, Floats] = {}
+        for column, (modality, probe) in enumerate(self.probes.items()):
+            if modality not in batch.sequences:
+                weights[modality] = np.zeros((len(samples), 0))
+                continue
+            mask = batch.masks[modality]
+            reading = probe.read(batch.sequences[modality], mask)
+            some = mask.any(dim=1).numpy()
+            present[:, column] = some
+            outputs[some, column] = reading.outputs[some]
+            factors[some, column] = self.evidence[modality](reading.outputs[some])
+            weights[modality] = reading.weights
+        return Readings(self.task, self.modalities, present, outputs, factors, self.prior, weights)
+
+
+def fit_readers(
+    task: Task, train: Sequence[Sample], valid: Sequence[Sample], seed: int = 0
+) -> Readers:
+    """Fit a reader of each modality that both parts have.
+
+    Args:
+        train, valid: samples with targets, prepared alike (standardised, say).
+        seed: of the probes' training.
+
+    Raises:
+        InputError: a sample without a target, or no modality.
+    """
+    train, valid = spread(train, MOST_SAMPLES), spread(valid, MOST_SAMPLES)
+    parts = collate(train), collate(valid)
+    targets = [_targets(batch) for batch in parts]
+    prior = label_prior(task, targets[0])
+    probes: dict[str, Probe] = {}
+    evidence: dict[str, Evidence] = {}
+    for modality in (m for m in parts[0].modalities if m in parts[1].sequences):
+        (x, mask, y), (x_valid, mask_valid, y_valid) = (_having(b, modality) for b in parts)
+        known = x_valid, mask_valid, y_valid
+        probe = probes[modality] = fit_probe(task, x, mask, y, known, seed)
+        told = [(probe.read(x_valid, mask_valid).outputs, y_valid.numpy())]
+        if not probe.overfits:
+            told.append((probe.read(x, mask).outputs, y.numpy()))
+        evidence[modality] = fit_evidence(
+            task, prior, *map(np.concatenate, zip(*told, strict=True))
+        )
+    if not probes:
+        raise InputError(
+            "the training and the validation part share no modality",
+            remedy="give samples with the same modalities",
+        )
+    return Readers(task, probes, evidence, prior)
+
+
+def spread(samples: Sequence[T], most: int) -> list[T]:
+    """At most so many samples, evenly from first to last."""
+    if len(samples) <= most:
+        return list(samples)
+    return [samples[i] for i in np.linspace(0, len(samples) - 1, most).astype(int)]
+
+
+def _targets(batch: Batch) -> Floats:
+    if batch.targets is None:
+        raise InputError(
+            "a sample without a target in the training or validation part",
+            remedy="leave it out: readers are fitted on labels",
+        )
+    targets: Floats = batch.targets.numpy()
+    return targets
+
+
+def _having(batch: Batch, modality: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Sequences, mask and targets of the samples that have the modality."""
+    assert batch.targets is not None
+    some = batch.masks[modality].any(dim=1)
+    return batch.sequences[modality][some], batch.masks[modality][some], batch.targets[some]

@@ -1,0 +1,229 @@
+"""Robustness: how a model's score falls as one modality of its input is spoilt.
+
+Every spoiling is deterministic: it follows from the seed, the sample's id and the modality, so
+that all models meet the same inputs. A stronger level adds more of the same noise, or drops the
+steps that a weaker one drops and more.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from affuse.errors import InputError
+from affuse.evaluation.held_out import predict
+from affuse.evaluation.statistics import Summary, summarise
+from affuse.fusion import FusionModel
+from affuse.incongruity.readings import spread
+from affuse.incongruity.tendency import Estimate, Floats, estimates, label_tendency, right, tendency
+from affuse.samples import FloatArray, Sample
+from affuse.tasks import BinaryLabels, Regression, Task
+
+MOST_SAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Spoiling:
+    """A way to spoil a modality, and how strongly it is tried.
+
+    Attributes:
+        name: of the way.
+        levels: in `unit`, rising.
+        unit: what a level counts.
+    """
+
+    name: str
+    levels: tuple[float, ...]
+    unit: str
+
+
+SPOILINGS = (
+    Spoiling("noise", (0.5, 1.0, 2.0), "standard deviations of each feature"),
+    Spoiling("shift", (0.1, 0.25, 0.5), "share of the sequence, wrapped around"),
+    Spoiling("drop", (0.25, 0.5, 0.75), "share of the steps"),
+    Spoiling("missing", (1.0,), "the modality is absent"),
+    Spoiling("swap", (1.0,), "the modality of another sample"),
+)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One way to spoil one modality, at rising levels.
+
+    Attributes:
+        spoiling: its name.
+        modality: which.
+        levels: see `Spoiling`.
+        scores: mean score at each level, with its interval over samples.
+        changes: score less that of the same samples unspoilt, at each level.
+    """
+
+    spoiling: str
+    modality: str
+    levels: tuple[float, ...]
+    scores: tuple[Estimate, ...]
+    changes: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """How a model stands what may happen to its input.
+
+    Attributes:
+        model: its registered name.
+        metric: `mae` (lower is better), `accuracy` or `accuracy_mean`.
+        samples: how many were tried.
+        clean: the score of the input as it is.
+        curves: one for each spoiling and modality.
+    """
+
+    model: str
+    metric: str
+    samples: int
+    clean: Estimate
+    curves: tuple[Curve, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def robustness(
+    name: str,
+    model: FusionModel,
+    task: Task,
+    samples: Sequence[Sample],
+    spoilings: Sequence[Spoiling] = SPOILINGS,
+    most: int = MOST_SAMPLES,
+    seed: int = 0,
+) -> Robustness:
+    """Score a model on samples with each modality spoilt in each way.
+
+    Args:
+        name: the model's registered name.
+        samples: prepared, with targets.
+        spoilings: which are tried.
+        most: of more samples than this, as many are tried.
+        seed: of the spoiling.
+
+    Raises:
+        InputError: a sample without a target.
+    """
+    samples = spread(samples, most)
+    if any(sample.target is None for sample in samples):
+        raise InputError("a sample without a target", remedy="leave it out: it cannot be scored")
+    clean = _scores(model, task, samples)
+    curves = []
+    for spoiling in spoilings:
+        for modality in model.modalities:
+            levels = [
+                _scores(model, task, spoil(samples, modality, spoiling.name, level, seed))
+                for level in spoiling.levels
+            ]
+            both = np.stack(levels + [level - clean for level in levels], axis=1)
+            found, count = estimates(both, seed), len(levels)
+            curves.append(
+                Curve(
+                    spoiling.name,
+                    modality,
+                    spoiling.levels,
+                    tuple(found[:count]),
+                    tuple(found[count:]),
+                )
+            )
+    (overall,) = estimates(clean[:, None], seed)
+    return Robustness(name, metric(task), len(samples), overall, tuple(curves))
+
+
+def metric(task: Task) -> str:
+    """The metric that is a mean over samples, by its name in `affuse.metrics.scores`."""
+    if isinstance(task, Regression):
+        return "mae"
+    return "accuracy_mean" if isinstance(task, BinaryLabels) else "accuracy"
+
+
+def over_runs(runs: Sequence[Robustness]) -> dict[tuple[str, str, float], Summary]:
+    """Spoiling, modality and level to the scores of several runs (seeds) with their interval."""
+    scores: dict[tuple[str, str, float], list[float]] = {}
+    for run in runs:
+        for curve in run.curves:
+            for level, score in zip(curve.levels, curve.scores, strict=True):
+                scores.setdefault((curve.spoiling, curve.modality, level), []).append(score.mean)
+    return {key: summarise(values) for key, values in scores.items()}
+
+
+def spoil(
+    samples: Sequence[Sample], modality: str, name: str, level: float, seed: int
+) -> list[Sample]:
+    """Copies of samples with one modality spoilt; see `SPOILINGS`."""
+    if name == "missing":
+        return [s.keep([m for m in s.modalities if m != modality]) for s in samples]
+    if name == "swap":
+        return _swapped(samples, modality, seed)
+    having = [s.sequences[modality] for s in samples if modality in s.sequences]
+    scale: Any = np.concatenate(having).std(axis=0) if having else None
+    change = {"noise": _noisy, "shift": _shifted, "drop": _dropped}[name]
+    return [
+        s.with_sequences(
+            {**s.sequences, modality: _spoilt(change, s, modality, level, scale, seed)}
+        )
+        if modality in s.sequences
+        else s
+        for s in samples
+    ]
+
+
+Change = Callable[[FloatArray, float, FloatArray, np.random.Generator], FloatArray]
+
+
+def _spoilt(
+    change: Change, sample: Sample, modality: str, level: float, scale: FloatArray, seed: int
+) -> FloatArray:
+    key = zlib.crc32(f"{sample.id} {modality}".encode())
+    rng = np.random.default_rng([seed, key])
+    return change(sample.sequences[modality], level, scale, rng).astype(np.float32)
+
+
+def _noisy(x: FloatArray, level: float, scale: FloatArray, rng: np.random.Generator) -> FloatArray:
+    return np.asarray(x + level * scale * rng.standard_normal(x.shape))
+
+
+def _shifted(x: FloatArray, level: float, _: FloatArray, __: np.random.Generator) -> FloatArray:
+    return np.roll(x, round(level * len(x)), axis=0)
+
+
+def _dropped(x: FloatArray, level: float, _: FloatArray, rng: np.random.Generator) -> FloatArray:
+    kept = max(1, round((1 - level) * len(x)))
+    return x[np.sort(rng.permutation(len(x))[:kept])]
+
+
+def _swapped(samples: Sequence[Sample], modality: str, seed: int) -> list[Sample]:
+    """Each sample with the modality of another one, none with its own."""
+    having = [row for row, s in enumerate(samples) if modality in s.sequences]
+    order = np.random.default_rng(seed).permutation(len(having))
+    donor = {having[a]: having[b] for a, b in zip(order, np.roll(order, 1), strict=True)}
+    return [
+        s.with_sequences({**s.sequences, modality: samples[donor[row]].sequences[modality]})
+        if row in donor
+        else s
+        for row, s in enumerate(samples)
+    ]
+
+
+def _scores(model: FusionModel, task: Task, samples: Sequence[Sample]) -> Floats:
+    """Each sample's score `(N,)`; nan for one that has no modality left."""
+    usable = np.array([any(m in model.modalities for m in s.modalities) for s in samples])
+    scores = np.full(len(samples), np.nan)
+    kept = [sample for sample, some in zip(samples, usable, strict=True) if some]
+    if not kept:
+        return scores
+    answered = predict(model, [sample.without_target() for sample in kept]).prediction
+    targets = np.stack([sample.target for sample in kept if sample.target is not None])
+    if isinstance(task, Regression):
+        scores[usable] = np.abs(answered - targets)[:, 0]
+    else:
+        scores[usable] = right(tendency(task, answered), label_tendency(task, targets))
+    return scores

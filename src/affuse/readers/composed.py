@@ -1,0 +1,195 @@
+"""Clips composed of a text, a voice and a face that say the same, for want of a raw corpus of all.
+
+Texts are CMU-MOSI's and texts that people rated (sentiment) or MELD's (emotion), voices RAVDESS',
+faces FER-2013's. Each part of the composed corpus draws from the same part of each source: no
+speaker, actor or face of the test part is in another. A voice and a face were not made for the text
+that they come with, so what hangs together beyond the label is not in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from affuse.errors import InputError
+from affuse.extract.cache import FeatureCache
+from affuse.extract.features import ClipFeatures, ClipSettings
+from affuse.extract.text import TextOptions, encode_corpus
+from affuse.readers.composed_sources import (
+    EMOTIONS,
+    PARTS,
+    Piece,
+    Text,
+    emotional_texts,
+    faces,
+    opinions,
+    rated_texts,
+    voices,
+)
+from affuse.readers.registry import corpus_name, register_corpus
+from affuse.samples import Corpus, FloatArray, Sample, Split, widths_of
+from affuse.tasks import Classification, Regression, Task
+
+_SEED = 0
+
+
+class ComposedOptions(TextOptions):
+    """Options of the reader `composed`."""
+
+    text: Literal["minilm", "glove"] = "glove"
+    task: Literal["sentiment", "emotion"] = "emotion"
+    rated: str = Field(
+        default="", description="folder of *_GroundTruth.txt: rated texts, to train sentiment on"
+    )
+    conflicts: float = Field(
+        default=0.15,
+        ge=0,
+        le=0.5,
+        description="share of clips in which one modality says something else",
+    )
+    reserved: float = Field(
+        default=0.4,
+        ge=0,
+        le=1,
+        description="share of the other clips in which one modality is neutral though two are not",
+    )
+    cepstra: int = Field(default=20, ge=0, le=39, description="mel cepstra of the voice")
+
+
+@register_corpus("composed", ComposedOptions)
+def read_composed(path: Path | None, options: ComposedOptions) -> Corpus:
+    """Text, voice and face of different sources, composed by what they say: sentiment or emotion.
+
+    Text is one step a token, audio and vision one step each: functionals of the voice, and the
+    measures and expression of a face. Where a clip has a conflict, the label is that of the two
+    that agree. Where a modality is reserved, it is neutral, as most of what people say is, and the
+    label is what the two others show.
+
+    Args:
+        path: a folder with mosi, ravdess, text/meld.csv and faces/fer2013_48x48.npz.
+        options: task, text features, share of conflicts.
+
+    Raises:
+        InputError: a source is missing or damaged.
+    """
+    if path is None:
+        raise InputError("corpus 'composed' needs its data", remedy="give its path with --data")
+    polar = options.task == "sentiment"
+    texts = _texts(path, options)
+    extractor = options.extractor()
+    encoded = encode_corpus([text.text for text in texts], extractor, FeatureCache())
+    clip = ClipSettings(text=options.text, layers=options.layers, cepstra=options.cepstra)
+    reader = ClipFeatures(clip)
+    heard = voices(path / "ravdess", reader, polar)
+    seen = faces(path / "faces", reader, polar)
+    parts = {
+        part: compose(
+            [(t, x) for t, x in zip(texts, encoded, strict=True) if t.part == part],
+            {
+                "audio": [v for v in heard if v.part == part],
+                "vision": [f for f in seen if f.part == part],
+            },
+            np.random.default_rng([_SEED, number]),
+            conflicts=options.conflicts,
+            reserved=options.reserved,
+        )
+        for number, part in enumerate(PARTS)
+    }
+    samples = [sample for part in parts.values() for sample in part]
+    # Where the texts lie is nobody's business.
+    named = options.model_copy(update={"rated": "yes" if options.rated else ""})
+    task: Task = Regression(-3.0, 3.0) if polar else Classification(EMOTIONS)
+    return Corpus(
+        name=corpus_name("composed", named, always=("task", "text")),
+        task=task,
+        widths=widths_of(samples, ("text", "audio", "vision")),
+        folds=(Split(**parts),),
+        options=options.model_dump() | {"clip": clip.model_dump()},
+        # As clips are read: what learns from this corpus answers for them.
+        features=reader.versions,
+    )
+
+
+def _texts(path: Path, options: ComposedOptions) -> list[Text]:
+    if options.task == "emotion":
+        return emotional_texts(path / "text" / "meld.csv")
+    rated = rated_texts(Path(options.rated)) if options.rated else []
+    return opinions(path / "mosi") + rated
+
+
+def compose(
+    texts: Sequence[tuple[Text, FloatArray]],
+    pieces: dict[str, list[Piece]],
+    rng: np.random.Generator,
+    *,
+    conflicts: float,
+    reserved: float,
+) -> list[Sample]:
+    """A sample a text, with a voice and a face drawn from those with its label.
+
+    Args:
+        texts: each with its features `(T, D)`.
+        pieces: modality to its pieces.
+        rng: draws them.
+        conflicts: share of samples in which one modality has another label.
+        reserved: share of the others in which one is neutral though the label is not.
+    """
+    labels = sorted({text.label for text, _ in texts})
+    neutral = labels.index("neutral") if "neutral" in labels else -1
+    said = np.array([labels.index(text.label) for text, _ in texts])
+    values = np.array([text.value for text, _ in texts], dtype=np.float32)
+    modalities = ("text", *pieces)
+    (apart,) = rng.spawn(1)
+    odd = rng.integers(len(modalities), size=len(texts))
+    conflict = rng.random(len(texts)) < conflicts
+    other = (said + rng.integers(1, len(labels), size=len(texts))) % len(labels)
+    reserve = ~conflict & (apart.random(len(texts)) < reserved) & (neutral >= 0)
+    felt = (neutral + apart.integers(1, len(labels), size=len(texts))) % len(labels)
+    silent = apart.integers(1, len(modalities), size=len(texts))
+    # A text that is contradicted, or neutral where the rest is not, has the label of the rest.
+    meant = np.where(reserve & (said == neutral), felt, said)
+    meant = np.where(conflict & (odd == 0), other, meant)
+    chosen = {}
+    for column, m in enumerate(pieces, start=1):
+        shown = np.where(conflict & (odd == column), other, meant)
+        shown = np.where(reserve & (said != neutral) & (silent == column), neutral, shown)
+        chosen[m] = _draw(labels, shown, pieces[m], rng)
+    # At the value that is usual for it.
+    usual = np.array([np.median(values[said == label]) for label in range(len(labels))])
+    targets = np.where(meant == said, values, usual[meant]).astype(np.float32)
+    return [
+        Sample(
+            id=text.id,
+            sequences={"text": features} | {m: chosen[m][row].features for m in pieces},
+            target=targets[row : row + 1],
+            group=text.group,
+            text=text.text,
+            truth={
+                "conflict": bool(conflict[row]),
+                "conflicting": modalities[odd[row]] if conflict[row] else None,
+            },
+        )
+        for row, (text, features) in enumerate(texts)
+    ]
+
+
+def _draw(
+    labels: Sequence[str],
+    wanted: NDArray[np.intp],
+    pieces: Iterable[Piece],
+    rng: np.random.Generator,
+) -> list[Piece]:
+    """A piece with each wanted label."""
+    by_label: dict[str, list[Piece]] = {label: [] for label in labels}
+    for piece in pieces:
+        by_label.setdefault(piece.label, []).append(piece)
+    draws = rng.random(len(wanted))
+    stocks = [by_label[label] for label in labels]
+    return [
+        stocks[label][int(u * len(stocks[label]))] for label, u in zip(wanted, draws, strict=True)
+    ]

@@ -1,0 +1,239 @@
+"""Texts, voices and faces with labels, each of a corpus of its own: what clips are composed of."""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affuse.errors import InputError
+from affuse.extract.cache import FeatureCache, cache_key, pack, unpack
+from affuse.extract.face.expression import EXPRESSIONS
+from affuse.extract.face.reader import read_face
+from affuse.extract.features import ClipFeatures
+from affuse.extract.voice.descriptors import RATE, read_audio
+from affuse.progress import progress_bar
+from affuse.readers.mosi import FILE, load_utterances
+from affuse.readers.npz import load_arrays
+from affuse.readers.rated import read_rated_texts
+from affuse.readers.ravdess import EMOTIONS as ACTED
+from affuse.readers.ravdess import actor_folds, speech_clips
+from affuse.samples import FloatArray, Sample
+
+PARTS = ("train", "valid", "test")
+EMOTIONS = EXPRESSIONS
+POLARITIES = ("negative", "neutral", "positive")
+
+# What other corpora call the same. Calm is among RAVDESS' emotions alone.
+_CALLED = {
+    "joy": "happy", "sadness": "sad", "anger": "angry", "calm": "neutral",
+    "fearful": "fear", "surprised": "surprise",
+}  # fmt: skip
+# Surprise is as often pleasant as not.
+_POLARITY = {"neutral": "neutral", "happy": "positive"} | dict.fromkeys(
+    ("sad", "angry", "fear", "disgust"), "negative"
+)
+_FACES = "fer2013_48x48.npz"
+_EVERY = {"train": 7, "valid": 3, "test": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What somebody said, in part `part`, with the label that composition goes by.
+
+    Attributes:
+        value: the sentiment from -3 to 3; the index in `EMOTIONS` where emotions are the task.
+    """
+
+    id: str
+    part: str
+    label: str
+    text: str
+    value: float
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Features `(T, D)` of a voice or a face, in part `part`."""
+
+    id: str
+    part: str
+    label: str
+    features: FloatArray
+
+
+def polarity(value: float) -> str:
+    """Sentiment from -3 to 3 as one of `POLARITIES`; half a point from the middle is neutral."""
+    return POLARITIES[1 + int(np.sign(value)) * (abs(value) >= 0.5)]
+
+
+def emotional_texts(file: Path) -> list[Text]:
+    """Utterances of MELD (Poria et al. 2019), columns id, split, label and text_en.
+
+    Raises:
+        InputError: no such file, or another kind of table.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        found = [_emotional(row) for row in rows if row["text_en"].strip()]
+    except (OSError, KeyError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"cannot be read as a table of utterances ({error})",
+            remedy="give id, split, label and text_en, as MELD has them",
+            source=file,
+        ) from None
+    return found
+
+
+def _emotional(row: dict[str, str]) -> Text:
+    label = _CALLED.get(row["label"], row["label"])
+    dialogue = row["id"].rpartition("_utt")[0]
+    value = float(EMOTIONS.index(label))
+    return Text(row["id"], row["split"], label, row["text_en"].strip(), value, dialogue)
+
+
+def opinions(file: Path) -> list[Text]:
+    """Utterances of CMU-MOSI in its official split."""
+    table = load_utterances(file / FILE if file.is_dir() else file)
+    columns = (table[key] for key in ("ids", "split_official", "y_real", "transcript", "video_id"))
+    return [
+        Text(str(name), _part(str(part)), polarity(float(y)), str(text), float(y), str(video))
+        for name, part, y, text, video in zip(*columns, strict=True)
+    ]
+
+
+def rated_texts(folder: Path) -> list[Text]:
+    """Texts that people rated (`affuse.readers.rated`), all for training."""
+    return [
+        Text(t.id, "train", polarity(t.value), t.text, t.value, t.id)
+        for t in read_rated_texts(folder)
+    ]
+
+
+def _part(name: str) -> str:
+    return {"val": "valid", "validation": "valid"}.get(name, name)
+
+
+def voices(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
+    """The clips of RAVDESS; its first fold divides the actors.
+
+    All of them were recorded in one studio. Those that train come twice, the second time as another
+    microphone in a noisier room would have them.
+    """
+    clips = speech_clips(folder / "audio")
+    actors = [Sample(id=c.stem, sequences={}, group=c.stem.rpartition("-")[2]) for c in clips]
+    fold = actor_folds(actors, folder)[0]
+    part_of = {s.id: part for part, samples in fold.parts().items() for s in samples}
+    takes = [(clip, disturbed) for disturbed in (False, True) for clip in clips]
+    takes = [take for take in takes if not take[1] or part_of[take[0].stem] == "train"]
+    features = _voice_features(takes, extractor)
+    found = [
+        Piece(clip.stem, part_of[clip.stem], ACTED[int(clip.stem.split("-")[2]) - 1], x)
+        for (clip, _), x in zip(takes, features, strict=True)
+    ]
+    return _labelled(found, polar)
+
+
+def _voice_features(
+    takes: Sequence[tuple[Path, bool]], extractor: ClipFeatures
+) -> Sequence[FloatArray]:
+    """`(T, D)` of each clip, as it is or disturbed; extracted once."""
+    marks = (clip.read_bytes() + bytes([disturbed]) for clip, disturbed in takes)
+    key = cache_key(f"{extractor.versions['audio']}, takes", marks)
+
+    def compute() -> dict[str, FloatArray]:
+        return pack(_by_all_cores("voices", partial(_hear, extractor), takes))
+
+    return unpack(FeatureCache().arrays(key, compute))
+
+
+def _hear(extractor: ClipFeatures, take: tuple[Path, bool]) -> FloatArray:
+    clip, disturbed = take
+    signal, _ = read_audio(clip)
+    if disturbed:
+        seed = zlib.crc32(clip.stem.encode())
+        signal = elsewhere(signal, np.random.default_rng(seed))
+    return extractor.voice_steps(signal)[0]
+
+
+def elsewhere(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Sound as by another microphone, up to 9 dB higher or lower at any pitch, and in noise.
+
+    Noise is 5 to 35 dB below the sound, white to brown.
+    """
+    spectrum = np.fft.rfft(signal)
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(len(signal), 1 / RATE), 50.0) / 50.0)
+    response = np.interp(octaves, np.arange(9.0), rng.uniform(-9, 9, 9))
+    heard = np.fft.irfft(spectrum * 10 ** (response / 20), len(signal))
+    colour = 2.0 ** (-octaves * rng.uniform(0, 1))
+    noise = np.fft.irfft(np.fft.rfft(rng.normal(size=len(signal))) * colour, len(signal))
+    below = 10 ** (-rng.uniform(5, 35) / 20)
+    mixed: FloatArray = (heard + noise * (below * heard.std() / noise.std())).astype(np.float32)
+    return mixed
+
+
+def faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
+    """FER-2013's faces as one step, where the mesh finds them.
+
+    Of the training part every seventh, which the expression network was not trained on; of the
+    others every third.
+    """
+    arrays = load_arrays(folder / _FACES, {"x": "u", "label": "U", "folder": "U"})
+    parts = np.array([_part(str(name)) for name in arrays["folder"]])
+    chosen = [np.flatnonzero(parts == part)[::every] for part, every in _EVERY.items()]
+    rows = np.concatenate(chosen)
+    features = _face_features(arrays["x"][rows], extractor)
+    found = [
+        Piece(f"face{row}", str(parts[row]), str(arrays["label"][row]), x[None])
+        for row, x in zip(rows, features, strict=True)
+        if np.isfinite(x).all()
+    ]
+    return _labelled(found, polar)
+
+
+def _by_all_cores(
+    label: str, extract: Callable[[Any], FloatArray], items: Sequence[Any] | NDArray[np.uint8]
+) -> list[FloatArray]:
+    """What `extract` makes of each item, with a progress bar."""
+    found = []
+    with progress_bar(label, len(items)) as advance, ProcessPoolExecutor() as pool:
+        for features in pool.map(extract, items, chunksize=8):
+            found.append(features)
+            advance(1)
+    return found
+
+
+def _labelled(pieces: Sequence[Piece], polar: bool) -> list[Piece]:
+    renamed = ((p, _CALLED.get(p.label, p.label)) for p in pieces)
+    if polar:
+        renamed = ((p, _POLARITY.get(label, "")) for p, label in renamed)
+    return [Piece(p.id, p.part, label, p.features) for p, label in renamed if label]
+
+
+def _face_features(pixels: NDArray[np.uint8], extractor: ClipFeatures) -> FloatArray:
+    """`(N, D)`, NaN where there is no face; extracted once."""
+
+    def compute() -> dict[str, FloatArray]:
+        return {"faces": np.stack(_by_all_cores("faces", partial(_read, extractor), pixels))}
+
+    return FeatureCache().arrays(
+        cache_key(extractor.versions["vision"], [pixels.tobytes()]), compute
+    )["faces"]
+
+
+def _read(extractor: ClipFeatures, grey: NDArray[np.uint8]) -> FloatArray:
+    image = np.repeat(grey[..., None], 3, axis=2)
+    face = read_face(image, cropped=True)
+    if face is None:
+        return np.full(extractor.widths["vision"], np.nan, dtype=np.float32)
+    return extractor.vision_step(image, face)

@@ -1,0 +1,90 @@
+"""Read npz files that nobody vouches for: zip archives of arrays, which may unfold to anything."""
+
+from __future__ import annotations
+
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affuse.errors import InputError, has_only_characters
+
+# Texts as wide as the longest of them compress to a hundredth, and zeros to a thousandth.
+_UNFOLDING = 300
+_SMALL = 1 << 24
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy lets through of the tools with which it reads an array's header and data."""
+
+
+def load_arrays(file: Path, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    """The named arrays of an npz file, each with a row for every sample.
+
+    Args:
+        kinds: array to the kinds of type that it may have, as in `numpy.dtype.kind`.
+
+    Raises:
+        InputError: the file is damaged, or one of the arrays is absent, of another kind, of
+            another number of rows, or many times as large as what is stored.
+    """
+    try:
+        _require_modest(file)
+        with np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in kinds if name in stored}
+    except DAMAGE as error:
+        reason = f"{type(error).__name__}: {error}"[:120]
+        raise InputError(
+            f"cannot be read ({reason})", remedy="copy it anew; it must be an npz file", source=file
+        ) from None
+    for name, known in kinds.items():
+        if name not in arrays:
+            raise InputError(f"has no array '{name}'", remedy="use the complete file", source=file)
+        array = arrays[name]
+        if not has_only_characters(array):
+            raise InputError(
+                f"'{name}' has characters that there are not", remedy="copy it anew", source=file
+            )
+        if array.dtype.kind not in known or not array.ndim:
+            raise InputError(
+                f"'{name}' is of shape {array.shape} and type {array.dtype}",
+                remedy="use the file as it came",
+                source=file,
+            )
+    rows = {name: len(array) for name, array in arrays.items()}
+    if len(set(rows.values())) > 1:
+        raise InputError(
+            f"its arrays do not have one row a sample: {rows}",
+            remedy="use the complete file",
+            source=file,
+        )
+    return arrays
+
+
+def _require_modest(file: Path) -> None:
+    """Raise `ValueError` where a member claims to be many times what is stored of it."""
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            if member.file_size > max(_SMALL, _UNFOLDING * member.compress_size):
+                raise ValueError(
+                    f"{ascii(member.filename)[1:-1][:40]} unfolds to many times its size"
+                )

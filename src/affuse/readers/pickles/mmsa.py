@@ -1,0 +1,287 @@
+"""The pickles of MMSA: CMU-MOSI, CMU-MOSEI and CH-SIMS with BERT features and transcripts.
+
+Mao et al. (2022), "M-SENA: An Integrated Platform for Multimodal Sentiment Analysis"; Yu et al.
+(2020), "CH-SIMS: A Chinese Multimodal Sentiment Analysis Dataset with Fine-grained Annotation of
+Modality". The files hold `{train, valid, test} -> {text, text_bert, audio, vision, raw_text, id,
+regression_labels, classification_labels, ...}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from affuse.config import Options
+from affuse.errors import InputError
+from affuse.extract.cache import FeatureCache
+from affuse.extract.text import TextOptions, encode_corpus
+from affuse.readers.pickles.formats import outline, preset_name
+from affuse.readers.pickles.padded import (
+    MODALITIES,
+    PARTS,
+    Part,
+    Steps,
+    cut,
+    feature_names,
+    file_name,
+    kind_of,
+    read_parts,
+    real_steps,
+    require_equal_counts,
+    require_features,
+    require_keys,
+    require_numbers,
+    split_of,
+)
+from affuse.readers.pickles.sample_ids import Identity, plain_text, read_identities
+from affuse.readers.registry import register_corpus
+from affuse.samples import Corpus, FloatArray, widths_of
+from affuse.tasks import Classification, Regression, Task
+
+SENTIMENTS = ("negative", "neutral", "positive")
+LAYOUT = (
+    f"an MMSA file has {{{', '.join(PARTS)}}}, each with text, audio, vision and regression_labels"
+)
+EXTRACTED = ("minilm", "glove")
+_IDS = "text_bert"
+_LABELS = {
+    "regression": "regression_labels",
+    "classification": "classification_labels",
+    "text": "regression_labels_T",
+    "audio": "regression_labels_A",
+    "vision": "regression_labels_V",
+}
+
+
+class MmsaOptions(Options):
+    """Options of the reader `mmsa`."""
+
+    text: str = Field(
+        default="text",
+        description="the key of the text features; minilm or glove extracts them from raw_text, "
+        "none leaves text out",
+    )
+    label: Literal["regression", "classification", "text", "audio", "vision"] = Field(
+        default="regression",
+        description="which labels: of the whole, in three classes, or CH-SIMS' for one modality",
+    )
+    bound: float | None = Field(
+        default=None,
+        gt=0,
+        description="labels lie in [-bound, bound]; by default 1 if all do, else 3",
+    )
+
+
+def _recognises(path: Path) -> bool:
+    found = outline(path)
+    return found is not None and bool(found.keys & set(_LABELS.values()))
+
+
+def _preset(path: Path) -> str:
+    found = outline(path)
+    return "mmsa" if found is None else preset_name("mmsa", found.widths, emotions=False)
+
+
+@register_corpus("mmsa", MmsaOptions, recognises=_recognises, preset=_preset)
+def read_mmsa(path: Path | None, options: MmsaOptions) -> Corpus:
+    """MMSA pickles of CMU-MOSI, CMU-MOSEI and CH-SIMS: sentiment, with transcripts.
+
+    `text` holds features. `text_bert` holds BERT's token ids, mask and segments, which are no
+    features; its mask tells which steps of text are real. Where the file has `audio_lengths` and
+    `vision_lengths`, so many of the first steps are real, and what comes after them up to the
+    last step that is not zero: MMSA counted those lengths up to the first zero step. Else padding
+    is zero steps at either end. Aligned modalities are cut together. Infinite values and those
+    that are not a number become 0, and a modality of zeros only is absent.
+
+    Samples are named by `id`, `video$_$clip`, and grouped by video.
+
+    Args:
+        path: the pickle. It is read without running it.
+        options: which text features and which labels to take.
+
+    Raises:
+        InputError: the file cannot be read or is not laid out as above.
+    """
+    if path is None:
+        raise InputError("corpus 'mmsa' needs its data", remedy="give its path with --data")
+    parts = read_parts(path, partial(_part, options), LAYOUT)
+    features = {}
+    if options.text in EXTRACTED:
+        parts, features["text"] = _with_text(parts, options.text)
+    task, targets = _targets({name: part.labels for name, part in parts.items()}, options, path)
+    split = split_of(parts, targets)
+    widths = widths_of((s for part in split.parts().values() for s in part), MODALITIES)
+    return Corpus(
+        name=file_name("mmsa", path, options),
+        task=task,
+        widths=widths,
+        folds=(split,),
+        options=options.model_dump(),
+        features={**feature_names(widths), **features},
+        preset=preset_name("mmsa", widths, emotions=False),
+    )
+
+
+def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) -> Part:
+    arrays = {}
+    if options.text not in (*EXTRACTED, "none"):
+        arrays["text"] = _text(values, options.text, source)
+    for modality in ("audio", "vision"):
+        if modality in values:
+            arrays[modality] = require_features(values[modality], modality, source)
+    if not arrays:
+        raise InputError("has neither audio nor vision", remedy=LAYOUT, source=source)
+    labels = _labels(values, options.label, source)
+    require_equal_counts({**arrays, "labels": labels}, source)
+    count = len(labels)
+    texts = _texts(values, count, source)
+    if options.text in EXTRACTED and texts is None:
+        raise InputError(
+            "has no 'raw_text' to extract features from", remedy="leave text out", source=source
+        )
+    return Part(
+        cut(arrays, _steps(values, arrays, source)),
+        labels,
+        [_identity(i) for i in read_identities(values.get("id"), count, name, source)],
+        {m: array.shape[2] for m, array in arrays.items()},
+        texts,
+    )
+
+
+def _text(values: Mapping[str, Any], key: str, source: str) -> NDArray[Any]:
+    array = values.get(key)
+    if key == _IDS or (array is None and _IDS in values) or _are_token_ids(array):
+        raise InputError(
+            "has no features of text, only BERT's token ids"
+            + ("" if key == _IDS or array is not None else f" ('{_IDS}')"),
+            remedy="use a file with 'text' too, or read raw_text with text=minilm or text=glove",
+            source=f"{source}, '{key}'",
+        )
+    require_keys(dict(values), (key,), LAYOUT, source)
+    return require_features(array, key, source)
+
+
+def _are_token_ids(array: object) -> bool:
+    """Whether it is laid out as `text_bert`, `(N, 3, T)`: ids, mask, segments (of one sentence)."""
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.ndim != 3:
+        return False
+    if array.shape[1] != 3 or not array.any():
+        return False
+    ids, mask, segments = array[:, 0], array[:, 1], array[:, 2]
+    return not segments.any() and bool(np.isin(mask, (0, 1)).all() and (ids == ids.round()).all())
+
+
+def _labels(values: Mapping[str, Any], label: str, source: str) -> NDArray[Any]:
+    key = _LABELS[label]
+    found = values.get(key)
+    if found is None:
+        there = [name for name, known in _LABELS.items() if known in values]
+        raise InputError(
+            f"has no '{key}'",
+            remedy=f"choose label={' or label='.join(there)}" if there else LAYOUT,
+            source=source,
+        )
+    labels = require_numbers(_array(found), key, source)
+    if labels.size != len(labels):
+        raise InputError(
+            f"'{key}' has shape {labels.shape}", remedy="give one label a sample", source=source
+        )
+    return labels
+
+
+def _array(values: object) -> object:
+    """Lists of numbers, as which some files keep labels and lengths, as an array."""
+    if isinstance(values, list) and all(isinstance(v, int | float | np.number) for v in values):
+        return np.array(values, dtype=np.float64)
+    return values
+
+
+def _texts(values: Mapping[str, Any], count: int, source: str) -> list[str] | None:
+    texts = values.get("raw_text")
+    if texts is None:
+        return None
+    rows = texts.tolist() if isinstance(texts, np.ndarray) else texts
+    if not isinstance(rows, list | tuple) or len(rows) != count:
+        raise InputError(
+            f"'raw_text' is {kind_of(texts)}, not {count} texts",
+            remedy="give one transcript a sample, or leave 'raw_text' out",
+            source=source,
+        )
+    known = (row.decode("utf-8", "replace") if isinstance(row, bytes) else row for row in rows)
+    return [plain_text(str(text)) for text in known]
+
+
+def _identity(identity: Identity) -> Identity:
+    video, mark, _ = identity.name.partition("$_$")
+    return Identity(identity.name, video if mark else identity.video)
+
+
+def _steps(
+    values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], source: str
+) -> dict[str, Steps]:
+    """The steps that count: real ones, and those that a mask or a length says are."""
+    steps = {}
+    for modality, array in arrays.items():
+        real = real_steps(array)
+        known = _array(values.get(f"{modality}_lengths"))
+        if modality == "text":
+            own = _masked(values.get(_IDS), real)
+        elif known is None:
+            own = real
+        elif isinstance(known, np.ndarray) and known.shape == real.shape[:1]:
+            own = real | (np.arange(real.shape[1]) < known[:, None])
+        else:
+            raise InputError(
+                f"'{modality}_lengths' is {kind_of(known)}",
+                remedy="give one length a sample, or leave it out",
+                source=source,
+            )
+        steps[modality] = own & real.any(axis=1, keepdims=True)
+    return steps
+
+
+def _masked(tokens: object, real: Steps) -> Steps:
+    """The steps that BERT's attention mask counts; `real` ones of samples that have no mask."""
+    if not isinstance(tokens, np.ndarray) or tokens.shape != (len(real), 3, real.shape[1]):
+        return real
+    mask: Steps = tokens[:, 1] != 0
+    return np.where(mask.any(axis=1, keepdims=True), mask, real)
+
+
+def _with_text(parts: Mapping[str, Part], name: str) -> tuple[dict[str, Part], str]:
+    """Parts with text features extracted from their transcripts, and the extractor's name."""
+    extractor = TextOptions.model_validate({"text": name}).extractor()
+    texts = [text for part in parts.values() for text in part.texts or ()]
+    encoded = iter(encode_corpus(texts, extractor, FeatureCache()))
+    made = {
+        part_name: replace(
+            part,
+            sequences=[{"text": next(encoded), **found} for found in part.sequences],
+            widths={"text": extractor.width, **part.widths},
+        )
+        for part_name, part in parts.items()
+    }
+    return made, extractor.name
+
+
+def _targets(
+    labels: Mapping[str, NDArray[Any]], options: MmsaOptions, path: Path
+) -> tuple[Task, dict[str, FloatArray]]:
+    targets = {
+        name: found.reshape(len(found), 1).astype(np.float32) for name, found in labels.items()
+    }
+    task: Task = Classification(SENTIMENTS)
+    if options.label != "classification":
+        largest = max(float(np.nanmax(np.abs(found))) for found in targets.values())
+        bound = options.bound or (1.0 if largest <= 1 else 3.0)
+        task = Regression(-bound, bound)
+    for name, found in targets.items():
+        task.check(found, source=f"{path}: {name}")
+    return task, targets

@@ -1,0 +1,135 @@
+"""The one registry of corpora: a reader is a function, its options a pydantic model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from affuse.config import Options, parse_options
+from affuse.errors import InputError, unknown_name
+from affuse.plugins import load_plugins, require_same
+from affuse.samples import Corpus
+
+Reader = Callable[[Path | None, Any], Corpus]
+Recogniser = Callable[[Path], bool]
+Chooser = Callable[[Path], str]
+FALLBACK = "mult"
+"""The reader of files that none recognises; its errors say what is wrong with them."""
+
+
+@dataclass(frozen=True)
+class CorpusEntry:
+    """A registered reader.
+
+    Attributes:
+        name: what the command line calls it.
+        options: the pydantic model of its options.
+        read: `(path or None, options) -> Corpus`.
+        needs_data: whether it must be given a path.
+        summary: one line for listings.
+        recognises: whether a path that the user gave holds this format; told by its content.
+        preset: which settings to train with on what a path holds.
+    """
+
+    name: str
+    options: type[Options]
+    read: Reader
+    needs_data: bool
+    summary: str
+    recognises: Recogniser
+    preset: Chooser
+
+
+_ENTRIES: dict[str, CorpusEntry] = {}
+
+
+def register_corpus(
+    name: str,
+    options: type[Options],
+    *,
+    needs_data: bool = True,
+    recognises: Recogniser = lambda _: False,
+    preset: Chooser | None = None,
+) -> Callable[[Reader], Reader]:
+    """Register `read(path, options) -> Corpus`; its docstring's first line is the summary.
+
+    Args:
+        recognises: whether a path holds this format, so that the path alone stands for the
+            corpus. It may be asked of any file or folder, and often; it raises nothing.
+        preset: the name of the settings for what a path holds, where those named after the reader
+            do not suit all its corpora; it raises nothing, and what it reads gets the same name.
+
+    Raises:
+        InputError: another function has that name.
+    """
+    choose = preset or (lambda _: name)
+
+    def decorate(read: Reader) -> Reader:
+        known = _ENTRIES.get(name)
+        if known is not None:
+            require_same("corpus", name, known.read, read)
+        summary = (read.__doc__ or "").strip().splitlines()[0]
+        _ENTRIES[name] = CorpusEntry(name, options, read, needs_data, summary, recognises, choose)
+        return read
+
+    return decorate
+
+
+def corpora() -> dict[str, CorpusEntry]:
+    """All registered corpora by name, those of other packages too (`affuse.plugins`)."""
+    load_plugins("affuse.corpora")
+    return dict(_ENTRIES)
+
+
+def resolve(corpus: str) -> tuple[CorpusEntry, Path | None]:
+    """A name, or a path whose content tells its reader, to the entry and that path.
+
+    Raises:
+        InputError: neither a registered name nor an existing file.
+    """
+    entries, path = corpora(), Path(corpus)
+    if corpus in entries:
+        return entries[corpus], None
+    if path.exists() or path.suffix or "/" in corpus:
+        known = (entry for entry in entries.values() if entry.recognises(path))
+        return next(known, entries[FALLBACK]), path
+    raise unknown_name("corpus", corpus, entries)
+
+
+def load_corpus(
+    corpus: str, data: Path | None = None, options: Mapping[str, Any] | None = None
+) -> Corpus:
+    """Read a corpus by name or path.
+
+    Args:
+        corpus: a registered name, or the path of a corpus' file or folder.
+        data: where its data is, for a name that needs it.
+        options: reader options; an unknown key is an error that proposes the nearest one.
+    """
+    entry, path = resolve(corpus)
+    where = path or data
+    if entry.needs_data and where is None:
+        raise InputError(
+            f"corpus '{entry.name}' needs its data", remedy="give its path with --data"
+        )
+    if where is not None and not where.exists():
+        raise InputError("no such file or folder", remedy="check the path", source=where)
+    return entry.read(where, parse_options(entry.options, options or {}))
+
+
+def corpus_name(name: str, options: Options, always: Sequence[str] = ()) -> str:
+    """`name` with the options in `always`, then all others that differ from their default.
+
+    For example `mosi[split=bc,layers=0+3+6]`.
+    """
+    values, fields = dict(options), type(options).model_fields
+    changed = [key for key in values if values[key] != fields[key].default]
+    shown = dict.fromkeys([*always, *changed])
+    chosen = [f"{key}={_shown(values[key])}" for key in shown]
+    return f"{name}[{','.join(chosen)}]" if chosen else name
+
+
+def _shown(value: Any) -> str:
+    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()

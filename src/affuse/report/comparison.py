@@ -1,0 +1,287 @@
+"""Two benchmark results side by side: what differs in them, and whether scores come back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from affuse.evaluation.statistics import Summary, paired_difference
+from affuse.files import to_strict_json
+from affuse.metrics.scores import heading, higher_is_better
+from affuse.report.selection import unfinished
+from affuse.report.tables import BenchmarkResult
+
+DATA = ("fingerprint", "features", "options")
+CONFIG = ("normalise", "seeds", "folds", "limit", "drop_shared", "settings")
+CONFIGURATION = "configuration"
+"""The entry of a result that holds the options of each model and of its training."""
+ROUNDING = 1e-6
+"""Scores closer than this are the same: sums taken in another order differ by less."""
+LEVEL = 0.05
+
+Pair = tuple[Any, Any]
+Estimate = tuple[float, tuple[float, float], float]
+"""A difference, its 95% interval and the two-sided p of no difference."""
+Verdict = Literal["equal", "A better", "B better", "undecided"]
+Reproduction = Literal["exactly", "within intervals", "no", "unknown"]
+UNKNOWN = (math.nan, math.nan)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of a model that stands in both.
+
+    Attributes:
+        difference: B minus A.
+        ci95: low and high of its 95% interval; nan for single seeds, whose spread is unknown.
+        p: two-sided, of no difference; nan for single seeds that differ.
+        paired: whether seeds were compared one by one, on the same test samples and folds, rather
+            than as two groups.
+    """
+
+    model: str
+    metric: str
+    a: Summary
+    b: Summary
+    difference: float
+    ci95: tuple[float, float]
+    p: float
+    paired: bool
+
+    @property
+    def equal(self) -> bool:
+        """Whether the scores of all seeds are the same to the last digit."""
+        return np.array_equal(self.a.runs, self.b.runs, equal_nan=True)
+
+    @property
+    def verdict(self) -> Verdict:
+        """`equal` is exact; the others go by this row's interval alone."""
+        if self.equal:
+            return "equal"
+        low, high = self.ci95
+        if not (low > 0 or high < 0) or abs(self.difference) < ROUNDING:
+            return "undecided"
+        return "B better" if (low > 0) == higher_is_better(self.metric) else "A better"
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Results A and B.
+
+    Attributes:
+        names: of A and B, such as their folders.
+        corpora: names of the corpora.
+        commands: that made them.
+        rows: every model and metric in both, in A's order; a model's headline metric first.
+        only: models that A alone has, and those that B alone has.
+        unfinished: of each, models that lack seeds, with how many they have and were asked for.
+        data: what differs in it, as a path such as `options.layers`, to its values in A and B.
+        config: likewise, with the options of each model in both.
+        version: likewise, of packages.
+        same_data: whether the fingerprints are equal; None where one is not known.
+    """
+
+    names: tuple[str, str]
+    corpora: tuple[str, str]
+    commands: tuple[str, str]
+    rows: tuple[Row, ...]
+    only: tuple[tuple[str, ...], tuple[str, ...]]
+    unfinished: tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]]
+    data: dict[str, Pair]
+    config: dict[str, Pair]
+    version: dict[str, Pair]
+    same_data: bool | None
+
+    @property
+    def reproduces(self) -> Reproduction:
+        """Whether B's scores are A's.
+
+        `exactly`: all seeds of all rows are equal. `no`: the headline metric of a model differs, at
+        5% over all models together (Bonferroni). `unknown`: nothing is shared, the data are not
+        known to be the same, or single seeds differ.
+        """
+        if not self.rows or not self.same_data:
+            return "unknown"
+        if all(row.equal for row in self.rows):
+            return "exactly"
+        if self.apart:
+            return "no"
+        alone = any(math.isnan(row.p) for row in self._headline)
+        return "unknown" if alone else "within intervals"
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Models whose headline metric differs, at 5% over all models together."""
+        level = LEVEL / max(len(self._headline), 1)
+        return tuple(row.model for row in self._headline if row.p < level)
+
+    @property
+    def _headline(self) -> list[Row]:
+        return list({row.model: row for row in reversed(self.rows)}.values())[::-1]
+
+    @property
+    def summary(self) -> tuple[str, str]:
+        """Two sentences: whether the two may be compared, and whether the scores come back."""
+        return self._comparable(), self._reproduction()
+
+    def _comparable(self) -> str:
+        if self.same_data is None:
+            return "It cannot be told whether the two are comparable: a fingerprint is missing."
+        if not self.same_data:
+            return (
+                "NOT COMPARABLE: A and B stand on different data (fingerprint {} against {}); no "
+                "difference between them can be put down to a model.".format(
+                    *self.data["fingerprint"]
+                )
+            )
+        kinds = {"config": self.config, "version": self.version}
+        differing = " and ".join(kind for kind, entries in kinds.items() if entries)
+        if not differing:
+            return "Comparable: data, config and versions are the same."
+        return f"Comparable: the data are the same; they differ in {differing}, as listed."
+
+    def _reproduction(self) -> str:
+        if not self.rows:
+            return "No model and metric stands in both."
+        total, equal = len(self.rows), sum(row.equal for row in self.rows)
+        better = sum("better" in row.verdict for row in self.rows)
+        counts = (
+            f"{equal} of {total} scores are equal for every seed, and {better} differences have a "
+            "95% interval without zero"
+        )
+        metric = heading(self.rows[0].metric)
+        together = "at 5% over all models together"
+        return {
+            "exactly": f"The scores reproduce exactly: all {total} are equal for every seed.",
+            "within intervals": f"The scores reproduce within their intervals: {metric} differs "
+            f"for no model, {together}; {counts}.",
+            "no": f"The scores do NOT reproduce: {metric} differs for {', '.join(self.apart)}, "
+            f"{together}; {counts}.",
+            "unknown": f"Whether the scores reproduce cannot be told{self._why()}; {counts}.",
+        }[self.reproduces]
+
+    def _why(self) -> str:
+        if self.same_data:
+            return ", since a single seed has no interval"
+        return " where the data are not known to be the same"
+
+    def to_json(self) -> str:
+        """All of it, the summary and each row's verdict included."""
+        rows = [{**asdict(row), "verdict": row.verdict} for row in self.rows]
+        said = {"summary": self.summary, "reproduces": self.reproduces}
+        return to_strict_json({**said, **asdict(self), "rows": rows})
+
+
+def compare(
+    a: BenchmarkResult, b: BenchmarkResult, names: tuple[str, str] = ("A", "B")
+) -> SideBySide:
+    """Set two results side by side.
+
+    A row is paired where data, folds and seeds are the same and no seed is missing; otherwise its
+    interval is that of `welch`.
+    """
+    prints = a.extra.get("fingerprint"), b.extra.get("fingerprint")
+    same_data = None if None in prints else prints[0] == prints[1]
+    asked = _asked(a) if same_data and _asked(a) == _asked(b) else None
+    rows = []
+    for model, metrics in ((m, row.metrics) for m, row in a.models.items() if m in b.models):
+        theirs = b.models[model].metrics
+        rows += [
+            _row(model, metric, metrics[metric], theirs[metric], asked)
+            for metric in metrics
+            if metric in theirs and metrics[metric].runs and theirs[metric].runs
+        ]
+    data = [{key: result.extra.get(key) for key in DATA} for result in (a, b)]
+    return SideBySide(
+        names=names,
+        corpora=(a.corpus, b.corpus),
+        commands=(a.command, b.command),
+        rows=tuple(rows),
+        only=(
+            tuple(model for model in a.models if model not in b.models),
+            tuple(model for model in b.models if model not in a.models),
+        ),
+        unfinished=(unfinished(a), unfinished(b)),
+        data=dict(_differences(data[0], data[1])),
+        config=_config(a, b),
+        version=dict(_differences(a.versions, b.versions)),
+        same_data=same_data,
+    )
+
+
+def welch(a: Sequence[float], b: Sequence[float]) -> Estimate:
+    """Welch's (1947) t-test of mean(b) - mean(a), for two groups of unequal variance.
+
+    Groups of two or more; the degrees of freedom are Satterthwaite's.
+    """
+    groups = [np.asarray(runs, dtype=np.float64) for runs in (a, b)]
+    difference = float(groups[1].mean() - groups[0].mean())
+    errors = [runs.var(ddof=1) / len(runs) for runs in groups]
+    error = math.sqrt(sum(errors))
+    if error == 0:
+        return difference, (difference, difference), float(difference == 0)
+    freedom = sum(errors) ** 2 / sum(
+        e**2 / (len(runs) - 1) for e, runs in zip(errors, groups, strict=True)
+    )
+    half = float(stdtrit(freedom, 0.975)) * error
+    p = float(2 * stdtr(freedom, -abs(difference) / error))
+    return difference, (difference - half, difference + half), p
+
+
+def _asked(result: BenchmarkResult) -> tuple[int, int] | None:
+    """Folds and seeds, where the result says them."""
+    folds, seeds = result.extra.get("folds"), result.extra.get("seeds")
+    return (folds, seeds) if isinstance(folds, int) and isinstance(seeds, int) else None
+
+
+def _row(model: str, metric: str, a: Summary, b: Summary, asked: tuple[int, int] | None) -> Row:
+    """`asked`: folds and seeds that both were asked for, on the same data."""
+    paired = asked is not None and asked[1] == len(a.runs) == len(b.runs)
+    single = 1 in (len(a.runs), len(b.runs))
+    if paired:
+        found = paired_difference(b.runs, a.runs)
+        difference, ci95, p = found.mean, UNKNOWN if single else found.ci95, found.p
+    elif single:
+        difference, ci95, p = b.mean - a.mean, UNKNOWN, math.nan
+    else:
+        difference, ci95, p = welch(a.runs, b.runs)
+    same = len(a.runs) == len(b.runs) and np.allclose(
+        a.runs, b.runs, rtol=0, atol=ROUNDING, equal_nan=True
+    )
+    return Row(model, metric, a, b, difference, ci95, 1.0 if same else p, paired)
+
+
+def _config(a: BenchmarkResult, b: BenchmarkResult) -> dict[str, Pair]:
+    """Settings that differ, then options, each with the models in which it differs alike."""
+    shared = [m for m, row in a.models.items() if m in b.models and row.metrics]
+    models: dict[tuple[str, str], list[str]] = {}
+    pairs: dict[tuple[str, str], Pair] = {}
+    for model in (m for m in shared if b.models[m].metrics):
+        for path, pair in _differences(_options(model, a, b), _options(model, b, a)):
+            models.setdefault((path, repr(pair)), []).append(model)
+            pairs[path, repr(pair)] = pair
+    settings = [{key: result.extra.get(key) for key in CONFIG} for result in (a, b)]
+    return dict(_differences(settings[0], settings[1])) | {
+        f"{key[0]} of {', '.join(models[key])}": pair for key, pair in pairs.items()
+    }
+
+
+def _options(model: str, result: BenchmarkResult, other: BenchmarkResult) -> dict[str, Any]:
+    """Its parameters and, where both results say them, its options and those of training."""
+    known = CONFIGURATION in result.extra and CONFIGURATION in other.extra
+    options = result.extra[CONFIGURATION].get(model, {}) if known else {}
+    return {"parameters": result.models[model].parameters, **options}
+
+
+def _differences(a: Any, b: Any, at: str = "") -> Iterator[tuple[str, Pair]]:
+    """Where two trees of dicts differ, as `options.layers`, with both values."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in dict.fromkeys((*a, *b)):
+            yield from _differences(a.get(key), b.get(key), f"{at}.{key}" if at else key)
+    elif a != b:
+        yield at, (a, b)

@@ -1,0 +1,218 @@
+"""A trained model on disk: safetensors weights and a JSON config, refused where they mismatch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors.torch
+import torch
+from pydantic import BaseModel, Field, PositiveInt, ValidationError
+from safetensors import SafetensorError
+
+from affuse import __version__
+from affuse.config import invalid
+from affuse.errors import InputError, file_error
+from affuse.files import make_folder, null_to_nan, to_strict_json, write_atomic
+from affuse.fusion import FusionModel, create_model
+from affuse.samples import Corpus, Sample
+from affuse.tasks import Task
+from affuse.training.normalise import Normaliser, normalise_by_group
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with all that is needed to use it again.
+
+    Attributes:
+        name: its registered name.
+        model: the model, in evaluation mode.
+        task: what it predicts.
+        normaliser: applied to every sample first; None where features are used as they are.
+        corpus: name, fingerprint, options, features and fold of what it was trained on.
+        training: options, seed, selected epoch and history.
+    """
+
+    name: str
+    model: FusionModel
+    task: Task
+    normaliser: Normaliser | None
+    corpus: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write both files; the config comes last, so that a folder with one is whole."""
+        make_folder(folder)
+        tensors = {f"model.{k}": v.contiguous() for k, v in self.model.state_dict().items()}
+        if self.normaliser is not None:
+            arrays = self.normaliser.to_arrays()
+            tensors |= {key: torch.from_numpy(value) for key, value in arrays.items()}
+        config = {
+            "format": FORMAT,
+            "affuse": __version__,
+            "model": self.name,
+            "options": self.model.options.model_dump(),
+            "widths": self.model.widths,
+            "task": self.task.to_config(),
+            "normalised": self.normaliser is not None,
+            "corpus": dict(self.corpus),
+            "training": dict(self.training),
+        }
+        write_atomic(folder / WEIGHTS, safetensors.torch.save(tensors))
+        write_atomic(folder / CONFIG, to_strict_json(config).encode())
+
+    def prepare(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Samples as the model expects them.
+
+        Raises:
+            InputError: features of another width or values that are not finite.
+        """
+        if self.normaliser is None:
+            return list(samples)
+        speaker = self.training.get("options", {}).get("normalise") == "speaker"
+        grouped = normalise_by_group(samples) if speaker else samples
+        return self.normaliser.apply_all([s.keep(self.normaliser.means) for s in grouped])
+
+    def check_corpus(self, corpus: Corpus, source: Path) -> None:
+        """Raise `InputError` where a corpus has other features or another task."""
+        for modality, width in self.model.widths.items():
+            found = corpus.widths.get(modality)
+            if found is not None and found != width:
+                raise InputError(
+                    f"the checkpoint reads {modality} of width {width}, {corpus.name} has {found}",
+                    remedy="read the corpus with the features that the checkpoint was trained on",
+                    source=source,
+                )
+        if not set(self.model.widths) & set(corpus.widths):
+            raise InputError(
+                f"the checkpoint reads {', '.join(self.model.widths)}, {corpus.name} has none",
+                remedy="train on this corpus",
+                source=source,
+            )
+        if self.task != corpus.task:
+            raise InputError(
+                f"the checkpoint predicts {self.task}, {corpus.name} holds {corpus.task}",
+                remedy="use a corpus with the task that the checkpoint was trained for",
+                source=source,
+            )
+
+
+class _Corpus(BaseModel, extra="allow"):
+    name: str = ""
+    options: dict[str, Any] = {}
+    fold: int = Field(0, ge=0)
+    fingerprint: str = ""
+
+
+class _Origin(BaseModel, extra="allow"):
+    model: str
+    corpus: _Corpus
+    parameters: int
+    init: _Origin | None = None
+
+
+class _Training(BaseModel, extra="allow"):
+    options: dict[str, Any] = {}
+    init: _Origin | None = None
+    history: list[dict[str, float | None]] = []
+
+
+class _Config(BaseModel):
+    """What `Checkpoint.save` writes beside the weights."""
+
+    format: Literal[1]
+    model: str
+    options: dict[str, Any]
+    widths: dict[str, PositiveInt]
+    task: dict[str, Any]
+    normalised: bool
+    corpus: _Corpus
+    training: _Training
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read what `Checkpoint.save` wrote.
+
+    Raises:
+        InputError: a missing, damaged or foreign file.
+    """
+    config = _read_config(folder / CONFIG)
+    weights = folder / WEIGHTS
+    try:
+        tensors = safetensors.torch.load(weights.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"weights cannot be read ({_first_line(error)})",
+            remedy="train again or copy the checkpoint anew",
+            source=weights,
+        ) from None
+    try:
+        task = Task.from_config(config.task)
+        model = create_model(config.model, config.widths, task.outputs, config.options)
+    except (InputError, TypeError, ValueError) as error:
+        problem = error.problem if isinstance(error, InputError) else _first_line(error)
+        raise InputError(
+            problem, remedy="copy the checkpoint anew or train again", source=folder / CONFIG
+        ) from None
+    try:
+        own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        model.load_state_dict(own)
+        kept = {k: v.numpy() for k, v in tensors.items() if not k.startswith("model.")}
+        normaliser = Normaliser.from_arrays(kept) if config.normalised else None
+    except (InputError, RuntimeError, TypeError) as error:
+        raise InputError(
+            f"weights do not fit the config ({_first_line(error)})",
+            remedy="use the model.safetensors that belongs to this config.json",
+            source=weights,
+        ) from None
+    corpus = config.corpus.model_dump(exclude_unset=True)
+    training = config.training.model_dump(exclude_unset=True)
+    if "history" in training:
+        training["history"] = null_to_nan(training["history"])
+    return Checkpoint(config.model, model.eval(), task, normaliser, corpus, training)
+
+
+def weights_digest(folder: Path) -> str:
+    """Digest of a checkpoint's weights: equal for equal weights.
+
+    Raises:
+        InputError: there are none.
+    """
+    file = folder / WEIGHTS
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    except FileNotFoundError:
+        raise _no_checkpoint(folder) from None
+    except OSError as error:
+        raise file_error(error, "weights cannot be read", file) from None
+
+
+def _no_checkpoint(folder: Path) -> InputError:
+    remedy = "give a folder that affuse train wrote"
+    return InputError("no checkpoint here", remedy=remedy, source=folder)
+
+
+def _read_config(path: Path) -> _Config:
+    try:
+        return _Config.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise _no_checkpoint(path.parent) from None
+    except OSError as error:
+        raise file_error(error, "cannot be read", path) from None
+    except ValidationError as error:
+        raise invalid(
+            error,
+            "a checkpoint's config",
+            remedy="copy the checkpoint anew or train again",
+            source=path,
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:120]

@@ -1,0 +1,196 @@
+"""`export_checkpoint`: a trained model for use without torch."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from affuse import __version__
+from affuse.batches import collate
+from affuse.errors import InputError
+from affuse.fusion import count_parameters
+from affuse.optional import require
+from affuse.runtime.bundle import MODEL, BundleConfig, write_bundle
+from affuse.runtime.contradiction import ConflictScale, contradicted, disagreement
+from affuse.runtime.onnx_session import Outputs, Session
+from affuse.samples import Sample
+from affuse.training.checkpoint import Checkpoint
+from affuse.training.model_card import model_card, terms_of
+from affuse.training.onnx_graph import OUTPUTS, to_onnx
+
+PARITY = 1e-4
+"""How far a graph may answer from its model."""
+
+_BATCH = 64
+_LENGTHS = ((3, 1, 7), (1, 40, 2), (6, 0, 5))
+"""Steps of three samples in each modality in turn; where 0, that modality is missing."""
+
+
+def export_checkpoint(
+    checkpoint: Checkpoint,
+    folder: Path,
+    *,
+    name: str = "",
+    valid: Sequence[Sample] = (),
+    clip: Mapping[str, Any] | None = None,
+    terms: str = "",
+    int8: bool = False,
+    evaluation: Mapping[str, Any] | None = None,
+) -> BundleConfig:
+    """Write `model.onnx`, `config.json` and a model card, `README.md`; each whole or not at all.
+
+    Args:
+        folder: made if it does not exist; files of an earlier export are replaced.
+        name: of the checkpoint; by default the folder's.
+        valid: samples as the corpus has them, not normalised, on which the scale of the conflict
+            score is fitted. The validation part, never the test part.
+        clip: settings of the `ClipExtractor` that made the features; by default what the corpus
+            has under `clip` in its options.
+        terms: of the training data; by default what is known of the corpus.
+        evaluation: what `affuse evaluate --json` wrote, for the model card.
+        int8: store weights as 8-bit integers, quantised dynamically.
+
+    Raises:
+        InputError: a model that reads what one clip does not tell, or whose graph answers otherwise
+            than the model; a folder that cannot be written.
+    """
+    model = checkpoint.model.eval()
+    if checkpoint.training.get("options", {}).get("normalise") == "speaker":
+        raise InputError(
+            "features were normalised for each speaker, which one clip does not allow",
+            remedy="train with normalise=train",
+            source=folder,
+        )
+    graph = to_onnx(model, checkpoint.normaliser)
+    corpus = {key: value for key, value in checkpoint.corpus.items() if key != "features"}
+    # Histories are long, and of no use where nothing is trained.
+    training = {key: value for key, value in checkpoint.training.items() if key != "history"}
+    config = BundleConfig(
+        affuse=__version__,
+        name=name or folder.resolve().name,
+        model=checkpoint.name,
+        options=model.options.model_dump(mode="json"),
+        parameters=count_parameters(model),
+        widths=model.widths,
+        task=checkpoint.task.to_config(),
+        features=checkpoint.corpus.get("features", {}),
+        clip=dict(clip) if clip is not None else corpus.get("options", {}).get("clip"),
+        normalised=checkpoint.normaliser is not None,
+        outputs=_outputs(graph),
+        corpus=corpus,
+        training=training,
+        terms=terms or terms_of(corpus, training),
+    )
+    with tempfile.TemporaryDirectory() as draft:
+        place = Path(draft)
+        graph = _simplified(graph, place / MODEL)
+        write_bundle(place, graph, config, "")
+        _require_parity(checkpoint, Session(place))
+        if int8:
+            graph = _quantised(place / MODEL)
+            config = config.model_copy(update={"precision": "int8"})
+            write_bundle(place, graph, config, "")
+        scale = _conflict_scale(Session(place), valid)
+    if scale is not None:
+        config = config.model_copy(update={"conflict": scale.to_json()})
+    write_bundle(folder, graph, config, model_card(config, evaluation))
+    return config
+
+
+def _outputs(graph: bytes) -> tuple[str, ...]:
+    onnx = require("onnx", extra="text")
+    given = {output.name for output in onnx.load_from_string(graph).graph.output}
+    return tuple(name for name in OUTPUTS if name in given)
+
+
+def _require_parity(checkpoint: Checkpoint, session: Session) -> None:
+    """Raise `InputError` where the graph says other than the model, of samples drawn at random.
+
+    A model whose Python looks at sizes or values is traced for those that it was traced with.
+    """
+    rng = np.random.default_rng(0)
+    widths = list(checkpoint.model.widths.items())
+    for turn in range(3):
+        samples = []
+        for row in range(3):
+            lengths = [_LENGTHS[row][(place + turn) % 3] for place in range(len(widths))]
+            lengths = lengths if any(lengths) else [1] * len(widths)
+            sequences = {
+                m: rng.standard_normal((steps, width)).astype(np.float32)
+                for steps, (m, width) in zip(lengths, widths, strict=True)
+                if steps
+            }
+            samples.append(Sample(str(row), sequences))
+        with torch.inference_mode():
+            wanted = checkpoint.model(
+                collate(checkpoint.prepare(samples), checkpoint.model.modalities)
+            )
+        found = session.run(samples)
+        gap = max(
+            float(np.abs(getattr(found, name) - getattr(wanted, name).numpy()).max())
+            for name in session.config.outputs
+        )
+        if not gap <= PARITY:
+            raise InputError(
+                f"the exported {checkpoint.name} answers otherwise than the model, by {gap:.1e}",
+                remedy="keep Python's if, len and int away from what depends on the batch in its "
+                "forward",
+            )
+
+
+def _simplified(graph: bytes, draft: Path) -> bytes:
+    """The graph with all worked out that no input decides: half the nodes, and quicker to load."""
+    onnxruntime = require("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    # The basic level keeps to ONNX's own operators; further ones would tie it to this processor.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(draft)
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return draft.read_bytes()
+
+
+def _quantised(path: Path) -> bytes:
+    """The graph with the weights of its products as 8-bit integers."""
+    quantization = require("onnxruntime.quantization", extra="text")
+    smaller = path.with_name("int8.onnx")
+    # It logs, for the root, each tensor whose type it need not know.
+    logging.disable(logging.WARNING)
+    try:
+        quantization.quantize_dynamic(path, smaller, per_channel=True, reduce_range=True)
+    finally:
+        logging.disable(logging.NOTSET)
+    return smaller.read_bytes()
+
+
+def _conflict_scale(session: Session, valid: Sequence[Sample]) -> ConflictScale | None:
+    """The scale that fits validation samples with a target and two modalities or more.
+
+    Where they know whether they hold a conflict (`Sample.truth`), that decides; elsewhere their
+    labels do, by `contradicted`. None without such samples or own answers.
+    """
+    usable = [
+        sample
+        for sample in valid
+        if sample.target is not None and len(sample.keep(session.modalities).sequences) > 1
+    ]
+    if not usable or "unimodal" not in session.config.outputs:
+        return None
+    parts: list[Outputs] = [
+        session.run(usable[start : start + _BATCH]) for start in range(0, len(usable), _BATCH)
+    ]
+    unimodal = np.concatenate([p.unimodal for p in parts if p.unimodal is not None])
+    gate = np.concatenate([p.gate for p in parts])
+    known = [sample.truth.get("conflict") for sample in usable]
+    if None in known:
+        target = np.stack([s.target for s in usable if s.target is not None])
+        truth = contradicted(session.task, unimodal, gate > 0, target)
+    else:
+        truth = np.array(known, dtype=bool)
+    return ConflictScale.fit(disagreement(session.task, unimodal, gate), truth)

@@ -1,0 +1,160 @@
+"""`fit`: one model on one split, resumable at any moment."""
+
+from __future__ import annotations
+
+import io
+import logging
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.plugins import CheckpointIO
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from affuse.errors import InputError
+from affuse.files import make_folder, write_atomic
+from affuse.fusion import FusionModel
+from affuse.samples import Sample
+from affuse.tasks import Task
+from affuse.training.loading import data_loader
+from affuse.training.module import FusionModule
+from affuse.training.options import TrainOptions
+
+STATE = "last.ckpt"
+OnEpoch = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A trained model, in evaluation mode with the weights of its best epoch.
+
+    Attributes:
+        model: the model.
+        history: one dict an epoch: losses, validation metrics, gate weights.
+        best_epoch: the epoch that validation selected.
+    """
+
+    model: FusionModel
+    history: list[dict[str, float]]
+    best_epoch: int
+
+
+def fit(
+    build: Callable[[], FusionModel],
+    task: Task,
+    train: Sequence[Sample],
+    valid: Sequence[Sample],
+    options: TrainOptions,
+    *,
+    seed: int,
+    folder: Path,
+    on_epoch: OnEpoch = lambda *_: None,
+) -> FitResult:
+    """Train until validation stops improving; the test split is not among the arguments.
+
+    State is written to `folder` after every epoch, whole or not at all. Called again with the
+    same arguments and folder, training goes on after the last whole epoch and ends as if it had
+    never stopped.
+
+    Args:
+        build: makes the model, after the seed is set.
+        on_epoch: told the epoch and its history record.
+
+    Raises:
+        InputError: state in `folder` that cannot be read.
+    """
+    torch.manual_seed(seed)
+    steps = -(-len(train) // options.batch_size)
+    module = FusionModule(build(), task, options, steps, seed)
+    loaders = (
+        data_loader(train, batch_size=options.batch_size, shuffle=True, seed=seed),
+        data_loader(valid, batch_size=2 * options.batch_size, shuffle=False, seed=seed),
+    )
+    make_folder(folder)
+    state = folder / STATE
+    with _quiet():
+        trainer = pl.Trainer(
+            accelerator="auto",
+            devices=1,
+            max_epochs=options.epochs,
+            gradient_clip_val=options.clip,
+            callbacks=[_EpochEnd(state, on_epoch)],
+            plugins=[_StateFile()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        try:
+            trainer.fit(module, *loaders, ckpt_path=state if state.exists() else None)
+        except SIGTERMException:
+            # Lightning's own exception would end the process with 0, as if all were done.
+            sys.exit(128 + signal.SIGTERM)
+    assert module.best is not None
+    model = module.kept.cpu().eval().requires_grad_(True)
+    model.load_state_dict(module.best.weights)
+    return FitResult(model, module.history, module.best.epoch)
+
+
+class _EpochEnd(Callback):
+    """After each epoch: writes the state, reports, and stops where validation has decided."""
+
+    def __init__(self, state: Path, on_epoch: OnEpoch) -> None:
+        self.state, self.on_epoch = state, on_epoch
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # One that was killed after its last epoch has nothing left to do.
+        trainer.should_stop = bool(pl_module.finished)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, FusionModule)
+        trainer.save_checkpoint(self.state)
+        self.on_epoch(trainer.current_epoch, pl_module.history[-1])
+        trainer.should_stop = pl_module.finished
+
+
+class _StateFile(CheckpointIO):
+    """Training state in one file: written whole or not at all, and read without running it."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, *_: Any, **__: Any) -> None:
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_atomic(Path(path), content.getvalue())
+
+    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            assert {"state_dict", "history", "best"} <= state.keys()
+        except Exception as error:  # a damaged or foreign file may raise anything
+            raise InputError(
+                f"training state cannot be read ({type(error).__name__})",
+                remedy="delete it to begin again",
+                source=path,
+            ) from None
+        return state
+
+    def remove_checkpoint(self, path: Any) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801 - used as a statement, like its base
+    """Lightning's banners and advice are not for the users of a finished command."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.simplefilter("ignore")
+        self.logger = logging.getLogger("pytorch_lightning")
+        self.level = self.logger.level
+        self.logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *exception: Any) -> None:
+        self.logger.setLevel(self.level)
+        super().__exit__(*exception)

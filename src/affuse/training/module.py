@@ -1,0 +1,264 @@
+"""The Lightning module: losses, the weight average, validation and what the gate is told."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from affuse.batches import Batch
+from affuse.fusion import FusionModel, FusionOutput
+from affuse.metrics.scores import evaluate
+from affuse.tasks import Classification, Task
+from affuse.training.options import TrainOptions
+
+
+def augment(batch: Batch, options: TrainOptions) -> Batch:
+    """A changed copy of a training batch, drawn from torch's global generator."""
+    sequences = dict(batch.sequences)
+    for modality, deviation in options.shift.items():
+        if modality in sequences:
+            sequences[modality] = _shift(sequences[modality], deviation)
+    for modality, deviation in options.noise.items():
+        if modality in sequences:
+            x = sequences[modality]
+            sequences[modality] = x + deviation * torch.randn_like(x)
+    for modality, share in options.time_mask.items():
+        if modality in sequences:
+            hidden = _spans(batch.masks[modality], share)
+            sequences[modality] = sequences[modality].masked_fill(hidden[..., None], 0.0)
+    # Padding may now hold values: every layer masks it.
+    return replace(batch, sequences=sequences)
+
+
+def _shift(x: Tensor, deviation: float) -> Tensor:
+    """One offset, and half as strong a gain, for each sample and feature."""
+    shape = (x.shape[0], 1, x.shape[2])
+    gain = 1 + 0.5 * deviation * torch.randn(shape, device=x.device)
+    return x * gain + deviation * torch.randn(shape, device=x.device)
+
+
+def _spans(mask: Tensor, share: float) -> Tensor:
+    """Bool `(B, T)`: two random spans a sample, each up to `share` of its length."""
+    length = mask.sum(dim=1)[:, None, None]
+    start, size = torch.rand(2, mask.shape[0], 2, 1, device=mask.device)
+    step = torch.arange(mask.shape[1], device=mask.device)
+    begin = start * length
+    inside: Tensor = ((step >= begin) & (step < begin + size * share * length)).any(dim=1)
+    return inside
+
+
+class Best(NamedTuple):
+    """The epoch with the best validation score, lower being better, and its weights."""
+
+    epoch: int
+    score: float
+    weights: dict[str, Tensor]
+
+
+class FusionModule(pl.LightningModule):
+    """Trains any registered model on any task.
+
+    Args:
+        model: what is trained.
+        task: its loss and its metrics.
+        options: of training.
+        steps_per_epoch: for the learning-rate schedule.
+        seed: from which every epoch's random numbers follow, so that an interrupted run repeats
+            them exactly.
+
+    Attributes:
+        history: one dict an epoch, with losses, validation metrics and gate weights.
+        best: what validation selected so far; None before the first epoch.
+    """
+
+    def __init__(
+        self, model: FusionModel, task: Task, options: TrainOptions, steps_per_epoch: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.model, self.task, self.options, self.seed = model, task, options, seed
+        self.average = copy.deepcopy(model).requires_grad_(False) if options.average else None
+        self.steps_per_epoch = steps_per_epoch
+        self.history: list[dict[str, float]] = []
+        self.best: Best | None = None
+        self._train_losses: list[Tensor] = []
+        self._valid: list[Batch] = []
+
+    @property
+    def kept(self) -> FusionModel:
+        """The weights that validation judges and the checkpoint keeps."""
+        return self.model if self.average is None else self.average
+
+    @property
+    def finished(self) -> bool:
+        """Whether validation has not improved for too long."""
+        best = self.best
+        return best is not None and len(self.history) - 1 - best.epoch >= self.options.patience
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        self._train_losses.clear()
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        loss = self._loss(self.model(augment(batch, self.options)), batch)
+        self._train_losses.append(loss.detach())
+        return loss
+
+    def _loss(self, output: FusionOutput, batch: Batch) -> Tensor:
+        if output.members:
+            # Apart, not by their mean: members that share a loss end up leaning on each other.
+            return torch.stack([self._loss(m, batch) for m in output.members]).mean()
+        assert batch.targets is not None
+        targets = batch.targets
+        loss = self._task_losses(output.prediction, targets).mean()
+        if output.regulariser is not None:
+            loss = loss + output.regulariser
+        if output.expected_loss is None or output.unimodal is None:
+            return loss
+        own = _each_modality(self._task_losses, output.unimodal, targets)
+        present = self.model.presence(batch)
+        count = present.sum(dim=0).clamp(min=1)
+        loss = loss + self.options.auxiliary * ((own * present).sum(dim=0) / count).sum()
+        gap = (output.expected_loss - own.detach()).abs() * present
+        return loss + self.options.reliability * gap.sum() / present.sum()
+
+    def _task_losses(self, prediction: Tensor, target: Tensor) -> Tensor:
+        smoothing = self.options.label_smoothing
+        if smoothing and isinstance(self.task, Classification):
+            return torch.nn.functional.cross_entropy(
+                prediction, target[:, 0].long(), reduction="none", label_smoothing=smoothing
+            )
+        return self.task.losses(prediction, target)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self.average is None:
+            return
+        # A young average follows closely: its weight grows with the steps taken.
+        step = self.global_step
+        decay = min(self.options.average, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                kept.lerp_(new, 1 - decay)
+            for held, now in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                held.copy_(now)
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        self._valid.append(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        kept, batches = self.kept.eval(), self._valid
+        target = torch.cat([b.targets for b in batches if b.targets is not None])
+        if kept.gated:
+            # The gate is told first: what is judged is the model as it would be used.
+            self._track([kept(batch) for batch in batches], target)
+        outputs = [kept(batch) for batch in batches]
+        batches.clear()
+        prediction = self._trust(outputs, target)
+        record = {"epoch": float(self.current_epoch), "train_loss": self._mean_train_loss()}
+        record["valid_loss"] = float(self.task.losses(prediction, target).mean())
+        scores = evaluate(self.task, _numpy(prediction), _numpy(target))
+        record |= {f"valid_{name}": value for name, value in scores.items()}
+        gate = torch.cat([o.gate for o in outputs]).mean(dim=0)
+        record |= {f"gate_{m}": float(w) for m, w in zip(kept.modalities, gate, strict=True)}
+        self.history.append(record)
+        score = self._score(record)
+        last = self.options.select == "last"
+        if self.best is None or last or score < self.best.score:
+            weights = {k: v.cpu().clone() for k, v in kept.state_dict().items()}
+            self.best = Best(self.current_epoch, score, weights)
+
+    def _score(self, record: dict[str, float]) -> float:
+        """Lower is better: the task's metric, with a little of the loss to break its ties."""
+        metric, direction = self.task.selection
+        value = record[f"valid_{metric}"]
+        sign = 1.0 if direction == "min" else -1.0
+        return sign * (0.0 if math.isnan(value) else value) + 0.05 * record["valid_loss"]
+
+    def _mean_train_loss(self) -> float:
+        return float(torch.stack(self._train_losses).mean()) if self._train_losses else math.nan
+
+    def _track(self, outputs: list[FusionOutput], target: Tensor) -> None:
+        """Tell the gate what each modality alone achieved on validation."""
+        parts = [o.unimodal for o in outputs if o.unimodal is not None]
+        if not parts:
+            return
+        own = _each_modality(self.task.losses, torch.cat(parts), target)
+        present = torch.cat([o.gate > 0 for o in outputs])
+        losses = torch.where(present, own, torch.nan).nanmean(dim=0)
+        for model in self._copies():
+            model.track(losses)
+
+    def _trust(self, outputs: list[FusionOutput], target: Tensor) -> Tensor:
+        """Validation predictions with the share of fusion's correction that serves them best.
+
+        That is none where it gains less than one standard error over the primary alone: fusion
+        must show that it helps.
+        """
+        prediction = torch.cat([o.prediction for o in outputs])
+        corrections = [o.correction for o in outputs if o.correction is not None]
+        if not corrections:
+            return prediction
+        unimodal = torch.cat([o.unimodal for o in outputs if o.unimodal is not None])
+        primary = torch.cat([o.primary for o in outputs])
+        lead = unimodal[torch.arange(len(primary)), primary]
+        correction = torch.cat(corrections)
+        shares = torch.linspace(1, 0, 21).tolist()
+        losses = torch.stack([self.task.losses(lead + s * correction, target) for s in shares])
+        best = int(losses.mean(dim=1).argmin())
+        gain = losses[-1] - losses[best]
+        error = gain.std(correction=0) / math.sqrt(len(gain))
+        share = shares[best] if gain.mean() > error else 0.0
+        for model in self._copies():
+            model.trust(share)
+        trusted: Tensor = lead + share * correction
+        return trusted
+
+    def _copies(self) -> list[FusionModel]:
+        return [self.model] if self.average is None else [self.model, self.average]
+
+    def configure_optimizers(self) -> Any:
+        o = self.options
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=o.learning_rate,
+            weight_decay=o.weight_decay,
+            fused=True,
+        )
+        total, warm = o.epochs * self.steps_per_epoch, o.warmup * self.steps_per_epoch
+
+        def rate(step: int) -> float:
+            rise = min(1.0, (step + 1) / max(warm, 1))
+            return rise * 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["history"] = self.history
+        checkpoint["best"] = None if self.best is None else self.best._asdict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.history = list(checkpoint["history"])
+        best = checkpoint["best"]
+        self.best = None if best is None else Best(**best)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, _: int) -> Batch:
+        return batch.to(device)
+
+
+def _each_modality(losses: Any, unimodal: Tensor, target: Tensor) -> Tensor:
+    """Loss `(B, M)` of each modality's own answer `(B, M, C)`."""
+    return torch.stack([losses(own, target) for own in unimodal.unbind(dim=1)], dim=1)
+
+
+def _numpy(x: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return x.detach().cpu().double().numpy()

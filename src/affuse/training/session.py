@@ -1,0 +1,191 @@
+"""A training run from corpus to checkpoint: normalise, build, fit, and resume after a kill."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from affuse import __version__
+from affuse.config import parse_options
+from affuse.errors import InputError, unknown_name
+from affuse.files import claim, holds, to_strict_json
+from affuse.fusion import FusionModel, create_model, models
+from affuse.samples import Corpus, Sample, Split
+from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, weights_digest
+from affuse.training.normalise import Normaliser, normalise
+from affuse.training.presets import Plan
+from affuse.training.transfer import Origin, begin_with, read_origin
+
+if TYPE_CHECKING:
+    from affuse.training.fit import FitResult, OnEpoch
+
+RUN = "run.json"
+STATE = "training"
+
+
+def train_run(
+    corpus: Corpus,
+    plan: Plan,
+    *,
+    seed: int,
+    folder: Path,
+    fold: int = 0,
+    resume: bool = False,
+    on_epoch: OnEpoch = lambda *_: None,
+) -> Checkpoint:
+    """Train one model on one fold and leave its checkpoint in `folder`.
+
+    The test part of the fold is never touched, save that the corpus' fingerprint covers it.
+
+    Args:
+        resume: go on with what an interrupted run left in `folder`.
+        on_epoch: told each epoch and its history record.
+
+    Raises:
+        InputError: a folder that holds another run, or one when `resume` is not asked for; data or
+            options that cannot be trained. Then the folder is as it was.
+    """
+    # Lightning takes seconds to load, and most of what is asked of runs needs none of it.
+    from affuse.training.fit import fit
+
+    run = identity(corpus, plan, seed=seed, fold=fold)
+    begun = holds(folder, RUN, run)
+    if begun and not resume:
+        raise InputError(
+            "holds a run already", remedy="add --resume or give another folder", source=folder
+        )
+    if not (folder / CONFIG).exists():
+        origin = require_trainable(corpus, plan, fold)
+        whole = corpus.folds[fold]
+        require_targets([*whole.train, *whole.valid])
+        # Standardised without the test part; it follows the normaliser when it is opened.
+        visible, normaliser = normalise(Split(whole.train, whole.valid, ()), plan.train.normalise)
+        donor = None if origin is None else origin.checkpoint.model
+        build = partial(
+            _build, plan.model, corpus.widths, corpus.task.outputs, run["options"], donor
+        )
+        claim(folder, RUN, run)
+        result = fit(
+            build,
+            corpus.task,
+            visible.train,
+            visible.valid,
+            plan.train,
+            seed=seed,
+            folder=folder / STATE,
+            on_epoch=on_epoch,
+        )
+        _checkpoint(corpus, run, result, normaliser, origin).save(folder)
+    shutil.rmtree(folder / STATE, ignore_errors=True)
+    return load_checkpoint(folder)
+
+
+def _build(
+    name: str,
+    widths: Mapping[str, int],
+    outputs: int,
+    options: Mapping[str, Any],
+    donor: FusionModel | None,
+) -> FusionModel:
+    model = create_model(name, widths, outputs, options)
+    if donor is not None:
+        begin_with(model, donor)
+    return model
+
+
+def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, Any]:
+    """All that decides how a run ends, as JSON content: equal for runs that end alike."""
+    train = plan.train.model_dump()
+    if plan.train.init:
+        # Not where it lies, but what it is.
+        train["init"] = weights_digest(Path(plan.train.init))
+    content = {
+        "affuse": __version__,
+        "corpus": corpus.name,
+        "fingerprint": corpus.fingerprint(),
+        "fold": fold,
+        "model": plan.model,
+        "options": _model_options(corpus, plan, fold),
+        "train": train,
+        "seed": seed,
+    }
+    plain: dict[str, Any] = json.loads(to_strict_json(content))
+    return plain
+
+
+def _model_options(corpus: Corpus, plan: Plan, fold: int) -> dict[str, Any]:
+    """The model's options, with those that the lengths in the training part decide."""
+    cls = models()[plan.model.partition(":")[0]].cls
+    fitting = cls.options_for(typical_lengths(corpus.folds[fold].train))
+    return parse_options(cls.Options, {**fitting, **plan.options}, source=plan.model).model_dump()
+
+
+def require_trainable(corpus: Corpus, plan: Plan, fold: int = 0) -> Origin | None:
+    """What training on that fold begins with, if the option `init` asks for it.
+
+    Raises:
+        InputError: a model or an option that the corpus' modalities do not allow, or as
+            `read_origin`.
+    """
+    for key, value in {**plan.train.model_dump(), **plan.options}.items():
+        # Options that are dicts have a value for each modality.
+        for modality in value if isinstance(value, dict) else ():
+            if modality not in corpus.widths:
+                raise unknown_name("modality", str(modality), corpus.widths, source=f"option {key}")
+    if not plan.train.init:
+        create_model(plan.model, corpus.widths, corpus.task.outputs, plan.options)
+        return None
+    options = _model_options(corpus, plan, fold)
+    model = create_model(plan.model, corpus.widths, corpus.task.outputs, options)
+    return read_origin(Path(plan.train.init), model, corpus, fold)
+
+
+def _checkpoint(
+    corpus: Corpus,
+    run: Mapping[str, Any],
+    result: FitResult,
+    normaliser: Normaliser | None,
+    origin: Origin | None,
+) -> Checkpoint:
+    about = {
+        "name": corpus.name,
+        "fingerprint": run["fingerprint"],
+        "fold": run["fold"],
+        "options": dict(corpus.options),
+        "features": dict(corpus.features),
+    }
+    training = {
+        "seed": run["seed"],
+        "options": run["train"],
+        "best_epoch": result.best_epoch,
+        "history": result.history,
+    }
+    if origin is not None:
+        training["init"] = origin.to_json()
+    name = run["model"].partition(":")[0]
+    return Checkpoint(name, result.model, corpus.task, normaliser, about, training)
+
+
+def require_targets(samples: Sequence[Sample]) -> None:
+    """Raise `InputError` for a sample that has nothing to learn from."""
+    for sample in samples:
+        if sample.target is None:
+            raise InputError(
+                f"sample '{sample.id}' has no target to learn from",
+                remedy="leave it out of the training and validation parts",
+            )
+
+
+def typical_lengths(samples: Sequence[Sample]) -> dict[str, int]:
+    """Median number of steps of each modality."""
+    lengths: dict[str, list[int]] = {}
+    for sample in samples:
+        for modality, sequence in sample.sequences.items():
+            lengths.setdefault(modality, []).append(len(sequence))
+    return {modality: int(np.median(counts)) for modality, counts in lengths.items()}

@@ -1,5 +1,0 @@
-"""Search of settings on the validation part: the space, the shared study, its workers and report.
-
-Importing this package needs torch and Optuna; `affuse.tune.request` says so in one line where
-they are absent.
-"""

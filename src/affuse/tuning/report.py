@@ -1,0 +1,196 @@
+"""What a search found: a table, settings that `affuse train` takes, and JSON."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import yaml
+from optuna.importance import PedAnovaImportanceEvaluator
+from optuna.trial import FrozenTrial, TrialState
+from rich.table import Table
+
+from affuse.errors import InputError
+from affuse.files import to_strict_json, write_atomic
+from affuse.readers.registry import resolve
+from affuse.tuning.request import Request
+from affuse.tuning.space import base_name, own
+from affuse.tuning.study import IDENTITY, PRESET, finished
+from affuse.tuning.trial import PARAMETERS, STOPPED
+
+SHOWN = 4
+"""Trials that a table shows beside the untuned one."""
+
+TELLING = 10
+"""Complete trials below which nothing is said of what mattered."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """One model's study.
+
+    Attributes:
+        model: its name.
+        study: the study's name.
+        identity: what the study is of, with its space and seed.
+        trials: those that count, by number.
+        importances: key to the share of the score's variance that it accounts for (PED-ANOVA,
+            Watanabe et al. 2023, arXiv 2304.10255); empty where too few trials are complete.
+    """
+
+    model: str
+    study: str
+    identity: Mapping[str, Any]
+    trials: list[FrozenTrial]
+    importances: Mapping[str, float]
+    minimise: bool
+
+    @classmethod
+    def read(cls, model: str, study: optuna.Study) -> Tuned:
+        """The state of a study.
+
+        Raises:
+            InputError: not one of its trials was trained to the end.
+        """
+        trials = finished(study)
+        if all(trial.state != TrialState.COMPLETE for trial in trials):
+            reasons = [t.user_attrs[STOPPED] for t in trials if STOPPED in t.user_attrs]
+            raise InputError(
+                f"no trial of {model} came to an end ({(reasons or ['all were pruned'])[-1]})",
+                remedy="change the space and give another --study",
+            )
+        minimise = study.direction == optuna.study.StudyDirection.MINIMIZE
+        name, identity = study.study_name, study.user_attrs[IDENTITY]
+        return cls(model, name, identity, trials, _importances(study), minimise)
+
+    @property
+    def ranked(self) -> list[FrozenTrial]:
+        """Complete trials, the best first, the earlier of equals first."""
+        complete = [t for t in self.trials if t.state == TrialState.COMPLETE]
+        return sorted(complete, key=lambda t: _value(t) * (1 if self.minimise else -1))
+
+    @property
+    def best(self) -> FrozenTrial:
+        return self.ranked[0]
+
+    @property
+    def preset(self) -> FrozenTrial | None:
+        """The trial of the settings that the model had before; None where it was not complete."""
+        return next((t for t in self.ranked if t.user_attrs.get(PRESET)), None)
+
+    def table(self, metric: str) -> Table:
+        """The best trials and the untuned one side by side, a parameter a row."""
+        columns = self.ranked[:SHOWN]
+        if self.preset is not None and self.preset not in columns:
+            columns.append(self.preset)
+        pruned = len(self.trials) - len(self.ranked)
+        table = Table(title=f"{self.model}: {len(self.trials)} trials, {pruned} of them pruned")
+        table.add_column("trial")
+        for trial in columns:
+            untuned = " (untuned)" if trial is self.preset else ""
+            table.add_column(f"{trial.number}{untuned}", justify="right")
+        table.add_column("importance", justify="right")
+        table.add_row(f"validation {metric}", *(f"{_value(t):.3f}" for t in columns), "")
+        sizes = (f"{trial.user_attrs[PARAMETERS]:,}" for trial in columns)
+        table.add_row("parameters", *sizes, "", end_section=True)
+        for key in self.best.params:
+            share = f"{self.importances[key]:.2f}" if key in self.importances else ""
+            table.add_row(key, *(_short(t.params.get(key)) for t in columns), share)
+        return table
+
+    def content(self) -> dict[str, Any]:
+        """As JSON content."""
+        return {
+            "study": self.study,
+            **{k: self.identity[k] for k in ("affuse", "seed", "settings", "space")},
+            "best": _content(self.best),
+            "untuned": None if self.preset is None else _content(self.preset),
+            "importances": dict(self.importances),
+            "trials": [_content(trial) for trial in self.trials],
+        }
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What one search found for each of its models."""
+
+    request: Request
+    metric: str
+    models: list[Tuned]
+
+    def settings(self) -> dict[str, Any]:
+        """Setting to value: what the user fixed, and the best of what was searched."""
+        reader = resolve(self.request.corpus)[0].options.model_fields
+        fixed = self.request.settings
+        plain = {key: value for key, value in fixed.items() if key in reader}
+        shared = {k: v for k, v in fixed.items() if "." not in k and k not in reader}
+        found: dict[str, Any] = {}
+        for tuned in self.models:
+            prefix = f"{base_name(tuned.model)}."
+            given = {k: v for k, v in fixed.items() if k.startswith(prefix)}
+            found |= {**own(tuned.model, shared), **given, **own(tuned.model, tuned.best.params)}
+        return {**plain, **found}
+
+    def write_yaml(self, path: Path) -> None:
+        """The settings as a file for `--settings`, with their origin as comments."""
+        lines = [
+            f"# Chosen by affuse tune on the validation part of {self.models[0].identity['corpus']}"
+            f" (fold {self.request.fold}, fingerprint {self.models[0].identity['fingerprint']}).",
+        ]
+        for tuned in self.models:
+            untuned = tuned.preset
+            before = "" if untuned is None else f", untuned {_value(untuned):.4f}"
+            lines.append(
+                f"# {tuned.model}: {self.metric} {_value(tuned.best):.4f}{before}; "
+                f"{len(tuned.trials)} trials, seed {self.request.seed}."
+            )
+        body = yaml.safe_dump(self.settings(), sort_keys=False, allow_unicode=True)
+        write_atomic(path, ("\n".join(lines) + "\n" + body).encode())
+
+    def write_json(self, path: Path) -> None:
+        """Everything, as JSON."""
+        known = self.models[0].identity
+        content = {
+            **{key: known[key] for key in ("corpus", "fingerprint", "fold", "metric")},
+            "trials": self.request.trials,
+            "max_parameters": self.request.max_parameters,
+            "models": {tuned.model: tuned.content() for tuned in self.models},
+        }
+        write_atomic(path, to_strict_json(content).encode())
+
+
+def _importances(study: optuna.Study) -> dict[str, float]:
+    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < TELLING:
+        return {}
+    with warnings.catch_warnings():
+        # Where all trials are as good as each other, all parameters come out alike.
+        warnings.simplefilter("ignore")
+        evaluator = PedAnovaImportanceEvaluator()
+        return optuna.importance.get_param_importances(study, evaluator=evaluator)
+
+
+def _content(trial: FrozenTrial) -> dict[str, Any]:
+    took = trial.duration
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "value": trial.value,
+        "settings": dict(trial.params),
+        "parameters": trial.user_attrs.get(PARAMETERS),
+        "epochs": len(trial.intermediate_values),
+        "seconds": None if took is None else round(took.total_seconds(), 1),
+        "stopped": trial.user_attrs.get(STOPPED),
+    }
+
+
+def _value(trial: FrozenTrial) -> float:
+    assert trial.value is not None
+    return trial.value
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,150 @@
+"""One trial: settings drawn from the space, a model trained on them, its validation score."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+from optuna.exceptions import TrialPruned
+from optuna.trial import Trial
+
+from affuse.config import parse_options
+from affuse.errors import InputError
+from affuse.fusion import FusionModel, count_parameters, create_model, models
+from affuse.ranges import Space
+from affuse.samples import Corpus, Sample, Split
+from affuse.tasks import Task
+from affuse.training.normalise import NormaliseMode, normalise
+from affuse.training.options import TrainOptions
+from affuse.training.presets import Settings, plan
+from affuse.training.session import typical_lengths
+from affuse.tuning.space import base_name, draw, own
+from affuse.tuning.study import REJECTED
+
+PARAMETERS = "parameters"
+STOPPED = "stopped"
+"""Why training could not go on, where it could not."""
+
+Build = Callable[[], FusionModel]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What tuning sees of one fold of a corpus; its test part is not among it.
+
+    Attributes:
+        task: what is predicted.
+        widths: modality to feature width.
+        train: samples to learn from.
+        valid: samples that settings are judged by.
+    """
+
+    task: Task
+    widths: Mapping[str, int]
+    train: Sequence[Sample]
+    valid: Sequence[Sample]
+
+    @classmethod
+    def of(cls, corpus: Corpus, fold: int) -> Material:
+        split = corpus.folds[fold]
+        return cls(corpus.task, corpus.widths, split.train, split.valid)
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains one model with settings that a trial draws.
+
+    Attributes:
+        corpus: as the user names it.
+        model: likewise.
+        settings: what the user fixed.
+        space: what is drawn.
+        seed: of every trial's training.
+        max_parameters: a larger model is turned down before it is trained; None for any size.
+        data: where the corpus lies, for a name that needs it.
+    """
+
+    corpus: str
+    model: str
+    settings: Settings
+    space: Space
+    seed: int
+    max_parameters: int | None = None
+    data: Path | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Of a trial, where they are not searched."""
+        return plan(self.corpus, self.model, self.settings, self.data).train.epochs
+
+    def __call__(self, trial: Trial, material: Material) -> float:
+        """The score of the epoch that validation selects.
+
+        Raises:
+            TrialPruned: it is turned down, falls behind or cannot be trained to the end.
+        """
+        options, build = self._draw(trial, material)
+        metric = f"valid_{material.task.selection[0]}"
+
+        def report(epoch: int, record: Mapping[str, float]) -> None:
+            trial.report(record[metric], epoch)
+            if trial.should_prune():
+                raise TrialPruned
+
+        # Lightning takes seconds to load; whoever only hands trials out has no need of it.
+        from affuse.training.fit import fit
+
+        visible = _standardised(material, options.normalise)
+        try:
+            # Left behind by no ending but a kill.
+            with tempfile.TemporaryDirectory(prefix="affuse-tune-") as folder:
+                result = fit(
+                    *(build, material.task, visible.train, visible.valid, options),
+                    seed=self.seed,
+                    folder=Path(folder),
+                    on_epoch=report,
+                )
+        except InputError as error:
+            trial.set_user_attr(STOPPED, str(error))
+            raise TrialPruned from None
+        trial.set_user_attr("best_epoch", result.best_epoch)
+        value = result.history[result.best_epoch][metric]
+        if math.isnan(value):
+            trial.set_user_attr(STOPPED, f"{metric} is not defined")
+            raise TrialPruned
+        return value
+
+    def _draw(self, trial: Trial, material: Material) -> tuple[TrainOptions, Build]:
+        """Options of training, and the model to train, for the settings that a trial draws."""
+        drawn = {key: draw(trial, key, entry) for key, entry in self.space.items()}
+        try:
+            settings = {**self.settings, **own(self.model, drawn)}
+            planned = plan(self.corpus, self.model, settings, self.data)
+            cls = models()[base_name(self.model)].cls
+            fitting = cls.options_for(typical_lengths(material.train))
+            options = parse_options(cls.Options, {**fitting, **planned.options}).model_dump()
+            outputs = material.task.outputs
+            build = partial(create_model, self.model, material.widths, outputs, options)
+            size = count_parameters(build())
+        except InputError as error:
+            # Options that exclude each other, in a space of the user's own.
+            raise _rejected(trial, str(error)) from None
+        trial.set_user_attr(PARAMETERS, size)
+        if self.max_parameters is not None and size > self.max_parameters:
+            raise _rejected(trial, f"{size:,} parameters")
+        return planned.train, build
+
+
+def _rejected(trial: Trial, why: str) -> TrialPruned:
+    trial.set_user_attr(REJECTED, why)
+    return TrialPruned(why)
+
+
+@lru_cache(maxsize=1)
+def _standardised(material: Material, mode: NormaliseMode) -> Split:
+    visible, _ = normalise(Split(material.train, material.valid, ()), mode)
+    return visible

@@ -1,0 +1,125 @@
+"""A results folder is read again without its corpus and without training."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from affuse.errors import InputError
+from affuse.harness import Request, read_results, run_benchmark
+from affuse.training.presets import plan
+from affuse.training.session import train_run
+
+REQUEST = Request(
+    "controlled",
+    models=("concat", "hct_mg"),
+    seeds=2,
+    settings={
+        "train": 24,
+        "valid": 12,
+        "test": 12,
+        "epochs": 1,
+        "width": 8,
+        "heads": 2,
+        "members": 1,
+    },
+    jobs=2,
+    command="affuse benchmark controlled",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder, and what its benchmark said as `result.json` and `result.md`."""
+    folder = tmp_path_factory.mktemp("results")
+    result, _ = run_benchmark(REQUEST, folder)
+    result.write_json(folder / "result.json")
+    (folder / "result.md").write_text(result.markdown())
+    return folder
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+def test_it_says_the_same_byte_for_byte(folder: Path) -> None:
+    result = read_results(folder)
+    assert result.to_json() == (folder / "result.json").read_text()
+    assert result.markdown() == (folder / "result.md").read_text()
+
+
+def test_runs_that_are_missing_are_fewer_runs(copy: Path) -> None:
+    for name in ("hct_mg-fold0-seed1", "concat-fold0-seed0", "concat-fold0-seed1"):
+        (copy / "runs" / f"{name}.json").unlink()
+    part = read_results(copy)
+    assert part.models["concat"].metrics == {}
+    assert len(part.models["hct_mg"].metrics["mae"].runs) == 1
+    assert len(part.models["text"].metrics["mae"].runs) == 2
+    assert set(part.paired["hct_mg"]) == {"trivial", "text", "audio", "vision"}
+
+
+def test_runs_of_another_time_do_not_count(copy: Path) -> None:
+    file = copy / "runs" / "hct_mg-fold0-seed1.json"
+    record = json.loads(file.read_text())
+    record["run"]["train"]["learning_rate"] = 0.5
+    file.write_text(json.dumps(record))
+    assert len(read_results(copy).models["hct_mg"].metrics["mae"].runs) == 1
+
+
+@pytest.mark.parametrize("entry", ["answers", "versions", "test_opened"])
+def test_runs_of_a_version_that_kept_less_do_not_count(copy: Path, entry: str) -> None:
+    file = copy / "runs" / "hct_mg-fold0-seed1.json"
+    record = json.loads(file.read_text())
+    del record[entry]
+    file.write_text(json.dumps(record))
+    assert len(read_results(copy).models["hct_mg"].metrics["mae"].runs) == 1
+
+
+@pytest.mark.parametrize("damage", ["absent", "cut", "another"])
+def test_runs_count_with_their_answers_alone(copy: Path, damage: str) -> None:
+    file = copy / "runs" / "hct_mg-fold0-seed1.npz"
+    if damage == "another":
+        shutil.copy(copy / "runs" / "hct_mg-fold0-seed0.npz", file)
+    elif damage == "cut":
+        file.write_bytes(file.read_bytes()[:-40])
+    else:
+        file.unlink()
+    assert len(read_results(copy).models["hct_mg"].metrics["mae"].runs) == 1
+
+
+def test_folders_that_cannot_be_read_are_one_line(copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    for other in ("notes", "nowhere"):
+        with pytest.raises(InputError, match="not the results folder of a benchmark; give"):
+            read_results(tmp_path / other)
+    about = copy / "table.json"
+    for text, says in (
+        ("{", "not what a benchmark writes"),
+        ("{}", "entry 'corpus': field required"),
+    ):
+        about.write_text(text)
+        with pytest.raises(InputError, match=says):
+            read_results(copy)
+    about.unlink()
+    # As a version left it that kept the runs alone.
+    with pytest.raises(InputError, match=r"has no table.json; repeat the benchmark's command"):
+        read_results(copy)
+
+
+def test_rows_that_began_elsewhere_are_named(tmp_path: Path) -> None:
+    settings = REQUEST.settings
+    planned = plan("controlled", "unimodal:text", settings)
+    corpus = replace(REQUEST.read(), name="elsewhere")
+    train_run(corpus, planned, seed=0, folder=tmp_path / "origin")
+    begun = {**settings, "init": str(tmp_path / "origin")}
+    asked = replace(REQUEST, models=("concat",), seeds=1, settings=begun)
+    result, _ = run_benchmark(asked, tmp_path / "results")
+    (warning,) = (line for line in result.warnings if "began" in line)
+    # Audio and vision alone have nothing of it.
+    assert warning.startswith("text, concat began with weights trained on elsewhere: ")
+    assert warning in result.markdown()

@@ -1,0 +1,132 @@
+"""Composed clips: the modalities say the same, but for the conflicts that are planted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from affuse.errors import InputError
+from affuse.readers.composed import compose
+from affuse.readers.composed_sources import (
+    EMOTIONS,
+    Piece,
+    Text,
+    elsewhere,
+    emotional_texts,
+    opinions,
+    polarity,
+    rated_texts,
+)
+
+LABELS = ("negative", "neutral", "positive")
+
+
+def _texts(count: int) -> list[tuple[Text, np.ndarray]]:
+    values = np.linspace(-3, 3, count)
+    return [
+        (
+            Text(f"t{n}", "train", polarity(v), "words", float(v), f"g{n}"),
+            np.ones((2, 3), np.float32),
+        )
+        for n, v in enumerate(values)
+    ]
+
+
+def _pieces(kind: str) -> list[Piece]:
+    """Whose only feature is the label's number."""
+    return [
+        Piece(f"{kind}{n}", "train", LABELS[n % 3], np.full((1, 1), n % 3, np.float32))
+        for n in range(9)
+    ]
+
+
+def _composed(conflicts: float = 0.0, reserved: float = 0.0) -> list:
+    pieces = {"audio": _pieces("voice"), "vision": _pieces("face")}
+    rng = np.random.default_rng(0)
+    return compose(_texts(400), pieces, rng, conflicts=conflicts, reserved=reserved)
+
+
+def test_without_conflicts_all_say_the_same() -> None:
+    for sample in _composed():
+        said = LABELS.index(polarity(float(sample.target[0])))
+        assert sample.sequences["audio"][0, 0] == sample.sequences["vision"][0, 0] == said
+        assert sample.truth == {"conflict": False, "conflicting": None}
+
+
+def test_in_a_conflict_one_contradicts_and_the_label_is_the_others() -> None:
+    samples = _composed(conflicts=0.5)
+    found = [sample for sample in samples if sample.truth["conflict"]]
+    assert 0.4 < len(found) / len(samples) < 0.6
+    assert {sample.truth["conflicting"] for sample in found} == {"text", "audio", "vision"}
+    for sample, (text, _) in zip(samples, _texts(400), strict=True):
+        label = polarity(float(sample.target[0]))
+        heard, seen = (LABELS[int(sample.sequences[m][0, 0])] for m in ("audio", "vision"))
+        says = {"text": text.label, "audio": heard, "vision": seen}
+        odd = {m for m, said in says.items() if said != label}
+        expected = {sample.truth["conflicting"]} if sample.truth["conflict"] else set()
+        assert odd == expected
+
+
+def test_the_reserved_are_neutral_and_the_label_is_what_the_rest_shows() -> None:
+    neutral, silent = dict.fromkeys(("text", "audio", "vision"), 0), 0
+    samples = _composed(conflicts=0.2, reserved=0.5)
+    for sample, (text, _) in zip(samples, _texts(400), strict=True):
+        if sample.truth["conflict"]:
+            continue
+        label = polarity(float(sample.target[0]))
+        heard, seen = (LABELS[int(sample.sequences[m][0, 0])] for m in ("audio", "vision"))
+        says = {"text": text.label, "audio": heard, "vision": seen}
+        odd = [m for m, said in says.items() if said != label]
+        assert len(odd) <= 1
+        if odd:
+            silent += 1
+            assert says[odd[0]] == "neutral"
+            neutral[odd[0]] += 1
+    assert 0.3 < silent / len(samples) < 0.5
+    assert min(neutral.values()) > 10
+
+
+def test_polarity_has_a_neutral_middle() -> None:
+    assert [polarity(v) for v in (-3.0, -0.5, -0.4, 0.0, 0.4, 0.5, 3.0)] == [
+        *("negative", "negative", "neutral", "neutral", "neutral", "positive", "positive")
+    ]
+
+
+def test_real_sources_are_divided_as_they_come(shared_data: Path) -> None:
+    said = emotional_texts(shared_data / "text" / "meld.csv")
+    assert {text.label for text in said} == set(EMOTIONS)
+    parts = {text.part: 0 for text in said}
+    assert set(parts) == {"train", "valid", "test"}
+    dialogues = {part: {t.group for t in said if t.part == part} for part in parts}
+    assert not dialogues["train"] & dialogues["test"]
+    judged = opinions(shared_data / "mosi")
+    assert sum(text.part == "test" for text in judged) == 686
+
+
+def test_rated_texts_are_scaled_to_sentiment(tmp_path: Path) -> None:
+    (tmp_path / "films_GroundTruth.txt").write_text("1\t-4.0\tDreadful.\n2\t0.4\tA film.\n")
+    found = rated_texts(tmp_path)
+    assert [(t.text, t.label, t.part) for t in found] == [
+        ("Dreadful.", "negative", "train"),
+        ("A film.", "neutral", "train"),
+    ]
+    assert [t.value for t in found] == pytest.approx([-3.0, 0.3])
+
+
+def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "meld.csv"
+    file.write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="utterances"):
+        emotional_texts(file)
+
+
+def test_a_voice_elsewhere_is_still_that_voice_but_not_the_same() -> None:
+    rng = np.random.default_rng(0)
+    steps = np.arange(16_000) / 16_000
+    signal = np.sin(2 * np.pi * 220 * steps).astype(np.float32)
+    heard = elsewhere(signal, rng)
+    assert heard.shape == signal.shape
+    assert heard.dtype == np.float32
+    assert 0.5 < np.corrcoef(signal, heard)[0, 1] < 0.9999

@@ -1,0 +1,78 @@
+"""Disagreement of own answers, and its scale."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from affuse.runtime.contradiction import ConflictScale, conflict_of, contradicted, disagreement
+from affuse.tasks import BinaryLabels, Classification, Regression
+
+EVEN = np.array([[0.5, 0.5]])
+CLASSES = Classification(("a", "b"))
+SURE = 20.0
+
+
+def test_of_values_it_is_the_distance_in_shares_of_the_range() -> None:
+    task = Regression(-3, 3)
+    apart = [
+        disagreement(task, np.array([[[a], [b]]]), EVEN)[0] for a, b in ((-3, 3), (1, 1), (0, 3))
+    ]
+    assert apart == pytest.approx([1, 0, 0.5])
+    # What nobody trusts contradicts nobody.
+    assert disagreement(task, np.array([[[-3.0], [3.0]]]), np.array([[1.0, 0.0]])) == pytest.approx(
+        0
+    )
+
+
+def test_of_classes_it_is_one_where_two_are_sure_of_different_ones() -> None:
+    unlike, alike = np.array([[[SURE, 0], [0, SURE]]]), np.array([[[SURE, 0], [SURE, 0]]])
+    assert disagreement(CLASSES, unlike, EVEN) == pytest.approx(1, abs=1e-6)
+    assert disagreement(CLASSES, alike, EVEN) == pytest.approx(0, abs=1e-6)
+    pair = BinaryLabels(("happy", "sad"))
+    half = np.array([[[SURE, 0, SURE, 0], [SURE, 0, 0, SURE]]])
+    assert disagreement(pair, half, EVEN) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_label_shows_a_conflict_where_one_leans_to_it_and_one_away() -> None:
+    values = np.array([[[1.0], [-2.0]], [[1.0], [2.0]], [[-1.0], [-2.0]], [[1.0], [-2.0]]])
+    target = np.array([[2.0], [2.0], [2.0], [0.0]])
+    present = np.ones((4, 2), bool)
+    assert contradicted(Regression(), values, present, target).tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    present[0, 1] = False
+    assert not contradicted(Regression(), values, present, target).any()
+    logits = np.array([[[1.0, 0], [0, 1.0]], [[1.0, 0], [2.0, 0]]])
+    assert contradicted(CLASSES, logits, present[:2] | True, np.zeros((2, 1))).tolist() == [
+        True,
+        False,
+    ]
+
+
+def test_the_scale_gives_back_how_often_a_conflict_is() -> None:
+    rng = np.random.default_rng(0)
+    apart = rng.uniform(size=4000)
+    truth = rng.uniform(size=4000) < 1 / (1 + np.exp(-(6 * apart - 4)))
+    scale = ConflictScale.fit(apart, truth)
+    assert scale.slope == pytest.approx(6, abs=0.6)
+    assert scale.offset == pytest.approx(-4, abs=0.4)
+    assert scale(apart).mean() == pytest.approx(truth.mean(), abs=0.01)
+    assert scale.auroc > 0.8
+    assert ConflictScale(**scale.to_json()) == scale
+
+
+def test_less_disagreement_never_means_more_conflict() -> None:
+    apart = np.linspace(0, 1, 50)
+    assert ConflictScale.fit(apart, apart < 0.5).slope == 0
+
+
+def test_one_modality_has_no_conflict() -> None:
+    scale = ConflictScale(1.0, 1.0, 10, 0.5, 0.5)
+    gate = np.array([[1.0, 0.0], [0.5, 0.5]])
+    alone, both = conflict_of(Regression(), np.array([[[1.0], [2.0]]] * 2), gate, scale)
+    assert alone == 0
+    assert both > 0.5

@@ -1,0 +1,168 @@
+"""A trial: what it sees, what it costs, how it ends."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from affuse.errors import InputError
+from affuse.fusion import count_parameters
+from affuse.ranges import Choice
+from affuse.readers import load_corpus
+from affuse.samples import Corpus, Sample, Split
+from affuse.training.presets import plan
+from affuse.training.session import train_run
+from affuse.tuning import run
+from affuse.tuning.request import Request
+from affuse.tuning.run import open_studies, work
+from affuse.tuning.space import own
+from affuse.tuning.study import REJECTED
+from affuse.tuning.trial import STOPPED, Material
+
+Search = Callable[..., list[optuna.trial.FrozenTrial]]
+
+
+@pytest.fixture
+def search(ask, corpus: Corpus) -> Search:
+    """`search(**changes)`: the trials of a search in this process."""
+
+    def make(**changes: Any) -> list[optuna.trial.FrozenTrial]:
+        request: Request = ask(**changes)
+        (study,) = open_studies(request, corpus).values()
+        work(request, Material.of(corpus, 0), {request.models[0]: study.study_name})
+        return study.trials
+
+    return make
+
+
+class Closed(Sequence[Sample]):
+    """A test part that nobody may look into once it is closed."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self.samples, self.closed = samples, False
+
+    def __len__(self) -> int:
+        assert not self.closed
+        return len(self.samples)
+
+    def __getitem__(self, index: Any) -> Any:
+        assert not self.closed
+        return self.samples[index]
+
+    def __iter__(self) -> Iterator[Sample]:
+        assert not self.closed
+        return iter(self.samples)
+
+
+def test_the_test_part_is_not_handed_over(ask, corpus: Corpus) -> None:
+    split = corpus.folds[0]
+    test = Closed(split.test)
+    held = replace(corpus, folds=(Split(split.train, split.valid, test),))
+    held.fingerprint()
+    test.closed = True
+    with pytest.raises(AssertionError):
+        len(test)
+    request = ask(trials=2)
+    (study,) = open_studies(request, held).values()
+    material = Material.of(held, 0)
+    work(request, material, {"concat": study.study_name})
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
+    content = pickle.dumps(material)
+    assert all(s.id.encode() in content for s in (*split.train, *split.valid))
+    assert not any(s.id.encode() in content for s in split.test)
+
+
+def test_its_score_is_that_of_training_with_its_settings(
+    search: Search, ask, corpus: Corpus, tmp_path: Path
+) -> None:
+    trial = search(seed=1, trials=2)[1]
+    settings = {**ask().settings, **own("concat", trial.params)}
+    planned = plan("controlled", "concat", settings)
+    checkpoint = train_run(corpus, planned, seed=1, folder=tmp_path / "run")
+    best = checkpoint.training["best_epoch"]
+    assert trial.value == checkpoint.training["history"][best]["valid_mae"]
+    assert trial.user_attrs["best_epoch"] == best
+    assert trial.user_attrs["parameters"] == count_parameters(checkpoint.model)
+    history = [record["valid_mae"] for record in checkpoint.training["history"]]
+    assert list(trial.intermediate_values.values()) == history
+
+
+def test_one_modality_alone_is_tuned_too(search: Search) -> None:
+    trials = search(models=("unimodal:audio",), trials=2)
+    assert all(trial.value is not None for trial in trials)
+
+
+def test_a_trial_that_falls_behind_is_pruned_and_leaves_nothing(
+    ask, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    request = ask()
+    trainer = request.trainers()["concat"]
+    # Every error is more than none.
+    study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=0.0))
+    seen: list[str] = []
+    material = Material.of(corpus, 0)
+
+    def objective(trial: optuna.Trial) -> float:
+        try:
+            return trainer(trial, material)
+        finally:
+            seen.extend(path.name for path in tmp_path.iterdir())
+
+    study.optimize(objective, n_trials=1)
+    (trial,) = study.trials
+    assert trial.state.name == "PRUNED"
+    assert list(trial.intermediate_values) == [0]
+    assert seen == []
+
+
+def test_models_above_the_budget_are_turned_down_untrained(search: Search) -> None:
+    untuned = search(trials=1)[0].user_attrs["parameters"]
+    trials = search(trials=4, max_parameters=untuned - 1, study="small")
+    kept = [t for t in trials if REJECTED not in t.user_attrs]
+    refused = [t for t in trials if REJECTED in t.user_attrs]
+    assert len(kept) == 4
+    assert trials[0] in refused
+    for trial in refused:
+        assert trial.user_attrs["parameters"] >= untuned
+        assert trial.user_attrs[REJECTED] == f"{trial.user_attrs['parameters']:,} parameters"
+        assert trial.intermediate_values == {}
+        assert trial.state.name == "PRUNED"
+    assert all(trial.user_attrs["parameters"] < untuned for trial in kept)
+
+
+def test_a_budget_that_nothing_fits_is_one_error(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "TURNED_DOWN", 3)
+    with pytest.raises(InputError, match=r"3 settings of concat .* parameters; change the space"):
+        search(trials=1, max_parameters=10)
+
+
+def test_training_that_diverges_is_a_trial_all_the_same(search: Search, ask) -> None:
+    hopeless = {**ask().settings, "learning_rate": 1e30, "warmup": 0}
+    trials = search(trials=2, settings=hopeless)
+    assert [trial.state.name for trial in trials] == ["PRUNED"] * 2
+    assert all("diverged" in trial.user_attrs[STOPPED] for trial in trials)
+
+
+def test_how_features_are_normalised_can_be_searched(search: Search) -> None:
+    trials = search(trials=3, asked={"normalise": Choice("train", "none")})
+    assert {trial.params["normalise"] for trial in trials} == {"train", "none"}
+
+
+def test_samples_without_a_target_are_refused(ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = load_corpus("controlled", options={"train": 3, "valid": 2, "test": 2})
+    split = corpus.folds[0]
+    mute = replace(split.valid[1], target=None)
+    changed = replace(corpus, folds=(replace(split, valid=(split.valid[0], mute)),))
+    monkeypatch.setattr("affuse.tuning.request.load_corpus", lambda *_: changed)
+    with pytest.raises(InputError, match="has no target to learn from"):
+        ask().load()
