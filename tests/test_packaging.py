@@ -10,7 +10,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from affuse.extract import minilm, speech
+from affuse.extract.text import minilm
+from affuse.extract.voice import whisper
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,7 +59,7 @@ def test_extraction_needs_no_torch(extra: str) -> None:
     assert "torch" not in _required(extra)
 
 
-@pytest.mark.parametrize("package", [minilm.PACKAGE, speech.PACKAGE])
+@pytest.mark.parametrize("package", [minilm.PACKAGE, whisper.PACKAGE])
 def test_the_weights_are_those_that_the_code_asks_for(package: str) -> None:
     weights = (ROOT / "requirements" / "weights.txt").read_text()
     assert re.search(rf"^{re.escape(package)} \\\n +--hash=sha256:[0-9a-f]{{64}}$", weights, re.M)

@@ -11,12 +11,12 @@ import pytest
 from forked import run_forked, typed
 from installed import beside, install
 
-import affuse.fusion.registry
+import affuse.fusion.model
 import affuse.readers.registry
 from affuse import plugins
 from affuse.errors import InputError
 from affuse.fusion import create_model, models, register_model
-from affuse.fusion.unimodal import Concat
+from affuse.fusion.concat import Concat
 from affuse.readers import corpora, load_corpus
 from affuse.readers.registry import register_corpus
 
@@ -68,7 +68,7 @@ tiny = tiny_corpus
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder that Python looks in, in a process that has asked for no plugins yet."""
     monkeypatch.setattr(plugins, "_loaded", set())
-    for registry in (affuse.fusion.registry, affuse.readers.registry):
+    for registry in (affuse.fusion.model, affuse.readers.registry):
         monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path / "site")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from affuse.fusion.registry import FusionOutput
+from affuse.fusion.model import FusionOutput
 from affuse.samples import Sample
 
 RandomSamples = Callable[..., list[Sample]]

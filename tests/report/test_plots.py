@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.evaluation import BenchmarkResult, ModelResult, plots, summarise
+from affuse.report import plots, summarise
 
 HISTORY: plots.History = {
     seed: [

@@ -133,8 +133,6 @@ def hide(samples: Sequence[Sample]) -> list[Sample]:
 
 def answer(checkpoint: Checkpoint, hidden: Sequence[Sample], *, subsets: bool) -> Answers:
     """A model's answers for samples that were hidden and prepared, in their order before that."""
-    from affuse.evaluation.held_out import predict
-
     model, back = checkpoint.model, np.argsort(_order(len(hidden)))
     said = predict(model, hidden)
     return Answers(
@@ -204,8 +202,6 @@ def _subsets(
     checkpoint: Checkpoint, hidden: Sequence[Sample], back: Array
 ) -> Iterator[tuple[str, tuple[Array, Array]]]:
     """Answers for every non-empty choice of modalities at inference."""
-    from affuse.evaluation.held_out import predict
-
     modalities = checkpoint.model.modalities
     for size in range(1, len(modalities) + 1):
         for kept in combinations(modalities, size):

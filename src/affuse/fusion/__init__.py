@@ -3,7 +3,7 @@
 from importlib import import_module
 from pkgutil import walk_packages
 
-from affuse.fusion.registry import (
+from affuse.fusion.model import (
     FusionModel,
     FusionOutput,
     count_parameters,

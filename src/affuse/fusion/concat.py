@@ -10,7 +10,7 @@ from torch import nn
 
 from affuse.batches import Batch
 from affuse.fusion.encoders import EncoderOptions, Head, encoder_options_for, modality_encoder
-from affuse.fusion.registry import FusionModel, FusionOutput, register_model, require_several
+from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 
 
 @register_model("concat")

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from affuse.batches import Batch
 from affuse.config import Options
 from affuse.fusion.layers import Dropout, EncoderLayer, sinusoidal_positions, source
+from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import MaskedLSTM, last_step, leading_modality
-from affuse.fusion.registry import FusionModel, FusionOutput, register_model, require_several
 from affuse.ranges import Range
 
 

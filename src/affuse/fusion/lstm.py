@@ -19,8 +19,8 @@ from torch import nn
 from affuse.batches import Batch
 from affuse.config import Options
 from affuse.fusion.layers import Dropout
+from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import AlignmentOptions, MaskedLSTM, align, leading_modality
-from affuse.fusion.registry import FusionModel, FusionOutput, register_model, require_several
 from affuse.ranges import Range
 
 

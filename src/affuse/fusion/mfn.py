@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from affuse.batches import Batch
 from affuse.fusion.layers import Dropout
+from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import AlignmentOptions, align, last_step, leading_modality
-from affuse.fusion.registry import FusionModel, FusionOutput, register_model, require_several
 from affuse.ranges import Range
 
 

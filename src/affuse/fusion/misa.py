@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from affuse.batches import Batch
 from affuse.config import Options
 from affuse.fusion.layers import Dropout
+from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import MaskedLSTM
-from affuse.fusion.registry import FusionModel, FusionOutput, register_model, require_several
 from affuse.ranges import Range
 
 MOMENTS = 5

@@ -23,7 +23,7 @@ from affuse.batches import Batch
 from affuse.errors import InputError
 from affuse.fusion.attention import attend, recomputed
 from affuse.fusion.layers import dropout, sinusoidal_positions
-from affuse.fusion.registry import FusionModel, FusionOutput, register_model, require_several
+from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.ranges import Range
 
 # The public code gives the self-attention encoders this many layers at the least.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from affuse.batches import Batch
 from affuse.errors import unknown_name
 from affuse.fusion.encoders import EncoderOptions, Head, encoder_options_for, modality_encoder
-from affuse.fusion.registry import FusionModel, FusionOutput, register_model
+from affuse.fusion.model import FusionModel, FusionOutput, register_model
 
 
 class UnimodalOptions(EncoderOptions):

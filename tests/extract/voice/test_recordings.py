@@ -11,8 +11,8 @@ import pytest
 from scipy.io import wavfile
 
 from affuse.errors import InputError
-from affuse.extract import voices
 from affuse.extract.cache import FeatureCache
+from affuse.extract.voice import recordings as corpus_sound
 from affuse.extract.voice.descriptors import RATE, read_audio, voice_frames
 from affuse.samples import FloatArray
 
@@ -31,14 +31,16 @@ def test_each_is_what_the_recording_alone_gives(
     recordings: list[Path], tmp_path: Path, workers: int
 ) -> None:
     cache = FeatureCache(tmp_path / "cache")
-    found = voices.voices_of(recordings, cache, cepstra=4, trim=True, workers=workers)
+    found = corpus_sound.voices_of(recordings, cache, cepstra=4, trim=True, workers=workers)
     assert len(found) == len(recordings)
     for path, features in zip(recordings, found, strict=True):
         alone = voice_frames(*read_audio(path), cepstra=4, trim=True).features
         np.testing.assert_allclose(features, alone, atol=1e-6)
 
 
-@pytest.mark.parametrize(("extract", "workers"), [(voices.voices_of, 1), (voices.speech_of, 2)])
+@pytest.mark.parametrize(
+    ("extract", "workers"), [(corpus_sound.voices_of, 1), (corpus_sound.speech_of, 2)]
+)
 def test_what_was_finished_before_a_stop_is_kept(
     recordings: list[Path],
     tmp_path: Path,
@@ -46,7 +48,7 @@ def test_what_was_finished_before_a_stop_is_kept(
     extract: Callable[..., list[FloatArray]],
     workers: int,
 ) -> None:
-    monkeypatch.setattr(voices, "_CHUNK", 8)
+    monkeypatch.setattr(corpus_sound, "_CHUNK", 8)
     cache = FeatureCache(tmp_path / "cache")
     sound = recordings[12].read_bytes()
     recordings[12].write_bytes(b"damaged")
@@ -62,9 +64,9 @@ def test_what_was_finished_before_a_stop_is_kept(
 
 def test_a_changed_recording_is_extracted_anew(recordings: list[Path], tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path / "cache")
-    before = voices.voices_of(recordings[:2], cache, workers=1)
+    before = corpus_sound.voices_of(recordings[:2], cache, workers=1)
     recordings[0].write_bytes(recordings[5].read_bytes())
-    after = voices.voices_of(recordings[:2], cache, workers=1)
+    after = corpus_sound.voices_of(recordings[:2], cache, workers=1)
     assert len(after[0]) > len(before[0])
     np.testing.assert_array_equal(after[1], before[1])
 
@@ -74,7 +76,7 @@ def test_an_error_in_a_worker_process_reaches_the_caller(
 ) -> None:
     recordings[3].write_bytes(b"damaged")
     with pytest.raises(InputError) as caught:
-        voices.voices_of(recordings, FeatureCache(tmp_path / "cache"), workers=2)
+        corpus_sound.voices_of(recordings, FeatureCache(tmp_path / "cache"), workers=2)
     assert caught.value.source == recordings[3]
 
 

@@ -15,8 +15,9 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from scipy.io import wavfile
 
 from affuse.errors import InputError
-from affuse.extract import speech, voices
 from affuse.extract.cache import FeatureCache
+from affuse.extract.voice import recordings as corpus_sound
+from affuse.extract.voice import whisper
 from affuse.extract.voice.descriptors import read_audio
 from affuse.extract.voice.whisper import RATE, speech_frames
 from affuse.samples import FloatArray
@@ -40,7 +41,7 @@ def recordings(tmp_path: Path) -> list[Path]:
 
 @pytest.fixture
 def unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speech, "_whisper", functools.cache(speech._whisper.__wrapped__))
+    monkeypatch.setattr(whisper, "_whisper", functools.cache(whisper._whisper.__wrapped__))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_the_spectrogram_is_that_of_faster_whisper() -> None:
     sweep = np.sin(np.cumsum(np.linspace(0.01, 3.1, 3 * RATE))).astype(np.float32)
     for signal in (noise(1), 0.5 * sweep, np.zeros(320, np.float32)):
         expected = FeatureExtractor()(signal, padding=0)
-        np.testing.assert_allclose(speech._log_mel(signal), expected, atol=1e-4)
+        np.testing.assert_allclose(whisper._log_mel(signal), expected, atol=1e-4)
 
 
 def test_a_sound_changes_the_states_of_its_time() -> None:
@@ -84,9 +85,9 @@ def test_a_sound_changes_the_states_of_its_time() -> None:
     after = before.copy()
     after[round(1.4 * RATE) : round(1.6 * RATE)] += np.sin(0.2 * np.arange(round(0.2 * RATE)))
     change = np.linalg.norm(speech_frames(after, RATE) - speech_frames(before, RATE), axis=1)
-    inside = change[round(1.4 / speech.HOP) : round(1.6 / speech.HOP)]
-    assert inside.mean() > 2 * change[: round(1.2 / speech.HOP)].mean()
-    assert inside.mean() > 2 * change[round(1.8 / speech.HOP) :].mean()
+    inside = change[round(1.4 / whisper.HOP) : round(1.6 / whisper.HOP)]
+    assert inside.mean() > 2 * change[: round(1.2 / whisper.HOP)].mean()
+    assert inside.mean() > 2 * change[round(1.8 / whisper.HOP) :].mean()
 
 
 def test_long_sound_is_the_windows_one_after_the_other() -> None:
@@ -131,8 +132,8 @@ def test_each_of_a_corpus_is_what_the_recording_alone_gives(
     recordings: list[Path], tmp_path: Path, workers: int
 ) -> None:
     cache = FeatureCache(tmp_path / "cache")
-    found = voices.speech_of(recordings, cache, workers=workers)
-    again = voices.speech_of(recordings, cache, workers=workers)
+    found = corpus_sound.speech_of(recordings, cache, workers=workers)
+    again = corpus_sound.speech_of(recordings, cache, workers=workers)
     assert len(list(cache.folder.iterdir())) == 1
     for path, states, stored in zip(recordings, found, again, strict=True):
         assert states.dtype == np.float32
@@ -144,8 +145,8 @@ def test_processes_are_forked_safely_while_the_model_is_loaded(
     recordings: list[Path], tmp_path: Path
 ) -> None:
     cache = FeatureCache(tmp_path / "cache")
-    voices.speech_of(recordings, cache, workers=2)
-    assert len(voices.voices_of(recordings, cache, workers=2)) == len(recordings)
+    corpus_sound.speech_of(recordings, cache, workers=2)
+    assert len(corpus_sound.voices_of(recordings, cache, workers=2)) == len(recordings)
 
 
 @pytest.mark.usefixtures("unloaded")
