@@ -13,6 +13,7 @@ from matplotlib.image import imread
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
+from affuse.evaluation import BenchmarkResult, ModelResult, summarise
 from affuse.report import plots, summarise
 
 HISTORY: plots.History = {
