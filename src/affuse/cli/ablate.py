@@ -17,6 +17,7 @@ from rich.table import Table
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -41,6 +42,7 @@ def ablate(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes; all cores by default.")
     ] = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Train HCT-MG whole, with each other gate and granularity, and without modality dropout."""
     from affuse.files import to_strict_json, write_atomic
@@ -53,7 +55,14 @@ def ablate(
     require_writable(json_file)
     settings = parse_settings(assignments)
     asked = Request(
-        corpus, data, (REFERENCE,), seeds, settings, singles=False, jobs=jobs or os.cpu_count() or 1
+        corpus,
+        data,
+        (REFERENCE,),
+        seeds,
+        settings,
+        singles=False,
+        jobs=jobs or os.cpu_count() or 1,
+        device=device,
     )
     chosen = ablations(asked.load().modalities)
     found: list[tuple[Ablation, BenchmarkResult]] = []
@@ -63,7 +72,7 @@ def ablate(
         for number, ablation in enumerate(chosen, start=1):
             request = Request(
                 corpus, data, (REFERENCE,), seeds, {**settings, **ablation.settings},
-                singles=False, jobs=asked.jobs,
+                singles=False, jobs=asked.jobs, device=device,
             )  # fmt: skip
             title = f"{ablation.name} ({number} of {len(chosen)})"
             with work_bar(title) as update:

@@ -17,6 +17,7 @@ from rich.console import Console
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     SettingsOption,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from affuse.report.tables import BenchmarkResult
 
 
-PLACES = ("--out", "--json", "--csv", "--jobs")
-"""Options that say where results go and how fast they come."""
+PLACES = ("--out", "--json", "--csv", "--jobs", "--device")
+"""Options that say where results come from and go, and how fast."""
 
 
 def benchmark(
@@ -69,6 +70,7 @@ def benchmark(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes; all cores by default.")
     ] = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Compare models on a corpus: validation selects, the test split is opened once a run."""
     from affuse.harness import Request
@@ -88,6 +90,7 @@ def benchmark(
         limit=limit,
         drop_shared=drop_shared,
         jobs=jobs or os.cpu_count() or 1,
+        device=device,
         command=command_line(),
     )
     with ExitStack() as stack:

@@ -34,6 +34,14 @@ SettingsOption = Annotated[
         help="YAML of options, as `affuse tune` writes it; repeat for more. --set overrules it.",
     ),
 ]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Where torch works: auto, cpu, cuda, cuda:1 or mps; auto takes what there is.",
+    ),
+]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
 ]

@@ -12,6 +12,7 @@ from rich.table import Table
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -26,6 +27,7 @@ def evaluate(
     subsets: Annotated[
         bool, typer.Option("--subsets", help="Also with every subset of the modalities.")
     ] = False,
+    device: DeviceOption = "auto",
     json_file: JsonFile = None,
     assignments: SetOption = None,
 ) -> None:
@@ -36,16 +38,18 @@ def evaluate(
     from affuse.metrics.scores import heading
     from affuse.readers import load_corpus
     from affuse.training.checkpoint import load_checkpoint
+    from affuse.training.devices import resolve_device
     from affuse.training.presets import corpus_options
 
     require_writable(json_file)
+    resolve_device(device)
     loaded = load_checkpoint(checkpoint)
     trained = corpus_options(corpus, loaded.corpus.get("options", {}))
     read = load_corpus(corpus, data, {**trained, **parse_settings(assignments)})
     loaded.check_corpus(read, checkpoint)
     # A reader that was asked for one fold returns that fold alone.
     fold = min(int(loaded.corpus.get("fold", 0)), len(read.folds) - 1)
-    record = open_test(loaded, read.folds[fold].test, subsets=subsets)
+    record = open_test(loaded, read.folds[fold].test, subsets=subsets, device=device)
     trivial = trivial_scores(read)
     known = read.fingerprint() == loaded.corpus.get("fingerprint")
     table = Table("metric", "trivial", loaded.name, title=f"{read.name}, test part")

@@ -12,6 +12,7 @@ from rich.table import Table
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -40,6 +41,7 @@ def explain(
     json_file: JsonFile = None,
     seed: Annotated[int, typer.Option(min=0, help="Of probes and spoilt input.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    device: DeviceOption = "auto",
     assignments: SetOption = None,
 ) -> None:
     """Explain a checkpoint on the corpus' test part, in one HTML file."""
@@ -52,10 +54,12 @@ def explain(
     from affuse.report.explanation_page import page
     from affuse.report.sentences import summarise
     from affuse.training.checkpoint import load_checkpoint
+    from affuse.training.devices import resolve_device
     from affuse.training.presets import corpus_options
 
     require_writable(out)
     require_writable(json_file)
+    resolve_device(device)
     torch.set_num_threads(threads)
     loaded = load_checkpoint(checkpoint)
     other = None if against is None else load_checkpoint(against)
@@ -65,7 +69,15 @@ def explain(
     if other is not None and against is not None:
         other.check_corpus(read, against)
     with work_bar(f"explain {loaded.name}", "steps") as update:
-        found = find(loaded, read, against=other, samples=sample or (), seed=seed, on_step=update)
+        found = find(
+            loaded,
+            read,
+            against=other,
+            samples=sample or (),
+            seed=seed,
+            on_step=update,
+            device=device,
+        )
     console = Console()
     console.print(_table(found))
     for line in summarise(found):

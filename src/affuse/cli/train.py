@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from affuse.cli.common import CorpusArgument, DataOption, SetOption, SettingsOption, parse_settings
+from affuse.cli.common import (
+    CorpusArgument,
+    DataOption,
+    DeviceOption,
+    SetOption,
+    SettingsOption,
+    parse_settings,
+)
 from affuse.errors import InputError
 
 
@@ -24,6 +31,7 @@ def train(
         bool, typer.Option("--resume", help="Go on with what an interrupted run left in --out.")
     ] = False,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    device: DeviceOption = "auto",
     assignments: SetOption = None,
     settings_files: SettingsOption = None,
 ) -> None:
@@ -33,9 +41,11 @@ def train(
     from affuse.fusion import count_parameters
     from affuse.progress import epochs_bar
     from affuse.readers import load_corpus
+    from affuse.training.devices import resolve_device
     from affuse.training.presets import corpus_options, plan
     from affuse.training.session import train_run
 
+    resolve_device(device)
     settings = parse_settings(assignments, settings_files)
     planned = plan(corpus, model, settings, data)
     loaded = load_corpus(corpus, data, corpus_options(corpus, settings, data))
@@ -55,6 +65,7 @@ def train(
                 fold=fold,
                 resume=resume,
                 on_epoch=on_epoch,
+                device=device,
             )
     except SystemExit:  # a signal, which Lightning turns into this
         typer.echo("affuse: stopped; repeat the command with --resume to go on", err=True)

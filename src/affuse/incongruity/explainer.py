@@ -31,6 +31,7 @@ from affuse.metrics.scores import evaluate
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Regression, Task
 from affuse.training.checkpoint import Checkpoint
+from affuse.training.devices import AUTO
 
 OnStep = Callable[[int, int, str], None]
 """Told steps done, of how many, and what comes next."""
@@ -44,6 +45,7 @@ def explain(
     samples: Sequence[str] = (),
     seed: int = 0,
     on_step: OnStep = lambda *_: None,
+    device: str = AUTO,
 ) -> Explanation:
     """Explain a model on the labelled test samples of the fold that it was trained on.
 
@@ -52,9 +54,10 @@ def explain(
         samples: ids to look at one by one; by default some that tell most.
         seed: of probes and spoiling.
         on_step: told what is done.
+        device: on which models and probes work, by name.
 
     Raises:
-        InputError: labels are missing, fewer than two modalities, or an unknown id.
+        InputError: labels are missing, fewer than two modalities, an unknown id, or no such device.
     """
     # A reader that was asked for one fold returns that fold alone.
     fold = corpus.folds[min(int(checkpoint.corpus.get("fold", 0)), len(corpus.folds) - 1)]
@@ -65,21 +68,22 @@ def explain(
             raise unknown_name("sample", name, ids, source=f"{corpus.name}, test part")
     steps = _Steps(3 + 2 * (1 + (against is not None)), on_step)
     steps.next("readers of each modality")
-    readers = fit_readers(corpus.task, split.train, split.valid, seed)
+    readers = fit_readers(corpus.task, split.train, split.valid, seed, device=device)
     steps.next("conflicts and hard samples")
     conflicts = fit_conflict(readers, split.valid).score(split.test)
     hard = hard_samples(readers, split.test)
-    said = predict(checkpoint.model, split.test)
-    facts = _facts(checkpoint, split, said, hard.mask, seed, steps)
+    said = predict(checkpoint.model, split.test, device=device)
+    facts = _facts(checkpoint, split, said, hard.mask, seed, steps, device)
     other = None
     if against is not None:
         theirs = _prepared(against, fold)
-        answered = predict(against.model, theirs.test)
-        other = _facts(against, theirs, answered, hard.mask, seed, steps)
+        answered = predict(against.model, theirs.test, device=device)
+        other = _facts(against, theirs, answered, hard.mask, seed, steps, device)
     steps.next("single samples")
     chosen = _chosen(samples, split.test, conflicts, said, corpus.task)
     cases = tuple(
-        _case(checkpoint, corpus, split.test[row], conflicts[row], why) for row, why in chosen
+        _case(checkpoint, corpus, split.test[row], conflicts[row], why, device)
+        for row, why in chosen
     )
     steps.next("done")
     return Explanation(
@@ -125,15 +129,21 @@ def _targets(samples: Sequence[Sample]) -> Floats:
 
 
 def _facts(
-    checkpoint: Checkpoint, split: Split, said: Predictions, hard: Bools, seed: int, steps: _Steps
+    checkpoint: Checkpoint,
+    split: Split,
+    said: Predictions,
+    hard: Bools,
+    seed: int,
+    steps: _Steps,
+    device: str,
 ) -> ModelFacts:
     name, model, task = checkpoint.name, checkpoint.model, checkpoint.task
     targets = _targets(split.test)
     slices = {"all": np.ones_like(hard), "hard": hard, "other": ~hard}
     steps.next(f"what crossmodal attention does in {name}")
     latent = None
-    if crosses(model, split.test):
-        latent = latent_incongruity(name, model, task, split, seed)
+    if crosses(model, split.test, device):
+        latent = latent_incongruity(name, model, task, split, seed, device=device)
     steps.next(f"{name} on spoilt input")
     return ModelFacts(
         name,
@@ -145,7 +155,7 @@ def _facts(
         },
         _gate(checkpoint, said) if model.gated else None,
         latent,
-        robustness(name, model, task, split.test, seed=seed),
+        robustness(name, model, task, split.test, seed=seed, device=device),
         _answer_reliability(task, said.prediction, targets),
     )
 
@@ -206,6 +216,11 @@ def _chosen(
 
 
 def _case(
-    checkpoint: Checkpoint, corpus: Corpus, sample: Sample, conflict: Conflict, why: str
+    checkpoint: Checkpoint,
+    corpus: Corpus,
+    sample: Sample,
+    conflict: Conflict,
+    why: str,
+    device: str,
 ) -> Case:
-    return case(checkpoint.model, corpus.task, sample, conflict, corpus.features, why)
+    return case(checkpoint.model, corpus.task, sample, conflict, corpus.features, why, device)
