@@ -96,7 +96,11 @@ def case(
     if output.unimodal is not None:
         rows = output.unimodal[0].cpu().numpy()
         own |= {m: in_words(task, rows[model.modalities.index(m)][None]) for m in present}
-    gate = dict(zip(model.modalities, output.gate[0].tolist(), strict=True)) if model.gated else {}
+    gate = (
+        dict(zip(model.modalities, output.gate[0].cpu().tolist(), strict=True))
+        if model.gated
+        else {}
+    )
     return Case(
         sample.id,
         why,

@@ -186,7 +186,8 @@ def _own_probes(
 def _ways(same: Sequence[Block]) -> list[tuple[int, int]]:
     """Pairs of target and source that every part knows, and enough samples of train."""
     train, *others = (
-        Counter(zip(block.target.tolist(), block.source.tolist(), strict=True)) for block in same
+        Counter(zip(block.target.cpu().tolist(), block.source.cpu().tolist(), strict=True))
+        for block in same
     )
     return [
         (target, source)
