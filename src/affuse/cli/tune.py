@@ -11,6 +11,7 @@ from rich.console import Console
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -53,6 +54,7 @@ def tune(
         str | None, typer.Option(help="Name of the studies; the corpus' by default.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once.")] = 1,
+    device: DeviceOption = "auto",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Settings as YAML, for --settings.")
     ] = None,
@@ -91,6 +93,7 @@ def tune(
         study=study,
         max_parameters=max_parameters,
         jobs=jobs,
+        device=device,
     )
     console = Console()
     with work_bar(f"tune {corpus}", "trials") as update:

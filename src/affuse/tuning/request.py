@@ -11,6 +11,7 @@ from affuse import __version__
 from affuse.errors import InputError
 from affuse.readers.registry import load_corpus
 from affuse.samples import Corpus
+from affuse.training.devices import resolve_device
 from affuse.training.presets import check_keys, corpus_options, plan
 from affuse.training.session import require_targets, require_trainable
 from affuse.tuning.space import Asked, base_name, describe, search_space
@@ -36,6 +37,7 @@ class Request:
             and, of several, its fold.
         max_parameters: a larger model is turned down before it is trained.
         jobs: processes at once.
+        device: on which models train, by name; see `affuse.training.devices.resolve_device`.
     """
 
     corpus: str
@@ -50,18 +52,20 @@ class Request:
     study: str | None = None
     max_parameters: int | None = None
     jobs: int = 1
+    device: str = "auto"
 
     def load(self) -> Corpus:
         """The corpus, after everything that can be checked without it.
 
         Raises:
-            InputError: an unknown model, setting or fold, or a corpus that cannot be read.
+            InputError: an unknown model, setting, fold or device, or a corpus that cannot be read.
         """
         if self.trials < 1 or self.jobs < 1:
             raise InputError("trials and jobs", remedy="give 1 or more of each")
         if not self.models or len(set(map(base_name, self.models))) < len(self.models):
             # The settings that come out go by the registered name.
             raise InputError("no model, or one named twice", remedy="name each model once")
+        resolve_device(self.device)
         check_keys(self.corpus, self.settings)
         plans = [plan(self.corpus, name, self.settings, self.data) for name in self.models]
         if any(planned.train.init for planned in plans):
@@ -99,6 +103,7 @@ class Request:
             *(self.corpus, model, self.settings, space, self.seed),
             max_parameters=self.max_parameters,
             data=self.data,
+            device=self.device,
         )
 
     def study_name(self, corpus: Corpus, model: str) -> str:

@@ -66,6 +66,7 @@ class Trainer:
         seed: of every trial's training.
         max_parameters: a larger model is turned down before it is trained; None for any size.
         data: where the corpus lies, for a name that needs it.
+        device: on which it trains, by name.
     """
 
     corpus: str
@@ -75,6 +76,7 @@ class Trainer:
     seed: int
     max_parameters: int | None = None
     data: Path | None = None
+    device: str = "auto"
 
     @property
     def epochs(self) -> int:
@@ -107,6 +109,7 @@ class Trainer:
                     seed=self.seed,
                     folder=Path(folder),
                     on_epoch=report,
+                    device=self.device,
                 )
         except InputError as error:
             trial.set_user_attr(STOPPED, str(error))
