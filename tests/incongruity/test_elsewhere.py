@@ -7,9 +7,8 @@ import torch
 from elsewhere import DEVICE, Elsewhere
 
 from affuse.evaluation.held_out import open_test
-from affuse.files import to_strict_json
 from affuse.fusion import create_model
-from affuse.incongruity import Explanation, explain, latent, probes
+from affuse.incongruity import explain, latent, probes
 from affuse.readers import load_corpus
 from affuse.samples import Corpus
 from affuse.training.checkpoint import Checkpoint
@@ -40,17 +39,16 @@ def untrained(corpus: Corpus, name: str) -> Checkpoint:
     return Checkpoint(name, model, corpus.task, None)
 
 
-def told(found: Explanation) -> str:
-    """All that is told, without what floats differ by."""
-    return to_strict_json(_rounded(found.to_json()))
+def rounded(value: object) -> object:
+    """Without what floats differ by.
 
-
-def _rounded(value: object) -> object:
+    And without what is told by probes of a block: their noise depends on how it was padded.
+    """
     if isinstance(value, float):
         return f"{value:.2g}" if abs(value) > 1e-3 else "0"
     if isinstance(value, dict):
-        return {key: _rounded(v) for key, v in value.items()}
-    return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value
+        return {key: rounded(v) for key, v in value.items() if key != "refitted"}
+    return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def test_an_explanation_is_the_same_there(corpus) -> None:
@@ -58,7 +56,7 @@ def test_an_explanation_is_the_same_there(corpus) -> None:
     here = explain(model, corpus, against=other, device="cpu")
     with Elsewhere():
         far = explain(model, corpus, against=other, device=NAME)
-    assert told(here) == told(far)
+    assert rounded(here.to_json()) == rounded(far.to_json())
     assert {p.device.type for c in (model, other) for p in c.model.parameters()} == {"cpu"}
 
 
@@ -69,4 +67,4 @@ def test_a_test_part_is_answered_the_same_there(corpus, name) -> None:
     here = open_test(checkpoint, lacking, subsets=True, device="cpu")
     with Elsewhere():
         far = open_test(checkpoint, lacking, subsets=True)
-    assert _rounded(here) == _rounded(far)
+    assert rounded(here) == rounded(far)

@@ -129,15 +129,16 @@ class HctMg(FusionModel):
             present: which modalities each sample has, `(B, M)`.
             lengths: of each modality.
         """
-        counts = [count for count in lengths if count is not None]
-        known = np.stack(counts, axis=1) > 0 if len(counts) == len(lengths) else None
         rate = self.options.modality_dropout
         if not self.training or rate == 0:
-            return Used(present, known)
-        # Drawn by the host, who then knows without waiting for an accelerator.
+            return Used(present)
+        # Drawn by the host, which then knows without waiting for an accelerator.
         spared = torch.rand(present.shape) >= rate
-        known = None if known is None else _spare(known, spared.numpy())
-        return Used(_spare(present, spared.to(present.device, non_blocking=True)), known)
+        used = _spare(present, spared.to(present.device, non_blocking=True))
+        counts = [count for count in lengths if count is not None]
+        if len(counts) < len(lengths):
+            return Used(used)
+        return Used(used, _spare(np.array(counts).T > 0, spared.numpy()).T.tolist())
 
 
 def _spare(present: Any, spared: Any) -> Any:

@@ -181,7 +181,8 @@ class SampleRanking:
         known = [stream.lengths for stream in streams if stream.lengths is not None]
         if self.places is None or len(known) < len(streams):
             return [None] * len(streams)
-        return list(np.take_along_axis(np.stack(known, axis=1), self.places, axis=1).T)
+        ranked = np.take_along_axis(np.stack(known, axis=1), self.places, axis=1)
+        return [tuple(lengths) for lengths in ranked.T.tolist()]
 
     def primary(self, values: Tensor) -> Tensor:
         """Of values `(B, M, C)`, each sample's primary modality's `(B, C)`."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from affuse.batches import Lengths
@@ -43,17 +41,17 @@ class Used(NamedTuple):
 
     Attributes:
         modalities: bool `(B, M)`.
-        known: the same in the host's memory, where the host knows.
+        spared: of each modality, in which samples it is not hidden; None where all of it is used.
     """
 
     modalities: Tensor
-    known: NDArray[np.bool_] | None
+    spared: Sequence[Sequence[bool]] | None = None
 
     def steps(self, place: int, lengths: Lengths | None) -> Lengths | None:
-        """The real steps `(B,)` of a modality that are used, where the host knows."""
-        if lengths is None or self.known is None:
-            return None
-        return lengths * self.known[:, place]
+        """The real steps of a modality that are used, where the host knows."""
+        if lengths is None or self.spared is None:
+            return lengths
+        return tuple(n * used for n, used in zip(lengths, self.spared[place], strict=True))
 
 
 class Trace(NamedTuple):
@@ -180,7 +178,8 @@ class HierarchicalNetwork(nn.Module):
         ]
         tokens, mask = torch.cat(list(steps), dim=1), torch.cat(masks, dim=1)
         known = [stream.lengths for stream in streams if stream.lengths is not None]
-        lengths = np.sum(known, axis=0) if len(known) == len(streams) else None
+        whole = len(known) == len(streams)
+        lengths = tuple(map(sum, zip(*known, strict=True))) if whole else None
         allowed = source(mask, tokens, torch.cat(prior, dim=1), lengths)
         for layer in self.joint:
             tokens = layer(tokens, allowed)
