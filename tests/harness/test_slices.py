@@ -10,11 +10,12 @@ import pytest
 from affuse.harness import run as run_module
 from affuse.harness.records import About, Run, read_about
 from affuse.harness.request import Request
+from affuse.harness.results import BenchmarkResult, ModelResult
 from affuse.harness.run import run_benchmark
 from affuse.harness.runs import Row, hard_slice
 from affuse.incongruity.hard import hard_ids
 from affuse.readers import load_corpus
-from affuse.report.tables import BenchmarkResult, ModelResult
+from affuse.report.tables import hard_table, markdown
 from affuse.tasks import Regression
 
 IDS = ("a", "b", "c")
@@ -72,9 +73,9 @@ def test_the_table_shows_it() -> None:
     plain = {"mean": 1.25, "std": 0.5, "ci95": [0.75, 1.75], "runs": [1.0, 1.5]}
     hard = {"samples": 2, "of": 6, "models": {"m": {"mae": plain}}}
     result = BenchmarkResult("c", "", {}, {"m": ModelResult(1, {})}, extra={"hard": hard})
-    assert "Hard samples, 2 of 6" in result.markdown()
-    assert result.hard_table() is not None
-    assert replaced(result).hard_table() is None
+    assert "Hard samples, 2 of 6" in markdown(result)
+    assert hard_table(result) is not None
+    assert hard_table(replaced(result)) is None
 
 
 def replaced(result: BenchmarkResult) -> BenchmarkResult:

@@ -28,7 +28,7 @@ class TrivialFold:
 
 def trivial_folds(corpus: Corpus) -> list[TrivialFold]:
     """The trivial prediction, fold by fold; none where a fold lacks labels in train or test."""
-    folds = [_of(corpus.task, fold) for fold in corpus.folds]
+    folds = [trivial_of(corpus.task, fold) for fold in corpus.folds]
     known = [fold for fold in folds if fold is not None]
     return known if len(known) == len(folds) else []
 
@@ -41,7 +41,8 @@ def trivial_scores(corpus: Corpus) -> dict[str, float]:
     return {m: float(np.mean([fold.metrics[m] for fold in folds])) for m in folds[0].metrics}
 
 
-def _of(task: Task, fold: Split) -> TrivialFold | None:
+def trivial_of(task: Task, fold: Split) -> TrivialFold | None:
+    """The trivial prediction of one fold; None where train or test lack labels."""
     known, asked = (
         [s.target for s in samples if s.target is not None] for samples in (fold.train, fold.test)
     )

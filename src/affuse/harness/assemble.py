@@ -9,25 +9,31 @@ from typing import Any
 
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.files import null_to_nan
-from affuse.harness.differences import TRIVIAL, Differences
+from affuse.harness.differences import Differences
 from affuse.harness.records import SINGLE, TABLE, About, Run, read_about, read_runs
+from affuse.harness.results import TRIVIAL, BenchmarkResult, ModelResult, check_extra
 from affuse.harness.runs import Row, hard_slice, row_of
-from affuse.report.tables import BenchmarkResult, ModelResult
-
-__all__ = ["TABLE", "assemble", "read_results"]
 
 
-def read_results(folder: Path) -> BenchmarkResult:
-    """The table of a results folder, made anew from its runs, without the corpus.
+def read_results(path: Path) -> BenchmarkResult:
+    """The table of a results folder, made anew from its runs, or a result.json as it stands.
 
     Of a benchmark that was stopped, seeds that lack a fold are not counted; a model without any
     has an empty row. It is the same table, byte for byte, that the benchmark wrote.
 
     Raises:
-        InputError: not a results folder, or one of a version that kept less.
+        InputError: neither, or of a version that kept less.
     """
-    about = read_about(folder)
-    return assemble(about, read_runs(folder, about))
+    # A result may have been kept without its runs.
+    kept = path / "result.json"
+    file = kept if kept.is_file() and not (path / TABLE).exists() else path
+    if file.is_file():
+        result = BenchmarkResult.read_json(file)
+    else:
+        about = read_about(path)
+        result = assemble(about, read_runs(path, about))
+    check_extra(result, file)
+    return result
 
 
 def label(model: str) -> str:

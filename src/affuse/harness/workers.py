@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, cast
@@ -149,6 +149,8 @@ def run_all(
         Exception: whatever went wrong in a run.
     """
     context, waiting = worker_context(RUNS_IN), deque(jobs)
+    # They read its stored form.
+    request = replace(request, memory=None)
     running: dict[Connection, tuple[Job, Any]] = {}
     try:
         while waiting or running:

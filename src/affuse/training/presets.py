@@ -22,9 +22,12 @@ from affuse.config import parse_options
 from affuse.errors import unknown_name
 from affuse.fusion import models
 from affuse.readers.registry import CorpusEntry, corpora, resolve
+from affuse.samples import Corpus
 from affuse.training.options import TrainOptions
 
 Settings = Mapping[str, Any]
+STORED = "stored"
+"""The reader that a corpus in memory counts as: it has been read."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,13 @@ class _Chosen:
     readers: frozenset[str]
 
 
-def _choose(corpus: str, data: Path | None) -> _Chosen:
-    entry, path = resolve(corpus)
-    where = path or data
-    name = entry.name if where is None else entry.preset(where)
+def _choose(corpus: str | Corpus, data: Path | None) -> _Chosen:
+    if isinstance(corpus, Corpus):
+        entry, name = corpora()[STORED], corpus.preset
+    else:
+        entry, path = resolve(corpus)
+        where = path or data
+        name = entry.name if where is None else entry.preset(where)
     # A corpus that was stored has been read: what its preset says to its own reader is done.
     origin = corpora().get(name.partition("-")[0], entry)
     readers = {*entry.options.model_fields, *origin.options.model_fields}
@@ -80,11 +86,11 @@ def corpus_options(corpus: str, settings: Settings, data: Path | None = None) ->
     return {k: v for k, v in merged.items() if k in chosen.entry.options.model_fields}
 
 
-def plan(corpus: str, model: str, settings: Settings, data: Path | None = None) -> Plan:
+def plan(corpus: str | Corpus, model: str, settings: Settings, data: Path | None = None) -> Plan:
     """Options for `model` on `corpus`: defaults, preset, then `settings`.
 
     Args:
-        corpus: a registered name, or the path of a corpus' file or folder.
+        corpus: a registered name, the path of a corpus' file or folder, or one in memory.
         model: a registered name.
         settings: what the user gave.
         data: where the corpus lies, for a name that needs it.
@@ -100,17 +106,18 @@ def plan(corpus: str, model: str, settings: Settings, data: Path | None = None) 
     own = {k.partition(".")[2]: v for k, v in settings.items() if k.startswith(f"{base}.")}
     shared = {k: v for k, v in chosen.preset.shared.items() if k not in chosen.readers}
     asked = {k: v for k, v in settings.items() if k not in chosen.entry.options.model_fields}
+    name = corpus.name if isinstance(corpus, Corpus) else corpus
     merged = {**shared, **chosen.preset.models.get(base, {}), **asked, **own}
     fields = models()[base].cls.Options.model_fields
     train = {k: v for k, v in merged.items() if k in TrainOptions.model_fields}
     options = {k: v for k, v in merged.items() if k in fields}
-    parse_options(models()[base].cls.Options, options, source=f"{corpus}, {model}")
-    return Plan(model, parse_options(TrainOptions, train, source=f"{corpus}, {model}"), options)
+    parse_options(models()[base].cls.Options, options, source=f"{name}, {model}")
+    return Plan(model, parse_options(TrainOptions, train, source=f"{name}, {model}"), options)
 
 
-def check_keys(corpus: str, settings: Iterable[str]) -> None:
+def check_keys(corpus: str | Corpus, settings: Iterable[str]) -> None:
     """Raise `InputError` for a key that nothing on this corpus knows."""
-    entry, _ = resolve(corpus)
+    entry = corpora()[STORED] if isinstance(corpus, Corpus) else resolve(corpus)[0]
     training = set(TrainOptions.model_fields)
     per_model = {name: training | set(m.cls.Options.model_fields) for name, m in models().items()}
     known = set(entry.options.model_fields).union(*per_model.values())

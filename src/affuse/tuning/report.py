@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
 from affuse.errors import InputError
-from affuse.files import to_strict_json, write_atomic
+from affuse.files import write_atomic
 from affuse.readers.registry import resolve
 from affuse.tuning.request import Request
 from affuse.tuning.space import base_name, own
@@ -151,16 +151,15 @@ class Tuning:
         body = yaml.safe_dump(self.settings(), sort_keys=False, allow_unicode=True)
         write_atomic(path, ("\n".join(lines) + "\n" + body).encode())
 
-    def write_json(self, path: Path) -> None:
-        """Everything, as JSON."""
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain data."""
         known = self.models[0].identity
-        content = {
+        return {
             **{key: known[key] for key in ("corpus", "fingerprint", "fold", "metric")},
             "trials": self.request.trials,
             "max_parameters": self.request.max_parameters,
             "models": {tuned.model: tuned.content() for tuned in self.models},
         }
-        write_atomic(path, to_strict_json(content).encode())
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:
