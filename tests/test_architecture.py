@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "affuse"
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
-ROOMS = [name for name in re.findall(r"^\| `(\w+)` \| ", PAGE, re.MULTILINE)]
+ROOMS: list[str] = re.findall(r"^\| `(\w+)` \| ", PAGE, re.MULTILINE)
 GROUND, DOOR = "ground floor", "api"
 ORDER = [GROUND, *ROOMS]
 
@@ -30,8 +30,8 @@ def _imports() -> Iterator[tuple[str, str, str]]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom):
                 named = [node.module or ""]
-                if named == ["affuse"] and {a.name for a in node.names} == {"__version__"}:
-                    continue
+                if named == ["affuse"]:
+                    named = [f"affuse.{a.name}" for a in node.names if a.name != "__version__"]
             else:
                 named = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             for name in named:

@@ -19,7 +19,7 @@ import pytest
 from forked import Forked, typed, workers
 
 from affuse.errors import InputError
-from affuse.evaluation.trivial import trivial_scores
+from affuse.evaluation.scorecard import trivial_scores
 from affuse.fusion import count_parameters, create_model
 from affuse.harness.assemble import read_results
 from affuse.harness.request import Request

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from affuse.harness import run as run_module
+from affuse.harness.assemble import Row, hard_slice
 from affuse.harness.records import About, Run, read_about
 from affuse.harness.request import Request
 from affuse.harness.results import BenchmarkResult, ModelResult
 from affuse.harness.run import run_benchmark
-from affuse.harness.runs import Row, hard_slice
 from affuse.incongruity.hard import hard_ids
 from affuse.readers import load_corpus
 from affuse.report.tables import hard_table, markdown

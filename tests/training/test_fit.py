@@ -18,7 +18,7 @@ from affuse.readers import load_corpus
 from affuse.samples import Corpus
 from affuse.training.fit import STATE, FitResult, fit
 from affuse.training.normalise import normalise
-from affuse.training.options import TrainOptions
+from affuse.training.presets import TrainOptions
 
 
 @pytest.fixture

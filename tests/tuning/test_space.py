@@ -7,12 +7,11 @@ from pathlib import Path
 import optuna
 import pytest
 
+from affuse.config import Choice, Range
 from affuse.errors import InputError
 from affuse.fusion import create_model, models
-from affuse.ranges import Choice, Range
 from affuse.training import presets
-from affuse.training.options import TrainOptions
-from affuse.training.presets import plan
+from affuse.training.presets import TrainOptions, plan
 from affuse.tuning.space import describe, draw, own, read_space, search_space, untuned
 
 PRESETS = ("controlled", "mosi", "ravdess", "mult")

@@ -12,9 +12,9 @@ from typing import Any
 import optuna
 import pytest
 
+from affuse.config import Choice
 from affuse.errors import InputError
 from affuse.fusion import count_parameters
-from affuse.ranges import Choice
 from affuse.readers import load_corpus
 from affuse.samples import Corpus, Sample, Split
 from affuse.training.presets import plan

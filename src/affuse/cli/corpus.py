@@ -112,7 +112,7 @@ def inspect(
 ) -> None:
     """Examine a corpus: what it holds, what is wrong with it, and what a constant would score."""
     from affuse.doctor import examine
-    from affuse.evaluation.trivial import trivial_scores
+    from affuse.evaluation.scorecard import trivial_scores
 
     require_writable(json_file)
     found = examine(corpus, data, _options(assignments))

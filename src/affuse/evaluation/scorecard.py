@@ -5,10 +5,54 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from affuse.evaluation.held_out import open_test
-from affuse.evaluation.trivial import trivial_of
-from affuse.samples import Corpus
+from affuse.metrics.scores import evaluate
+from affuse.samples import Corpus, Split
+from affuse.tasks import Task
 from affuse.training.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class TrivialFold:
+    """The constant that is best on a fold's training labels.
+
+    Attributes:
+        output: raw outputs `(C,)`.
+        metrics: name to score on the test labels.
+    """
+
+    output: NDArray[np.floating[Any]]
+    metrics: dict[str, float]
+
+
+def trivial_folds(corpus: Corpus) -> list[TrivialFold]:
+    """The trivial prediction, fold by fold; none where a fold lacks labels in train or test."""
+    folds = [trivial_of(corpus.task, fold) for fold in corpus.folds]
+    known = [fold for fold in folds if fold is not None]
+    return known if len(known) == len(folds) else []
+
+
+def trivial_scores(corpus: Corpus) -> dict[str, float]:
+    """Metrics of `trivial_folds` averaged over folds; empty where it is."""
+    folds = trivial_folds(corpus)
+    if not folds:
+        return {}
+    return {m: float(np.mean([fold.metrics[m] for fold in folds])) for m in folds[0].metrics}
+
+
+def trivial_of(task: Task, fold: Split) -> TrivialFold | None:
+    """The trivial prediction of one fold; None where train or test lack labels."""
+    known, asked = (
+        [s.target for s in samples if s.target is not None] for samples in (fold.train, fold.test)
+    )
+    if not known or not asked:
+        return None
+    constant = task.trivial(np.stack(known))
+    metrics = evaluate(task, np.tile(constant, (len(asked), 1)), np.stack(asked))
+    return TrivialFold(constant, metrics)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import numpy as np
 
 from affuse.evaluation.bootstrap import STATISTIC, FoldAnswers, Scores, compare, score
 from affuse.evaluation.statistics import Comparison
+from affuse.harness.assemble import Row
 from affuse.harness.records import About
 from affuse.harness.results import TRIVIAL, ModelResult
-from affuse.harness.runs import Row
 from affuse.metrics.scores import heading, higher_is_better
 from affuse.tasks import Task
 

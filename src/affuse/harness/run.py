@@ -12,9 +12,10 @@ from typing import Any
 
 from affuse.errors import InputError
 from affuse.evaluation.held_out import Key, Record, score
-from affuse.evaluation.trivial import trivial_folds
+from affuse.evaluation.scorecard import trivial_folds
 from affuse.files import claim, differences, holds, make_folder
 from affuse.harness.assemble import assemble
+from affuse.harness.leaks import content_of
 from affuse.harness.records import (
     MARK,
     RUNS,
@@ -30,7 +31,6 @@ from affuse.harness.records import (
 )
 from affuse.harness.request import Job, Request, jobs
 from affuse.harness.results import BenchmarkResult
-from affuse.harness.without_targets import content_of
 from affuse.harness.workers import RUNS_IN, Answered, run_all
 from affuse.incongruity.hard import HardIds, OnFold, hard_ids
 from affuse.processes import preload

@@ -21,8 +21,8 @@ from affuse.errors import InputError
 from affuse.evaluation.held_out import Answers, answer
 from affuse.files import holds
 from affuse.fusion import count_parameters
+from affuse.harness.leaks import Sealed, content_of, seal
 from affuse.harness.request import Job, Request
-from affuse.harness.without_targets import Sealed, content_of, seal
 from affuse.processes import begin_worker, worker_context
 from affuse.training.checkpoint import weights_digest
 from affuse.training.session import RUN, identity, train_run

@@ -9,7 +9,7 @@ import numpy as np
 
 from affuse.errors import InputError, unknown_name
 from affuse.evaluation.held_out import Predictions, labelled, predict
-from affuse.evaluation.trivial import trivial_of
+from affuse.evaluation.scorecard import trivial_of
 from affuse.fusion import count_parameters
 from affuse.incongruity.cases import Case, case, in_words, label_in_words
 from affuse.incongruity.conflict import (

@@ -17,13 +17,11 @@ from optuna.trial import Trial
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from affuse.config import Options, parse_options
+from affuse.config import Choice, Options, Range, Space, declared_space, parse_options
 from affuse.errors import InputError, file_error
 from affuse.fusion import models
-from affuse.ranges import Choice, Range, Space, declared_space
 from affuse.readers.registry import resolve
-from affuse.training.options import TrainOptions
-from affuse.training.presets import Settings, check_keys, plan
+from affuse.training.presets import Settings, TrainOptions, check_keys, plan
 
 Asked = Mapping[str, Range | Choice | None]
 """A user's changes to the space: `key` or `model.key` to a range, or None for not searched."""

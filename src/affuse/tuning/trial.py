@@ -12,15 +12,13 @@ from pathlib import Path
 from optuna.exceptions import TrialPruned
 from optuna.trial import Trial
 
-from affuse.config import parse_options
+from affuse.config import Space, parse_options
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, count_parameters, create_model, models
-from affuse.ranges import Space
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Task
 from affuse.training.normalise import NormaliseMode, normalise
-from affuse.training.options import TrainOptions
-from affuse.training.presets import Settings, plan
+from affuse.training.presets import Settings, TrainOptions, plan
 from affuse.training.session import typical_lengths
 from affuse.tuning.space import base_name, draw, own
 from affuse.tuning.study import REJECTED
