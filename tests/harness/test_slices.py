@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from affuse.harness import run as run_module
-from affuse.harness.assemble import Row, hard_slice
+from affuse.harness.differences import ModelRuns, hard_slice
 from affuse.harness.records import About, Run, read_about
 from affuse.harness.request import Request
 from affuse.harness.results import BenchmarkResult, ModelResult
@@ -35,15 +35,15 @@ def run(*errors: float) -> Run:
 
 
 def test_scores_are_of_the_hard_samples_of_all_folds() -> None:
-    row = Row((0, 1), ((run(1, 9, 0), run(9, 9, 9)), (run(9, 9, 3), run(9, 9, 0))))
-    found = hard_slice(about((("a",), ("c",))), {"m": row, "none": Row((), ((), ()))})
+    row = ModelRuns((0, 1), ((run(1, 9, 0), run(9, 9, 9)), (run(9, 9, 3), run(9, 9, 0))))
+    found = hard_slice(about((("a",), ("c",))), {"m": row, "none": ModelRuns((), ((), ()))})
     assert (found["samples"], found["of"]) == (2, 6)
     assert list(found["models"]) == ["m"]
     assert found["models"]["m"]["mae"].runs == pytest.approx((2.0, 4.5))
 
 
 def test_no_slice_without_hard_samples() -> None:
-    assert hard_slice(about(((),)), {"m": Row((0,), ((run(0, 0, 0),),))}) == {}
+    assert hard_slice(about(((),)), {"m": ModelRuns((0,), ((run(0, 0, 0),),))}) == {}
 
 
 def test_hard_samples_are_found_before_any_model() -> None:

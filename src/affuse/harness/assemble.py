@@ -4,69 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affuse.evaluation.bootstrap import FoldAnswers
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.files import null_to_nan
-from affuse.harness.differences import Differences
+from affuse.harness.differences import Differences, ModelRuns, runs_of
 from affuse.harness.records import SINGLE, TABLE, About, Run, read_about, read_runs
 from affuse.harness.results import TRIVIAL, BenchmarkResult, ModelResult, check_extra
 from affuse.metrics.scores import evaluate
 from affuse.tasks import Task
 
 if TYPE_CHECKING:
-    from affuse.evaluation.held_out import Record
+    pass
 
 
-@dataclass(frozen=True)
-class Row:
-    """A model's seeds of which all folds are finished.
-
-    Attributes:
-        seeds: their numbers.
-        folds: a run a seed, fold by fold.
-    """
-
-    seeds: tuple[int, ...]
-    folds: tuple[tuple[Run, ...], ...]
-
-    @property
-    def records(self) -> list[Record]:
-        return [run.record for fold in self.folds for run in fold]
-
-    def summarise(self, *path: str) -> Summary:
-        """An entry of every run's record, averaged over folds: one number a seed."""
-        values = [[_entry(run.record, path) for run in fold] for fold in self.folds]
-        return summarise(np.mean(values, axis=0).tolist())
-
-    def tested(self) -> list[FoldAnswers]:
-        """What was said of each fold."""
-        return [
-            FoldAnswers(fold[0].ids, fold[0].target, np.stack([run.prediction for run in fold]))
-            for fold in self.folds
-        ]
-
-
-def row_of(runs: Sequence[Run], folds: int) -> Row:
-    """The runs of one model, of a corpus with so many folds."""
-    known = {(run.record["seed"], run.record["fold"]): run for run in runs}
-    seeds = sorted({seed for seed, _ in known})
-    whole = tuple(s for s in seeds if all((s, fold) in known for fold in range(folds)))
-    return Row(whole, tuple(tuple(known[s, fold] for s in whole) for fold in range(folds)))
-
-
-def _entry(record: Any, path: Sequence[str]) -> float:
-    for key in path:
-        record = record[key]
-    return float(record)
-
-
-def hard_slice(about: About, rows: Mapping[str, Row]) -> dict[str, Any]:
+def hard_slice(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     """The slice's size, and each model's scores on it, one a seed over all folds together.
 
     Returns:
@@ -85,7 +40,7 @@ def hard_slice(about: About, rows: Mapping[str, Row]) -> dict[str, Any]:
     }
 
 
-def _scores(task: Task, about: About, row: Row) -> dict[str, Summary]:
+def _scores(task: Task, about: About, row: ModelRuns) -> dict[str, Summary]:
     scored = []
     for seed in range(len(row.seeds)):
         targets, said = [], []
@@ -127,7 +82,7 @@ def label(model: str) -> str:
 def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
     """The table: trivial row, then each model over its seeds, and differences between them."""
     rows = {
-        label(name): row_of([r for r in runs if r.record["model"] == name], about.folds)
+        label(name): runs_of([r for r in runs if r.record["model"] == name], about.folds)
         for name in about.rows
     }
     models = {TRIVIAL: ModelResult(0, _trivial(about))}
@@ -155,7 +110,7 @@ def _trivial(about: About) -> dict[str, Summary]:
     return {m: summarise([sum(scores[m] for scores in folds) / len(folds)]) for m in names}
 
 
-def _model(row: Row) -> ModelResult:
+def _model(row: ModelRuns) -> ModelResult:
     if not row.seeds:
         return ModelResult(0, {})
     first = row.records[0]
@@ -164,7 +119,7 @@ def _model(row: Row) -> ModelResult:
     return ModelResult(first["parameters"], metrics, dict(primary))
 
 
-def _extra(rows: Mapping[str, Row]) -> dict[str, Any]:
+def _extra(rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     """What else the JSON file says of each model."""
     finished = {name: row for name, row in rows.items() if row.seeds}
     extra: dict[str, Any] = {
@@ -188,7 +143,7 @@ def _extra(rows: Mapping[str, Row]) -> dict[str, Any]:
     return extra | ({"subsets": subsets} if subsets else {})
 
 
-def _hard(about: About, rows: Mapping[str, Row]) -> dict[str, Any]:
+def _hard(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     found = hard_slice(about, rows)
     if found:
         found["models"] = {
@@ -216,7 +171,7 @@ def _versions(runs: Sequence[Run]) -> dict[str, str]:
     return {package: " and ".join(versions) for package, versions in found.items()}
 
 
-def _origins(rows: Mapping[str, Row]) -> Iterator[str]:
+def _origins(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
     """What the harness cannot see to: weights that may have learnt from the test part before."""
     begun: dict[str, list[str]] = {}
     for name, row in rows.items():
@@ -230,7 +185,7 @@ def _origins(rows: Mapping[str, Row]) -> Iterator[str]:
         )
 
 
-def _openings(rows: Mapping[str, Row]) -> Iterator[str]:
+def _openings(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
     for name, row in rows.items():
         for record in row.records:
             count = record["test_opened"]["count"]
