@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from affuse.runtime.predictor import Predictor
     from affuse.samples import Corpus
     from affuse.training.checkpoint import Checkpoint
-    from affuse.tuning.report import Tuning
+    from affuse.tuning.outcome import TuningResult
 
     CorpusLike = str | Path | Corpus
     CheckpointLike = str | Path | Checkpoint
@@ -288,7 +288,7 @@ def tune(
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
-) -> Tuning:
+) -> TuningResult:
     """Search for better settings by the validation part; the test part stays closed.
 
     Args:
@@ -305,21 +305,20 @@ def tune(
 
     require("torch", extra="train")
     require("optuna", extra="tune")
-    from affuse.tuning.request import Request
-    from affuse.tuning.run import tune
+    from affuse.tuning.search import TuningRequest, tune
     from affuse.tuning.space import read_space
-    from affuse.tuning.storage import find_place
+    from affuse.tuning.storage import find_database
 
     with ExitStack() as stack:
         place, _ = _place(corpus, Path(stack.enter_context(_scratch())))
-        request = Request(
+        request = TuningRequest(
             corpus=place,
-            place=find_place(None if storage is None else str(storage), _path(out)),
+            database=find_database(None if storage is None else str(storage), _path(out)),
             data=_path(data),
             models=_names(models),
             trials=trials,
             settings={**(settings or {}), **options},
-            asked=read_space(Path(space)) if space else {},
+            space_changes=read_space(Path(space)) if space else {},
             fold=fold,
             seed=seed,
             study=study,
@@ -328,7 +327,7 @@ def tune(
         )
         title = place if isinstance(corpus, str | Path) else corpus.name
         update = stack.enter_context(work_bar(f"tune {title}", "trials", quiet=not progress))
-        found = tune(request, update)
+        found = tune(request, update, say)
     if out is not None:
         found.write_yaml(Path(out))
     return found

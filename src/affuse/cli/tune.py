@@ -89,7 +89,7 @@ def tune(
     console = Console()
     for tuned in tuning.models:
         console.print(tuned.table(tuning.metric))
-    console.print(f"studies in {tuning.request.place}", highlight=False, soft_wrap=True)
+    console.print(f"studies in {tuning.request.database}", highlight=False, soft_wrap=True)
     if out is not None:
         listed = ",".join(tuning.request.models)
         where = "" if data is None else f" --data {data}"

@@ -1,55 +1,58 @@
-"""The source that decides what a training ends with: that of the model, and of what trains it."""
+"""Which source code a score was made by, as digests that do not depend on where the code lies."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import affuse
-from affuse.fusion import models
+from affuse.fusion import FusionModel, models
 
-PACKAGE = Path(affuse.__file__).parent
-TRAINING = ("training", "batches.py", "tasks.py")
-MODELS = ("fusion",)
+_AFFUSE = Path(affuse.__file__).parent
+_TRAINING = ("training", "batches.py", "tasks.py")
+"""Below affuse's folder: what decides how a model is trained."""
 
 
-@lru_cache
 def code_of(model: str) -> dict[str, str]:
-    """Digests of the source of a registered model, and of what trains all models.
+    """Digests of the source of a model and of training, as they were when first asked for.
 
-    A model of a plug-in is known by its module and by those beside it that it uses; one that is
-    defined in no file, as in a notebook, by its own text.
+    A model of a plug-in is known by its package, or by its file and those beside it that it takes
+    anything from; one that stands in no file, as in a notebook, by its own text.
+
+    Args:
+        model: a registered name; `unimodal:text` is `unimodal`.
 
     Returns:
         `model` and `training`, 16 hexadecimal digits each.
     """
     cls = models()[model.partition(":")[0]].cls
-    module = sys.modules.get(cls.__module__)
-    file = getattr(module, "__file__", None)
-    if module is None or file is None:
-        source = _digest([("", _text(cls).encode())])
-    elif Path(file).is_relative_to(PACKAGE):
-        source = _digest(_own(MODELS))
-    else:
-        beside = sorted(_modules(module, Path(file).parent, set()))
-        source = _digest((name, Path(name).read_bytes()) for name in beside)
-    return {"model": source, "training": _digest(_own(TRAINING))}
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    source = _model_digest(cls.__module__) if file else _sha256(_text(cls).encode())
+    return {"model": source, "training": _training_digest()}
 
 
-def _own(places: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    for place in places:
-        path = PACKAGE / place
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            yield str(file.relative_to(PACKAGE)), file.read_bytes()
+@cache
+def _training_digest() -> str:
+    return _digest(_AFFUSE, *(_AFFUSE / part for part in _TRAINING))
 
 
-def _modules(module: ModuleType, folder: Path, seen: set[str]) -> set[str]:
+@cache
+def _model_digest(name: str) -> str:
+    if name.partition(".")[0] == "affuse":
+        return _digest(_AFFUSE, _AFFUSE / "fusion")
+    module = sys.modules[name]
+    path = Path(str(module.__file__))
+    if "." in name or path.name == "__init__.py":
+        return _digest(path.parent, path.parent)
+    # A module by itself has strangers beside it.
+    return _digest(path.parent, *map(Path, _used(module, path.parent, set())))
+
+
+def _used(module: ModuleType, folder: Path, seen: set[str]) -> set[str]:
     """Files of a module and, below `folder`, of all modules that it takes anything from."""
     file = getattr(module, "__file__", None)
     if file is None or file in seen or not Path(file).is_relative_to(folder):
@@ -59,20 +62,23 @@ def _modules(module: ModuleType, folder: Path, seen: set[str]) -> set[str]:
         name = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
         used = sys.modules.get(name) if isinstance(name, str) else None
         if used is not None:
-            _modules(used, folder, seen)
+            _used(used, folder, seen)
     return seen
 
 
-def _text(cls: type[Any]) -> str:
+def _text(cls: type[FusionModel]) -> str:
     try:
         return inspect.getsource(cls)
     except (OSError, TypeError):
         return cls.__qualname__
 
 
-def _digest(files: Iterable[tuple[str, bytes]]) -> str:
-    digest = hashlib.sha256()
-    for name, content in files:
-        # A plug-in may lie anywhere: its name counts, its place does not.
-        digest.update(Path(name).name.encode() + b"\0" + content + b"\0")
-    return digest.hexdigest()[:16]
+def _digest(root: Path, *sources: Path) -> str:
+    """Of files, and of all Python files in folders, under their names below `root`."""
+    found = {f for s in sources for f in (s.rglob("*.py") if s.is_dir() else [s])}
+    content = [(file.relative_to(root).as_posix(), file.read_bytes()) for file in found]
+    return _sha256(*(f"{n}\0{len(text)}\0".encode() + text for n, text in sorted(content)))
+
+
+def _sha256(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
