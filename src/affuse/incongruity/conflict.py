@@ -19,11 +19,10 @@ from affuse.errors import InputError
 from affuse.incongruity.evidence import candidates, contrary_prior
 from affuse.incongruity.readings import Readers, Readings
 from affuse.incongruity.spans import Span, heard_spans, overlap
-from affuse.incongruity.tendency import Bools, Floats, Ints
 from affuse.metrics.calibration import Platt, expected_calibration_error
 from affuse.metrics.scores import auroc
 from affuse.samples import Sample
-from affuse.tasks import Regression
+from affuse.tasks import Bools, Floats, Ints, Regression
 
 _TINY = 1e-9
 # Share of what the label leaves open that a reading settles if it says anything.
@@ -106,7 +105,7 @@ def fit_conflict(readers: Readers, valid: Sequence[Sample]) -> ConflictScorer:
         truth = told_conflicts(readings, _targets(valid))
     enough = readings.present.sum(axis=1) > 1
     odds = _log_odds(contradictions(readings))
-    return ConflictScorer(readers, Platt.fit(odds[enough], truth[enough]))
+    return ConflictScorer(readers, Platt.of_log_odds(odds[enough], truth[enough]))
 
 
 def known_conflicts(samples: Sequence[Sample]) -> Bools | None:

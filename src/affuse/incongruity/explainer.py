@@ -25,11 +25,11 @@ from affuse.incongruity.hooks import crosses
 from affuse.incongruity.latent import latent_incongruity
 from affuse.incongruity.readings import Readers, fit_readers
 from affuse.incongruity.robustness import robustness
-from affuse.incongruity.tendency import Bools, Floats, answers, tendency
+from affuse.incongruity.tendency import answers, tendency
 from affuse.metrics.calibration import Reliability, reliability
 from affuse.metrics.scores import evaluate
 from affuse.samples import Corpus, Sample, Split
-from affuse.tasks import Regression, Task
+from affuse.tasks import Bools, Floats, Regression, Task
 from affuse.training.checkpoint import Checkpoint
 
 OnStep = Callable[[int, int, str], None]

@@ -17,15 +17,9 @@ import torch
 from affuse.errors import InputError
 from affuse.evaluation.held_out import labelled
 from affuse.incongruity.readings import Readers, fit_readers
-from affuse.incongruity.tendency import (
-    NO_TENDENCY,
-    Bools,
-    answer_name,
-    answers,
-    label_tendency,
-)
+from affuse.incongruity.tendency import NO_TENDENCY, answer_name, answers, label_tendency
 from affuse.samples import Corpus, Sample, Split
-from affuse.tasks import Task
+from affuse.tasks import Bools, Task
 from affuse.training.normalise import normalise
 
 

@@ -26,9 +26,9 @@ from affuse.incongruity.hooks import Block, Stream, Trace, trace
 from affuse.incongruity.latent_changes import Change, ChangeSummary, change
 from affuse.incongruity.probes import Probe, fit_probe
 from affuse.incongruity.readings import spread
-from affuse.incongruity.tendency import Bools, Ints, label_tendency, right, tendency
+from affuse.incongruity.tendency import label_tendency, right, tendency
 from affuse.samples import Sample, Split
-from affuse.tasks import Task
+from affuse.tasks import Bools, Ints, Task
 
 # Probes of this size learn nothing from more.
 MOST_SAMPLES = 1000

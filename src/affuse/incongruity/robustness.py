@@ -19,9 +19,9 @@ from affuse.evaluation.held_out import predict
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.fusion import FusionModel
 from affuse.incongruity.readings import spread
-from affuse.incongruity.tendency import Estimate, Floats, estimates, label_tendency, right, tendency
+from affuse.incongruity.tendency import Estimate, estimates, label_tendency, right, tendency
 from affuse.samples import FloatArray, Sample
-from affuse.tasks import BinaryLabels, Regression, Task
+from affuse.tasks import BinaryLabels, Floats, Regression, Task
 
 MOST_SAMPLES = 200
 
