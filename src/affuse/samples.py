@@ -190,6 +190,17 @@ def _digest_sample(digest: Any, sample: Sample) -> None:
         digest.update(sample.target.tobytes())
 
 
+def features_digest(sample: Sample) -> bytes | None:
+    """A digest of a sample's features alone; None where they are all zero, which says nothing."""
+    if not any(x.any() for x in sample.sequences.values()):
+        return None
+    digest = hashlib.blake2b(digest_size=16)
+    for modality, sequence in sorted(sample.sequences.items()):
+        digest.update(f"{modality}{sequence.shape}".encode())
+        digest.update(np.ascontiguousarray(sequence).data)
+    return digest.digest()
+
+
 def widths_of(samples: Iterable[Sample], order: Sequence[str]) -> dict[str, int]:
     """Modality to width over all samples: `order` first, then any others as they occur."""
     found: dict[str, int] = {}

@@ -7,7 +7,6 @@ as a group. What only a program that knows the trick can decode is not found.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.evaluation.held_out import labelled
-from affuse.samples import Corpus, Sample, Split, release_sample
+from affuse.samples import Corpus, Sample, Split, features_digest, release_sample
 from affuse.tasks import Classification, Regression, Task
 
 Array = NDArray[Any]
@@ -114,21 +113,10 @@ class _Tested:
         return sample.id in self.names or self._content(sample) in self.contents
 
     def _content(self, sample: Sample) -> bytes | None:
-        """A digest of the features; None where they are all zero, which says nothing."""
         if id(sample) not in self.known:
-            self.known[id(sample)] = _digest(sample)
+            self.known[id(sample)] = features_digest(sample)
             release_sample(sample)
         return self.known[id(sample)]
-
-
-def _digest(sample: Sample) -> bytes | None:
-    if not any(x.any() for x in sample.sequences.values()):
-        return None
-    digest = hashlib.blake2b(digest_size=16)
-    for modality, sequence in sorted(sample.sequences.items()):
-        digest.update(f"{modality}{sequence.shape}".encode())
-        digest.update(np.ascontiguousarray(sequence).data)
-    return digest.digest()
 
 
 def _told(task: Task, samples: Sequence[Sample], widths: Mapping[str, int]) -> Iterator[str]:

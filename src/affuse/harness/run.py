@@ -12,14 +12,13 @@ from pathlib import Path
 from affuse.errors import InputError
 from affuse.evaluation.held_out import Key, Record, score
 from affuse.evaluation.trivial import trivial_folds
-from affuse.files import claim, holds, make_folder
+from affuse.files import claim, digest_json, holds, make_folder
 from affuse.harness.assemble import assemble
 from affuse.harness.records import (
     MARK,
     RUNS,
     About,
     Trivial,
-    digest,
     log_opening,
     read_about,
     read_run,
@@ -111,7 +110,7 @@ def _about(request: Request, corpus: Corpus, plans: Mapping[str, Plan]) -> About
             for fold in trivial_folds(corpus)
         ),
         runs={
-            job.name: digest(identity(corpus, plans[job.model], seed=job.seed, fold=job.fold))
+            job.name: digest_json(identity(corpus, plans[job.model], seed=job.seed, fold=job.fold))
             for job in jobs(request, corpus)
         },
         extra={

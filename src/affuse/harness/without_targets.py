@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from affuse.evaluation.held_out import hide, labelled, own
+from affuse.files import digest
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Task
 
@@ -36,7 +36,7 @@ def content_of(corpus: Corpus) -> str:
     groups = [
         [sample.group for sample in part] for fold in corpus.folds for part in fold.parts().values()
     ]
-    return hashlib.sha256(repr((corpus.fingerprint(), groups)).encode()).hexdigest()[:16]
+    return digest(repr((corpus.fingerprint(), groups)).encode())
 
 
 def seal(corpus: Corpus, fold: int) -> Sealed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from safetensors import SafetensorError
 from affuse import __version__
 from affuse.config import invalid
 from affuse.errors import InputError, file_error
-from affuse.files import make_folder, null_to_nan, to_strict_json, write_atomic
+from affuse.files import digest, make_folder, null_to_nan, to_strict_json, write_atomic
 from affuse.fusion import FusionModel, create_model
 from affuse.samples import Corpus, Sample
 from affuse.tasks import Task
@@ -186,7 +185,7 @@ def weights_digest(folder: Path) -> str:
     """
     file = folder / WEIGHTS
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        return digest(file.read_bytes())
     except FileNotFoundError:
         raise _no_checkpoint(folder) from None
     except OSError as error:
