@@ -137,9 +137,8 @@ class Corpus:
     def _check(self, samples: Sequence[Sample], source: str) -> None:
         if not samples:
             raise InputError("the split is empty", remedy="check the file", source=source)
-        targets = [s.target for s in samples if s.target is not None]
-        if targets:
-            self.task.check(np.stack(targets), source=source)
+        if known := labelled(samples):
+            self.task.check(targets_of(known), source=source)
         for sample in samples:
             for modality, sequence in sample.sequences.items():
                 if self.widths.get(modality) != sequence.shape[1]:
@@ -188,6 +187,27 @@ def _digest_sample(digest: Any, sample: Sample) -> None:
         digest.update(np.ascontiguousarray(sequence).data)
     if sample.target is not None:
         digest.update(sample.target.tobytes())
+
+
+def labelled(samples: Iterable[Sample]) -> list[Sample]:
+    """Those that have a target."""
+    return [sample for sample in samples if sample.target is not None]
+
+
+def targets_of(
+    samples: Sequence[Sample],
+    remedy: str = "leave it out",
+    problem: str = "a sample without a target",
+) -> FloatArray:
+    """Targets `(N, K)` of samples.
+
+    Raises:
+        InputError: one has none.
+    """
+    targets = [sample.target for sample in samples if sample.target is not None]
+    if len(targets) < len(samples):
+        raise InputError(problem, remedy=remedy)
+    return np.stack(targets)
 
 
 def features_digest(sample: Sample) -> bytes | None:

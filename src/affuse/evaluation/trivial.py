@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.metrics.scores import evaluate
-from affuse.samples import Corpus, Split
+from affuse.samples import Corpus, Split, labelled, targets_of
 from affuse.tasks import Task
 
 
@@ -42,11 +42,9 @@ def trivial_scores(corpus: Corpus) -> dict[str, float]:
 
 
 def _of(task: Task, fold: Split) -> TrivialFold | None:
-    known, asked = (
-        [s.target for s in samples if s.target is not None] for samples in (fold.train, fold.test)
-    )
+    known, asked = labelled(fold.train), labelled(fold.test)
     if not known or not asked:
         return None
-    constant = task.trivial(np.stack(known))
-    metrics = evaluate(task, np.tile(constant, (len(asked), 1)), np.stack(asked))
+    constant = task.trivial(targets_of(known))
+    metrics = evaluate(task, np.tile(constant, (len(asked), 1)), targets_of(asked))
     return TrivialFold(constant, metrics)

@@ -15,8 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import labelled
-from affuse.samples import Corpus, Sample, Split, features_digest, release_sample
+from affuse.samples import (
+    Corpus,
+    Sample,
+    Split,
+    features_digest,
+    labelled,
+    release_sample,
+    targets_of,
+)
 from affuse.tasks import Classification, Regression, Task
 
 Array = NDArray[Any]
@@ -123,7 +130,7 @@ def _told(task: Task, samples: Sequence[Sample], widths: Mapping[str, int]) -> I
     """Names of what a test sample's label can be read from."""
     if not samples:
         return
-    target = np.stack([s.target for s in samples if s.target is not None]).astype(np.float64)
+    target = targets_of(samples).astype(np.float64)
     numbers = {g: n for n, g in enumerate(dict.fromkeys(s.group for s in samples))}
     groups = np.array([[numbers[s.group]] for s in samples], np.float64)
     # Of a value, groups know no more than their order in the file, which is not looked at.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affuse.evaluation.held_out import hide, labelled, own
+from affuse.evaluation.held_out import hide, own
 from affuse.files import digest
-from affuse.samples import Corpus, Sample, Split
+from affuse.samples import Corpus, Sample, Split, labelled
 from affuse.tasks import Task
 
 

@@ -21,7 +21,7 @@ from affuse.incongruity.readings import Readers, Readings
 from affuse.incongruity.spans import Span, heard_spans, overlap
 from affuse.metrics.calibration import Platt, expected_calibration_error
 from affuse.metrics.scores import auroc
-from affuse.samples import Sample
+from affuse.samples import Sample, targets_of
 from affuse.tasks import Bools, Floats, Ints, Regression
 
 _TINY = 1e-9
@@ -102,7 +102,12 @@ def fit_conflict(readers: Readers, valid: Sequence[Sample]) -> ConflictScorer:
     readings = readers.read(valid)
     truth = known_conflicts(valid)
     if truth is None:
-        truth = told_conflicts(readings, _targets(valid))
+        targets = targets_of(
+            valid,
+            remedy="leave it out: the score is calibrated on what is known",
+            problem="a validation sample has neither a target nor a known conflict",
+        )
+        truth = told_conflicts(readings, targets)
     enough = readings.present.sum(axis=1) > 1
     odds = _log_odds(contradictions(readings))
     return ConflictScorer(readers, Platt.of_log_odds(odds[enough], truth[enough]))
@@ -184,16 +189,6 @@ def _entropy(p: Floats) -> Floats:
     """Of candidates `(N, M, Q, G)`: the mean over questions, `(N, M)`."""
     found: Floats = -(p * np.log(np.maximum(p, _TINY))).sum(axis=3).mean(axis=2)
     return found
-
-
-def _targets(samples: Sequence[Sample]) -> Floats:
-    targets = [sample.target for sample in samples if sample.target is not None]
-    if len(targets) < len(samples):
-        raise InputError(
-            "a validation sample has neither a target nor a known conflict",
-            remedy="leave it out: the score is calibrated on what is known",
-        )
-    return np.stack(targets)
 
 
 @dataclass(frozen=True)

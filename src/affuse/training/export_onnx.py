@@ -22,7 +22,7 @@ from affuse.optional import require
 from affuse.runtime.bundle import MODEL, BundleConfig, write_bundle
 from affuse.runtime.contradiction import contradicted, disagreement
 from affuse.runtime.onnx_session import Outputs, Session
-from affuse.samples import Sample
+from affuse.samples import Sample, targets_of
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.model_card import model_card, terms_of
 from affuse.training.onnx_graph import OUTPUTS, to_onnx
@@ -192,7 +192,7 @@ def _calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, float] |
     gate = np.concatenate([p.gate for p in parts])
     known = [sample.truth.get("conflict") for sample in usable]
     if None in known:
-        target = np.stack([s.target for s in usable if s.target is not None])
+        target = targets_of(usable)
         truth = contradicted(session.task, unimodal, gate > 0, target)
     else:
         truth = np.array(known, dtype=bool)
