@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from affuse.errors import InputError
-from affuse.samples import Sample
+from affuse.samples import Sample, targets_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,9 @@ def collate(samples: Sequence[Sample], modalities: Iterable[str] | None = None) 
         lengths = torch.tensor([len(t) for t in tensors])
         sequences[modality] = pad_sequence(tensors, batch_first=True)
         masks[modality] = torch.arange(int(lengths.max())) < lengths[:, None]
-    targets = [s.target for s in samples if s.target is not None]
-    stacked = torch.from_numpy(np.stack(targets)) if len(targets) == len(samples) else None
-    return Batch(sequences, masks, stacked, tuple(s.id for s in samples))
+    known = all(sample.target is not None for sample in samples)
+    targets = torch.from_numpy(targets_of(samples)) if known else None
+    return Batch(sequences, masks, targets, tuple(s.id for s in samples))
 
 
 def _union(samples: Sequence[Sample]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affuse.samples import Corpus, Sample, Split
+from affuse.samples import Corpus, Sample, Split, labelled, targets_of
 from affuse.tasks import BinaryLabels, Classification, Regression, Task
 
 
@@ -112,10 +112,10 @@ def _groups(samples: Sequence[Sample]) -> set[str]:
 
 
 def _labels(task: Task, samples: Sequence[Sample]) -> dict[str, float]:
-    given = [sample.target for sample in samples if sample.target is not None]
+    given = labelled(samples)
     if not given:
         return {}
-    targets = np.stack(given)
+    targets = targets_of(given)
     if isinstance(task, Classification):
         counts = np.bincount(targets[:, 0].astype(int), minlength=len(task.labels))
         return dict(zip(task.labels, counts.tolist(), strict=True))
@@ -125,10 +125,10 @@ def _labels(task: Task, samples: Sequence[Sample]) -> dict[str, float]:
 
 
 def _distribution(task: Task, samples: Sequence[Sample]) -> dict[str, int]:
-    given = [sample.target for sample in samples if sample.target is not None]
+    given = labelled(samples)
     if not given or not isinstance(task, Regression):
         return {}
-    values, counts = np.unique(np.round(np.stack(given)), return_counts=True)
+    values, counts = np.unique(np.round(targets_of(given)), return_counts=True)
     return {f"{int(v)}": c for v, c in zip(values.tolist(), counts.tolist(), strict=True)}
 
 

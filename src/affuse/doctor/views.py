@@ -6,7 +6,6 @@ samples at a time; what is kept is some numbers a sample.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from affuse.readers.pickles.formats import outline
 from affuse.readers.pickles.padded import MODALITIES, PARTS, Steps, real_steps
 from affuse.readers.pickles.sample_ids import Identity, read_identities
 from affuse.readers.pickles.unpickle import load_pickle
-from affuse.samples import Corpus, FloatArray, Sample, release, release_sample
+from affuse.samples import Corpus, FloatArray, Sample, features_digest, release, release_sample
 
 # Samples a step: MOSEI's audio alone is 2.4 GB.
 _CHUNK = 64
@@ -270,11 +269,7 @@ def measure_corpus(corpus: Corpus) -> CorpusFacts:
 
 
 def _measure_sample(sample: Sample, ranges: Mapping[str, Ranges]) -> SampleFacts:
-    digest, empty = hashlib.blake2b(digest_size=16), True
-    for modality, sequence in sorted(sample.sequences.items()):
+    for modality, sequence in sample.sequences.items():
         ranges[modality].add(sequence)
-        digest.update(f"{modality}{sequence.shape}".encode())
-        digest.update(np.ascontiguousarray(sequence).data)
-        empty = empty and not sequence.any()
-    content = None if empty else digest.digest()
-    return SampleFacts(sample.id, sample.group, frozenset(sample.sequences), content)
+    modalities = frozenset(sample.sequences)
+    return SampleFacts(sample.id, sample.group, modalities, features_digest(sample))

@@ -16,7 +16,8 @@ from html import escape
 
 import numpy as np
 
-from affuse.incongruity.tendency import Estimate, Floats
+from affuse.incongruity.tendency import Estimate
+from affuse.tasks import Floats
 
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 18.0, 10.0, 34.0
 BLUE = (38, 128, 194)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, PositiveInt, ValidationError
 from affuse.config import invalid
 from affuse.errors import InputError, file_error
 from affuse.files import make_folder, to_strict_json, write_atomic
-from affuse.runtime.contradiction import ConflictScale
+from affuse.metrics.calibration import Platt
 from affuse.tasks import Task
 
 MODEL, CONFIG, CARD = "model.onnx", "config.json", "README.md"
@@ -37,7 +37,9 @@ class BundleConfig(BaseModel):
             elsewhere, so that it cannot read clips.
         normalised: whether the graph standardises features itself, by the training part.
         outputs: names of what the graph gives.
-        conflict: how disagreement becomes a probability; None where no validation part told.
+        conflict: how disagreement becomes a probability, by `slope` and `offset`, told by so many
+            `samples` of which a `share` holds a conflict, ranked by it with an area under the
+            curve of `auroc`; None where no validation part told.
         corpus: name, fingerprint and options of what it was trained on.
         training: seed, options and selected epoch.
         terms: under which the training data was given, which bind the weights too.
@@ -61,9 +63,11 @@ class BundleConfig(BaseModel):
     training: dict[str, Any] = {}
     terms: str
 
-    def scale(self) -> ConflictScale | None:
-        """The scale of the conflict score, where it was fitted."""
-        return None if self.conflict is None else ConflictScale(**self.conflict)  # type: ignore[arg-type]
+    def calibration(self) -> Platt | None:
+        """Of the conflict score, where it was fitted."""
+        if self.conflict is None:
+            return None
+        return Platt(self.conflict["slope"], self.conflict["offset"])
 
 
 def write_bundle(folder: Path, graph: bytes, config: BundleConfig, card: str) -> None:

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from affuse.errors import InputError
 from affuse.optional import require
 from affuse.runtime.bundle import MODEL, BundleConfig, read_config
-from affuse.runtime.contradiction import Array
 from affuse.samples import Sample
-from affuse.tasks import Task
+from affuse.tasks import Floats, Task
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,10 @@ class Outputs:
         unimodal: raw outputs `(N, M, C)` of each modality alone, where the model has them.
     """
 
-    prediction: Array
-    gate: Array
+    prediction: Floats
+    gate: Floats
     primary: NDArray[np.integer[Any]]
-    unimodal: Array | None
+    unimodal: Floats | None
 
 
 class Session:
