@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from affuse.errors import InputError
 from affuse.tasks import Task
 
 FloatArray = NDArray[np.float32]
+
+MODALITIES = ("text", "audio", "vision")
+PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,10 @@ class Split:
 
     def parts(self) -> dict[str, Sequence[Sample]]:
         return {"train": self.train, "valid": self.valid, "test": self.test}
+
+    def samples(self) -> Iterator[Sample]:
+        """Those of all parts, one after the other."""
+        return chain(self.train, self.valid, self.test)
 
 
 @dataclass(frozen=True)
@@ -190,7 +198,7 @@ def _digest_sample(digest: Any, sample: Sample) -> None:
         digest.update(sample.target.tobytes())
 
 
-def widths_of(samples: Iterable[Sample], order: Sequence[str]) -> dict[str, int]:
+def widths_of(samples: Iterable[Sample], order: Sequence[str] = MODALITIES) -> dict[str, int]:
     """Modality to width over all samples: `order` first, then any others as they occur."""
     found: dict[str, int] = {}
     for sample in samples:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from affuse.doctor import examine
-from affuse.doctor.corpus_checks import video_of
+from affuse.doctor.checks import video_of
+from affuse.doctor.facts import measure_corpus
 from affuse.doctor.findings import some
-from affuse.doctor.views import measure_corpus
 from affuse.readers.stored_write import store_corpus
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Regression

@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.extract.text import TextOptions, encode_corpus
 from affuse.readers.composed_sources import (
     EMOTIONS,
-    PARTS,
     Piece,
     Text,
     emotional_texts,
@@ -32,7 +30,7 @@ from affuse.readers.composed_sources import (
     voices,
 )
 from affuse.readers.registry import corpus_name, register_corpus
-from affuse.samples import Corpus, FloatArray, Sample, Split, widths_of
+from affuse.samples import PARTS, Corpus, FloatArray, Sample, Split, widths_of
 from affuse.tasks import Classification, Regression, Task
 
 _SEED = 0
@@ -62,7 +60,7 @@ class ComposedOptions(TextOptions):
 
 
 @register_corpus("composed", ComposedOptions)
-def read_composed(path: Path | None, options: ComposedOptions) -> Corpus:
+def read_composed(path: Path, options: ComposedOptions) -> Corpus:
     """Text, voice and face of different sources, composed by what they say: sentiment or emotion.
 
     Text is one step a token, audio and vision one step each: functionals of the voice, and the
@@ -77,8 +75,6 @@ def read_composed(path: Path | None, options: ComposedOptions) -> Corpus:
     Raises:
         InputError: a source is missing or damaged.
     """
-    if path is None:
-        raise InputError("corpus 'composed' needs its data", remedy="give its path with --data")
     polar = options.task == "sentiment"
     texts = _texts(path, options)
     extractor = options.extractor()
@@ -100,15 +96,15 @@ def read_composed(path: Path | None, options: ComposedOptions) -> Corpus:
         )
         for number, part in enumerate(PARTS)
     }
-    samples = [sample for part in parts.values() for sample in part]
+    split = Split(**parts)
     # Where the texts lie is nobody's business.
     named = options.model_copy(update={"rated": "yes" if options.rated else ""})
     task: Task = Regression(-3.0, 3.0) if polar else Classification(EMOTIONS)
     return Corpus(
         name=corpus_name("composed", named, always=("task", "text")),
         task=task,
-        widths=widths_of(samples, ("text", "audio", "vision")),
-        folds=(Split(**parts),),
+        widths=widths_of(split.samples()),
+        folds=(split,),
         options=options.model_dump() | {"clip": clip.model_dump()},
         # As clips are read: what learns from this corpus answers for them.
         features=reader.versions,

@@ -28,7 +28,6 @@ from affuse.readers.ravdess import EMOTIONS as ACTED
 from affuse.readers.ravdess import actor_folds, speech_clips
 from affuse.samples import FloatArray, Sample
 
-PARTS = ("train", "valid", "test")
 EMOTIONS = EXPRESSIONS
 POLARITIES = ("negative", "neutral", "positive")
 

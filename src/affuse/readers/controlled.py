@@ -26,8 +26,6 @@ from affuse.config import Options
 from affuse.errors import InputError
 from affuse.readers.planting import (
     DURATION,
-    MODALITIES,
-    PARTS,
     STREAMS,
     Bools,
     Floats,
@@ -40,7 +38,7 @@ from affuse.readers.planting import (
     render,
 )
 from affuse.readers.registry import corpus_name, register_corpus
-from affuse.samples import Corpus, Sample, Split
+from affuse.samples import MODALITIES, PARTS, Corpus, Sample, Split
 from affuse.tasks import Regression
 
 # Standard deviations of what a modality carries about y, times the option `noise`: a perfect

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from affuse.samples import FloatArray
+from affuse.samples import PARTS, FloatArray
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -35,8 +35,6 @@ STREAMS = {
     "audio": Stream(width=12, rate=15.0, persistence=0.9, wobble=0.0),
     "vision": Stream(width=10, rate=10.0, persistence=0.85, wobble=0.0),
 }
-MODALITIES = tuple(STREAMS)
-PARTS = ("train", "valid", "test")
 
 DURATION = (2.8, 5.8)  # seconds
 _TEMPO = (0.96, 1.03)  # keeps the number of steps from being the duration in disguise

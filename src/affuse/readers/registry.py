@@ -12,7 +12,8 @@ from affuse.errors import InputError, unknown_name
 from affuse.plugins import load_plugins, require_same
 from affuse.samples import Corpus
 
-Reader = Callable[[Path | None, Any], Corpus]
+Reader = Callable[[Any, Any], Corpus]
+"""`(path, options) -> Corpus`; the path is None where a corpus needs no data."""
 Recogniser = Callable[[Path], bool]
 Chooser = Callable[[Path], str]
 FALLBACK = "mult"
@@ -26,7 +27,7 @@ class CorpusEntry:
     Attributes:
         name: what the command line calls it.
         options: the pydantic model of its options.
-        read: `(path or None, options) -> Corpus`.
+        read: a `Reader`.
         needs_data: whether it must be given a path.
         summary: one line for listings.
         recognises: whether a path that the user gave holds this format; told by its content.

@@ -91,7 +91,7 @@ def _preset(path: Path) -> str:
 
 
 @register_corpus("stored", StoredOptions, recognises=_recognises, preset=_preset)
-def read_stored(path: Path | None, options: StoredOptions) -> Corpus:
+def read_stored(path: Path, options: StoredOptions) -> Corpus:
     """A corpus that `affuse corpus convert` wrote: any corpus, used in little memory.
 
     Sequences are read-only views of mapped files. The corpus has the name, options and
@@ -106,8 +106,6 @@ def read_stored(path: Path | None, options: StoredOptions) -> Corpus:
         InputError: a missing, damaged or foreign file, or values other than those stored.
     """
     del options
-    if path is None:
-        raise InputError("corpus 'stored' needs its data", remedy="give its path with --data")
     folder = _folder(path)
     header = _read_header(folder / HEADER)
     samples = _samples(header, folder)

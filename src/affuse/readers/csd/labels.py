@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError, file_error
 from affuse.readers.csd.sequence_file import CsdFile
-from affuse.readers.pickles.padded import PARTS
-from affuse.samples import FloatArray
+from affuse.samples import PARTS, FloatArray
 from affuse.tasks import BinaryLabels, Regression, Task
 
 EMOTIONS = ("happy", "sad", "anger", "surprise", "disgust", "fear")

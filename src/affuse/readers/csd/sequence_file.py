@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.optional import require
-from affuse.readers.pickles.sample_ids import plain_text
+from affuse.readers.pickles.parts import plain_text
 
 # Features compress to a tenth or so; gzip itself reaches a thousandth, of zeros.
 _UNFOLDING = 200

@@ -1,13 +1,12 @@
-"""What the doctor looks at: a pickle as its file stands, and a corpus as its reader returns it.
+"""What the doctor measures: a pickle as its file stands, and a corpus as its reader returns it.
 
-Readers mend what they can, so that what was wrong shows only in the file. Both are measured a few
-samples at a time; what is kept is some numbers a sample.
+Readers mend what they can, so that what was wrong shows only in the file.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +17,10 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.readers.csd.sequence_file import open_csd
-from affuse.readers.pickles.formats import outline
-from affuse.readers.pickles.padded import MODALITIES, PARTS, Steps, real_steps
-from affuse.readers.pickles.sample_ids import Identity, read_identities
-from affuse.readers.pickles.unpickle import load_pickle
-from affuse.samples import Corpus, FloatArray, Sample, release, release_sample
+from affuse.readers.pickles import load_pickle
+from affuse.readers.pickles.padded import Steps, attention_mask, real_steps
+from affuse.readers.pickles.parts import Identity, pickle_format, read_identities
+from affuse.samples import MODALITIES, PARTS, Corpus, FloatArray, Sample, release, release_sample
 
 # Samples a step: MOSEI's audio alone is 2.4 GB.
 _CHUNK = 64
@@ -140,10 +138,10 @@ class CorpusFacts:
 
 def measure_pickle(path: Path | None) -> dict[str, PartFacts] | None:
     """Part to its facts, before a reader mends anything; None for what is no pickle of splits."""
-    if path is None or not path.is_file() or outline(path) is None:
+    if path is None or not path.is_file() or pickle_format(path) is None:
         return None
     data = load_pickle(path)
-    assert isinstance(data, dict)  # as its outline says
+    assert isinstance(data, dict)  # as its format says
     # Popped, so that what was converted is freed before the next is read.
     return {part: _measure_part(data.pop(part, None), part, str(path)) for part in PARTS}
 
@@ -193,14 +191,8 @@ def _identities(
 
 def _mask(numbers: Mapping[str, NDArray[Any]], modality: str) -> Steps | None:
     """BERT's attention mask of text: its features are not zero where it pads."""
-    tokens = numbers.get("text_bert")
-    if modality != "text" or tokens is None:
-        return None
-    text = numbers[modality]
-    mask: Steps | None = None
-    if tokens.ndim == 3 and tokens.shape == (len(text), 3, text.shape[1]):
-        mask = tokens[:, 1] != 0
-    return mask
+    known = numbers.get("text_bert") if modality == "text" else None
+    return attention_mask(known, *numbers[modality].shape[:2])
 
 
 def _measure_array(array: NDArray[Any], mask: Steps | None) -> ArrayFacts:
@@ -255,17 +247,14 @@ def measure_corpus(corpus: Corpus) -> CorpusFacts:
     }
     known: dict[int, SampleFacts] = {}
 
-    def facts(samples: Iterable[Sample]) -> list[SampleFacts]:
-        found = []
-        for sample in samples:
-            if id(sample) not in known:
-                known[id(sample)] = _measure_sample(sample, ranges)
-                if len(known) % _CHUNK == 0:
-                    release_sample(sample)
-            found.append(known[id(sample)])
-        return found
+    def facts(sample: Sample) -> SampleFacts:
+        if id(sample) not in known:
+            known[id(sample)] = _measure_sample(sample, ranges)
+            if len(known) % _CHUNK == 0:
+                release_sample(sample)
+        return known[id(sample)]
 
-    folds = [{part: facts(s) for part, s in fold.parts().items()} for fold in corpus.folds]
+    folds = [{p: [*map(facts, s)] for p, s in fold.parts().items()} for fold in corpus.folds]
     return CorpusFacts(folds, ranges)
 
 
