@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from affuse.errors import InputError
-from affuse.extract.face.reader import FaceTracker
+from affuse.extract.face import FaceTracker
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.extract.media.decode import (
     MediaReader,
@@ -20,9 +20,9 @@ from affuse.extract.media.decode import (
     Source,
     media_duration,
     name_of,
-    read_ahead,
     rewinds,
 )
+from affuse.extract.media.live import read_ahead
 from affuse.extract.media.windows import Clock, SoundBuffer, Windows, words_between
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.extract.voice.recognise import Recogniser
@@ -223,7 +223,7 @@ class _Reading:
         name, there = f"{self._name}@{start:.2f}", time.monotonic()
 
         def read() -> Window:
-            sample = self._features.assemble(name, start, signal, faces, words)
+            sample = self._features.sample_of(name, start, signal, faces, words)
             return Window(start, end, sample, words, there)
 
         return read

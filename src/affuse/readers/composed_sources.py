@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache, cache_key, pack, unpack
-from affuse.extract.face.expression import EXPRESSIONS
-from affuse.extract.face.reader import read_face
+from affuse.extract.face import EXPRESSIONS, read_face
 from affuse.extract.features import ClipFeatures
 from affuse.extract.voice.descriptors import RATE, read_audio
 from affuse.progress import progress_bar

@@ -175,7 +175,7 @@ MEASURES: tuple[Measure, ...] = (*_both_sides(), *_CENTRAL)
 MEASURE_NAMES = tuple(measure.name for measure in MEASURES)
 
 
-def measure(points: FloatArray) -> FloatArray:
+def measure_face(points: FloatArray) -> FloatArray:
     """All measures of a face, float32 `(37,)`, 0 for the canonical face.
 
     Args:

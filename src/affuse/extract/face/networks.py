@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from affuse.extract.bundled import session
-from affuse.extract.face.regions import Image, Region, crop, fit
+from affuse.extract.face.regions import Image, Region, crop, fit_square
 from affuse.samples import FloatArray
 
 LANDMARKS = 468
@@ -42,7 +42,7 @@ def detect(image: Image) -> list[Detection]:
 
     Finds faces from about a tenth of the picture's longer side on.
     """
-    square, shown = fit(image, _DETECTOR_SIDE)
+    square, shown = fit_square(image, _DETECTOR_SIDE)
     offsets, logits = session("face_detector").run(None, {"image": square[None]})
     scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0], -50, 50)))
     likely = np.flatnonzero(scores > _CERTAIN)

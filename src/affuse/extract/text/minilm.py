@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.text.tokens import TokenFeatures
+from affuse.extract.text import TokenFeatures
 from affuse.optional import packaged, require
 from affuse.progress import Advance
 

@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.voice.functionals import triangles
+from affuse.extract.voice import RATE, require_signal, triangles
 from affuse.samples import FloatArray
 
 NAME = "voice frames"
 VERSION = 1
-RATE = 16_000
 HOP = 0.01
 """Seconds from one frame to the next."""
 MEL_BANDS = 40
@@ -139,11 +138,7 @@ def voice_frames(
     Raises:
         InputError: a signal that is not mono, not finite or too short.
     """
-    if signal.ndim != 1 or len(signal) < _FRAME * rate or not np.isfinite(signal).all():
-        raise InputError(
-            f"a signal of shape {signal.shape}",
-            remedy=f"give finite mono samples, at least {_FRAME * 1000:g} ms of them",
-        )
+    require_signal(signal, _FRAME * rate)
     features, names = _descriptors(signal, rate)
     if cepstra:
         from scipy.fft import dct

@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.voice.functionals import triangles
+from affuse.extract.voice import RATE, require_signal, triangles
 from affuse.optional import packaged, require
 from affuse.samples import FloatArray
 
 NAME = "Whisper tiny.en encoder states, 20 ms"
 VERSION = 1
-RATE = 16_000
 HOP = 0.02
 """Seconds from one state to the next."""
 WIDTH = 384
@@ -64,11 +63,7 @@ def speech_frames(signal: FloatArray, rate: int) -> FloatArray:
         InputError: a signal that is not mono, not finite or too short, another rate, or weights
             that are not installed or are damaged.
     """
-    if signal.ndim != 1 or len(signal) < _STEP or not np.isfinite(signal).all():
-        raise InputError(
-            f"a signal of shape {signal.shape}",
-            remedy=f"give finite mono samples, at least {HOP * 1000:g} ms of them",
-        )
+    require_signal(signal, _STEP)
     if rate != RATE:
         raise InputError(f"a signal of {rate} samples a second", remedy=f"resample it to {RATE}")
     steps = len(signal) // _STEP
