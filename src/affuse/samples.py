@@ -198,6 +198,21 @@ def _digest_sample(digest: Any, sample: Sample) -> None:
         digest.update(sample.target.tobytes())
 
 
+def pad_sequences(
+    sequences: Sequence[FloatArray | None], width: int, steps: int | None = None
+) -> FloatArray:
+    """Sequences `(T, D)` as one array `(N, steps, D)`, zeros at their ends and where one is None.
+
+    By default there are as many steps as the longest has, and one at least.
+    """
+    longest = max((len(x) for x in sequences if x is not None), default=1)
+    padded = np.zeros((len(sequences), longest if steps is None else steps, width), np.float32)
+    for row, sequence in enumerate(sequences):
+        if sequence is not None:
+            padded[row, : len(sequence)] = sequence
+    return padded
+
+
 def widths_of(samples: Iterable[Sample], order: Sequence[str] = MODALITIES) -> dict[str, int]:
     """Modality to width over all samples: `order` first, then any others as they occur."""
     found: dict[str, int] = {}

@@ -62,10 +62,7 @@ def examine(
 ) -> Examination:
     """Examine a corpus, and the file below it where that is a pickle.
 
-    Args:
-        name: a registered name, or the path of a corpus' file or folder.
-        data: where its data is, for a name that needs it.
-        options: of the reader.
+    The arguments are those of `load_corpus`.
 
     Raises:
         InputError: wrong options, or nothing that could be examined.

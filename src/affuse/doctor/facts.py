@@ -90,11 +90,7 @@ class PartFacts:
 
 @dataclass(frozen=True)
 class SampleFacts:
-    """A sample without its features.
-
-    Attributes:
-        content: a hash of all its features; None where they are all zero.
-    """
+    """A sample without its features; `content` is a hash of them, None where they are all zero."""
 
     id: str
     group: str | None
@@ -106,8 +102,7 @@ class SampleFacts:
 class Ranges:
     """The smallest and largest value of each feature, `(D,)`, over `steps` steps.
 
-    Attributes:
-        unusable: values that are not finite, although a reader let them through.
+    `unusable` counts values that are not finite, although a reader let them through.
     """
 
     low: FloatArray
@@ -125,12 +120,7 @@ class Ranges:
 
 @dataclass(frozen=True, eq=False)
 class CorpusFacts:
-    """A corpus as it was read.
-
-    Attributes:
-        folds: for each fold, part to its samples.
-        ranges: of each modality, over every sample once.
-    """
+    """A corpus as it was read: of each fold, part to samples; of each modality, its ranges."""
 
     folds: Sequence[Mapping[str, Sequence[SampleFacts]]]
     ranges: Mapping[str, Ranges]

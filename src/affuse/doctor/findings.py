@@ -71,8 +71,6 @@ class Finding:
             is dealt with.
         where: part and modality.
         count: of what `detail` counts.
-        detail: what was found.
-        treatment: what affuse does about it, or what to do.
     """
 
     code: str

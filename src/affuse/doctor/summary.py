@@ -17,9 +17,6 @@ class PartSummary:
     """One part of one fold.
 
     Attributes:
-        fold: number from 0.
-        part: train, valid or test.
-        samples: how many.
         groups: how many speakers or videos; 0 where none is known.
         labels: `min`, `mean`, `max` of a regression, else each label's count; empty without any.
         distribution: of a regression, samples by label rounded to whole numbers; else empty.
@@ -39,7 +36,6 @@ class ModalitySummary:
 
     Attributes:
         features: their name, where known.
-        width: D.
         shortest, median, longest: steps T of the sequences there are; 0 where there are none.
         missing: share of samples without it.
     """

@@ -155,8 +155,7 @@ class ClipFeatures:
     def voice_steps(self, signal: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The features of a voice, `(T, widths["audio"])`, and the second of each step.
 
-        Args:
-            signal: `(N,)`, 16 kHz, mono, 0.1 s or more. At which level it was recorded is lost.
+        The signal, `(N,)`, 16 kHz, has 0.1 s or more. At which level it was recorded is lost.
         """
         settings = self.settings
         frames = voice_frames(levelled(signal), RATE, cepstra=settings.cepstra, trim=settings.trim)

@@ -34,9 +34,6 @@ def find_clips(paths: Sequence[str]) -> list[Clip]:
 
     Args:
         paths: files; folders, of which everything below that looks like media; or globs.
-
-    Raises:
-        InputError: a folder or a glob without media.
     """
     clips = {clip.path: clip for given in paths for clip in _meant(given)}
     return list(clips.values())
@@ -83,7 +80,6 @@ class Outcome(NamedTuple):
     """What became of one media file.
 
     Attributes:
-        file: the media file.
         out: the file that holds its features.
         skipped: those features were there already.
         clip: the features; None where the file could not be read.

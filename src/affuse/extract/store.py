@@ -33,7 +33,6 @@ class StoredClip:
         duration: in seconds.
         extractors: modality to the name of its extractor.
         settings: of the `ClipExtractor`.
-        windows: in order.
     """
 
     file: str
@@ -45,11 +44,7 @@ class StoredClip:
 
 
 def clip_key(path: Path, transcript: Transcript | None, extractor: ClipExtractor) -> str:
-    """A hash of all that a clip's features depend on: content, words, settings and extractors.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """A hash of all that a clip's features depend on: content, words, settings and extractors."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     words = None if transcript is None else [transcript.timed, transcript.words]
@@ -66,9 +61,6 @@ def write_clip(path: Path, clip: StoredClip) -> None:
     The array `header` holds JSON (UTF-8) of everything but the features; each modality has its
     steps of all windows one after the other, their seconds as `<modality>.times` and the number
     in each window, 0 where it is absent, as `<modality>.lengths`.
-
-    Raises:
-        InputError: the folder is absent, full or refuses it.
     """
     header = {
         "format": FORMAT,
@@ -97,11 +89,7 @@ def write_clip(path: Path, clip: StoredClip) -> None:
 
 
 def read_clip(path: Path) -> StoredClip:
-    """Read what `write_clip` wrote.
-
-    Raises:
-        InputError: not such a file.
-    """
+    """Read what `write_clip` wrote; `InputError` for any other file."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)

@@ -71,9 +71,6 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
     Args:
         path: a folder with mosi, ravdess, text/meld.csv and faces/fer2013_48x48.npz.
         options: task, text features, share of conflicts.
-
-    Raises:
-        InputError: a source is missing or damaged.
     """
     polar = options.task == "sentiment"
     texts = _texts(path, options)
@@ -131,7 +128,6 @@ def compose(
     Args:
         texts: each with its features `(T, D)`.
         pieces: modality to its pieces.
-        rng: draws them.
         conflicts: share of samples in which one modality has another label.
         reserved: share of the others in which one is neutral though the label is not.
     """

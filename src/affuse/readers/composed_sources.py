@@ -6,7 +6,7 @@ import csv
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,11 +75,7 @@ def polarity(value: float) -> str:
 
 
 def emotional_texts(file: Path) -> list[Text]:
-    """Utterances of MELD (Poria et al. 2019), columns id, split, label and text_en.
-
-    Raises:
-        InputError: no such file, or another kind of table.
-    """
+    """Utterances of MELD (Poria et al. 2019), columns id, split, label and text_en."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines))
@@ -112,10 +108,8 @@ def opinions(file: Path) -> list[Text]:
 
 def rated_texts(folder: Path) -> list[Text]:
     """Texts that people rated (`affuse.readers.rated`), all for training."""
-    return [
-        Text(t.id, "train", polarity(t.value), t.text, t.value, t.id)
-        for t in read_rated_texts(folder)
-    ]
+    found = read_rated_texts(folder)
+    return [Text(t.id, "train", polarity(t.value), t.text, t.value, t.id) for t in found]
 
 
 def _part(name: str) -> str:
@@ -134,25 +128,15 @@ def voices(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     part_of = {s.id: part for part, samples in fold.parts().items() for s in samples}
     takes = [(clip, disturbed) for disturbed in (False, True) for clip in clips]
     takes = [take for take in takes if not take[1] or part_of[take[0].stem] == "train"]
-    features = _voice_features(takes, extractor)
-    found = [
-        Piece(clip.stem, part_of[clip.stem], ACTED[int(clip.stem.split("-")[2]) - 1], x)
-        for (clip, _), x in zip(takes, features, strict=True)
-    ]
-    return _labelled(found, polar)
-
-
-def _voice_features(
-    takes: Sequence[tuple[Path, bool]], extractor: ClipFeatures
-) -> Sequence[FloatArray]:
-    """`(T, D)` of each clip, as it is or disturbed; extracted once."""
     marks = (clip.read_bytes() + bytes([disturbed]) for clip, disturbed in takes)
     key = cache_key(f"{extractor.versions['audio']}, takes", marks)
-
-    def compute() -> dict[str, FloatArray]:
-        return pack(_by_all_cores("voices", partial(_hear, extractor), takes))
-
-    return unpack(FeatureCache().arrays(key, compute))
+    hear = partial(_hear, extractor)
+    stored = FeatureCache().arrays(key, lambda: pack(_by_all_cores("voices", hear, takes)))
+    found = [
+        Piece(clip.stem, part_of[clip.stem], ACTED[int(clip.stem.split("-")[2]) - 1], x)
+        for (clip, _), x in zip(takes, unpack(stored), strict=True)
+    ]
+    return _labelled(found, polar)
 
 
 def _hear(extractor: ClipFeatures, take: tuple[Path, bool]) -> FloatArray:
@@ -190,10 +174,14 @@ def faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     parts = np.array([_part(str(name)) for name in arrays["folder"]])
     chosen = [np.flatnonzero(parts == part)[::every] for part, every in _EVERY.items()]
     rows = np.concatenate(chosen)
-    features = _face_features(arrays["x"][rows], extractor)
+    pixels, read = arrays["x"][rows], partial(_read, extractor)
+    key = cache_key(extractor.versions["vision"], [pixels.tobytes()])
+    stored = FeatureCache().arrays(
+        key, lambda: {"faces": np.stack(_by_all_cores("faces", read, pixels))}
+    )
     found = [
         Piece(f"face{row}", str(parts[row]), str(arrays["label"][row]), x[None])
-        for row, x in zip(rows, features, strict=True)
+        for row, x in zip(rows, stored["faces"], strict=True)
         if np.isfinite(x).all()
     ]
     return _labelled(found, polar)
@@ -212,24 +200,14 @@ def _by_all_cores(
 
 
 def _labelled(pieces: Sequence[Piece], polar: bool) -> list[Piece]:
-    renamed = ((p, _CALLED.get(p.label, p.label)) for p in pieces)
+    called = [(p, _CALLED.get(p.label, p.label)) for p in pieces]
     if polar:
-        renamed = ((p, _POLARITY.get(label, "")) for p, label in renamed)
-    return [Piece(p.id, p.part, label, p.features) for p, label in renamed if label]
-
-
-def _face_features(pixels: NDArray[np.uint8], extractor: ClipFeatures) -> FloatArray:
-    """`(N, D)`, NaN where there is no face; extracted once."""
-
-    def compute() -> dict[str, FloatArray]:
-        return {"faces": np.stack(_by_all_cores("faces", partial(_read, extractor), pixels))}
-
-    return FeatureCache().arrays(
-        cache_key(extractor.versions["vision"], [pixels.tobytes()]), compute
-    )["faces"]
+        called = [(p, _POLARITY[label]) for p, label in called if label in _POLARITY]
+    return [replace(piece, label=label) for piece, label in called]
 
 
 def _read(extractor: ClipFeatures, grey: NDArray[np.uint8]) -> FloatArray:
+    """`(D,)`, NaN where there is no face."""
     image = np.repeat(grey[..., None], 3, axis=2)
     face = read_face(image, cropped=True)
     if face is None:

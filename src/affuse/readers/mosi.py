@@ -49,9 +49,6 @@ def read_mosi(path: Path, options: MosiOptions) -> Corpus:
     Args:
         path: the folder that holds utterances.npz, or that file.
         options: split and text features.
-
-    Raises:
-        InputError: the file is missing, damaged or lacks an array.
     """
     file = path / FILE if path.is_dir() else path
     table = load_utterances(file)

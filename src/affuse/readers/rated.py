@@ -62,9 +62,6 @@ def read_rated(path: Path, options: RatedOptions) -> Corpus:
     Args:
         path: a folder with files `*_GroundTruth.txt`, anywhere below it.
         options: text features, and topics by the beginning of their files' names.
-
-    Raises:
-        InputError: no such file, one with other lines, or a topic that is not there.
     """
     distinct: dict[str, RatedText] = {}
     for text in _of_topics(read_rated_texts(path), options.topics, path):
@@ -88,11 +85,7 @@ def read_rated(path: Path, options: RatedOptions) -> Corpus:
 
 
 def read_rated_texts(folder: Path) -> list[RatedText]:
-    """The lines of all `*_GroundTruth.txt`: number, rating and text, with tabs between.
-
-    Raises:
-        InputError: there is no such file, or one has other lines.
-    """
+    """The lines of all `*_GroundTruth.txt`: number, rating and text, with tabs between."""
     files = sorted(folder.rglob(f"*{ENDING}"))
     if not files:
         raise InputError(f"holds no *{ENDING}", remedy="check the folder", source=folder)

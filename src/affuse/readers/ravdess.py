@@ -62,16 +62,12 @@ def read_ravdess(path: Path, options: RavdessOptions) -> Corpus:
 
     Audio is what the option `audio` says, vision one step of 35 action units (absent where a clip
     has none), text one of the two sentences, which says nothing of the emotion. A group is an
-    actor.
-    With the actors sorted, fold k tests every fourth from k on; three of the others validate.
+    actor. Of the sorted actors, fold k tests every fourth from k on; three of the others validate.
     Reading the sound takes minutes the first time and is cached.
 
     Args:
         path: the folder that holds the clips below audio/, flac or wav, and au_mfcc.npz.
         options: folds and features.
-
-    Raises:
-        InputError: no clips, fewer than four actors, or a file that cannot be read.
     """
     clips = speech_clips(path / "audio")
     faces = _action_units(path / _FACES)
@@ -95,11 +91,7 @@ def read_ravdess(path: Path, options: RavdessOptions) -> Corpus:
 
 
 def speech_clips(folder: Path) -> list[Path]:
-    """The clips below a folder in the order of their names.
-
-    Raises:
-        InputError: there is none, or one has another name.
-    """
+    """The clips below a folder in the order of their names; `InputError` where there is none."""
     files = (f for f in folder.rglob("03-01-*") if f.suffix.lower() in (".flac", ".wav"))
     clips = sorted(files, key=lambda file: file.stem)
     if not clips:
@@ -174,11 +166,7 @@ def _sample(
 
 
 def actor_folds(samples: Sequence[Sample], source: Path) -> tuple[Split, ...]:
-    """Four splits with no actor in two parts of one.
-
-    Raises:
-        InputError: fewer than four actors.
-    """
+    """Four splits with no actor in two parts of one; `InputError` for fewer than four actors."""
     actors = sorted({sample.group or "" for sample in samples})
     if len(actors) < FOLDS:
         raise InputError(

@@ -26,8 +26,6 @@ class CorpusEntry:
 
     Attributes:
         name: what the command line calls it.
-        options: the pydantic model of its options.
-        read: a `Reader`.
         needs_data: whether it must be given a path.
         summary: one line for listings.
         recognises: whether a path that the user gave holds this format; told by its content.
@@ -107,7 +105,7 @@ def load_corpus(
     Args:
         corpus: a registered name, or the path of a corpus' file or folder.
         data: where its data is, for a name that needs it.
-        options: reader options; an unknown key is an error that proposes the nearest one.
+        options: of the reader; an unknown key is an error that proposes the nearest one.
     """
     entry, path = resolve(corpus)
     where = path or data

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, PositiveInt, StringConstraints, ValidationError
 
 from affuse.config import Options, invalid
 from affuse.errors import InputError, file_error
@@ -39,11 +39,7 @@ Modality = Annotated[str, StringConstraints(pattern=rf"^{MODALITY.pattern}$")]
 Preset = Annotated[str, StringConstraints(pattern=r"^[\w-]*$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Fold(_Strict):
+class Fold(BaseModel, extra="forbid"):
     """Numbers of the samples in each part."""
 
     train: list[Index]
@@ -51,7 +47,7 @@ class Fold(_Strict):
     test: list[Index]
 
 
-class Header(_Strict):
+class Header(BaseModel, extra="forbid"):
     """What the JSON file holds; lists have one entry a sample.
 
     Folders without `preset` are older: theirs is the one that the corpus' name begins with.

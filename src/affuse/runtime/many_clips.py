@@ -55,7 +55,6 @@ def predict_clips(
             the same checkpoints, extractors and transcript, is not read again.
         transcript: of all clips; by default each has the one that lies beside it, if any.
         recognise: recognise speech where there is no transcript.
-        on_clip: told what is done.
     """
     models = {s.config.name: _digest(s.folder / MODEL) for s in predictor.sessions}
     versions = predictor.extractor(recognise=recognise).versions

@@ -16,9 +16,8 @@ from affuse.batches import collate
 from affuse.errors import InputError
 from affuse.fusion import count_parameters
 from affuse.optional import require
-from affuse.runtime.bundle import MODEL, BundleConfig, write_bundle
+from affuse.runtime.bundle import MODEL, BundleConfig, Outputs, Session, write_bundle
 from affuse.runtime.contradiction import ConflictScale, contradicted, disagreement
-from affuse.runtime.onnx_session import Outputs, Session
 from affuse.samples import Sample
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.model_card import model_card, terms_of

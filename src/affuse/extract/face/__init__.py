@@ -51,8 +51,8 @@ class Face:
     Attributes:
         landmarks: float32 `(468, 3)`, as of `place_landmarks`.
         presence: how certain it is that there is a face, from 0.5 to 1.
-        pose: float32 `(3,)`: yaw, pitch and roll in degrees (`affuse.extract.face.measures`).
-        measures: float32 `(37,)` (`affuse.extract.face.measures`).
+        pose: float32 `(3,)`: yaw, pitch and roll in degrees.
+        measures: float32 `(37,)`.
     """
 
     landmarks: FloatArray
@@ -75,12 +75,9 @@ def read_face(image: Image, *, cropped: bool = False) -> Face | None:
     """The main face of a picture: the largest and most central. None where none is found.
 
     Args:
-        image: uint8 `(height, width, 3)`, red, green and blue.
+        image: uint8 `(height, width, 3)`, red, green and blue; else `InputError`.
         cropped: the picture holds one face and little else, as in collections of faces; it is then
             sought in the whole picture where the detector finds none.
-
-    Raises:
-        InputError: not such a picture.
     """
     _require_image(image)
     found = _ranked(detect(image), image)
@@ -104,11 +101,7 @@ class FaceTracker:
         self._followed = 0
 
     def read(self, image: Image) -> Face | None:
-        """The main face of the next frame; None where none is found.
-
-        Raises:
-            InputError: not a picture as `read_face` takes.
-        """
+        """The main face of the next frame, as `read_face` takes; None where none is found."""
         _require_image(image)
         face = self._follow(image)
         if face is None:

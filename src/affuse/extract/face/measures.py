@@ -47,13 +47,10 @@ def canonical_face() -> tuple[FloatArray, FloatArray]:
 
 
 def to_front(landmarks: FloatArray) -> Fronted:
-    """Turn, move and scale landmarks so that they fit the canonical face best.
+    """Turn, move and scale landmarks `(468, 3)`, of a picture, so that they fit the canonical face.
 
     Weighted Procrustes analysis (Umeyama 1991, IEEE Transactions on Pattern Analysis and Machine
     Intelligence 13(4)) over landmarks that hardly move with expression.
-
-    Args:
-        landmarks: `(468, 3)`, as of `affuse.extract.face.networks.place_landmarks`.
     """
     target, weights = canonical_face()
     used = weights > 0
@@ -176,11 +173,7 @@ MEASURE_NAMES = tuple(measure.name for measure in MEASURES)
 
 
 def measure_face(points: FloatArray) -> FloatArray:
-    """All measures of a face, float32 `(37,)`, 0 for the canonical face.
-
-    Args:
-        points: `Fronted.points`, `(468, 3)`.
-    """
+    """All measures of `Fronted.points`, float32 `(37,)`, 0 for the canonical face."""
     values: FloatArray = 100 * (_weights() @ (points - canonical_face()[0]).ravel())
     return values
 

@@ -22,13 +22,6 @@ class Follower(io.RawIOBase):
     """Reads a file that grows, or standard input.
 
     A file has ended when it has not grown for `idle` seconds; standard input when it is closed.
-
-    Args:
-        source: a file, or an open binary stream.
-        idle: seconds.
-
-    Raises:
-        InputError: the file cannot be read.
     """
 
     def __init__(self, source: Path | IO[bytes], idle: float = 5.0) -> None:

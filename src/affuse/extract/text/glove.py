@@ -46,15 +46,10 @@ class Glove:
         return WIDTH
 
     def encode(self, texts: Sequence[str], progress: Advance | None = None) -> list[TokenFeatures]:
-        """Features of each text, float32 `(T, 100)`.
-
-        A text without any known word has one step of zeros, whose token is `UNKNOWN`.
-        """
-        found = []
-        for text in texts:
-            found.append(_encode(text))
-            if progress is not None:
-                progress(1)
+        """Features of each text, `(T, 100)`; one step of zeros, `UNKNOWN`, where no word is known."""
+        found = [_encode(text) for text in texts]
+        if progress is not None:
+            progress(len(texts))
         return found
 
 

@@ -24,14 +24,11 @@ def require_signal(signal: FloatArray, shortest: float) -> None:
 
 
 def triangles(edges: NDArray[Any], bins: NDArray[Any]) -> NDArray[Any]:
-    """Triangles of height 1, each from one edge over the next, its peak, to the one after.
+    """Triangles of height 1, `(n, bins)`, each from an edge over the next, its peak, to the third.
 
     Args:
         edges: rising frequencies in Hz, `(n + 2,)`.
         bins: the frequency of each bin of a spectrum, `(bins,)`.
-
-    Returns:
-        `(n, bins)`.
     """
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising, falling = (bins - low) / (centre - low), (high - bins) / (high - centre)

@@ -129,14 +129,11 @@ def voice_frames(
     is unvoiced, and `voiced` (0 or 1), which tells that 0 from a measured one.
 
     Args:
-        signal: `(N,)`, full scale 1, mono, at least 20 ms.
+        signal: `(N,)`, full scale 1, mono, finite, at least 20 ms; else `InputError`.
         rate: samples a second.
         cepstra: mel-frequency cepstral coefficients to append, from the first on, of 40 log-mel
             bands up to 8 kHz in 25 ms windows.
         trim: leave out silence at both ends but for a margin of 0.1 s.
-
-    Raises:
-        InputError: a signal that is not mono, not finite or too short.
     """
     require_signal(signal, _FRAME * rate)
     features, names = _descriptors(signal, rate)

@@ -14,7 +14,7 @@ _PERCENTILES = (10, 50, 90)
 
 
 def functionals(frames: FloatArray, voiced: FloatArray) -> FloatArray:
-    """Statistics over time of every feature.
+    """Statistics over time of every feature, float32 `(12 * D,)`.
 
     Mean, standard deviation and the 10th, 50th and 90th percentile over all frames, then the same
     over the voiced ones, as eGeMAPS separates them (Eyben et al. 2016, section 3.2), then the
@@ -23,9 +23,6 @@ def functionals(frames: FloatArray, voiced: FloatArray) -> FloatArray:
     Args:
         frames: `(T, D)`, T >= 1.
         voiced: `(T,)`, above one half where voiced. With fewer than 5 such frames, all count.
-
-    Returns:
-        float32 `(12 * D,)`.
     """
     chosen = frames[voiced > 0.5]
     if len(chosen) < _FEWEST:

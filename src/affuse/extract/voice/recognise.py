@@ -28,10 +28,9 @@ _SEARCHED = 0.4
 
 
 def speech_probabilities(signal: FloatArray) -> FloatArray:
-    """The probability of speech in every 32 ms of a signal `(N,)`, finite, mono, 16 kHz.
+    """The probability of speech in every 32 ms, float32 `(ceil(N / 512),)`.
 
-    Returns:
-        float32 `(T,)`, T = ceil(N / 512); the last step is filled up with silence.
+    The signal is `(N,)`, finite, mono, 16 kHz; its last step is filled up with silence.
     """
     steps = -(-len(signal) // _STEP)
     if not steps:
@@ -66,11 +65,7 @@ class Recogniser:
         self.until = 0.0
 
     def add(self, start: float, samples: FloatArray) -> list[Word]:
-        """The words that are complete with this sound, which starts at second `start`.
-
-        Raises:
-            InputError: the recogniser or its weights are not installed.
-        """
+        """The words that are complete with this sound, which starts at second `start`."""
         missing = round((start - self.until) * RATE) - len(self._held)
         words = []
         while missing > 0:

@@ -35,10 +35,6 @@ def voices_of(
     """`voice_frames` of each recording, float32 `(T, D)`.
 
     Args:
-        paths: existing media files.
-        cache: where results are kept.
-        cepstra: mel cepstra to append.
-        trim: leave out silence at both ends.
         workers: processes; by default one a core.
 
     Raises:
@@ -57,8 +53,6 @@ def speech_of(
     """`speech_frames` of each recording, float32 `(T, 384)`, in the precision of float16.
 
     Args:
-        paths: existing media files.
-        cache: where results are kept.
         workers: threads; by default one a core.
 
     Raises:

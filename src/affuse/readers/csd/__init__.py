@@ -82,14 +82,6 @@ def read_csd(path: Path, options: CsdOptions) -> Corpus:
 
     Samples are named `video[number]`, as the SDK names segments, and grouped by video; times are
     seconds from the segment's begin.
-
-    Args:
-        path: the folder.
-        options: labels, alignment, folds, and which files where several would do.
-
-    Raises:
-        InputError: no folds, files that are absent, damaged or ambiguous, or labels that do not
-            tell their columns.
     """
     if not path.is_dir():
         raise InputError(

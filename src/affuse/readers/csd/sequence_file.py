@@ -69,11 +69,7 @@ class CsdFile:
         return entry in self._known
 
     def read(self, entry: str) -> Entry:
-        """The features and intervals of one entry.
-
-        Raises:
-            InputError: they are absent, of other shapes, or not in the file itself.
-        """
+        """The features and intervals of one entry; `InputError` unless they are as in `Entry`."""
         with self.guarded(entry):
             group = self._group(self._data, entry)
             features = self._array(group, "features", "fiuSO")
@@ -153,11 +149,7 @@ class CsdFile:
 
 @contextmanager
 def open_csd(path: Path) -> Iterator[CsdFile]:
-    """A .csd file, open for as long as the block runs.
-
-    Raises:
-        InputError: h5py is not installed, or the file is damaged or laid out otherwise.
-    """
+    """A .csd file, open for as long as the block runs; `InputError` where it is no such file."""
     h5py = require("h5py", extra="csd")
     try:
         if not path.is_file():

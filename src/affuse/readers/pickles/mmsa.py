@@ -103,13 +103,6 @@ def read_mmsa(path: Path, options: MmsaOptions) -> Corpus:
     that are not a number become 0, and a modality of zeros only is absent.
 
     Samples are named by `id`, `video$_$clip`, and grouped by video.
-
-    Args:
-        path: the pickle. It is read without running it.
-        options: which text features and which labels to take.
-
-    Raises:
-        InputError: the file cannot be read or is not laid out as above.
     """
     parts = read_parts(path, partial(_part, options), LAYOUT)
     extracted = {}

@@ -7,7 +7,6 @@ files hold `{train, valid, test} -> {text, audio, vision, labels, id?}`.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ from affuse.readers.pickles.parts import (
     read_parts,
 )
 from affuse.readers.registry import register_corpus
-from affuse.samples import MODALITIES, PARTS, Corpus, FloatArray, Sample
+from affuse.samples import MODALITIES, PARTS, Corpus, FloatArray, Sample, pad_sequences
 from affuse.tasks import BinaryLabels, Regression, Task
 
 EMOTIONS = ("neutral", "happy", "sad", "angry")
@@ -64,13 +63,6 @@ def read_mult(path: Path, options: MultOptions) -> Corpus:
 
     Samples are named `video[start-end]` and grouped by video where the file has such ids, else
     `train/0` and so on; a name that occurs again gets `#2`.
-
-    Args:
-        path: the pickle. It is read without running it.
-        options: none.
-
-    Raises:
-        InputError: the file cannot be read or is not laid out as above.
     """
     parts = read_parts(path, padded_part, LAYOUT)
     read = {name: _targets(part.labels, f"{path}: {name}") for name, part in parts.items()}
@@ -141,7 +133,7 @@ def to_mult_pickle(corpus: Corpus) -> bytes:
             remedy="choose another corpus",
             source=corpus.name,
         )
-    split = corpus.folds[0]
+    split, widths = corpus.folds[0], corpus.widths
     steps = {
         m: max((len(s.sequences[m]) for s in split.samples() if m in s.sequences), default=1)
         for m in MODALITIES
@@ -149,7 +141,10 @@ def to_mult_pickle(corpus: Corpus) -> bytes:
     return pickle.dumps(
         {
             name: {
-                **{m: _padded(samples, m, steps[m], corpus.widths[m]) for m in MODALITIES},
+                **{
+                    m: pad_sequences([s.sequences.get(m) for s in samples], widths[m], steps[m])
+                    for m in MODALITIES
+                },
                 "labels": np.stack([_label(s, corpus.name) for s in samples])[:, :, None],
                 "id": np.array([_identity(s) for s in samples]),
             }
@@ -157,15 +152,6 @@ def to_mult_pickle(corpus: Corpus) -> bytes:
         },
         protocol=4,
     )
-
-
-def _padded(samples: Sequence[Sample], modality: str, steps: int, width: int) -> FloatArray:
-    padded = np.zeros((len(samples), steps, width), dtype=np.float32)
-    for row, sample in enumerate(samples):
-        if modality in sample.sequences:
-            sequence = sample.sequences[modality]
-            padded[row, : len(sequence)] = sequence
-    return padded
 
 
 def _label(sample: Sample, source: str) -> Any:

@@ -51,13 +51,6 @@ def read_multibench(path: Path, options: MultibenchOptions) -> Corpus:
     Labels are one a sample, 0 or -1 for no and 1 for yes. Features are read as in `mult`: padding
     of zero steps is cut, aligned modalities together, and what is not finite becomes 0. MultiBench
     itself drops samples without text; here they are kept, with the modalities they have.
-
-    Args:
-        path: the pickle. It is read without running it.
-        options: what the labels tell.
-
-    Raises:
-        InputError: the file cannot be read or is not laid out as above.
     """
     parts = read_parts(path, padded_part, LAYOUT)
     targets = {name: _targets(part.labels, f"{path}: {name}") for name, part in parts.items()}

@@ -107,9 +107,7 @@ class Part:
     Attributes:
         sequences: for each sample, the modalities it has.
         labels: `(N, ...)`, as the file has them.
-        identities: names, and videos where known.
         widths: modality to D.
-        texts: transcripts, where there are any.
     """
 
     sequences: Sequence[Mapping[str, FloatArray]]
@@ -228,11 +226,7 @@ class UniqueNames:
 
 
 def read_identities(ids: object, count: int, part: str, source: str) -> list[Identity]:
-    """One identity a sample, from triples, single ids, or the position where there are none.
-
-    Raises:
-        InputError: another number of ids than `count`, or rows of another form.
-    """
+    """One identity a sample, from triples, single ids, or the position where there are none."""
     if ids is None:
         return [Identity(f"{part}/{row}", None) for row in range(count)]
     rows = ids.tolist() if isinstance(ids, np.ndarray) else ids
