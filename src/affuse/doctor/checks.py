@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from affuse.doctor.facts import UNUSABLE, PartFacts
-from affuse.doctor.findings import CheckInput, Finding, Severity, finding, some
+from affuse.doctor.findings import CheckInput, Finding, Severity, finding, first_few
 from affuse.readers.pickles.padded import FEATURES
 
 Check = Callable[[CheckInput], Iterator[Finding]]
@@ -145,7 +145,7 @@ def _shared_groups(found: CheckInput) -> Iterator[Finding]:
             for part, samples in parts.items()
         }
         for pair, common in _shared(groups):
-            detail = f"speakers or videos in both: {some(common)}"
+            detail = f"speakers or videos in both: {first_few(common)}"
             yield finding("shared-group", found.where(fold, pair), len(common), detail)
 
 
@@ -156,11 +156,11 @@ def _ids(found: CheckInput) -> Iterator[Finding]:
         for part, names in parts.items():
             again = {name: uses for name, uses in Counter(names).items() if uses > 1}
             if again:
-                extra, detail = sum(again.values()) - len(again), some(again)
+                extra, detail = sum(again.values()) - len(again), first_few(again)
                 where = found.where(fold, part)
                 yield finding("duplicate-id", where, extra, f"ids that occur again: {detail}")
         for pair, common in _shared({part: set(names) for part, names in parts.items()}):
-            detail = f"ids in both: {some(common)}"
+            detail = f"ids in both: {first_few(common)}"
             yield finding("shared-id", found.where(fold, pair), len(common), detail)
 
 
@@ -181,7 +181,7 @@ def _same_features(found: CheckInput) -> Iterator[Finding]:
             first, second = (names[part] for part in pair.split("/"))
             twins = [f"{first[c]} = {second[c]}" for c in common if first[c] != second[c]]
             if twins:
-                detail = f"the same features under other ids: {some(sorted(twins))}"
+                detail = f"the same features under other ids: {first_few(sorted(twins))}"
                 yield finding("same-features", found.where(fold, pair), len(twins), detail)
 
 
@@ -236,7 +236,7 @@ def _constant_features(found: CheckInput) -> Iterator[Finding]:
         constant = (values.low == values.high) & ~zero
         for code, columns in (("zero-feature", zero), ("constant-feature", constant)):
             if columns.any():
-                detail = f"columns {some(map(str, np.flatnonzero(columns)))}"
+                detail = f"columns {first_few(map(str, np.flatnonzero(columns)))}"
                 yield finding(code, modality, int(columns.sum()), detail)
 
 

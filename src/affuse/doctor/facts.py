@@ -32,23 +32,15 @@ UNUSABLE = ("minus-infinity", "plus-infinity", "nan", "overflow")
 
 @dataclass(frozen=True, eq=False)
 class ArrayFacts:
-    """The array of a modality `(N, T, D)` in one part, as the file has it.
+    """The array of a modality `(N, T, D)` in one part, as the file has it."""
 
-    Attributes:
-        shape: N, T, D.
-        dtype: as numpy names it.
-        unusable: int64 `(4, N)`, each sample's values of the kinds in `UNUSABLE`.
-        ends: int64 `(N,)`, the step after the last that is not zero; 0 where all are.
-        padding: share of steps that are padding.
-        gaps: samples with a step of zeros between others.
-    """
-
-    shape: tuple[int, int, int]
-    dtype: str
-    unusable: NDArray[np.int64]
+    shape: tuple[int, int, int]  # N, T, D
+    dtype: str  # as numpy names it
+    unusable: NDArray[np.int64]  # int64 `(4, N)`, each sample's values of the kinds in `UNUSABLE`
+    # int64 `(N,)`, the step after the last that is not zero; 0 where all are.
     ends: NDArray[np.int64]
-    padding: float
-    gaps: int
+    padding: float  # share of steps that are padding
+    gaps: int  # samples with a step of zeros between others
 
     @property
     def absent(self) -> int:
@@ -71,20 +63,16 @@ class ArrayFacts:
 
 @dataclass(frozen=True, eq=False)
 class PartFacts:
-    """One part of a pickle.
+    """One part of a pickle."""
 
-    Attributes:
-        count: samples.
-        arrays: facts of each modality that has an array `(N, T, D)`.
-        labels: the arrays of labels by their key.
-        lengths: int64 `(N,)` of each modality whose lengths the file tells.
-        identities: names and videos; None where the file has no ids or none that can be read.
-    """
-
-    count: int
+    count: int  # samples
+    # Facts of each modality that has an array `(N, T, D)`.
     arrays: Mapping[str, ArrayFacts] = field(default_factory=dict)
+    # The arrays of labels by their key.
     labels: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    # int64 `(N,)` of each modality whose lengths the file tells.
     lengths: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    # Names and videos; None where the file has no ids or none that can be read.
     identities: Sequence[Identity] | None = None
 
 

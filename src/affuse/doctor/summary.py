@@ -14,38 +14,29 @@ from affuse.tasks import BinaryLabels, Classification, Regression, Task
 
 @dataclass(frozen=True)
 class PartSummary:
-    """One part of one fold.
-
-    Attributes:
-        groups: how many speakers or videos; 0 where none is known.
-        labels: `min`, `mean`, `max` of a regression, else each label's count; empty without any.
-        distribution: of a regression, samples by label rounded to whole numbers; else empty.
-    """
+    """One part of one fold."""
 
     fold: int
     part: str
     samples: int
-    groups: int
+    groups: int  # how many speakers or videos; 0 where none is known
+    # `min`, `mean`, `max` of a regression, else each label's count; empty without any.
     labels: Mapping[str, float]
+    # Of a regression, samples by label rounded to whole numbers; else empty.
     distribution: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class ModalitySummary:
-    """One modality over all samples.
+    """One modality over all samples."""
 
-    Attributes:
-        features: their name, where known.
-        shortest, median, longest: steps T of the sequences there are; 0 where there are none.
-        missing: share of samples without it.
-    """
-
-    features: str
+    features: str  # their name, where known
     width: int
+    # shortest, median, longest: steps T of the sequences there are; 0 where there are none.
     shortest: int
     median: float
     longest: int
-    missing: float
+    missing: float  # share of samples without it
 
 
 @dataclass(frozen=True)

@@ -141,15 +141,15 @@ class _Reading:
         with ThreadPoolExecutor(1) as worker, closing(self._items()) as items:
             pending: deque[Future[Window]] = deque()
             for item in items:
-                self._take(item)
+                self._add(item)
                 for start, end in self._bounds.complete(self._ready()):
                     pending.append(worker.submit(self._window(start, end)))
                 while pending and (pending[0].done() or len(pending) > _AHEAD):
-                    yield self._told(pending.popleft().result())
+                    yield self._reported(pending.popleft().result())
                 self._forget()
             pending += [worker.submit(self._window(start, end)) for start, end in self._rest()]
             for window in pending:
-                yield self._told(window.result())
+                yield self._reported(window.result())
 
     def _items(self) -> Generator[Sound | Picture]:
         if self._features.settings.wait:
@@ -168,7 +168,7 @@ class _Reading:
         if last is not None:
             yield last
 
-    def _take(self, item: Sound | Picture) -> None:
+    def _add(self, item: Sound | Picture) -> None:
         if isinstance(item, Sound):
             self._sound.add(item)
             self._clock.advance("sound", self._sound.end)
@@ -206,7 +206,7 @@ class _Reading:
 
         return read
 
-    def _told(self, window: Window) -> Window:
+    def _reported(self, window: Window) -> Window:
         if self._progress is not None:
             self._progress(window.end, self._media.stated)
         return window

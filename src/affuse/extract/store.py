@@ -25,21 +25,13 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class StoredClip:
-    """What `affuse extract` keeps of a clip.
+    """What `affuse extract` keeps of a clip."""
 
-    Attributes:
-        file: the name of the media file.
-        key: of what the features depend on (`clip_key`).
-        duration: in seconds.
-        extractors: modality to the name of its extractor.
-        settings: of the `ClipExtractor`.
-    """
-
-    file: str
-    key: str
-    duration: float
-    extractors: Mapping[str, str]
-    settings: Mapping[str, Any]
+    file: str  # the name of the media file
+    key: str  # of what the features depend on (`clip_key`)
+    duration: float  # in seconds
+    extractors: Mapping[str, str]  # modality to the name of its extractor
+    settings: Mapping[str, Any]  # of the `ClipExtractor`
     windows: Sequence[Window]
 
 

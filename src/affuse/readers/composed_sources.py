@@ -18,7 +18,8 @@ from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache, cache_key, pack, unpack
 from affuse.extract.face import EXPRESSIONS, read_face
 from affuse.extract.features import ClipFeatures
-from affuse.extract.voice.descriptors import RATE, read_audio
+from affuse.extract.voice import RATE
+from affuse.extract.voice.descriptors import read_audio
 from affuse.progress import progress_bar
 from affuse.readers.mosi import FILE, load_utterances
 from affuse.readers.npz import load_arrays
@@ -45,17 +46,13 @@ _EVERY = {"train": 7, "valid": 3, "test": 3}
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What somebody said, in part `part`, with the label that composition goes by.
-
-    Attributes:
-        value: the sentiment from -3 to 3; the index in `EMOTIONS` where emotions are the task.
-    """
+    """What somebody said, in part `part`, with the label that composition goes by."""
 
     id: str
     part: str
     label: str
     text: str
-    value: float
+    value: float  # the sentiment from -3 to 3; the index in `EMOTIONS` where emotions are the task
     group: str
 
 
@@ -74,12 +71,12 @@ def polarity(value: float) -> str:
     return POLARITIES[1 + int(np.sign(value)) * (abs(value) >= 0.5)]
 
 
-def emotional_texts(file: Path) -> list[Text]:
+def meld_texts(file: Path) -> list[Text]:
     """Utterances of MELD (Poria et al. 2019), columns id, split, label and text_en."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines))
-        found = [_emotional(row) for row in rows if row["text_en"].strip()]
+        found = [_meld_text(row) for row in rows if row["text_en"].strip()]
     except (OSError, KeyError, ValueError, AttributeError) as error:
         raise InputError(
             f"cannot be read as a table of utterances ({error})",
@@ -89,14 +86,14 @@ def emotional_texts(file: Path) -> list[Text]:
     return found
 
 
-def _emotional(row: dict[str, str]) -> Text:
+def _meld_text(row: dict[str, str]) -> Text:
     label = _CALLED.get(row["label"], row["label"])
     dialogue = row["id"].rpartition("_utt")[0]
     value = float(EMOTIONS.index(label))
     return Text(row["id"], row["split"], label, row["text_en"].strip(), value, dialogue)
 
 
-def opinions(file: Path) -> list[Text]:
+def mosi_texts(file: Path) -> list[Text]:
     """Utterances of CMU-MOSI in its official split."""
     table = load_utterances(file / FILE if file.is_dir() else file)
     columns = (table[key] for key in ("ids", "split_official", "y_real", "transcript", "video_id"))
@@ -116,7 +113,7 @@ def _part(name: str) -> str:
     return {"val": "valid", "validation": "valid"}.get(name, name)
 
 
-def voices(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
+def ravdess_voices(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     """The clips of RAVDESS; its first fold divides the actors.
 
     All of them were recorded in one studio. Those that train come twice, the second time as another
@@ -130,7 +127,7 @@ def voices(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     takes = [take for take in takes if not take[1] or part_of[take[0].stem] == "train"]
     marks = (clip.read_bytes() + bytes([disturbed]) for clip, disturbed in takes)
     key = cache_key(f"{extractor.versions['audio']}, takes", marks)
-    hear = partial(_hear, extractor)
+    hear = partial(_voice_features, extractor)
     stored = FeatureCache().arrays(key, lambda: pack(_by_all_cores("voices", hear, takes)))
     found = [
         Piece(clip.stem, part_of[clip.stem], ACTED[int(clip.stem.split("-")[2]) - 1], x)
@@ -139,16 +136,16 @@ def voices(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     return _labelled(found, polar)
 
 
-def _hear(extractor: ClipFeatures, take: tuple[Path, bool]) -> FloatArray:
+def _voice_features(extractor: ClipFeatures, take: tuple[Path, bool]) -> FloatArray:
     clip, disturbed = take
     signal, _ = read_audio(clip)
     if disturbed:
         seed = zlib.crc32(clip.stem.encode())
-        signal = elsewhere(signal, np.random.default_rng(seed))
+        signal = disturb_sound(signal, np.random.default_rng(seed))
     return extractor.voice_steps(signal)[0]
 
 
-def elsewhere(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
+def disturb_sound(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Sound as by another microphone, up to 9 dB higher or lower at any pitch, and in noise.
 
     Noise is 5 to 35 dB below the sound, white to brown.
@@ -164,7 +161,7 @@ def elsewhere(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
     return mixed
 
 
-def faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
+def fer_faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     """FER-2013's faces as one step, where the mesh finds them.
 
     Of the training part every seventh, which the expression network was not trained on; of the
@@ -174,7 +171,7 @@ def faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     parts = np.array([_part(str(name)) for name in arrays["folder"]])
     chosen = [np.flatnonzero(parts == part)[::every] for part, every in _EVERY.items()]
     rows = np.concatenate(chosen)
-    pixels, read = arrays["x"][rows], partial(_read, extractor)
+    pixels, read = arrays["x"][rows], partial(_face_features, extractor)
     key = cache_key(extractor.versions["vision"], [pixels.tobytes()])
     stored = FeatureCache().arrays(
         key, lambda: {"faces": np.stack(_by_all_cores("faces", read, pixels))}
@@ -206,7 +203,7 @@ def _labelled(pieces: Sequence[Piece], polar: bool) -> list[Piece]:
     return [replace(piece, label=label) for piece, label in called]
 
 
-def _read(extractor: ClipFeatures, grey: NDArray[np.uint8]) -> FloatArray:
+def _face_features(extractor: ClipFeatures, grey: NDArray[np.uint8]) -> FloatArray:
     """`(D,)`, NaN where there is no face."""
     image = np.repeat(grey[..., None], 3, axis=2)
     face = read_face(image, cropped=True)

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, encode_corpus
 from affuse.readers.npz import load_arrays
 from affuse.readers.registry import corpus_name, register_corpus
@@ -53,7 +52,7 @@ def read_mosi(path: Path, options: MosiOptions) -> Corpus:
     file = path / FILE if path.is_dir() else path
     table = load_utterances(file)
     extractor = options.extractor()
-    text = encode_corpus(table["transcript"].tolist(), extractor, FeatureCache())
+    text = encode_corpus(table["transcript"].tolist(), extractor)
     samples = [_sample(table, row, features) for row, features in enumerate(text)]
     return Corpus(
         name=corpus_name("mosi", options, always=("split",)),

@@ -34,7 +34,7 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What numpy lets through of the tools with which it reads an array's header and data."""
+"""What numpy and h5py let through of the tools with which they read a damaged file."""
 
 
 def load_arrays(file: Path, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]:

@@ -15,19 +15,12 @@ Ints = NDArray[np.int64]
 
 
 class ModalityProfile(NamedTuple):
-    """How a modality is rendered.
+    """How a modality is rendered."""
 
-    Attributes:
-        width: features D.
-        rate: steps a second.
-        persistence: correlation of the nuisance between one step and the next.
-        wobble: how far a step may start late, in steps; words are irregular, frames are not.
-    """
-
-    width: int
-    rate: float
-    persistence: float
-    wobble: float
+    width: int  # features D
+    rate: float  # steps a second
+    persistence: float  # correlation of the nuisance between one step and the next
+    wobble: float  # how far a step may start late, in steps; words are irregular, frames are not
 
 
 PROFILES = {

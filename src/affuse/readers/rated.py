@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from affuse.errors import InputError, file_error, unknown_name
-from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, encode_corpus
 from affuse.readers.registry import corpus_name, register_corpus
 from affuse.samples import PARTS, Corpus, Sample, Split
@@ -25,15 +24,10 @@ _SCALE = 3 / 4  # Theirs ends at 4, that of CMU-MOSI at 3.
 
 @dataclass(frozen=True, slots=True)
 class RatedText:
-    """A text and its sentiment from -3 to 3.
+    """A text and its sentiment from -3 to 3."""
 
-    Attributes:
-        topic: of its file, such as `movieReviewSnippets`.
-        number: within the file; before an underscore, the number of its document.
-    """
-
-    topic: str
-    number: str
+    topic: str  # of its file, such as `movieReviewSnippets`
+    number: str  # within the file; before an underscore, the number of its document
     value: float
     text: str
 
@@ -68,7 +62,7 @@ def read_rated(path: Path, options: RatedOptions) -> Corpus:
         distinct.setdefault(text.text, text)
     texts = list(distinct.values())
     extractor = options.extractor()
-    encoded = encode_corpus([text.text for text in texts], extractor, FeatureCache())
+    encoded = encode_corpus([text.text for text in texts], extractor)
     parts: dict[str, list[Sample]] = {part: [] for part in PARTS}
     for text, features in zip(texts, encoded, strict=True):
         target = np.array([text.value], np.float32)

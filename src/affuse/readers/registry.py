@@ -22,23 +22,16 @@ FALLBACK = "mult"
 
 @dataclass(frozen=True)
 class CorpusEntry:
-    """A registered reader.
+    """A registered reader."""
 
-    Attributes:
-        name: what the command line calls it.
-        needs_data: whether it must be given a path.
-        summary: one line for listings.
-        recognises: whether a path that the user gave holds this format; told by its content.
-        preset: which settings to train with on what a path holds.
-    """
-
-    name: str
+    name: str  # what the command line calls it
     options: type[Options]
     read: Reader
-    needs_data: bool
-    summary: str
+    needs_data: bool  # whether it must be given a path
+    summary: str  # one line for listings
+    # Whether a path that the user gave holds this format; told by its content.
     recognises: Recogniser
-    preset: Chooser
+    preset: Chooser  # which settings to train with on what a path holds
 
 
 _ENTRIES: dict[str, CorpusEntry] = {}

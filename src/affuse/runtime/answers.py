@@ -49,7 +49,7 @@ class Answer:
         return next(iter(self.trust.values()), None)
 
     def to_json(self) -> dict[str, Any]:
-        nothing = {"gate": {}, "primary": None, "conflict": None}
+        nothing: dict[str, Any] = {"gate": {}, "primary": None, "conflict": None}
         content: dict[str, Any] = {
             "sentiment": _round(self.sentiment),
             "emotion": None if self.emotion is None else _rounded(self.emotion),
@@ -124,7 +124,7 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {key: round(value, 4) for key, value in values.items()}
 
 
-def overall(windows: Sequence[WindowAnswer]) -> Answer:
+def mean_answer(windows: Sequence[WindowAnswer]) -> Answer:
     """The mean of answers, each by the length of its window; the primary is that of most weight."""
     spans = [(max(w.end - w.start, 1e-3), w.answer) for w in windows]
     sentiment = _mean([(s, a.sentiment) for s, a in spans])

@@ -29,44 +29,30 @@ _AGAIN = "copy the folder anew or export again"
 
 
 class BundleConfig(BaseModel):
-    """What `config.json` holds.
-
-    Attributes:
-        affuse: the version that exported.
-        name: what the checkpoint is called.
-        model, options: the registered model.
-        parameters: how many it has.
-        precision: of its weights.
-        widths: modality to feature width D, in the order of gate and own answers.
-        task: what it predicts, with labels or range; see `Task.to_config`.
-        features: modality to the name and version of what extracted its features.
-        clip: settings of `affuse.extract.clip.ClipExtractor`; None where features come from
-            elsewhere, so that it cannot read clips.
-        normalised: whether the graph standardises features itself, by the training part.
-        outputs: names of what the graph gives.
-        conflict: how disagreement becomes a probability; None where no validation part told.
-        corpus: name, fingerprint and options of what it was trained on.
-        training: seed, options and selected epoch.
-        terms: under which the training data was given, which bind the weights too.
-    """
+    """What `config.json` holds."""
 
     format: Literal[1] = 1
-    affuse: str
-    name: str = Field(min_length=1)
+    affuse: str  # the version that exported
+    name: str = Field(min_length=1)  # what the checkpoint is called
+    # model, options: the registered model.
     model: str
     options: dict[str, Any] = {}
-    parameters: int
-    precision: Literal["float32", "int8"] = "float32"
+    parameters: int  # how many it has
+    precision: Literal["float32", "int8"] = "float32"  # of its weights
+    # Modality to feature width D, in the order of gate and own answers.
     widths: dict[str, PositiveInt] = Field(min_length=1)
-    task: dict[str, Any]
-    features: dict[str, str] = {}
+    task: dict[str, Any]  # what it predicts, with labels or range; see `Task.to_config`
+    features: dict[str, str] = {}  # modality to the name and version of what extracted its features
+    # Settings of `affuse.extract.clip.ClipExtractor`; None where features come from elsewhere, so
+    # that it cannot read clips.
     clip: dict[str, Any] | None = None
-    normalised: bool
-    outputs: tuple[str, ...]
+    normalised: bool  # whether the graph standardises features itself, by the training part
+    outputs: tuple[str, ...]  # names of what the graph gives
+    # How disagreement becomes a probability; None where no validation part told.
     conflict: dict[str, float] | None = None
-    corpus: dict[str, Any] = {}
-    training: dict[str, Any] = {}
-    terms: str
+    corpus: dict[str, Any] = {}  # name, fingerprint and options of what it was trained on
+    training: dict[str, Any] = {}  # seed, options and selected epoch
+    terms: str  # under which the training data was given, which bind the weights too
 
     def scale(self) -> ConflictScale | None:
         """The scale of the conflict score, where it was fitted."""
@@ -125,18 +111,12 @@ def copy_bundle(source: Path, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a model says of N samples over M modalities.
+    """What a model says of N samples over M modalities."""
 
-    Attributes:
-        prediction: raw outputs `(N, C)`.
-        gate: weights `(N, M)`.
-        primary: index `(N,)` of the modality that leads.
-        unimodal: raw outputs `(N, M, C)` of each modality alone, where the model has them.
-    """
-
-    prediction: Array
-    gate: Array
-    primary: NDArray[np.integer[Any]]
+    prediction: Array  # raw outputs `(N, C)`
+    gate: Array  # weights `(N, M)`
+    primary: NDArray[np.integer[Any]]  # index `(N,)` of the modality that leads
+    # Raw outputs `(N, M, C)` of each modality alone, where the model has them.
     unimodal: Array | None
 
 

@@ -16,7 +16,7 @@ from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
 from affuse.extract.media.decode import Source
 from affuse.extract.media.live import Follower
 from affuse.extract.text.transcript import Transcript, read_transcript, transcript_beside
-from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, overall
+from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, mean_answer
 from affuse.runtime.bundle import CONFIG, Outputs, Session, copy_bundle
 from affuse.runtime.contradiction import conflict_of
 from affuse.samples import Sample
@@ -128,7 +128,7 @@ class Predictor:
         return ClipAnswer(
             file=str(path),
             duration=windows[-1].end,
-            answer=overall(windows),
+            answer=mean_answer(windows),
             timeline=windows,
             checkpoint=self.names,
             extractors={m: extractor.versions[m] for m in self._modalities},

@@ -24,16 +24,13 @@ _RIGHT, _LEFT = 33, 263
 
 
 class Fronted(NamedTuple):
-    """A face turned to the front.
+    """A face turned to the front."""
 
-    Attributes:
-        points: float32 `(468, 3)`: x to the viewer's right, which is the person's left, y up, z
-            to the viewer. The unit is the distance of the outer eye corners of the canonical face.
-        pose: float32 `(3,)`, degrees: yaw (the face turned to the person's left), pitch (up) and
-            roll (the head tilted to the person's left shoulder).
-    """
-
+    # float32 `(468, 3)`: x to the viewer's right, which is the person's left, y up, z to the
+    # viewer. The unit is the distance of the outer eye corners of the canonical face.
     points: FloatArray
+    # float32 `(3,)`, degrees: yaw (the face turned to the person's left), pitch (up) and roll (the
+    # head tilted to the person's left shoulder).
     pose: FloatArray
 
 
@@ -84,23 +81,14 @@ _AXES = {"out": 0, "up": 1, "forward": 2}
 
 
 class Measure(NamedTuple):
-    """A distance between two groups of landmarks along an axis.
+    """A distance between two groups of landmarks along an axis."""
 
-    Attributes:
-        name: of the movement that raises it.
-        units: numbers of the nearest action units; a minus for one that lowers it.
-        axis: `out` (to the person's left, away from the middle for one side), `up` or `forward`.
-        of: landmarks whose mean place counts.
-        from_: landmarks from whose mean place.
-        side: `right` and `left` of the person, or None.
-    """
-
-    name: str
-    units: str
-    axis: str
-    of: tuple[int, ...]
-    from_: tuple[int, ...]
-    side: str | None = None
+    name: str  # of the movement that raises it
+    units: str  # numbers of the nearest action units; a minus for one that lowers it
+    axis: str  # `out` (to the person's left, away from the middle for one side), `up` or `forward`
+    of: tuple[int, ...]  # landmarks whose mean place counts
+    from_: tuple[int, ...]  # landmarks from whose mean place
+    side: str | None = None  # `right` and `left` of the person, or None
 
 
 # Landmarks of the person's right side, and those of the left that mirror them.

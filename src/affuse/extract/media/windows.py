@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from affuse.extract.media.decode import RATE, Sound
+from affuse.extract.media.decode import Sound
+from affuse.extract.voice import RATE
 from affuse.samples import FloatArray
 
 # Where one stream of a file is this far behind the other, it is no longer waited for.

@@ -67,7 +67,7 @@ class TextOptions(Options):
 
 
 def encode_corpus(
-    texts: Sequence[str], extractor: TextExtractor, cache: FeatureCache
+    texts: Sequence[str], extractor: TextExtractor, cache: FeatureCache | None = None
 ) -> list[FloatArray]:
     """Features `(T, D)` of each text. Equal texts are encoded once and share their array."""
     distinct = list(dict.fromkeys(texts))
@@ -77,5 +77,5 @@ def encode_corpus(
         with progress_bar("text", len(distinct)) as advance:
             return pack([t.features for t in extractor.encode(distinct, advance)])
 
-    found = dict(zip(distinct, unpack(cache.arrays(key, compute)), strict=True))
+    found = dict(zip(distinct, unpack((cache or FeatureCache()).arrays(key, compute)), strict=True))
     return [found[text] for text in texts]

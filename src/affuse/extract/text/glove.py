@@ -46,7 +46,7 @@ class Glove:
         return WIDTH
 
     def encode(self, texts: Sequence[str], progress: Advance | None = None) -> list[TokenFeatures]:
-        """Features of each text, `(T, 100)`; one step of zeros, `UNKNOWN`, where no word is known."""
+        """Features of each text, `(T, 100)`; one step of zeros, `UNKNOWN`, for no known word."""
         found = [_encode(text) for text in texts]
         if progress is not None:
             progress(len(texts))

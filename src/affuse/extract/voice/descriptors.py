@@ -47,17 +47,11 @@ _GAIN_EXPONENTS = {"Loudness": 0.66, "spectralFlux": 1.0}
 
 
 class VoiceFrames(NamedTuple):
-    """Acoustic features of one recording.
+    """Acoustic features of one recording."""
 
-    Attributes:
-        features: float32 `(T, D)`, T >= 1.
-        times: float32 `(T,)`, the second at which each frame starts in the recording.
-        names: D names of the features.
-    """
-
-    features: FloatArray
-    times: FloatArray
-    names: tuple[str, ...]
+    features: FloatArray  # float32 `(T, D)`, T >= 1
+    times: FloatArray  # float32 `(T,)`, the second at which each frame starts in the recording
+    names: tuple[str, ...]  # D names of the features
 
 
 def voice_name(*, cepstra: int = 0, trim: bool = False) -> str:

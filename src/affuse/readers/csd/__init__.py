@@ -21,7 +21,7 @@ from affuse.extract.text.glove import Glove
 from affuse.progress import progress_bar
 from affuse.readers.csd.labels import Labels, find_folds, read_folds, read_labels
 from affuse.readers.csd.sequence_file import CsdFile, Entry, open_csd, words_of
-from affuse.readers.pickles.padded import finite
+from affuse.readers.pickles.padded import finite_or_zero
 from affuse.readers.registry import corpus_name, register_corpus
 from affuse.samples import MODALITIES, PARTS, Corpus, FloatArray, Sample, Split, widths_of
 
@@ -199,7 +199,7 @@ def _read(file: CsdFile, key: str, role: str) -> Entry:
         words = np.array(words_of(features), dtype=object)[:, None]
         keep &= ~np.isin(words[:, 0].astype(str), _SILENCE)
         return Entry(words[keep], intervals[keep])
-    return Entry(finite(features[keep]), intervals[keep])
+    return Entry(finite_or_zero(features[keep]), intervals[keep])
 
 
 def _vectors(words: NDArray[np.object_]) -> FloatArray:

@@ -20,7 +20,6 @@ from pydantic import Field
 
 from affuse.config import Options
 from affuse.errors import InputError
-from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, encode_corpus
 from affuse.readers.pickles.padded import (
     Steps,
@@ -225,7 +224,7 @@ def _with_text(parts: Mapping[str, Part], name: str) -> tuple[dict[str, Part], s
     """Parts with text features extracted from their transcripts, and the extractor's name."""
     extractor = TextOptions.model_validate({"text": name}).extractor()
     texts = [text for part in parts.values() for text in part.texts or ()]
-    encoded = iter(encode_corpus(texts, extractor, FeatureCache()))
+    encoded = iter(encode_corpus(texts, extractor))
     made = {
         part_name: replace(
             part,

@@ -101,7 +101,7 @@ def real_steps(array: NDArray[Any]) -> Steps:
     steps = np.empty(array.shape[:2], dtype=np.bool_)
     for start in range(0, len(array), _CHUNK):
         chunk = slice(start, start + _CHUNK)
-        steps[chunk] = (finite(array[chunk]) != 0).any(axis=2)
+        steps[chunk] = (finite_or_zero(array[chunk]) != 0).any(axis=2)
         release(array)
     return steps
 
@@ -114,7 +114,7 @@ def attention_mask(tokens: object, count: int, steps: int) -> Steps | None:
     return mask
 
 
-def finite(values: NDArray[Any]) -> FloatArray:
+def finite_or_zero(values: NDArray[Any]) -> FloatArray:
     """As float32, with 0 for what is infinite or not a number; the array itself where it can."""
     with np.errstate(over="ignore"):  # beyond float32 is infinite
         floats = np.ascontiguousarray(values, dtype=np.float32)
@@ -122,7 +122,7 @@ def finite(values: NDArray[Any]) -> FloatArray:
     return floats if real.all() else np.where(real, floats, np.float32(0))
 
 
-def cut(
+def cut_padding(
     arrays: Mapping[str, NDArray[Any]], steps: Mapping[str, Steps]
 ) -> list[dict[str, FloatArray]]:
     """Each sample's sequences: from its first step that counts to its last.
@@ -143,7 +143,7 @@ def cut(
     for row in range(len(next(iter(steps.values())))):
         samples.append(
             {
-                m: finite(array[row, spans[m][0][row] : spans[m][1][row]])
+                m: finite_or_zero(array[row, spans[m][0][row] : spans[m][1][row]])
                 for m, array in arrays.items()
                 if present[m][row]
             }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.readers.pickles import load_pickle
-from affuse.readers.pickles.padded import Steps, cut, feature_names, require_keys
+from affuse.readers.pickles.padded import Steps, cut_padding, feature_names, require_keys
 from affuse.readers.registry import corpus_name
 from affuse.samples import PARTS, Corpus, FloatArray, Sample, Split, widths_of
 from affuse.tasks import BinaryLabels, Task
@@ -25,19 +25,12 @@ from affuse.tasks import BinaryLabels, Task
 
 @dataclass(frozen=True, slots=True)
 class PickleFormat:
-    """What tells the formats apart, of the training part.
+    """What tells the formats apart, of the training part."""
 
-    Attributes:
-        keys: of its dictionary.
-        widths: of its arrays `(N, T, D)`.
-        two_labels: whether `labels` are of two values that are marks: 0 and 1, or -1 and 1.
-        pairs: whether `labels` are pairs (no, yes) for several emotions.
-    """
-
-    keys: frozenset[str]
-    widths: Mapping[str, int]
-    two_labels: bool
-    pairs: bool
+    keys: frozenset[str]  # of its dictionary
+    widths: Mapping[str, int]  # of its arrays `(N, T, D)`
+    two_labels: bool  # whether `labels` are of two values that are marks: 0 and 1, or -1 and 1
+    pairs: bool  # whether `labels` are pairs (no, yes) for several emotions
 
 
 def pickle_format(path: Path) -> PickleFormat | None:
@@ -102,18 +95,12 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One split of N samples.
+    """One split of N samples."""
 
-    Attributes:
-        sequences: for each sample, the modalities it has.
-        labels: `(N, ...)`, as the file has them.
-        widths: modality to D.
-    """
-
-    sequences: Sequence[Mapping[str, FloatArray]]
-    labels: NDArray[Any]
+    sequences: Sequence[Mapping[str, FloatArray]]  # for each sample, the modalities it has
+    labels: NDArray[Any]  # `(N, ...)`, as the file has them
     identities: Sequence[Identity]
-    widths: Mapping[str, int]
+    widths: Mapping[str, int]  # modality to D
     texts: Sequence[str] | None = None
 
 
@@ -126,7 +113,7 @@ def build_part(
 ) -> Part:
     """A split from padded arrays `(N, T, D)` and the steps in them that count, `(N, T)`."""
     widths = {modality: array.shape[2] for modality, array in arrays.items()}
-    return Part(cut(arrays, steps), labels, identities, widths, texts)
+    return Part(cut_padding(arrays, steps), labels, identities, widths, texts)
 
 
 PartReader = Callable[[dict[str, Any], str, str], Part]
