@@ -16,8 +16,7 @@ from affuse.batches import Batch, collate
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, FusionOutput, create_model, models
-from affuse.runtime.bundle import read_config
-from affuse.runtime.onnx_session import Session
+from affuse.runtime.bundle import Session, read_config
 from affuse.samples import Sample
 from affuse.tasks import Classification, Regression, Task
 from affuse.training.checkpoint import Checkpoint

@@ -44,12 +44,12 @@ def extract(
     require_writable(json_file)
     keep_blas_to_one_thread()
     from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
-    from affuse.extract.folder import Outcome, extract_all
+    from affuse.extract.folder import ExtractedClip, extract_all
 
     settings = dict(parse_assignment(assignment) for assignment in assignments or ())
     extractor = ClipExtractor(parse_options(ClipSettings, settings))
     words = given_words(text, transcript)
-    outcomes: list[Outcome] = []
+    outcomes: list[ExtractedClip] = []
     with work_bar("extracting", unit="clips") as update:
 
         def on_clip(number: int, total: int, file: Path) -> OnSeconds:

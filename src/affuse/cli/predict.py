@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from affuse.extract.text.transcript import Transcript
-    from affuse.runtime.many_clips import Done
+    from affuse.runtime.many_clips import PredictedClip
     from affuse.runtime.predictor import Predictor
 
 PathsArgument = Annotated[
@@ -110,7 +110,7 @@ def _predict(
     recognise: bool,
     out: Path | None,
     files: dict[str, bool],
-) -> list[Done]:
+) -> list[PredictedClip]:
     """Answers for all clips, with their files written; each error has its line on the way."""
     from affuse.extract.folder import find_clips, require_distinct
     from affuse.progress import work_bar
@@ -131,7 +131,7 @@ def _predict(
         "srt": to_srt,
         "html": to_html,
     }
-    results: list[Done] = []
+    results: list[PredictedClip] = []
     with work_bar("predict", "clips") as update:
 
         def on_clip(clip: Any, done: float, total: float | None) -> None:
