@@ -104,7 +104,7 @@ def _predict(
     from affuse.files import make_folder, write_atomic
     from affuse.progress import work_bar
     from affuse.report.answer_files import to_csv, to_srt
-    from affuse.report.prediction_page import to_html
+    from affuse.report.prediction_page import page
     from affuse.runtime.many_clips import predict_clips
 
     clips = find_clips(paths)
@@ -118,7 +118,7 @@ def _predict(
     writers = {
         "csv": lambda content: to_csv([content]),
         "srt": to_srt,
-        "html": to_html,
+        "html": page,
     }
     results: list[Done] = []
     with work_bar("predict", "clips") as update:
