@@ -228,6 +228,19 @@ def test_a_model_that_a_trace_does_not_hold_is_refused(tmp_path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("lacking", ["export", "register_custom_op_symbolic", "symbolic_helper"])
+def test_a_torch_without_the_tracing_exporter_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    if lacking == "export":
+        monkeypatch.setattr(torch.onnx, "export", lambda: None)
+    else:
+        monkeypatch.delattr(torch.onnx, lacking)
+    with pytest.raises(InputError, match=r"no ONNX exporter that traces .*install"):
+        export_checkpoint(Checkpoint("hct_mg", build(), TASK, None), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_card_shows_what_was_measured(tmp_path: Path) -> None:
     file = tmp_path / "evaluation.json"
     figures = {"mae": 0.5, "corr": 0.8}

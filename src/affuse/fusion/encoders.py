@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from affuse.config import Options
+from affuse.config import Choice, Options, Range
 from affuse.fusion.layers import (
     AttentionPooling,
     AttentiveStatistics,
@@ -20,7 +20,6 @@ from affuse.fusion.layers import (
     source,
     zeroed,
 )
-from affuse.ranges import Choice, Range
 
 
 class Encoded(NamedTuple):

@@ -15,11 +15,10 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from affuse.batches import Batch
-from affuse.config import Options
+from affuse.config import Options, Range
 from affuse.fusion.layers import Dropout, EncoderLayer, sinusoidal_positions, source
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import MaskedLSTM, last_step, leading_modality
-from affuse.ranges import Range
 
 
 class LmrCbtOptions(Options):

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from affuse.batches import Batch
+from affuse.config import Range
 from affuse.fusion.layers import Dropout
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import AlignmentOptions, align, last_step, leading_modality
-from affuse.ranges import Range
 
 
 class MFNOptions(AlignmentOptions):

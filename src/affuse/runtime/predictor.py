@@ -52,6 +52,7 @@ class Predictor:
 
     def __init__(self, sessions: Sequence[Session]) -> None:
         self.sessions = tuple(sessions)
+        self.exported: object = None
         self._extractors = lru_cache(maxsize=4)(ClipExtractor)
         first, *others = self.sessions
         for other in others:

@@ -15,12 +15,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from affuse.batches import Batch
+from affuse.config import Range
 from affuse.errors import unknown_name
 from affuse.fusion.encoders import EncoderOptions, encoder_options_for
 from affuse.fusion.hct_mg.gating import ContributionGate, FixedGate, Gate, PaperGate, ranking
 from affuse.fusion.hct_mg.hierarchy import HierarchicalNetwork, Trace
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
-from affuse.ranges import Range
 
 
 class HctMgOptions(EncoderOptions):
