@@ -127,7 +127,8 @@ class TuningResult(Shown):
 
     def _summary(self) -> str:
         best = (f"{m.model} {self.metric} {_value(m.best):.3f}" for m in self.models)
-        return f"{self.models[0].identity['corpus']!r}, {self.request.trials} trials: {', '.join(best)}"
+        corpus = self.models[0].identity["corpus"]
+        return f"{corpus!r}, {self.request.trials} trials: {', '.join(best)}"
 
     def to_records(self) -> list[dict[str, Any]]:
         """A plain row for each trial, for a data frame."""
