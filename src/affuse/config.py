@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
-from affuse.errors import InputError, unknown_name
+from affuse.errors import InputError, file_error, unknown_name
 
 
 class Options(BaseModel):
@@ -59,6 +59,29 @@ def _first_fault(error: ValidationError) -> tuple[str, str]:
     """The first entry that pydantic refused, with dots between its levels, and why."""
     first = error.errors()[0]
     return ".".join(str(part) for part in first["loc"]), first["msg"]
+
+
+def read_yaml(path: Path, problem: str, remedy: str) -> dict[str, Any]:
+    """A file of `key: value`.
+
+    Args:
+        problem: what is said of a file that holds something else.
+        remedy: and what to do then.
+
+    Raises:
+        InputError: that, or a file that cannot be read.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise file_error(error, "cannot be read", path) from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        content = None
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise InputError(problem, remedy=remedy, source=path)
+    return content
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

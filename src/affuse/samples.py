@@ -145,9 +145,8 @@ class Corpus:
     def _check(self, samples: Sequence[Sample], source: str) -> None:
         if not samples:
             raise InputError("the split is empty", remedy="check the file", source=source)
-        targets = [s.target for s in samples if s.target is not None]
-        if targets:
-            self.task.check(np.stack(targets), source=source)
+        if known := labelled(samples):
+            self.task.check(targets_of(known), source=source)
         for sample in samples:
             for modality, sequence in sample.sequences.items():
                 if self.widths.get(modality) != sequence.shape[1]:
@@ -178,7 +177,7 @@ class Corpus:
                     digest.update(sample.id.encode())
                     if id(sample) not in seen:
                         seen.add(id(sample))
-                        _digest_sample(digest, sample)
+                        add_to_digest(digest, sample)
                         if len(seen) % _RELEASED_EVERY == 0:
                             release_sample(sample)
         return digest.hexdigest()[:16]
@@ -190,12 +189,45 @@ def release_sample(sample: Sample) -> None:
         release(sequence)
 
 
-def _digest_sample(digest: Any, sample: Sample) -> None:
+def add_to_digest(digest: Any, sample: Sample) -> None:
+    """Feed a sample's features and target to a digest of hashlib."""
     for modality, sequence in sample.sequences.items():
         digest.update(modality.encode())
         digest.update(np.ascontiguousarray(sequence).data)
     if sample.target is not None:
         digest.update(sample.target.tobytes())
+
+
+def labelled(samples: Iterable[Sample]) -> list[Sample]:
+    """Those that have a target."""
+    return [sample for sample in samples if sample.target is not None]
+
+
+def targets_of(
+    samples: Sequence[Sample],
+    remedy: str = "leave it out",
+    problem: str = "a sample without a target",
+) -> FloatArray:
+    """Targets `(N, K)` of samples.
+
+    Raises:
+        InputError: one has none.
+    """
+    targets = [sample.target for sample in samples if sample.target is not None]
+    if len(targets) < len(samples):
+        raise InputError(problem, remedy=remedy)
+    return np.stack(targets)
+
+
+def features_digest(sample: Sample) -> bytes | None:
+    """A digest of a sample's features alone; None where they are all zero, which says nothing."""
+    if not any(x.any() for x in sample.sequences.values()):
+        return None
+    digest = hashlib.blake2b(digest_size=16)
+    for modality, sequence in sorted(sample.sequences.items()):
+        digest.update(f"{modality}{sequence.shape}".encode())
+        digest.update(np.ascontiguousarray(sequence).data)
+    return digest.digest()
 
 
 def pad_sequences(

@@ -18,7 +18,9 @@ from affuse.errors import InputError, unknown_name
 if TYPE_CHECKING:
     from torch import Tensor
 
-Array = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,15 @@ class Task(ABC):
         """Loss of each sample, `(N,)`, from raw outputs `(N, C)` and targets `(N, K)`."""
 
     @abstractmethod
-    def decode(self, prediction: Array) -> Array:
+    def decode(self, prediction: Floats) -> Floats:
         """Raw outputs `(N, C)` to values (regression) or probabilities, `(N, C)`."""
 
     @abstractmethod
-    def trivial(self, targets: Array) -> Array:
+    def trivial(self, targets: Floats) -> Floats:
         """The constant raw output `(C,)` that is best knowing only the training targets."""
 
     @abstractmethod
-    def check(self, targets: Array, *, source: str) -> None:
+    def check(self, targets: Floats, *, source: str) -> None:
         """Raise `InputError` naming `source` where targets `(N, K)` are outside the task."""
 
     def to_config(self) -> dict[str, Any]:
@@ -89,7 +91,7 @@ class Task(ABC):
             ) from None
 
 
-def _require_finite(targets: Array, source: str) -> None:
+def _require_finite(targets: Floats, source: str) -> None:
     bad = np.flatnonzero(~np.isfinite(targets).all(axis=1))
     if bad.size:
         raise InputError(
@@ -128,13 +130,13 @@ class Regression(Task):
     def losses(self, prediction: Tensor, target: Tensor) -> Tensor:
         return (prediction - target).abs().mean(dim=-1)
 
-    def decode(self, prediction: Array) -> Array:
+    def decode(self, prediction: Floats) -> Floats:
         return np.clip(prediction, self.low, self.high)
 
-    def trivial(self, targets: Array) -> Array:
+    def trivial(self, targets: Floats) -> Floats:
         return np.asarray(targets.mean(axis=0))
 
-    def check(self, targets: Array, *, source: str) -> None:
+    def check(self, targets: Floats, *, source: str) -> None:
         _require_finite(targets, source)
         out = np.flatnonzero((targets < self.low - 1e-4) | (targets > self.high + 1e-4))
         if out.size:
@@ -174,15 +176,15 @@ class Classification(Task):
 
         return cross_entropy(prediction, target[:, 0].long(), reduction="none")
 
-    def decode(self, prediction: Array) -> Array:
+    def decode(self, prediction: Floats) -> Floats:
         shifted = np.exp(prediction - prediction.max(axis=-1, keepdims=True))
         return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
-    def trivial(self, targets: Array) -> Array:
+    def trivial(self, targets: Floats) -> Floats:
         counts = np.bincount(targets[:, 0].astype(int), minlength=self.outputs)
         return np.log(np.maximum(counts, 1e-3) / max(len(targets), 1))
 
-    def check(self, targets: Array, *, source: str) -> None:
+    def check(self, targets: Floats, *, source: str) -> None:
         _require_finite(targets, source)
         index = targets[:, 0]
         bad = np.flatnonzero((index < 0) | (index >= self.outputs) | (index != np.floor(index)))
@@ -230,17 +232,17 @@ class BinaryLabels(Task):
         each = cross_entropy(pairs, target.reshape(-1).long(), reduction="none")
         return each.reshape(target.shape).mean(dim=-1)
 
-    def decode(self, prediction: Array) -> Array:
+    def decode(self, prediction: Floats) -> Floats:
         pairs = prediction.reshape(len(prediction), -1, 2)
         shifted = np.exp(pairs - pairs.max(axis=-1, keepdims=True))
         shares = shifted / shifted.sum(axis=-1, keepdims=True)
         return np.asarray(shares.reshape(prediction.shape))
 
-    def trivial(self, targets: Array) -> Array:
+    def trivial(self, targets: Floats) -> Floats:
         rate = np.clip(targets.mean(axis=0), 1e-3, 1 - 1e-3)
         return np.asarray(np.log(np.stack([1 - rate, rate], axis=1)).ravel())
 
-    def check(self, targets: Array, *, source: str) -> None:
+    def check(self, targets: Floats, *, source: str) -> None:
         _require_finite(targets, source)
         bad = np.flatnonzero(~np.isin(targets, (0.0, 1.0)).all(axis=1))
         if bad.size:

@@ -191,11 +191,11 @@ def test_conflict_is_calibrated_on_what_validation_knows(tmp_path) -> None:
         )
         for number in range(40)
     ]
-    known = export_checkpoint(checkpoint, tmp_path / "known", valid=valid).scale()
-    assert (known.samples, known.share) == (40, 0.25)
+    known = export_checkpoint(checkpoint, tmp_path / "known", valid=valid).conflict
+    assert (known["samples"], known["share"]) == (40, 0.25)
     unknown = [replace(sample, truth={}) for sample in valid]
-    told = export_checkpoint(checkpoint, tmp_path / "told", valid=unknown).scale()
-    assert told.share != known.share
+    told = export_checkpoint(checkpoint, tmp_path / "told", valid=unknown).conflict
+    assert told["share"] != known["share"]
     # Nothing to compare: one modality, or no target.
     lone = [sample.keep(["text"]) for sample in valid] + [s.without_target() for s in valid]
     assert export_checkpoint(checkpoint, tmp_path / "lone", valid=lone).conflict is None

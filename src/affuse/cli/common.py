@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from affuse.config import parse_assignment
-from affuse.errors import InputError, file_error
+from affuse.config import parse_assignment, read_yaml
+from affuse.errors import InputError
 from affuse.files import to_strict_json, write_atomic
 
 if TYPE_CHECKING:
@@ -96,25 +96,11 @@ def parse_settings(
     asked = dict(parse_assignment(text) for text in assignments or [])
     found: dict[str, Any] = {}
     for file in files or []:
-        found |= _read_settings(file)
+        found |= read_yaml(file, "holds no settings", "write lines such as epochs: 20")
     # A model's own setting goes before one for all, but not where a file gave the one for the model
     # and the user the other.
     kept = {k: value for k, value in found.items() if k.partition(".")[2] not in asked}
     return {**kept, **asked}
-
-
-def _read_settings(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise file_error(error, "cannot be read", path) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        content = None
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise InputError("holds no settings", remedy="write lines such as epochs: 20", source=path)
-    return content
 
 
 def require_writable(path: Path | None) -> None:

@@ -5,7 +5,6 @@ Readers mend what they can, so that what was wrong shows only in the file.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +19,16 @@ from affuse.readers.csd.sequence_file import open_csd
 from affuse.readers.pickles import load_pickle
 from affuse.readers.pickles.padded import Steps, attention_mask, real_steps
 from affuse.readers.pickles.parts import Identity, pickle_format, read_identities
-from affuse.samples import MODALITIES, PARTS, Corpus, FloatArray, Sample, release, release_sample
+from affuse.samples import (
+    MODALITIES,
+    PARTS,
+    Corpus,
+    FloatArray,
+    Sample,
+    features_digest,
+    release,
+    release_sample,
+)
 
 # Samples a step: MOSEI's audio alone is 2.4 GB.
 _CHUNK = 64
@@ -237,11 +245,7 @@ def measure_corpus(corpus: Corpus) -> CorpusFacts:
 
 
 def _measure_sample(sample: Sample, ranges: Mapping[str, Ranges]) -> SampleFacts:
-    digest, empty = hashlib.blake2b(digest_size=16), True
-    for modality, sequence in sorted(sample.sequences.items()):
+    for modality, sequence in sample.sequences.items():
         ranges[modality].add(sequence)
-        digest.update(f"{modality}{sequence.shape}".encode())
-        digest.update(np.ascontiguousarray(sequence).data)
-        empty = empty and not sequence.any()
-    content = None if empty else digest.digest()
-    return SampleFacts(sample.id, sample.group, frozenset(sample.sequences), content)
+    modalities = frozenset(sample.sequences)
+    return SampleFacts(sample.id, sample.group, modalities, features_digest(sample))

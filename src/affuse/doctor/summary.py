@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from affuse.samples import Corpus, FloatArray, Sample
+from affuse.samples import Corpus, FloatArray, Sample, labelled, targets_of
 from affuse.tasks import BinaryLabels, Classification, Regression, Task
 
 
@@ -91,8 +91,8 @@ def _groups(samples: Sequence[Sample]) -> set[str]:
 
 
 def _part(task: Task, fold: int, part: str, samples: Sequence[Sample]) -> PartSummary:
-    given = [sample.target for sample in samples if sample.target is not None]
-    targets = np.stack(given) if given else np.zeros((0, task.target_width), np.float32)
+    given = labelled(samples)
+    targets = targets_of(given) if given else np.zeros((0, task.target_width), np.float32)
     distribution = {}
     if given and isinstance(task, Regression):
         values, counts = np.unique(np.round(targets), return_counts=True)

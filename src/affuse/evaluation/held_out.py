@@ -22,7 +22,7 @@ from affuse.batches import collate
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, FusionOutput
 from affuse.metrics.scores import evaluate
-from affuse.samples import FloatArray, Sample
+from affuse.samples import FloatArray, Sample, labelled, targets_of
 from affuse.tasks import Task
 from affuse.training.checkpoint import Checkpoint
 
@@ -85,9 +85,8 @@ class Key:
         known = labelled(samples)
         if not known:
             raise InputError("the test part has no labels", remedy="use a corpus with test labels")
-        targets = [s.target for s in known if s.target is not None]
         planted = tuple(s.truth.get("primary") for s in known)
-        return cls(tuple(s.id for s in known), np.stack(targets).astype(np.float64), planted)
+        return cls(tuple(s.id for s in known), targets_of(known).astype(np.float64), planted)
 
 
 @dataclass(frozen=True)
@@ -108,10 +107,6 @@ class Answers:
     primary: Array | None = None
     gate: Array | None = None
     subsets: dict[str, tuple[Array, Array]] = field(default_factory=dict)
-
-
-def labelled(samples: Sequence[Sample]) -> list[Sample]:
-    return [s for s in samples if s.target is not None]
 
 
 def hide(samples: Sequence[Sample]) -> list[Sample]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from affuse.evaluation.held_out import open_test
 from affuse.metrics.scores import evaluate
-from affuse.samples import Corpus, Split
+from affuse.samples import Corpus, Split, labelled, targets_of
 from affuse.tasks import Task
 from affuse.training.checkpoint import Checkpoint
 
@@ -45,13 +45,11 @@ def trivial_scores(corpus: Corpus) -> dict[str, float]:
 
 def trivial_of(task: Task, fold: Split) -> TrivialFold | None:
     """The trivial prediction of one fold; None where train or test lack labels."""
-    known, asked = (
-        [s.target for s in samples if s.target is not None] for samples in (fold.train, fold.test)
-    )
+    known, asked = labelled(fold.train), labelled(fold.test)
     if not known or not asked:
         return None
-    constant = task.trivial(np.stack(known))
-    metrics = evaluate(task, np.tile(constant, (len(asked), 1)), np.stack(asked))
+    constant = task.trivial(targets_of(known))
+    metrics = evaluate(task, np.tile(constant, (len(asked), 1)), targets_of(asked))
     return TrivialFold(constant, metrics)
 
 

@@ -74,7 +74,7 @@ class MFN(FusionModel):
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
         sequences = {m: self.take(batch, m) for m in self.modalities}
-        aligned, mask = align(sequences, self.reference, self.options.steps)
+        aligned, mask = align(sequences, self.reference, self.options.steps, batch.lengths)
         present = self.presence(batch).unbind(dim=1)
         hidden, cells = [], []
         for (modality, cell), some in zip(self.cells.items(), present, strict=True):

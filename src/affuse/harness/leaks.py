@@ -7,7 +7,6 @@ as a group. What only a program that knows the trick can decode is not found.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import hide, labelled, own
-from affuse.samples import Corpus, Sample, Split, release_sample
+from affuse.evaluation.held_out import hide, own
+from affuse.files import digest
+from affuse.samples import (
+    Corpus,
+    Sample,
+    Split,
+    features_digest,
+    labelled,
+    release_sample,
+    targets_of,
+)
 from affuse.tasks import Classification, Regression, Task
 
 Array = NDArray[Any]
@@ -114,28 +122,17 @@ class _Tested:
         return sample.id in self.names or self._content(sample) in self.contents
 
     def _content(self, sample: Sample) -> bytes | None:
-        """A digest of the features; None where they are all zero, which says nothing."""
         if id(sample) not in self.known:
-            self.known[id(sample)] = _digest(sample)
+            self.known[id(sample)] = features_digest(sample)
             release_sample(sample)
         return self.known[id(sample)]
-
-
-def _digest(sample: Sample) -> bytes | None:
-    if not any(x.any() for x in sample.sequences.values()):
-        return None
-    digest = hashlib.blake2b(digest_size=16)
-    for modality, sequence in sorted(sample.sequences.items()):
-        digest.update(f"{modality}{sequence.shape}".encode())
-        digest.update(np.ascontiguousarray(sequence).data)
-    return digest.digest()
 
 
 def _told(task: Task, samples: Sequence[Sample], widths: Mapping[str, int]) -> Iterator[str]:
     """Names of what a test sample's label can be read from."""
     if not samples:
         return
-    target = np.stack([s.target for s in samples if s.target is not None]).astype(np.float64)
+    target = targets_of(samples).astype(np.float64)
     numbers = {g: n for n, g in enumerate(dict.fromkeys(s.group for s in samples))}
     groups = np.array([[numbers[s.group]] for s in samples], np.float64)
     # Of a value, groups know no more than their order in the file, which is not looked at.
@@ -227,7 +224,7 @@ def content_of(corpus: Corpus) -> str:
     groups = [
         [sample.group for sample in part] for fold in corpus.folds for part in fold.parts().values()
     ]
-    return hashlib.sha256(repr((corpus.fingerprint(), groups)).encode()).hexdigest()[:16]
+    return digest(repr((corpus.fingerprint(), groups)).encode())
 
 
 def seal(corpus: Corpus, fold: int) -> Sealed:

@@ -10,7 +10,6 @@ runs/NAME.npz         its answers: ids, target (N, K), prediction (N, C) and, of
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -27,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from affuse.config import invalid
 from affuse.errors import InputError, file_error
-from affuse.files import null_to_nan, to_strict_json, write_atomic
+from affuse.files import digest, digest_json, null_to_nan, to_strict_json, write_atomic
 
 if TYPE_CHECKING:
     from affuse.evaluation.held_out import Answers, Key, Record
@@ -114,7 +113,7 @@ def write_run(runs: Path, name: str, record: Record, answers: Answers, key: Key)
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
     write_atomic(runs / f"{name}.npz", content.getvalue())
-    whole = {**record, "answers": _digest(content.getvalue())}
+    whole = {**record, "answers": digest(content.getvalue())}
     write_atomic(runs / f"{name}.json", to_strict_json(whole).encode())
 
 
@@ -148,10 +147,10 @@ def read_run(runs: Path, name: str, run: str) -> Run | None:
     """A finished run; neither a damaged one, nor one whose digest tells other data or settings."""
     try:
         record = json.loads((runs / f"{name}.json").read_text())
-        if digest(record["run"]) != run or not record.keys() >= NEEDED:
+        if digest_json(record["run"]) != run or not record.keys() >= NEEDED:
             return None
         content = (runs / f"{name}.npz").read_bytes()
-        if _digest(content) != record["answers"]:
+        if digest(content) != record["answers"]:
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             ids = tuple(arrays["ids"].tolist())
@@ -171,15 +170,6 @@ def read_identity(runs: Path, name: str) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def digest(run: object) -> str:
-    """Of all that decides how a run ends."""
-    return _digest(json.dumps(run, sort_keys=True, ensure_ascii=False).encode())
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 LOG = "test-openings.jsonl"

@@ -13,7 +13,7 @@ from typing import Any
 from affuse.errors import InputError
 from affuse.evaluation.held_out import Key, Record, score
 from affuse.evaluation.scorecard import trivial_folds
-from affuse.files import claim, differences, holds, make_folder
+from affuse.files import claim, differences, digest_json, holds, make_folder
 from affuse.harness.assemble import assemble
 from affuse.harness.leaks import content_of
 from affuse.harness.records import (
@@ -21,7 +21,6 @@ from affuse.harness.records import (
     RUNS,
     About,
     Trivial,
-    digest,
     log_opening,
     read_about,
     read_identity,
@@ -99,7 +98,7 @@ def run_benchmark(
         job: identity(corpus, plans[job.model], seed=job.seed, fold=job.fold)
         for job in jobs(request, corpus)
     }
-    about = _about(request, corpus, plans, {j.name: digest(run) for j, run in runs.items()})
+    about = _about(request, corpus, plans, {j.name: digest_json(run) for j, run in runs.items()})
     if not holds(folder, MARK, mark):
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)

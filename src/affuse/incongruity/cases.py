@@ -12,9 +12,9 @@ from affuse.batches import collate
 from affuse.fusion import FusionModel, FusionOutput
 from affuse.incongruity.conflict import Conflict
 from affuse.incongruity.hooks import BEFORE, block_ends, compressed
-from affuse.incongruity.tendency import Floats, Ints, answer_name, neutral, tendency
+from affuse.incongruity.tendency import answer_name, neutral, tendency
 from affuse.samples import Sample
-from affuse.tasks import Regression, Task
+from affuse.tasks import Floats, Ints, Regression, Task
 
 _SPECIAL = {"[CLS]": "start", "[SEP]": "end"}
 

@@ -19,11 +19,10 @@ from affuse.errors import InputError
 from affuse.incongruity.evidence import candidates, contrary_prior
 from affuse.incongruity.readings import Readers, Readings
 from affuse.incongruity.spans import Span, heard_spans, overlap
-from affuse.incongruity.tendency import Bools, Floats, Ints
 from affuse.metrics.calibration import Platt, expected_calibration_error
 from affuse.metrics.scores import auroc
-from affuse.samples import Sample
-from affuse.tasks import Regression
+from affuse.samples import Sample, targets_of
+from affuse.tasks import Bools, Floats, Ints, Regression
 
 _TINY = 1e-9
 # Share of what the label leaves open that a reading settles if it says anything.
@@ -103,10 +102,15 @@ def fit_conflict(readers: Readers, valid: Sequence[Sample]) -> ConflictScorer:
     readings = readers.read(valid)
     truth = known_conflicts(valid)
     if truth is None:
-        truth = told_conflicts(readings, _targets(valid))
+        targets = targets_of(
+            valid,
+            remedy="leave it out: the score is calibrated on what is known",
+            problem="a validation sample has neither a target nor a known conflict",
+        )
+        truth = told_conflicts(readings, targets)
     enough = readings.present.sum(axis=1) > 1
     odds = _log_odds(contradictions(readings))
-    return ConflictScorer(readers, Platt.fit(odds[enough], truth[enough]))
+    return ConflictScorer(readers, Platt.of_log_odds(odds[enough], truth[enough]))
 
 
 def known_conflicts(samples: Sequence[Sample]) -> Bools | None:
@@ -185,16 +189,6 @@ def _entropy(p: Floats) -> Floats:
     """Of candidates `(N, M, Q, G)`: the mean over questions, `(N, M)`."""
     found: Floats = -(p * np.log(np.maximum(p, _TINY))).sum(axis=3).mean(axis=2)
     return found
-
-
-def _targets(samples: Sequence[Sample]) -> Floats:
-    targets = [sample.target for sample in samples if sample.target is not None]
-    if len(targets) < len(samples):
-        raise InputError(
-            "a validation sample has neither a target nor a known conflict",
-            remedy="leave it out: the score is calibrated on what is known",
-        )
-    return np.stack(targets)
 
 
 @dataclass(frozen=True)

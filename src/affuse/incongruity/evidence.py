@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from affuse.incongruity.tendency import Floats, answers, neutral
-from affuse.tasks import Regression, Task
+from affuse.incongruity.tendency import answers, neutral
+from affuse.tasks import Floats, Regression, Task
 
 # Candidate values of a regression.
 _GRID = 121

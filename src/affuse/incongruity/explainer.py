@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from affuse.errors import InputError, unknown_name
-from affuse.evaluation.held_out import Predictions, labelled, predict
+from affuse.evaluation.held_out import Predictions, predict
 from affuse.evaluation.scorecard import trivial_of
 from affuse.fusion import count_parameters
 from affuse.incongruity.cases import Case, case, in_words, label_in_words
@@ -25,11 +25,11 @@ from affuse.incongruity.hooks import crosses
 from affuse.incongruity.latent import latent_incongruity
 from affuse.incongruity.readings import Readers, fit_readers
 from affuse.incongruity.robustness import robustness
-from affuse.incongruity.tendency import Bools, Floats, answers, tendency
+from affuse.incongruity.tendency import answers, tendency
 from affuse.metrics.calibration import Reliability, reliability
 from affuse.metrics.scores import evaluate
-from affuse.samples import Corpus, Sample, Split
-from affuse.tasks import Regression, Task
+from affuse.samples import Corpus, Sample, Split, labelled, targets_of
+from affuse.tasks import Bools, Floats, Regression, Task
 from affuse.training.checkpoint import Checkpoint
 
 OnStep = Callable[[int, int, str], None]
@@ -96,7 +96,7 @@ def explain(
         judge(conflicts, split.test),
         _conflict_reliability(readers, conflicts, split.test),
         hard,
-        tuple(label_in_words(corpus.task, target) for target in _targets(split.test)),
+        tuple(label_in_words(corpus.task, target) for target in targets_of(split.test)),
         tuple(in_words(corpus.task, row[None]) for row in said.prediction),
         cases,
     )
@@ -123,15 +123,11 @@ def _prepared(checkpoint: Checkpoint, fold: Split) -> Split:
     return Split(**{name: checkpoint.prepare(part) for name, part in parts.items()})
 
 
-def _targets(samples: Sequence[Sample]) -> Floats:
-    return np.stack([s.target for s in samples if s.target is not None]).astype(np.float64)
-
-
 def _facts(
     checkpoint: Checkpoint, split: Split, said: Predictions, hard: Bools, seed: int, steps: _Steps
 ) -> ModelFacts:
     name, model, task = checkpoint.name, checkpoint.model, checkpoint.task
-    targets = _targets(split.test)
+    targets = targets_of(split.test).astype(np.float64)
     slices = {"all": np.ones_like(hard), "hard": hard, "other": ~hard}
     steps.next(f"what crossmodal attention does in {name}")
     latent = None
@@ -178,7 +174,7 @@ def _conflict_reliability(
 ) -> Reliability:
     truth = known_conflicts(samples)
     if truth is None:
-        truth = told_conflicts(readers.read(samples), _targets(samples))
+        truth = told_conflicts(readers.read(samples), targets_of(samples))
     scores = np.array([conflict.score for conflict in conflicts])
     return reliability(scores, truth.astype(np.float64))
 
@@ -195,7 +191,7 @@ def _chosen(
         rows = {sample.id: row for row, sample in enumerate(samples)}
         return [(rows[name], "asked for") for name in dict.fromkeys(ids)]
     scores = np.array([conflict.score for conflict in conflicts])
-    targets = _targets(samples)
+    targets = targets_of(samples).astype(np.float64)
     if isinstance(task, Regression):
         miss = np.abs(said.prediction - targets)[:, 0]
     else:

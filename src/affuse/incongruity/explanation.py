@@ -11,9 +11,8 @@ from affuse.incongruity.conflict import Conflict, ConflictTruth
 from affuse.incongruity.hard import HardSamples
 from affuse.incongruity.latent import LatentIncongruity
 from affuse.incongruity.robustness import Robustness
-from affuse.incongruity.tendency import Floats
 from affuse.metrics.calibration import Reliability
-from affuse.tasks import Task
+from affuse.tasks import Floats, Task
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from affuse.errors import InputError
-from affuse.evaluation.held_out import labelled
 from affuse.incongruity.readings import Readers, fit_readers
-from affuse.incongruity.tendency import (
-    NO_TENDENCY,
-    Bools,
-    answer_name,
-    answers,
-    label_tendency,
-)
-from affuse.samples import Corpus, Sample, Split
-from affuse.tasks import Task
+from affuse.incongruity.tendency import NO_TENDENCY, answer_name, answers, label_tendency
+from affuse.samples import Corpus, Sample, Split, labelled, targets_of
+from affuse.tasks import Bools, Task
 from affuse.training.normalise import normalise
 
 
@@ -70,12 +62,8 @@ def hard_samples(readers: Readers, samples: Sequence[Sample]) -> HardSamples:
     Raises:
         InputError: a sample without a target.
     """
-    targets = [sample.target for sample in samples if sample.target is not None]
-    if len(targets) < len(samples):
-        raise InputError(
-            "a sample without a target", remedy="leave it out: leanings are held against labels"
-        )
-    label = label_tendency(readers.task, np.stack(targets))
+    targets = targets_of(samples, remedy="leave it out: leanings are held against labels")
+    label = label_tendency(readers.task, targets)
     said, sure = readers.read(samples).tendencies()
     _, choices = answers(readers.task)
     # Halfway between a guess and certainty.

@@ -20,15 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from affuse.errors import InputError
 from affuse.fusion import FusionModel
 from affuse.incongruity.hooks import Block, Stream, Trace, trace
 from affuse.incongruity.latent_changes import Change, ChangeSummary, change
 from affuse.incongruity.probes import Probe, fit_probe
 from affuse.incongruity.readings import spread
-from affuse.incongruity.tendency import Bools, Ints, label_tendency, right, tendency
-from affuse.samples import Sample, Split
-from affuse.tasks import Task
+from affuse.incongruity.tendency import label_tendency, right, tendency
+from affuse.samples import Split, targets_of
+from affuse.tasks import Bools, Ints, Task
 
 # Probes of this size learn nothing from more.
 MOST_SAMPLES = 1000
@@ -143,7 +142,8 @@ def latent_incongruity(
         InputError: a model without such blocks, or a sample without a target.
     """
     parts = [spread(split.train, MOST_SAMPLES), spread(split.valid, MOST_SAMPLES), split.test]
-    targets = [_targets(samples) for samples in parts]
+    remedy = "leave it out: tendencies are held against labels"
+    targets = [torch.from_numpy(targets_of(samples, remedy)) for samples in parts]
     traces = [trace(model, samples) for samples in parts]
     probes, told = _own_probes(task, traces, targets, seed)
     blocks = []
@@ -223,12 +223,3 @@ def _examine(
 def _fit(task: Task, train: _Part, valid: _Part, seed: int) -> Probe:
     known = valid.stream.latents, valid.stream.mask, valid.targets
     return fit_probe(task, train.stream.latents, train.stream.mask, train.targets, known, seed)
-
-
-def _targets(samples: Sequence[Sample]) -> Tensor:
-    targets = [sample.target for sample in samples if sample.target is not None]
-    if len(targets) < len(samples):
-        raise InputError(
-            "a sample without a target", remedy="leave it out: tendencies are held against labels"
-        )
-    return torch.from_numpy(np.stack(targets))

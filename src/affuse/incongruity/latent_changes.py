@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from affuse.incongruity.probes import Reading
-from affuse.incongruity.tendency import Bools, Estimate, Floats, Ints, estimates, right, tendency
-from affuse.tasks import Task
+from affuse.incongruity.tendency import Estimate, estimates, right, tendency
+from affuse.tasks import Bools, Floats, Ints, Task
 
 
 @dataclass(frozen=True)

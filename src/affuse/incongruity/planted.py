@@ -9,7 +9,7 @@ import numpy as np
 
 from affuse.errors import InputError
 from affuse.incongruity.tendency import NO_TENDENCY, label_tendency
-from affuse.samples import Sample
+from affuse.samples import Sample, targets_of
 from affuse.tasks import Task
 
 
@@ -35,11 +35,8 @@ def plant_conflicts(
     Raises:
         InputError: a sample without a target, or none in which a conflict can be planted.
     """
-    if any(sample.target is None for sample in samples):
-        raise InputError(
-            "a sample without a target", remedy="leave it out: conflicts are planted by label"
-        )
-    leaning = label_tendency(task, np.stack([s.target for s in samples if s.target is not None]))
+    targets = targets_of(samples, remedy="leave it out: conflicts are planted by label")
+    leaning = label_tendency(task, targets)
     groups: dict[str | None, list[int]] = defaultdict(list)
     for row, sample in enumerate(samples):
         if {modality, against} <= set(sample.sequences) and NO_TENDENCY not in leaning[row]:

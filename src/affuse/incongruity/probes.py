@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from affuse.incongruity.tendency import Floats, Ints, margin, neutral
-from affuse.tasks import Regression, Task
+from affuse.incongruity.tendency import margin, neutral
+from affuse.tasks import Floats, Ints, Regression, Task
 
 # Standard deviation of noise on every value in training, the better one by validation: what a
 # penalty on weights is for a linear probe, in units that need no tuning to width or task.

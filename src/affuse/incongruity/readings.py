@@ -18,9 +18,9 @@ from affuse.batches import Batch, collate
 from affuse.errors import InputError
 from affuse.incongruity.evidence import Evidence, candidates, fit_evidence, label_prior
 from affuse.incongruity.probes import Probe, fit_probe
-from affuse.incongruity.tendency import Bools, Floats, Ints, neutral
+from affuse.incongruity.tendency import neutral
 from affuse.samples import Sample
-from affuse.tasks import Regression, Task
+from affuse.tasks import Bools, Floats, Ints, Regression, Task
 
 # More training samples than this teach a probe of this size nothing; they would fill the memory.
 MOST_SAMPLES = 2000

@@ -19,9 +19,9 @@ from affuse.evaluation.held_out import predict
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.fusion import FusionModel
 from affuse.incongruity.readings import spread
-from affuse.incongruity.tendency import Estimate, Floats, estimates, label_tendency, right, tendency
-from affuse.samples import FloatArray, Sample
-from affuse.tasks import BinaryLabels, Regression, Task
+from affuse.incongruity.tendency import Estimate, estimates, label_tendency, right, tendency
+from affuse.samples import FloatArray, Sample, targets_of
+from affuse.tasks import BinaryLabels, Floats, Regression, Task
 
 MOST_SAMPLES = 200
 
@@ -221,7 +221,7 @@ def _scores(model: FusionModel, task: Task, samples: Sequence[Sample]) -> Floats
     if not kept:
         return scores
     answered = predict(model, [sample.without_target() for sample in kept]).prediction
-    targets = np.stack([sample.target for sample in kept if sample.target is not None])
+    targets = targets_of(kept)
     if isinstance(task, Regression):
         scores[usable] = np.abs(answered - targets)[:, 0]
     else:

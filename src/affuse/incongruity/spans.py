@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affuse.incongruity.tendency import Bools, Floats
 from affuse.samples import Sample
+from affuse.tasks import Bools, Floats
 
 # Steps to which a reader listens at least so much as to the loudest, as a share.
 LEAST_SHARE = 0.2

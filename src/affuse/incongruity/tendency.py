@@ -8,16 +8,10 @@ are `(N, Q)` integers, the index of the answer; -1 where there is none.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from affuse.tasks import BinaryLabels, Classification, Regression, Task
-
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from affuse.tasks import BinaryLabels, Classification, Floats, Ints, Regression, Task
 
 NO_TENDENCY = -1
 

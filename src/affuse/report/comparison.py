@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from affuse.evaluation.statistics import Summary, paired_difference
+from affuse.files import differences
 from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import heading, higher_is_better
 
@@ -205,9 +206,9 @@ def compare(
             tuple(model for model in b.models if model not in a.models),
         ),
         unfinished=(a.unfinished(), b.unfinished()),
-        data=dict(_differences(data[0], data[1])),
+        data=differences(data[0], data[1]),
         config=_config(a, b),
-        version=dict(_differences(a.versions, b.versions)),
+        version=differences(a.versions, b.versions),
         same_data=same_data,
     )
 
@@ -260,11 +261,12 @@ def _config(a: BenchmarkResult, b: BenchmarkResult) -> dict[str, Pair]:
     models: dict[tuple[str, str], list[str]] = {}
     pairs: dict[tuple[str, str], Pair] = {}
     for model in (m for m in shared if b.models[m].metrics):
-        for path, pair in _differences(_options(model, a, b), _options(model, b, a)):
+        found = differences(_options(model, a, b), _options(model, b, a))
+        for path, pair in found.items():
             models.setdefault((path, repr(pair)), []).append(model)
             pairs[path, repr(pair)] = pair
     settings = [{key: result.extra.get(key) for key in CONFIG} for result in (a, b)]
-    return dict(_differences(settings[0], settings[1])) | {
+    return differences(settings[0], settings[1]) | {
         f"{key[0]} of {', '.join(models[key])}": pair for key, pair in pairs.items()
     }
 
@@ -274,12 +276,3 @@ def _options(model: str, result: BenchmarkResult, other: BenchmarkResult) -> dic
     known = CONFIGURATION in result.extra and CONFIGURATION in other.extra
     options = result.extra[CONFIGURATION].get(model, {}) if known else {}
     return {"parameters": result.models[model].parameters, **options}
-
-
-def _differences(a: Any, b: Any, at: str = "") -> Iterator[tuple[str, Pair]]:
-    """Where two trees of dicts differ, as `options.layers`, with both values."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for key in dict.fromkeys((*a, *b)):
-            yield from _differences(a.get(key), b.get(key), f"{at}.{key}" if at else key)
-    elif a != b:
-        yield at, (a, b)

@@ -19,10 +19,10 @@ from pydantic import BaseModel, Field, PositiveInt, ValidationError
 from affuse.config import invalid
 from affuse.errors import InputError, file_error
 from affuse.files import make_folder, to_strict_json, write_atomic
+from affuse.metrics.calibration import Platt
 from affuse.optional import require
-from affuse.runtime.contradiction import Array, ConflictScale
 from affuse.samples import Sample, pad_sequences
-from affuse.tasks import Task
+from affuse.tasks import Floats, Task
 
 MODEL, CONFIG, CARD = "model.onnx", "config.json", "README.md"
 _AGAIN = "copy the folder anew or export again"
@@ -54,9 +54,11 @@ class BundleConfig(BaseModel):
     training: dict[str, Any] = {}  # seed, options and selected epoch
     terms: str  # under which the training data was given, which bind the weights too
 
-    def scale(self) -> ConflictScale | None:
-        """The scale of the conflict score, where it was fitted."""
-        return None if self.conflict is None else ConflictScale(**self.conflict)  # type: ignore[arg-type]
+    def calibration(self) -> Platt | None:
+        """Of the conflict score, where it was fitted."""
+        if self.conflict is None:
+            return None
+        return Platt(self.conflict["slope"], self.conflict["offset"])
 
 
 def write_bundle(folder: Path, graph: bytes, config: BundleConfig, card: str) -> None:
@@ -113,11 +115,11 @@ def copy_bundle(source: Path, folder: Path) -> None:
 class Outputs:
     """What a model says of N samples over M modalities."""
 
-    prediction: Array  # raw outputs `(N, C)`
-    gate: Array  # weights `(N, M)`
+    prediction: Floats  # raw outputs `(N, C)`
+    gate: Floats  # weights `(N, M)`
     primary: NDArray[np.integer[Any]]  # index `(N,)` of the modality that leads
     # Raw outputs `(N, M, C)` of each modality alone, where the model has them.
-    unimodal: Array | None
+    unimodal: Floats | None
 
 
 class Session:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from affuse.errors import AffuseError, InputError, file_error
 from affuse.extract.folder import Clip
 from affuse.extract.text.transcript import Transcript, transcript_beside
 from affuse.extract.voice.recognise import NAME as RECOGNISER
-from affuse.files import make_folder, to_strict_json, write_atomic
+from affuse.files import digest, digest_file, make_folder, to_strict_json, write_atomic
 from affuse.runtime.bundle import MODEL
 from affuse.runtime.predictor import Predictor
 
@@ -49,7 +48,7 @@ def predict_clips(
         transcript: of all clips; by default each has the one that lies beside it, if any.
         recognise: recognise speech where there is no transcript.
     """
-    models = {s.config.name: _digest(s.folder / MODEL) for s in predictor.sessions}
+    models = {s.config.name: digest_file(s.folder / MODEL) for s in predictor.sessions}
     versions = predictor.extractor(recognise=recognise).versions
     settings = {"affuse": __version__, "models": models, "extractors": versions}
     for clip in clips:
@@ -57,8 +56,8 @@ def predict_clips(
             said = transcript_beside(clip.path) if transcript is None else transcript
             made_from = {
                 **settings,
-                "media": _digest(clip.path),
-                "words": None if said is None else hashlib.sha256(repr(said).encode()).hexdigest(),
+                "media": digest_file(clip.path),
+                "words": None if said is None else digest(repr(said).encode(), 64),
                 "recognised": RECOGNISER if recognise and said is None else None,
             }
             place = None if out is None else out / f"{clip.name}.json"
@@ -93,11 +92,3 @@ def _known(place: Path, made_from: dict[str, Any]) -> dict[str, Any] | None:
         return None
     same = isinstance(content, dict) and content.get(_MADE_FROM) == made_from
     return content if same else None
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise file_error(error, "cannot be read", path) from None

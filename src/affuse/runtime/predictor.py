@@ -257,7 +257,7 @@ def _joined(said: Sequence[tuple[Session, Outputs]]) -> Answer:
         primary = session.modalities[int(outputs.primary[0])]
         conflict = None
         if outputs.unimodal is not None and len(session.modalities) > 1:
-            scale = session.config.scale()
-            (conflict,) = conflict_of(session.task, outputs.unimodal, outputs.gate, scale)
+            calibration = session.config.calibration()
+            (conflict,) = conflict_of(session.task, outputs.unimodal, outputs.gate, calibration)
         trust[session.config.name] = Trust(gate, primary, conflict)
     return Answer(sentiment, emotion, trust)

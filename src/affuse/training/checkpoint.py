@@ -18,9 +18,9 @@ from safetensors import SafetensorError
 from affuse import __version__
 from affuse.config import invalid
 from affuse.errors import InputError, file_error
-from affuse.files import make_folder, null_to_nan, to_strict_json, write_atomic
+from affuse.files import digest, make_folder, null_to_nan, to_strict_json, write_atomic
 from affuse.fusion import FusionModel, create_model
-from affuse.samples import Corpus, Sample, Split, release_sample
+from affuse.samples import Corpus, Sample, Split, add_to_digest, release_sample
 from affuse.tasks import Task
 from affuse.training.normalise import Normaliser, normalise_by_group
 
@@ -148,11 +148,7 @@ def seen_in(samples: Sequence[Sample]) -> NDArray[np.int64]:
     found = np.empty(len(samples), np.int64)
     for place, sample in enumerate(samples):
         digest = hashlib.sha256(sample.id.encode())
-        for modality, sequence in sample.sequences.items():
-            digest.update(modality.encode())
-            digest.update(np.ascontiguousarray(sequence).data)
-        if sample.target is not None:
-            digest.update(sample.target.tobytes())
+        add_to_digest(digest, sample)
         found[place] = int.from_bytes(digest.digest()[:8], "big", signed=True)
         release_sample(sample)
     return np.sort(found)
@@ -243,7 +239,7 @@ def weights_digest(folder: Path) -> str:
     """
     file = folder / WEIGHTS
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        return digest(file.read_bytes())
     except FileNotFoundError:
         raise _no_checkpoint(folder) from None
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from affuse import __version__
 from affuse.batches import collate
 from affuse.errors import InputError
 from affuse.fusion import count_parameters
+from affuse.metrics.calibration import Platt
+from affuse.metrics.scores import auroc
 from affuse.optional import require
 from affuse.runtime.bundle import MODEL, BundleConfig, Outputs, Session, write_bundle
-from affuse.runtime.contradiction import ConflictScale, contradicted, disagreement
-from affuse.samples import Sample
+from affuse.runtime.contradiction import contradicted, disagreement
+from affuse.samples import Sample, targets_of
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.model_card import model_card, terms_of
 from affuse.training.onnx_graph import OUTPUTS, to_onnx
@@ -95,9 +98,9 @@ def export_checkpoint(
             graph = _quantised(place / MODEL)
             config = config.model_copy(update={"precision": "int8"})
             write_bundle(place, graph, config, "")
-        scale = _conflict_scale(Session(place), valid)
-    if scale is not None:
-        config = config.model_copy(update={"conflict": scale.to_json()})
+        conflict = _calibrated(Session(place), valid)
+    if conflict is not None:
+        config = config.model_copy(update={"conflict": conflict})
     write_bundle(folder, graph, config, model_card(config, evaluation))
     return config
 
@@ -168,8 +171,8 @@ def _quantised(path: Path) -> bytes:
     return smaller.read_bytes()
 
 
-def _conflict_scale(session: Session, valid: Sequence[Sample]) -> ConflictScale | None:
-    """The scale that fits validation samples with a target and two modalities or more.
+def _calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, float] | None:
+    """What `BundleConfig.conflict` holds, by validation samples with a target and two modalities.
 
     Where they know whether they hold a conflict (`Sample.truth`), that decides; elsewhere their
     labels do, by `contradicted`. None without such samples or own answers.
@@ -188,8 +191,14 @@ def _conflict_scale(session: Session, valid: Sequence[Sample]) -> ConflictScale 
     gate = np.concatenate([p.gate for p in parts])
     known = [sample.truth.get("conflict") for sample in usable]
     if None in known:
-        target = np.stack([s.target for s in usable if s.target is not None])
+        target = targets_of(usable)
         truth = contradicted(session.task, unimodal, gate > 0, target)
     else:
         truth = np.array(known, dtype=bool)
-    return ConflictScale.fit(disagreement(session.task, unimodal, gate), truth)
+    apart = disagreement(session.task, unimodal, gate)
+    return {
+        **asdict(Platt.of_distance(apart, truth)),
+        "samples": len(apart),
+        "share": float(truth.mean()),
+        "auroc": auroc(apart, truth),
+    }

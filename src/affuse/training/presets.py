@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, NonNegativeFloat
 
-from affuse.config import Choice, Options, Range, parse_options
+from affuse.config import Choice, Options, Range, parse_options, read_yaml
 from affuse.errors import unknown_name
 from affuse.fusion import models
 from affuse.readers.registry import CorpusEntry, corpora, resolve
@@ -88,11 +86,9 @@ class Preset:
 
 def load_preset(name: str) -> Preset:
     """The preset of that name, such as `mult-mosei`; else of its reader, `mult`; else `default`."""
-    folder = files("affuse.training") / "presets"
-    known = {file.name for file in folder.iterdir()}
-    wanted = (f"{name}.yaml", f"{name.partition('-')[0]}.yaml", "default.yaml")
-    text = (folder / next(file for file in wanted if file in known)).read_text()
-    content = yaml.safe_load(text) or {}
+    known = {file.stem: file for file in Path(__file__).with_name("presets").iterdir()}
+    file = next(known[n] for n in (name, name.partition("-")[0], "default") if n in known)
+    content = read_yaml(file, "is not a preset", "install affuse again")
     return Preset(content.get("shared", {}), content.get("models", {}))
 
 

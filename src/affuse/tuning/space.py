@@ -12,13 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from optuna.trial import Trial
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from affuse.config import Choice, Options, Range, Space, declared_space, parse_options
-from affuse.errors import InputError, file_error
+from affuse.config import Choice, Options, Range, Space, declared_space, parse_options, read_yaml
+from affuse.errors import InputError
 from affuse.fusion import models
 from affuse.readers.registry import resolve
 from affuse.training.presets import Settings, TrainOptions, check_keys, plan
@@ -42,16 +41,8 @@ def read_space(path: Path) -> SpaceChanges:
     Raises:
         InputError: a file that cannot be read or says something else.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise file_error(error, "cannot be read", path) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        content = None
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise InputError(
-            "is not a space", remedy="write lines such as dropout: {low: 0, high: 0.5}", source=path
-        )
+    remedy = "write lines such as dropout: {low: 0, high: 0.5}"
+    content = read_yaml(path, "is not a space", remedy)
     return {key: _read_entry(key, entry, path) for key, entry in content.items()}
 
 
