@@ -16,10 +16,10 @@ from affuse.errors import InputError, unknown_name
 from affuse.evaluation.statistics import Comparison, Summary
 from affuse.files import null_to_nan, to_strict_json, write_atomic
 from affuse.metrics.scores import higher_is_better
+from affuse.samples import MODALITIES
 from affuse.shown import Shown
 
 TRIVIAL = "trivial"
-MODALITIES = ("text", "audio", "vision")
 
 
 @dataclass(frozen=True)
