@@ -31,11 +31,11 @@ from rich.console import Console
 from rich.table import Table
 
 from affuse.batches import collate
-from affuse.evaluation import evaluate
 from affuse.files import write_atomic
 from affuse.fusion import count_parameters, create_model, models
+from affuse.metrics.scores import evaluate
 from affuse.readers import load_corpus
-from affuse.runtime.onnx_session import Session
+from affuse.runtime.bundle import Session
 from affuse.samples import Sample
 from affuse.tasks import Regression
 from affuse.training.checkpoint import Checkpoint

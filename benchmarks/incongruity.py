@@ -30,16 +30,11 @@ from affuse import __version__
 from affuse.evaluation.held_out import predict
 from affuse.evaluation.statistics import summarise
 from affuse.files import write_atomic
-from affuse.incongruity import (
-    ConflictTruth,
-    fit_conflict,
-    fit_readers,
-    hard_samples,
-    judge,
-    latent_incongruity,
-    plant_conflicts,
-)
-from affuse.incongruity.latent import WAYS
+from affuse.incongruity.conflict import ConflictTruth, fit_conflict, judge
+from affuse.incongruity.hard import hard_samples
+from affuse.incongruity.latent import WAYS, latent_incongruity
+from affuse.incongruity.planted import plant_conflicts
+from affuse.incongruity.readings import fit_readers
 from affuse.incongruity.tendency import label_tendency, right, tendency
 from affuse.readers import load_corpus
 from affuse.samples import Corpus, Sample

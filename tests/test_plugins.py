@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from forked import run_forked, typed
@@ -19,6 +22,7 @@ from affuse.fusion import create_model, models, register_model
 from affuse.fusion.concat import Concat
 from affuse.readers import corpora, load_corpus
 from affuse.readers.registry import register_corpus
+from affuse.tuning import search
 
 MODEL = """
 from affuse.config import Options
@@ -93,6 +97,44 @@ def test_workers_of_a_benchmark_find_them_too(tmp_path: Path) -> None:
     ended = run_forked(beside(site, typed(*words.split())), tmp_path)
     assert ended.code == 0, ended.output
     assert "guess" in json.loads((tmp_path / "r.json").read_text())["models"]
+
+
+def named(value: str, action: Callable[[], Any]) -> Callable[[], Any]:
+    """`action` in a process that has just begun, in whose environment plug-ins are named."""
+
+    def begin() -> None:
+        plugins._loaded.clear()
+        os.environ[plugins.VARIABLE] = value
+        # The usual server of workers has the environment of the test's process.
+        search.worker_context = lambda _: multiprocessing.get_context("fork")
+        action()
+
+    return begin
+
+
+def test_a_search_does_not_count_trials_of_a_model_that_was_edited(tmp_path: Path) -> None:
+    words = "--model guess --trials 1 --set train=12 --set valid=6 --set test=6 --set epochs=1"
+
+    def tune(out: str) -> tuple[dict[str, Any], list[str]]:
+        command = f"tune controlled {words} --storage studies.db --json {out}"
+        ended = run_forked(named("guess.py", typed(*command.split())), tmp_path)
+        assert ended.code == 0, ended.output
+        said = [line for line in ended.err.splitlines() if line.startswith("affuse: ")]
+        return json.loads((tmp_path / out).read_text())["models"]["guess"], said
+
+    (tmp_path / "guess.py").write_text(MODEL)
+    first, said = tune("first.json")
+    assert said == []
+    (tmp_path / "guess.py").write_text(MODEL.replace("sum(answers)", "0 * sum(answers)"))
+    second, said = tune("second.json")
+    assert said == [
+        "affuse: the source of model 'guess' has changed since 1 trials of study "
+        f"'{first['study']}': they are not counted, and run anew"
+    ]
+    assert len(second["trials"]) == 1
+    assert second["best"]["value"] != first["best"]["value"]
+    assert second["code"]["training"] == first["code"]["training"]
+    assert second["code"]["model"] != first["code"]["model"]
 
 
 @pytest.mark.parametrize("value", ["guess.py", "json, guess", " guess.py,guess ,"])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from affuse.errors import InputError
 from affuse.samples import Sample, targets_of
+
+Lengths = NDArray[np.int64]
+"""The number of real steps of each of B samples, in the host's memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +28,16 @@ class Batch:
             has a row of False; a modality that no sample has is absent.
         targets: float tensor `(B, K)` or None.
         ids: B sample ids.
+        lengths: modality to the real steps `(B,)` of each sample, of which the host knows without
+            asking an accelerator. None where the masks alone tell, as in a graph that is traced:
+            then nothing is skipped because nothing is masked, and no sample is refused.
     """
 
     sequences: dict[str, Tensor]
     masks: dict[str, Tensor]
     targets: Tensor | None
     ids: tuple[str, ...]
+    lengths: Mapping[str, Lengths] | None = None
 
     @property
     def size(self) -> int:
@@ -46,27 +54,32 @@ class Batch:
             self,
             sequences={m: self.sequences[m] for m in kept},
             masks={m: self.masks[m] for m in kept},
+            lengths=None if self.lengths is None else {m: self.lengths[m] for m in kept},
         )
 
     def to(self, device: torch.device | str) -> Batch:
+        """The same batch on a device; lengths stay with the host, who need not wait for copies."""
+        place = torch.device(device)
+
+        def copy(x: Tensor) -> Tensor:
+            # Others may read the host's memory after it has been given to something else.
+            return x.to(place, non_blocking=place.type == "cuda")
+
         return replace(
             self,
-            sequences={m: x.to(device) for m, x in self.sequences.items()},
-            masks={m: x.to(device) for m, x in self.masks.items()},
-            targets=None if self.targets is None else self.targets.to(device),
+            sequences={m: copy(x) for m, x in self.sequences.items()},
+            masks={m: copy(x) for m, x in self.masks.items()},
+            targets=None if self.targets is None else copy(self.targets),
         )
 
     def require_data(self) -> None:
         """Raise `InputError` where a sample has no modality at all: no model can answer that."""
-        if any(mask.shape[1] and bool(mask.all()) for mask in self.masks.values()):
-            return  # at once in the common case
-        present = torch.zeros(self.size, dtype=torch.bool)
-        for mask in self.masks.values():
-            present |= mask.any(dim=1).cpu()
-        if not bool(present.all()):
-            missing = self.ids[int((~present).nonzero()[0, 0])]
+        if self.lengths is None:
+            return
+        steps = sum(self.lengths.values(), np.zeros(self.size, np.int64))
+        if not steps.all():
             raise InputError(
-                f"sample '{missing}' has no modality with data",
+                f"sample '{self.ids[steps.argmin()]}' has no modality with data",
                 remedy="give at least one of the modalities that the model was trained on",
             )
 
@@ -86,6 +99,7 @@ def collate(samples: Sequence[Sample], modalities: Iterable[str] | None = None) 
     wanted = list(modalities) if modalities is not None else _union(samples)
     sequences: dict[str, Tensor] = {}
     masks: dict[str, Tensor] = {}
+    lengths: dict[str, Lengths] = {}
     for modality in wanted:
         arrays = [s.sequences.get(modality) for s in samples]
         widths = {a.shape[1] for a in arrays if a is not None}
@@ -100,12 +114,12 @@ def collate(samples: Sequence[Sample], modalities: Iterable[str] | None = None) 
         # Arrays that lie over a file are read-only and may begin at any byte: torch wants neither.
         usable = (np.require(empty if a is None else a, None, ["A", "W"]) for a in arrays)
         tensors = [torch.from_numpy(a) for a in usable]
-        lengths = torch.tensor([len(t) for t in tensors])
+        real = lengths[modality] = np.array([len(t) for t in tensors], np.int64)
         sequences[modality] = pad_sequence(tensors, batch_first=True)
-        masks[modality] = torch.arange(int(lengths.max())) < lengths[:, None]
+        masks[modality] = torch.from_numpy(np.arange(real.max()) < real[:, None])
     known = all(sample.target is not None for sample in samples)
     targets = torch.from_numpy(targets_of(samples)) if known else None
-    return Batch(sequences, masks, targets, tuple(s.id for s in samples))
+    return Batch(sequences, masks, targets, tuple(s.id for s in samples), lengths)
 
 
 def _union(samples: Sequence[Sample]) -> list[str]:

@@ -44,15 +44,18 @@ def progress_bar(description: str, total: int) -> Iterator[Advance]:
         yield advance
 
 
+OnWork = Callable[[int, int, str], None]
+"""Told what is done, of how much (0 where that is not known yet), and a word on the latest."""
+
 QUIET_SECONDS = 20.0
 """Where no terminal shows a bar, a line is printed this often."""
 
 
 @contextmanager
-def work_bar(description: str, unit: str = "epochs") -> Iterator[Callable[[int, int, str], None]]:
+def work_bar(description: str, unit: str = "epochs", *, quiet: bool = False) -> Iterator[OnWork]:
     """A bar that is told what is done, of how much, and a word on the latest.
 
-    A total of 0 is one that is not known yet.
+    A total of 0 is one that is not known yet. A quiet one shows nothing.
     """
     console = Console(stderr=True)
     bar = Progress(
@@ -64,7 +67,7 @@ def work_bar(description: str, unit: str = "epochs") -> Iterator[Callable[[int, 
         TextColumn("{task.fields[latest]}"),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=quiet or not console.is_terminal,
     )
     printed = time.monotonic()
 
@@ -74,7 +77,7 @@ def work_bar(description: str, unit: str = "epochs") -> Iterator[Callable[[int, 
             bar.update(task, completed=done, total=total or None, latest=latest)
         else:
             bar.update(task, completed=done, total=total or None)
-        if not console.is_terminal and time.monotonic() - printed > QUIET_SECONDS:
+        if not quiet and not console.is_terminal and time.monotonic() - printed > QUIET_SECONDS:
             printed = time.monotonic()
             counted = f"{done} of {total} {unit} " if total else ""
             console.print(f"{description}: {counted}{latest}", highlight=False)
@@ -85,9 +88,16 @@ def work_bar(description: str, unit: str = "epochs") -> Iterator[Callable[[int, 
 
 
 @contextmanager
-def epochs_bar(description: str, epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
+def epochs_bar(
+    description: str, epochs: int, *, quiet: bool = False
+) -> Iterator[Callable[[int, dict[str, float]], None]]:
     """A bar over the epochs of one run."""
-    with work_bar(description) as update:
+    with work_bar(description, quiet=quiet) as update:
         yield lambda epoch, record: update(
             epoch + 1, epochs, f"validation loss {record['valid_loss']:.3f}"
         )
+
+
+def say(line: str) -> None:
+    """A line on standard error, of what a user did not ask for but should know."""
+    Console(stderr=True).print(f"affuse: {line}", markup=False, highlight=False, soft_wrap=True)

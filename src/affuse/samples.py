@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from affuse.errors import InputError
 from affuse.tasks import Task
 
 FloatArray = NDArray[np.float32]
+
+MODALITIES = ("text", "audio", "vision")
+PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,10 @@ class Split:
     def parts(self) -> dict[str, Sequence[Sample]]:
         return {"train": self.train, "valid": self.valid, "test": self.test}
 
+    def samples(self) -> Iterator[Sample]:
+        """Those of all parts, one after the other."""
+        return chain(self.train, self.valid, self.test)
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -169,7 +177,7 @@ class Corpus:
                     digest.update(sample.id.encode())
                     if id(sample) not in seen:
                         seen.add(id(sample))
-                        _digest_sample(digest, sample)
+                        add_to_digest(digest, sample)
                         if len(seen) % _RELEASED_EVERY == 0:
                             release_sample(sample)
         return digest.hexdigest()[:16]
@@ -181,7 +189,8 @@ def release_sample(sample: Sample) -> None:
         release(sequence)
 
 
-def _digest_sample(digest: Any, sample: Sample) -> None:
+def add_to_digest(digest: Any, sample: Sample) -> None:
+    """Feed a sample's features and target to a digest of hashlib."""
     for modality, sequence in sample.sequences.items():
         digest.update(modality.encode())
         digest.update(np.ascontiguousarray(sequence).data)
@@ -221,7 +230,22 @@ def features_digest(sample: Sample) -> bytes | None:
     return digest.digest()
 
 
-def widths_of(samples: Iterable[Sample], order: Sequence[str]) -> dict[str, int]:
+def pad_sequences(
+    sequences: Sequence[FloatArray | None], width: int, steps: int | None = None
+) -> FloatArray:
+    """Sequences `(T, D)` as one array `(N, steps, D)`, zeros at their ends and where one is None.
+
+    By default there are as many steps as the longest has, and one at least.
+    """
+    longest = max((len(x) for x in sequences if x is not None), default=1)
+    padded = np.zeros((len(sequences), longest if steps is None else steps, width), np.float32)
+    for row, sequence in enumerate(sequences):
+        if sequence is not None:
+            padded[row, : len(sequence)] = sequence
+    return padded
+
+
+def widths_of(samples: Iterable[Sample], order: Sequence[str] = MODALITIES) -> dict[str, int]:
     """Modality to width over all samples: `order` first, then any others as they occur."""
     found: dict[str, int] = {}
     for sample in samples:

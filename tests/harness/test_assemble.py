@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from affuse.errors import InputError
-from affuse.harness import Request, read_results, run_benchmark
+from affuse.harness.assemble import read_results
+from affuse.harness.request import Request
+from affuse.harness.run import run_benchmark
+from affuse.report.tables import markdown
 from affuse.training.presets import plan
 from affuse.training.session import train_run
 
@@ -38,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     result, _ = run_benchmark(REQUEST, folder)
     result.write_json(folder / "result.json")
-    (folder / "result.md").write_text(result.markdown())
+    (folder / "result.md").write_text(markdown(result))
     return folder
 
 
@@ -50,7 +53,7 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 def test_it_says_the_same_byte_for_byte(folder: Path) -> None:
     result = read_results(folder)
     assert result.to_json() == (folder / "result.json").read_text()
-    assert result.markdown() == (folder / "result.md").read_text()
+    assert markdown(result) == (folder / "result.md").read_text()
 
 
 def test_runs_that_are_missing_are_fewer_runs(copy: Path) -> None:
@@ -122,4 +125,4 @@ def test_rows_that_began_elsewhere_are_named(tmp_path: Path) -> None:
     (warning,) = (line for line in result.warnings if "began" in line)
     # Audio and vision alone have nothing of it.
     assert warning.startswith("text, concat began with weights trained on elsewhere: ")
-    assert warning in result.markdown()
+    assert warning in markdown(result)

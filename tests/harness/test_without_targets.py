@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from affuse.harness import Request
-from affuse.harness.request import Job
-from affuse.harness.without_targets import Sealed, content_of, seal
+from affuse.harness.leaks import Sealed, content_of, seal
+from affuse.harness.request import Job, Request
 from affuse.harness.workers import run_job
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Regression

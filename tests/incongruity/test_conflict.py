@@ -9,8 +9,15 @@ import numpy as np
 import pytest
 
 from affuse.errors import InputError
-from affuse.incongruity import ConflictScorer, Readers, fit_conflict, fit_readers, judge
-from affuse.incongruity.conflict import contradictions, known_conflicts, told_conflicts
+from affuse.incongruity.conflict import (
+    ConflictScorer,
+    contradictions,
+    fit_conflict,
+    judge,
+    known_conflicts,
+    told_conflicts,
+)
+from affuse.incongruity.readings import Readers, fit_readers
 from affuse.samples import Sample, Split
 from affuse.tasks import Classification, Regression
 

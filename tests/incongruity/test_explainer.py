@@ -14,7 +14,9 @@ import pytest
 
 from affuse.errors import InputError
 from affuse.files import to_strict_json
-from affuse.incongruity import Explanation, explain, latent, probes
+from affuse.incongruity import latent, probes
+from affuse.incongruity.explainer import explain
+from affuse.incongruity.explanation import Explanation
 from affuse.readers import load_corpus
 from affuse.report.explanation_page import SECTIONS, page
 from affuse.report.sentences import summarise

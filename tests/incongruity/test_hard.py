@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from affuse.errors import InputError
-from affuse.incongruity import Readers, hard_samples
-from affuse.incongruity.hard import HardSamples
+from affuse.incongruity.hard import HardSamples, hard_samples
+from affuse.incongruity.readings import Readers
 from affuse.incongruity.tendency import label_tendency
 from affuse.samples import Split
 

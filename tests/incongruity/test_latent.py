@@ -14,7 +14,8 @@ from affuse.config import Options
 from affuse.errors import InputError
 from affuse.files import to_strict_json
 from affuse.fusion import FusionModel, FusionOutput, create_model
-from affuse.incongruity import LatentIncongruity, latent_incongruity, probes
+from affuse.incongruity import probes
+from affuse.incongruity.latent import LatentIncongruity, latent_incongruity
 from affuse.samples import Sample, Split
 from affuse.tasks import Regression
 

@@ -14,8 +14,7 @@ from affuse.config import Options
 from affuse.errors import InputError
 from affuse.files import to_strict_json
 from affuse.fusion import FusionModel, FusionOutput
-from affuse.incongruity import over_runs, robustness
-from affuse.incongruity.robustness import SPOILINGS, spoil
+from affuse.incongruity.robustness import SPOILINGS, over_runs, robustness, spoil
 from affuse.samples import Sample
 from affuse.tasks import Regression
 

@@ -16,8 +16,7 @@ from scipy.stats import pearsonr
 from sklearn import metrics as sk
 
 from affuse.errors import InputError
-from affuse.evaluation import LABELS, evaluate, heading, higher_is_better
-from affuse.metrics.scores import resampled
+from affuse.metrics.scores import LABELS, evaluate, heading, higher_is_better, resampled
 from affuse.tasks import BinaryLabels, Classification, Regression, Task
 
 MOSI = Regression()

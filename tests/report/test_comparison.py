@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy import stats
 
-from affuse.evaluation import BenchmarkResult, ModelResult, summarise
+from affuse.evaluation.statistics import summarise
+from affuse.files import to_strict_json
+from affuse.harness.results import BenchmarkResult, ModelResult
 from affuse.report.comparison import SideBySide, compare, welch
 from affuse.report.comparison_tables import markdown, screen
 
@@ -247,7 +249,7 @@ def test_nothing_shared() -> None:
 
 def test_json_holds_everything() -> None:
     found = compare(result(), result(shifted(0.1), versions="2"), ("old", "new"))
-    content = json.loads(found.to_json())
+    content = json.loads(to_strict_json(found.to_dict()))
     assert content["names"] == ["old", "new"]
     assert content["summary"] == list(found.summary)
     assert content["reproduces"] == "no"

@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from affuse.errors import InputError
-from affuse.evaluation import BenchmarkResult, ModelResult, summarise
+from affuse.evaluation.statistics import summarise
+from affuse.harness.results import BenchmarkResult, ModelResult
 from affuse.report.frontier import (
     WIDTH,
     Point,

@@ -15,7 +15,7 @@ from affuse.errors import InputError
 from affuse.extract.media.live import Follower
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.runtime import predictor as predictors
-from affuse.runtime.answers import Answer, Trust, WindowAnswer, overall
+from affuse.runtime.answers import Answer, Trust, WindowAnswer, mean_answer
 from affuse.samples import Sample
 
 SPOKEN = Sample("clip", {"text": np.ones((3, 100), np.float32)})
@@ -129,7 +129,7 @@ def test_the_mean_of_windows_counts_them_by_their_length() -> None:
         emotion = None if value is None else {"calm": value, "sad": 1 - value}
         return WindowAnswer(start, end, Answer(value, emotion, trust), ())
 
-    answer = overall([window(0, 3, 0.0), window(3, 4, 1.0), window(4, 9, None)])
+    answer = mean_answer([window(0, 3, 0.0), window(3, 4, 1.0), window(4, 9, None)])
     assert answer.sentiment == pytest.approx(0.25)
     assert answer.emotion == pytest.approx({"calm": 0.25, "sad": 0.75})
     assert answer.trust["s"].gate == pytest.approx({"text": 0.25, "audio": 0.75})

@@ -16,8 +16,7 @@ from affuse.batches import Batch, collate
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, FusionOutput, create_model, models
-from affuse.runtime.bundle import read_config
-from affuse.runtime.onnx_session import Session
+from affuse.runtime.bundle import Session, read_config
 from affuse.samples import Sample
 from affuse.tasks import Classification, Regression, Task
 from affuse.training.checkpoint import Checkpoint
@@ -225,6 +224,19 @@ def test_a_model_that_a_trace_does_not_hold_is_refused(tmp_path) -> None:
     model = _Counting(WIDTHS, 2, Options()).eval()
     with pytest.raises(InputError, match="the exported counting answers otherwise than the model"):
         export_checkpoint(Checkpoint("counting", model, TASK, None), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("lacking", ["export", "register_custom_op_symbolic", "symbolic_helper"])
+def test_a_torch_without_the_tracing_exporter_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    if lacking == "export":
+        monkeypatch.setattr(torch.onnx, "export", lambda: None)
+    else:
+        monkeypatch.delattr(torch.onnx, lacking)
+    with pytest.raises(InputError, match=r"no ONNX exporter that traces .*install"):
+        export_checkpoint(Checkpoint("hct_mg", build(), TASK, None), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

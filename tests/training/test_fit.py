@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from affuse.errors import InputError
-from affuse.evaluation import evaluate
 from affuse.evaluation.held_out import predict
 from affuse.fusion import count_parameters, create_model
+from affuse.metrics.scores import evaluate
 from affuse.readers import load_corpus
 from affuse.samples import Corpus
 from affuse.training.fit import STATE, FitResult, fit
 from affuse.training.normalise import normalise
-from affuse.training.options import TrainOptions
+from affuse.training.presets import TrainOptions
 
 
 @pytest.fixture

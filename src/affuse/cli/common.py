@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from affuse.config import parse_assignment, read_yaml
 from affuse.errors import InputError
+from affuse.files import to_strict_json, write_atomic
 
 if TYPE_CHECKING:
     from affuse.extract.text.transcript import Transcript
@@ -34,9 +37,52 @@ SettingsOption = Annotated[
         help="YAML of options, as `affuse tune` writes it; repeat for more. --set overrules it.",
     ),
 ]
+SCREEN = Path("-")
 JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
+    Path | None,
+    typer.Option(
+        "--json", metavar="[FILE]", help="JSON instead of tables, or to a file beside them."
+    ),
 ]
+
+
+class Command(TyperCommand):
+    """A command whose `--json` may stand alone: then JSON goes to the screen."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(_with_value(args)))
+
+
+def _with_value(args: list[str]) -> Iterator[str]:
+    for place, word in enumerate(args):
+        following = args[place + 1 : place + 2]
+        bare = word == "--json" and "--" not in args[:place]
+        alone = not following or (following[0].startswith("-") and following[0] != "-")
+        yield "--json=-" if bare and alone else word
+        if bare and not alone:
+            _require_json(Path(following[0]))
+
+
+def _require_json(place: Path) -> None:
+    """Raise `InputError` where a word after `--json` is rather what the command should read."""
+    if place.is_file() and place.suffix not in (".json", ".jsonl"):
+        raise InputError(
+            "is there and is no .json file, so that --json does not write over it",
+            remedy="put --json last to print, or name a .json file",
+            source=place,
+        )
+
+
+def write_json(place: Path | None, content: Any) -> bool:
+    """Write a result where `--json` says; True where that is the screen, and tables are not."""
+    if place is None:
+        return False
+    text = to_strict_json(content)
+    if place == SCREEN:
+        typer.echo(text, nl=False)
+        return True
+    write_atomic(place, text.encode())
+    return False
 
 
 def parse_settings(
@@ -63,7 +109,7 @@ def require_writable(path: Path | None) -> None:
     Raises:
         InputError: the folder does not exist or is not the user's, or the path is a folder.
     """
-    if path is None:
+    if path is None or path == SCREEN:
         return
     if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
         raise InputError(

@@ -11,10 +11,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from affuse.cli.common import CorpusArgument, DataOption, JsonFile, require_writable
+from affuse.cli.common import (
+    Command,
+    CorpusArgument,
+    DataOption,
+    JsonFile,
+    require_writable,
+    write_json,
+)
 from affuse.config import parse_assignment
 from affuse.errors import InputError
-from affuse.files import to_strict_json, write_atomic
+from affuse.files import write_atomic
 from affuse.progress import work_bar
 from affuse.report.inspection import print_examination
 
@@ -27,26 +34,25 @@ Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus; may be repeated."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command("list")
-def list_corpora(as_json: AsJson = False) -> None:
+@app.command("list", cls=Command)
+def list_corpora(json_file: JsonFile = None) -> None:
     """List the corpora, with their options and defaults."""
     from affuse.readers.registry import corpora
 
+    require_writable(json_file)
     entries = corpora().values()
-    if as_json:
-        listed = [
-            {
-                "name": entry.name,
-                "summary": entry.summary,
-                "needs_data": entry.needs_data,
-                "options": _defaults(entry.options),
-            }
-            for entry in entries
-        ]
-        typer.echo(to_strict_json(listed), nl=False)
+    listed = [
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "needs_data": entry.needs_data,
+            "options": _defaults(entry.options),
+        }
+        for entry in entries
+    ]
+    if write_json(json_file, listed):
         return
     table = Table("corpus", "data", "what it is", "options")
     for entry in entries:
@@ -56,7 +62,7 @@ def list_corpora(as_json: AsJson = False) -> None:
     Console().print(table)
 
 
-@app.command()
+@app.command(cls=Command)
 def make(
     name: Annotated[str, typer.Argument(help="A generated corpus, such as controlled.")],
     out: Annotated[Path, typer.Option(help="The MulT pickle to write.")],
@@ -79,7 +85,7 @@ def make(
     typer.echo(f"{corpus.name} written to {out}")
 
 
-@app.command()
+@app.command(cls=Command)
 def convert(
     corpus: Annotated[str, typer.Argument(help="A corpus of the list, or the path of a file.")],
     out: Annotated[Path, typer.Argument(help="The folder to write; it must be new or empty.")],
@@ -97,7 +103,7 @@ def convert(
     typer.echo(f"{read.name} written to {out}, fingerprint {read.fingerprint()}")
 
 
-@app.command()
+@app.command(cls=Command)
 def inspect(
     corpus: CorpusArgument,
     data: DataOption = None,
@@ -106,15 +112,13 @@ def inspect(
 ) -> None:
     """Examine a corpus: what it holds, what is wrong with it, and what a constant would score."""
     from affuse.doctor import examine
-    from affuse.evaluation.trivial import trivial_scores
+    from affuse.evaluation.scorecard import trivial_scores
 
     require_writable(json_file)
     found = examine(corpus, data, _options(assignments))
     trivial = {} if found.corpus is None else trivial_scores(found.corpus)
-    if json_file is not None:
-        content = to_strict_json({**found.to_dict(), "trivial": trivial})
-        write_atomic(json_file, content.encode())
-    print_examination(corpus, found, trivial)
+    if not write_json(json_file, {**found.to_dict(), "trivial": trivial}):
+        print_examination(corpus, found, trivial)
 
 
 def _options(assignments: Iterable[str] | None) -> dict[str, Any]:

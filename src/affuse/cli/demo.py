@@ -9,11 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from affuse.cli.benchmark import command_line, measure, write_folder
+import affuse
+from affuse.cli.benchmark import command_line
 from affuse.cli.common import SetOption, parse_settings
 
 if TYPE_CHECKING:
-    from affuse.report.tables import BenchmarkResult
+    from affuse.harness.results import BenchmarkResult
 
 
 def demo(
@@ -22,20 +23,23 @@ def demo(
     assignments: SetOption = None,
 ) -> None:
     """Train on the controlled corpus, show the table and the gate, write plots."""
-    from affuse.harness import Request
+    from affuse.harness.records import read_about, read_runs
+    from affuse.report.tables import print_result
 
     settings = parse_settings(assignments)
     if "epochs" not in settings:
         settings = {**SHORTCUTS, **settings}
-    request = Request("controlled", seeds=seeds, settings=settings, command=command_line())
     console = Console()
     console.print(
         "The controlled corpus plants the truth in one modality (text), a weaker copy of it in the "
         "others,\nand lets one of those contradict it in a fifth of the samples. Who finds out?\n"
     )
-    result, records = measure(request, out)
+    result = affuse.benchmark(
+        "controlled", seeds=seeds, out=out, settings=settings, command=command_line()
+    )
+    print_result(result)
+    records = [run.record for run in read_runs(out, read_about(out))]
     console.print(_gates(records))
-    write_folder(result, out)
     plots = draw(result, records, out)
     console.print(
         "so that the demo ends in minutes, models have 16 epochs, mult 4, too few for it, and"

@@ -11,14 +11,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from affuse.cli.common import given_words, keep_blas_to_one_thread
+from affuse.cli.common import (
+    SCREEN,
+    JsonFile,
+    given_words,
+    keep_blas_to_one_thread,
+    require_writable,
+)
 from affuse.errors import InputError
+from affuse.files import make_folder, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from affuse.extract.text.transcript import Transcript
-    from affuse.runtime.many_clips import Done
+    from affuse.runtime.many_clips import PredictedClip
     from affuse.runtime.predictor import Predictor
 
 PathsArgument = Annotated[
@@ -47,7 +54,7 @@ def predict(
         Path | None,
         typer.Option(metavar="FOLDER", help="Keep answers there; what is done is skipped."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON, one line a clip.")] = False,
+    json_file: JsonFile = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one row a window.")] = False,
     as_srt: Annotated[bool, typer.Option("--srt", help="Captions with affect; a file.")] = False,
     as_html: Annotated[bool, typer.Option("--html", help="A page with the timeline.")] = False,
@@ -62,6 +69,8 @@ def predict(
     keep_blas_to_one_thread()
     from affuse.runtime.predictor import Predictor
 
+    require_writable(json_file)
+    as_json = json_file == SCREEN
     if as_json and as_csv and out is None:
         raise InputError("--json and --csv both", remedy="choose one, or add --out FOLDER")
     predictor = Predictor.from_pretrained(checkpoint)
@@ -81,11 +90,14 @@ def predict(
         from affuse.report.answer_files import to_csv
 
         typer.echo(to_csv(answers), nl=False)
-    elif out is None and as_json:
-        for answer in answers:
-            typer.echo(_line(answer))
-    else:
+    elif not as_json:
         _show(answers)
+    if json_file is not None:
+        lines = "".join(f"{_line(answer)}\n" for answer in answers)
+        if as_json:
+            typer.echo(lines, nl=False)
+        else:
+            write_atomic(json_file, lines.encode())
     if any(one.error is not None for one in done):
         raise typer.Exit(2)
 
@@ -98,13 +110,12 @@ def _predict(
     recognise: bool,
     out: Path | None,
     files: dict[str, bool],
-) -> list[Done]:
+) -> list[PredictedClip]:
     """Answers for all clips, with their files written; each error has its line on the way."""
     from affuse.extract.folder import find_clips, require_distinct
-    from affuse.files import make_folder, write_atomic
     from affuse.progress import work_bar
     from affuse.report.answer_files import to_csv, to_srt
-    from affuse.report.prediction_page import to_html
+    from affuse.report.prediction_page import page
     from affuse.runtime.many_clips import predict_clips
 
     clips = find_clips(paths)
@@ -118,9 +129,9 @@ def _predict(
     writers = {
         "csv": lambda content: to_csv([content]),
         "srt": to_srt,
-        "html": to_html,
+        "html": page,
     }
-    results: list[Done] = []
+    results: list[PredictedClip] = []
     with work_bar("predict", "clips") as update:
 
         def on_clip(clip: Any, done: float, total: float | None) -> None:

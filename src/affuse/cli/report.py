@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from affuse.cli.common import JsonFile, require_writable
+import affuse
+from affuse.cli.common import SCREEN, Command, JsonFile, require_writable, write_json
 from affuse.errors import InputError
-
-if TYPE_CHECKING:
-    from affuse.report.tables import BenchmarkResult
 
 app = typer.Typer(
     help="Show results again, compare two, draw size against quality.", no_args_is_help=True
@@ -24,7 +22,7 @@ MarkdownFile = Annotated[
 ]
 
 
-@app.command("render")
+@app.command("render", cls=Command)
 def render(
     results: Annotated[Path, typer.Argument(metavar="DIR", help=RESULTS)],
     markdown_file: MarkdownFile = None,
@@ -41,31 +39,29 @@ def render(
     ] = None,
 ) -> None:
     """Print the tables of a results folder, also of a benchmark that has not finished."""
-    from affuse.cli.benchmark import show
     from affuse.files import write_atomic
     from affuse.report.latex import latex
-    from affuse.report.selection import select, unfinished
+    from affuse.report.tables import markdown, print_result, write_csv
 
     for file in (markdown_file, latex_file, csv_file, json_file):
         require_writable(file)
-    result = read(results)
+    result = affuse.read_results(results)
     names = None if metrics is None else _names(metrics)
     if names is not None:
-        result = select(result, names)
-    show(result, names)
-    for model, (count, asked) in unfinished(result).items():
-        typer.echo(f"not finished: {model} has {count} of {asked} seeds")
+        result = result.select(names)
+    if not write_json(json_file, result.to_dict()):
+        print_result(result, names)
+    for model, (count, asked) in result.unfinished().items():
+        typer.echo(f"not finished: {model} has {count} of {asked} seeds", err=json_file == SCREEN)
     if markdown_file is not None:
-        write_atomic(markdown_file, result.markdown().encode())
+        write_atomic(markdown_file, markdown(result).encode())
     if latex_file is not None:
         write_atomic(latex_file, latex(result, names).encode())
     if csv_file is not None:
-        result.write_csv(csv_file)
-    if json_file is not None:
-        result.write_json(json_file)
+        write_csv(result, csv_file)
 
 
-@app.command("compare")
+@app.command("compare", cls=Command)
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help=RESULTS)],
     b: Annotated[Path, typer.Argument(metavar="B", help="The other.")],
@@ -79,15 +75,14 @@ def compare(
 
     require_writable(markdown_file)
     require_writable(json_file)
-    found = compare(read(a), read(b), (str(a), str(b)))
-    Console().print(screen(found))
+    found = compare(affuse.read_results(a), affuse.read_results(b), (str(a), str(b)))
+    if not write_json(json_file, found.to_dict()):
+        Console().print(screen(found))
     if markdown_file is not None:
         write_atomic(markdown_file, markdown(found).encode())
-    if json_file is not None:
-        write_atomic(json_file, found.to_json().encode())
 
 
-@app.command("frontier")
+@app.command("frontier", cls=Command)
 def frontier(
     results: Annotated[list[Path], typer.Argument(metavar="DIR...", help=RESULTS)],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .png, .svg or .pdf.")],
@@ -99,26 +94,8 @@ def frontier(
     from affuse.report.frontier import draw_frontier
 
     require_writable(out)
-    draw_frontier([read(folder) for folder in results], out, metric)
+    draw_frontier([affuse.read_results(folder) for folder in results], out, metric)
     typer.echo(f"drawn: {out}")
-
-
-def read(path: Path) -> BenchmarkResult:
-    """A results folder from its runs, or a result.json as it stands.
-
-    Raises:
-        InputError: neither.
-    """
-    from affuse.harness.assemble import TABLE, read_results
-    from affuse.report.selection import check_extra
-    from affuse.report.tables import BenchmarkResult
-
-    # A result may have been kept without its runs.
-    kept = path / "result.json"
-    file = kept if kept.is_file() and not (path / TABLE).exists() else path
-    result = BenchmarkResult.read_json(file) if file.is_file() else read_results(path)
-    check_extra(result, file)
-    return result
 
 
 def _names(text: str) -> list[str]:

@@ -6,14 +6,14 @@ same test split; it says nothing of other test samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from affuse.errors import InputError
-from affuse.metrics.scores import heading, higher_is_better
+from affuse.metrics.scores import higher_is_better
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,6 @@ def _p(difference: Summary) -> float:
     return float(2 * stdtr(len(difference.runs) - 1, -abs(t)))
 
 
-PAIRED_COLUMNS = ("models", "metric", "difference", "95% interval", "p", "verdict")
-
-
 @dataclass(frozen=True)
 class Comparison:
     """The difference, one model minus another, over the seeds that they share.
@@ -128,40 +125,3 @@ def verdict(metric: str, difference: PairedDifference) -> str:
     if unknown or not (low > 0 or high < 0):
         return "undecided"
     return "better" if (low > 0) == higher_is_better(metric) else "worse"
-
-
-Paired = Mapping[str, Mapping[str, Comparison]]
-"""Reference model to other model to their difference."""
-
-
-def paired_rows(paired: Paired, *, every: bool) -> Iterator[tuple[str, ...]]:
-    """Cells under `PAIRED_COLUMNS`: a row a pair of models, or one for each of its metrics."""
-    for reference, others in paired.items():
-        for other, c in others.items():
-            yield _row(reference, other, c.metric, c.difference)
-            for metric, difference in c.others.items() if every else ():
-                yield _row(reference, other, metric, difference)
-
-
-def paired_statistics(paired: Paired) -> list[str]:
-    """How the differences were tested, in words."""
-    found = [c for others in paired.values() for c in others.values()]
-    lines = [
-        f"95% interval and p: {statistic}; not corrected for several tests"
-        for statistic in dict.fromkeys(c.statistic for c in found)
-    ]
-    if any(len(c.difference.runs) == 1 for c in found):
-        lines.append("of one seed: nothing is known of how training ends another time")
-    return lines
-
-
-def _row(reference: str, other: str, metric: str, difference: PairedDifference) -> tuple[str, ...]:
-    found = verdict(metric, difference)
-    return (
-        f"{reference} against {other}",
-        heading(metric),
-        f"{difference.mean:+.3f}",
-        "[{:+.3f}, {:+.3f}]".format(*difference.ci95),
-        "<0.001" if difference.p < 0.001 else f"{difference.p:.3f}",
-        found if found == "undecided" else f"{reference} {found}",
-    )

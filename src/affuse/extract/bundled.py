@@ -10,11 +10,7 @@ from affuse.errors import InputError
 
 
 def bundled(name: str) -> bytes:
-    """The content of a file of the folder `data`.
-
-    Raises:
-        InputError: it is not there, as in a checkout that was not set up.
-    """
+    """The content of a file of the folder `data`; `InputError` where a checkout is not set up."""
     with as_file(files("affuse.extract") / "data" / name) as path:
         if not path.is_file():
             raise InputError(
@@ -27,11 +23,7 @@ def bundled(name: str) -> bytes:
 
 @cache
 def session(name: str) -> Any:
-    """The network `name` in onnxruntime, loaded once.
-
-    Raises:
-        InputError: as `bundled`.
-    """
+    """The network `name` in onnxruntime, loaded once."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

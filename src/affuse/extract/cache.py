@@ -89,11 +89,10 @@ class FeatureCache:
 
 
 def cache_key(extractor: str, contents: Iterable[bytes]) -> str:
-    """A file name for what `extractor` makes of `contents`.
+    """A file name for what `extractor` makes of `contents`, item by item, in order.
 
     Args:
         extractor: its name with version and options: changes whenever the features would.
-        contents: what it reads, item by item, in order.
     """
     digest = hashlib.sha256(extractor.encode())
     for content in contents:

@@ -8,14 +8,13 @@ import numpy as np
 from pydantic import Field
 
 from affuse.config import Options
-from affuse.extract.face import expression
-from affuse.extract.face import reader as face
+from affuse.extract import face
 from affuse.extract.face.regions import Image
-from affuse.extract.text import Layer, TextOptions, glove
+from affuse.extract.text import Layer, TextOptions
+from affuse.extract.text.glove import UNKNOWN
 from affuse.extract.text.transcript import Word
-from affuse.extract.voice.activity import SPEECH, speech_probabilities
+from affuse.extract.voice import RATE
 from affuse.extract.voice.descriptors import (
-    RATE,
     VOICE_WIDTH,
     VOICED,
     levelled,
@@ -24,9 +23,10 @@ from affuse.extract.voice.descriptors import (
 )
 from affuse.extract.voice.functionals import NAME as FUNCTIONALS
 from affuse.extract.voice.functionals import STATISTICS, functionals, pool_frames
+from affuse.extract.voice.recognise import is_speech
 from affuse.samples import FloatArray, Sample
 
-# Less sound than this has no frame.
+# Less sound than this, in seconds, has no frame.
 _SHORTEST_SOUND = 0.1
 
 
@@ -79,22 +79,23 @@ class ClipFeatures:
         self._text = TextOptions(text=settings.text, layers=settings.layers).extractor()
         self.widths = {
             "text": self._text.width,
-            "audio": (VOICE_WIDTH + settings.cepstra) * self._statistics,
-            "vision": face.WIDTH + expression.WIDTH * settings.expression,
+            "audio": (VOICE_WIDTH + settings.cepstra)
+            * (STATISTICS if settings.audio == "functionals" else 1),
+            "vision": face.WIDTH + face.EXPRESSION_WIDTH * settings.expression,
         }
         self.versions = {
             "text": self._text.name,
             "audio": self._audio_name(),
-            "vision": f"{face.NAME}, {expression.NAME}" if settings.expression else face.NAME,
+            "vision": face.NAME + f", {face.EXPRESSION_NAME}" * settings.expression,
         }
 
     def vision_step(self, image: Image, found: face.Face) -> FloatArray:
         """The features of a face in a picture, float32 `(widths["vision"],)`."""
         if not self.settings.expression:
             return found.features
-        return np.concatenate([found.features, expression.read_expression(image, found)])
+        return np.concatenate([found.features, face.read_expression(image, found)])
 
-    def assemble(
+    def sample_of(
         self,
         name: str,
         start: float,
@@ -102,14 +103,12 @@ class ClipFeatures:
         faces: list[tuple[float, FloatArray]],
         words: tuple[Word, ...],
     ) -> Sample:
-        """The sample of one window from its sound, the faces in it and their times, and its words.
+        """The sample of one window from its sound, the faces in it and its words.
 
         Args:
-            name: the sample's id.
             start: of the window, in seconds.
             signal: `(N,)`, 16 kHz, mono, from the start of the window on; may be empty.
             faces: seconds and features, as of `vision_step`.
-            words: with times.
         """
         parts = {
             "text": self._text_steps(words),
@@ -130,18 +129,13 @@ class ClipFeatures:
         # A word of several parts would shift the numbers that tie steps to words.
         text = " ".join("_".join(word.text.split()) or "_" for word in words)
         (encoded,) = self._text.encode([text])
-        if encoded.tokens == [glove.UNKNOWN]:
+        if encoded.tokens == [UNKNOWN]:
             return None
         starts, last = [], words[0].start
         for number in encoded.word_ids:
             last = last if number is None else words[number].start
             starts.append(last)
         return encoded.features, np.array(starts, np.float32)
-
-    @property
-    def _statistics(self) -> int:
-        """Statistics of each voice descriptor."""
-        return STATISTICS if self.settings.audio == "functionals" else 1
 
     def _audio_name(self) -> str:
         settings = self.settings
@@ -153,8 +147,7 @@ class ClipFeatures:
     def _audio_steps(
         self, signal: FloatArray, start: float
     ) -> tuple[FloatArray, FloatArray] | None:
-        enough = len(signal) >= _SHORTEST_SOUND * RATE
-        if not enough or not (speech_probabilities(signal) >= SPEECH).any():
+        if len(signal) < _SHORTEST_SOUND * RATE or not is_speech(signal):
             return None
         steps, times = self.voice_steps(signal)
         return steps, times + np.float32(start)
@@ -162,8 +155,7 @@ class ClipFeatures:
     def voice_steps(self, signal: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The features of a voice, `(T, widths["audio"])`, and the second of each step.
 
-        Args:
-            signal: `(N,)`, 16 kHz, mono, 0.1 s or more. At which level it was recorded is lost.
+        The signal, `(N,)`, 16 kHz, has 0.1 s or more. At which level it was recorded is lost.
         """
         settings = self.settings
         frames = voice_frames(levelled(signal), RATE, cepstra=settings.cepstra, trim=settings.trim)

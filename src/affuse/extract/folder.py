@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,11 +35,8 @@ def find_clips(paths: Sequence[str]) -> list[Clip]:
 
     Args:
         paths: files; folders, of which everything below that looks like media; or globs.
-
-    Raises:
-        InputError: a folder or a glob without media.
     """
-    clips = {clip.path: clip for given in paths for clip in _meant(given)}
+    clips = {clip.path: clip for given in paths for clip in _clips_at(given)}
     return list(clips.values())
 
 
@@ -55,7 +53,7 @@ def require_distinct(clips: Sequence[Clip]) -> None:
         seen[clip.name] = clip
 
 
-def _meant(given: str) -> Iterator[Clip]:
+def _clips_at(given: str) -> Iterator[Clip]:
     path = Path(given)
     if path.is_dir():
         below = sorted(p for p in path.rglob("*") if _is_media(p, path))
@@ -79,22 +77,14 @@ def _is_media(path: Path, folder: Path) -> bool:
     return not hidden and path.suffix.lower() in MEDIA and path.is_file()
 
 
-class Outcome(NamedTuple):
-    """What became of one media file.
-
-    Attributes:
-        file: the media file.
-        out: the file that holds its features.
-        skipped: those features were there already.
-        clip: the features; None where the file could not be read.
-        error: the line that says why, or None.
-    """
+class ExtractedClip(NamedTuple):
+    """What became of one media file."""
 
     file: Path
-    out: Path
-    skipped: bool = False
-    clip: StoredClip | None = None
-    error: str | None = None
+    out: Path  # the file that holds its features
+    skipped: bool = False  # those features were there already
+    clip: StoredClip | None = None  # the features; None where the file could not be read
+    error: str | None = None  # the line that says why, or None
 
 
 OnClip = Callable[[int, int, Path], OnSeconds]
@@ -109,7 +99,7 @@ def extract_all(
     transcript: Transcript | None = None,
     again: bool = False,
     on_clip: OnClip = lambda *_: lambda *_: None,
-) -> Iterator[Outcome]:
+) -> Iterator[ExtractedClip]:
     """Extract media files to `out`: folders keep their shape, clip.mp4 becomes clip.mp4.npz.
 
     A file whose features are there, of the same content, words, settings and extractors, is
@@ -120,11 +110,9 @@ def extract_all(
         out: a folder; it is made.
         transcript: of the one file; by default what lies beside each under its name.
         again: skip nothing.
-        on_clip: told of each clip.
 
     Raises:
-        InputError: a folder or a glob without media, two files of one name, or a transcript for
-            many files.
+        InputError: no media, two files of one name, or a transcript for many files.
     """
     found = find_clips(paths)
     require_distinct(found)
@@ -139,10 +127,10 @@ def extract_all(
         try:
             yield _extract(extractor, file, target, transcript, again, progress)
         except AffuseError as error:
-            yield Outcome(file, target, error=str(error))
+            yield ExtractedClip(file, target, error=str(error))
         except OSError as error:
             problem = file_error(error, "cannot be used", error.filename or file)
-            yield Outcome(file, target, error=str(problem))
+            yield ExtractedClip(file, target, error=str(problem))
 
 
 def _extract(
@@ -152,29 +140,17 @@ def _extract(
     given: Transcript | None,
     again: bool,
     progress: OnSeconds,
-) -> Outcome:
+) -> ExtractedClip:
     transcript = transcript_beside(file) if given is None else given
     key = clip_key(file, transcript, extractor)
     if target.exists() and not again:
-        known = _stored(target)
-        if known is not None and known.key == key:
-            return Outcome(file, target, skipped=True, clip=known)
+        with suppress(InputError):
+            known = read_clip(target)
+            if known.key == key:
+                return ExtractedClip(file, target, skipped=True, clip=known)
     windows = list(extractor.windows(file, transcript, progress=progress))
-    clip = StoredClip(
-        file.name,
-        key,
-        windows[-1].end,
-        extractor.versions,
-        extractor.settings.model_dump(),
-        windows,
-    )
+    settings = extractor.settings.model_dump()
+    clip = StoredClip(file.name, key, windows[-1].end, extractor.versions, settings, windows)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_clip(target, clip)
-    return Outcome(file, target, clip=clip)
-
-
-def _stored(target: Path) -> StoredClip | None:
-    try:
-        return read_clip(target)
-    except InputError:
-        return None
+    return ExtractedClip(file, target, clip=clip)

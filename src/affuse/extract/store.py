@@ -25,31 +25,18 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class StoredClip:
-    """What `affuse extract` keeps of a clip.
+    """What `affuse extract` keeps of a clip."""
 
-    Attributes:
-        file: the name of the media file.
-        key: of what the features depend on (`clip_key`).
-        duration: in seconds.
-        extractors: modality to the name of its extractor.
-        settings: of the `ClipExtractor`.
-        windows: in order.
-    """
-
-    file: str
-    key: str
-    duration: float
-    extractors: Mapping[str, str]
-    settings: Mapping[str, Any]
+    file: str  # the name of the media file
+    key: str  # of what the features depend on (`clip_key`)
+    duration: float  # in seconds
+    extractors: Mapping[str, str]  # modality to the name of its extractor
+    settings: Mapping[str, Any]  # of the `ClipExtractor`
     windows: Sequence[Window]
 
 
 def clip_key(path: Path, transcript: Transcript | None, extractor: ClipExtractor) -> str:
-    """A hash of all that a clip's features depend on: content, words, settings and extractors.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """A hash of all that a clip's features depend on: content, words, settings and extractors."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     words = None if transcript is None else [transcript.timed, transcript.words]
@@ -66,9 +53,6 @@ def write_clip(path: Path, clip: StoredClip) -> None:
     The array `header` holds JSON (UTF-8) of everything but the features; each modality has its
     steps of all windows one after the other, their seconds as `<modality>.times` and the number
     in each window, 0 where it is absent, as `<modality>.lengths`.
-
-    Raises:
-        InputError: the folder is absent, full or refuses it.
     """
     header = {
         "format": FORMAT,
@@ -97,11 +81,7 @@ def write_clip(path: Path, clip: StoredClip) -> None:
 
 
 def read_clip(path: Path) -> StoredClip:
-    """Read what `write_clip` wrote.
-
-    Raises:
-        InputError: not such a file.
-    """
+    """Read what `write_clip` wrote; `InputError` for any other file."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)

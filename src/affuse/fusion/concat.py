@@ -39,7 +39,7 @@ class Concat(FusionModel):
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
-        encoded = {m: encoder(*self.take(batch, m)) for m, encoder in self.encoders.items()}
+        encoded = {m: encoder(*self.counted(batch, m)) for m, encoder in self.encoders.items()}
         prediction = self.head(torch.cat([e.pooled for e in encoded.values()], dim=1))
         gate, primary = self.even_gate(batch)
         latents = {m: e.stream for m, e in encoded.items()} if detail else None

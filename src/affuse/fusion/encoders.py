@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from affuse.config import Options
+from affuse.batches import Lengths
+from affuse.config import Choice, Options, Range
 from affuse.fusion.layers import (
     AttentionPooling,
     AttentiveStatistics,
@@ -20,15 +22,18 @@ from affuse.fusion.layers import (
     source,
     zeroed,
 )
-from affuse.ranges import Choice, Range
 
 
 class Encoded(NamedTuple):
-    """A modality's stream `(B, T', d)`, its mask `(B, T')` and the pooled vector `(B, d)`."""
+    """A modality's stream `(B, T', d)`, its mask `(B, T')` and the pooled vector `(B, d)`.
+
+    And the lengths of the mask, where they are known.
+    """
 
     stream: Tensor
     mask: Tensor
     pooled: Tensor
+    lengths: Lengths | None = None
 
 
 class EncoderOptions(Options):
@@ -86,7 +91,7 @@ def encoder_options_for(lengths: Mapping[str, int]) -> dict[str, Any]:
 
 
 def modality_encoder(features: int, modality: str, options: EncoderOptions) -> nn.Module:
-    """The encoder of a modality with D = `features`: `(B, T, D)` and mask to `Encoded`."""
+    """The encoder of a modality with D = `features`: `(B, T, D)`, mask, lengths to `Encoded`."""
     if modality in options.static:
         return StaticEncoder(features, options)
     return ModalityEncoder(features, modality, options)
@@ -108,12 +113,13 @@ class StaticEncoder(nn.Module):
             Dropout(options.dropout),
         )
 
-    def forward(self, x: Tensor, mask: Tensor) -> Encoded:
+    def forward(self, x: Tensor, mask: Tensor, lengths: Lengths | None = None) -> Encoded:
         """`(B, T, D)` and mask `(B, T)` to a stream of one step."""
         some = mask.any(dim=1, keepdim=True)
         x = zeroed(x, mask).sum(dim=1)
         pooled = self.layers(x / mask.sum(dim=1, keepdim=True).clamp(min=1)) * some
-        return Encoded(pooled[:, None], some, pooled)
+        lengths = None if lengths is None else np.minimum(lengths, 1)
+        return Encoded(pooled[:, None], some, pooled, lengths)
 
 
 class ModalityEncoder(nn.Module):
@@ -139,19 +145,21 @@ class ModalityEncoder(nn.Module):
             AttentiveStatistics(features, o.width, o.heads, o.dropout) if o.statistics else None
         )
 
-    def forward(self, x: Tensor, mask: Tensor) -> Encoded:
-        """`(B, T, D)` and mask `(B, T)` to the encoded stream."""
-        steps = source(mask, x)
+    def forward(self, x: Tensor, mask: Tensor, lengths: Lengths | None = None) -> Encoded:
+        """`(B, T, D)`, mask `(B, T)` and its lengths, where known, to the encoded stream."""
+        steps = source(mask, x, lengths=lengths)
         x = x if steps.full else zeroed(x, mask)
         overall = None if self.statistics is None else self.statistics(x, steps)
         x, mask = self.projection(x, mask, steps.full)
         x = x + sinusoidal_positions(x.shape[1], x.shape[2], x)
-        steps = steps if steps.full else source(mask, x)
+        lengths = None if lengths is None else -(-lengths // self.projection.stride)
+        steps = source(mask, x, lengths=lengths)
         for layer in self.layers:
             x = layer(x, steps)
         x = self.norm(x)
         pooled = self.pooling(x, steps)
-        return Encoded(x, mask, pooled if overall is None else pooled + overall)
+        pooled = pooled if overall is None else pooled + overall
+        return Encoded(x, mask, pooled, lengths)
 
 
 class Head(nn.Sequential):

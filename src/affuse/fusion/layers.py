@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from affuse.batches import Lengths
+
 
 def traced() -> bool:
     """Whether this is a trace for export: it must hold for all sizes, and they are tensors."""
@@ -24,17 +26,17 @@ def sinusoidal_positions(steps: int, width: int, like: Tensor) -> Tensor:
     """Fixed positional embedding `(steps, width)` (Vaswani et al. 2017, section 3.5)."""
     # What is traced depends on its input and must not be kept.
     make = _positions.__wrapped__ if traced() else _positions
-    return make(steps, width).to(like)
+    return make(steps, width, like.device, like.dtype)
 
 
 @lru_cache(maxsize=256)
-def _positions(steps: int, width: int) -> Tensor:
+def _positions(steps: int, width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     half = (width + 1) // 2
     # Made once, perhaps in inference mode, and used in training afterwards.
     with torch.inference_mode(False):
         rate = torch.exp(torch.arange(half, dtype=torch.float32) * (-math.log(1e4) / half))
         angles = torch.arange(steps, dtype=torch.float32)[:, None] * rate
-        return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width]
+        return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width].to(device, dtype)
 
 
 def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
@@ -59,14 +61,6 @@ class Dropout(nn.Dropout):
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
         return dropout(x, self.p, self.training)
-
-
-def whole(mask: Tensor) -> bool:
-    """Whether nothing is masked, where to ask costs less than to mask: a clip alone has no padding.
-
-    An accelerator would have to be waited for.
-    """
-    return mask.device.type == "cpu" and not traced() and bool(mask.all())
 
 
 def zeroed(x: Tensor, mask: Tensor) -> Tensor:
@@ -112,9 +106,16 @@ class Source(NamedTuple):
         return result * self.some.view(-1, *[1] * (result.dim() - 1))
 
 
-def source(mask: Tensor, like: Tensor, prior: Tensor | None = None) -> Source:
-    """A mask `(B, S)` as attention reads it; `prior` `(B, S)` is a log weight of each step."""
-    if whole(mask):
+def source(
+    mask: Tensor, like: Tensor, prior: Tensor | None = None, lengths: Lengths | None = None
+) -> Source:
+    """A mask `(B, S)` as attention reads it; `prior` `(B, S)` is a log weight of each step.
+
+    Args:
+        lengths: of the mask, where known: what masks nothing, as that of a clip alone, costs
+            nothing then.
+    """
+    if lengths is not None and lengths.min() == mask.shape[1]:
         return Source(prior, None)
     bias = like.new_zeros(mask.shape) if prior is None else prior
     bias = bias.masked_fill(~mask, torch.finfo(like.dtype).min)

@@ -14,12 +14,11 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from affuse.batches import Batch
-from affuse.config import Options
+from affuse.batches import Batch, Lengths
+from affuse.config import Options, Range
 from affuse.fusion.layers import Dropout, EncoderLayer, sinusoidal_positions, source
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import MaskedLSTM, last_step, leading_modality
-from affuse.ranges import Range
 
 
 class LmrCbtOptions(Options):
@@ -100,14 +99,14 @@ class LmrCbt(FusionModel):
         batch = self.admit(batch)
         latents, summaries = {}, {}
         for modality, stream in self.streams.items():
-            x, mask = self.take(batch, modality)
-            latents[modality] = self.encoders[modality](stream(x, mask), mask)
+            x, mask, lengths = self.counted(batch, modality)
+            latents[modality] = self.encoders[modality](stream(x, mask), mask, lengths)
             summaries[modality] = last_step(latents[modality], mask)
-        x, mask = self.take(batch, self.primary)
+        x, mask, lengths = self.counted(batch, self.primary)
         own = self.reader(x, mask)
         fused = own + self._fuse(own, summaries, self.presence(batch))
         latents |= {"fusion.before": own, "fusion.after": fused}
-        latents[self.primary] = self.encoders[self.primary](fused, mask)
+        latents[self.primary] = self.encoders[self.primary](fused, mask, lengths)
         summaries[self.primary] = last_step(latents[self.primary], mask)
         prediction = self.head(torch.cat([summaries[m] for m in self.modalities], dim=1))
         return FusionOutput(prediction, *self.even_gate(batch), latents=latents if detail else None)
@@ -168,10 +167,10 @@ class _Encoder(nn.Module):
         )
         self.norm = nn.LayerNorm(options.width)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor, lengths: Lengths | None) -> Tensor:
         steps, width = x.shape[1:]
         x = self.drop(math.sqrt(width) * x + sinusoidal_positions(steps, width, x))
-        readable = source(mask, x)
+        readable = source(mask, x, lengths=lengths)
         for layer in self.layers:
             x = layer(x, readable)
         encoded: Tensor = self.norm(x)

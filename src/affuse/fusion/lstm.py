@@ -17,11 +17,10 @@ from pydantic import Field
 from torch import nn
 
 from affuse.batches import Batch
-from affuse.config import Options
+from affuse.config import Options, Range
 from affuse.fusion.layers import Dropout
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import AlignmentOptions, MaskedLSTM, align, leading_modality
-from affuse.ranges import Range
 
 
 class LateLSTMOptions(Options):
@@ -59,7 +58,7 @@ class EarlyLSTM(FusionModel):
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
         sequences = {m: self.take(batch, m) for m in self.modalities}
-        aligned, mask = align(sequences, self.reference, self.options.steps)
+        aligned, mask = align(sequences, self.reference, self.options.steps, batch.lengths)
         states, last = self.lstm(torch.cat(list(aligned.values()), dim=2), mask)
         latents = {"joint": states} if detail else None
         return FusionOutput(self.head(last), *self.even_gate(batch), latents=latents)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from affuse.batches import Batch
+from affuse.config import Range
 from affuse.fusion.layers import Dropout
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import AlignmentOptions, align, last_step, leading_modality
-from affuse.ranges import Range
 
 
 class MFNOptions(AlignmentOptions):
@@ -74,7 +74,7 @@ class MFN(FusionModel):
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
         sequences = {m: self.take(batch, m) for m in self.modalities}
-        aligned, mask = align(sequences, self.reference, self.options.steps)
+        aligned, mask = align(sequences, self.reference, self.options.steps, batch.lengths)
         present = self.presence(batch).unbind(dim=1)
         hidden, cells = [], []
         for (modality, cell), some in zip(self.cells.items(), present, strict=True):

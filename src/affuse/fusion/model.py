@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from affuse.batches import Batch
+from affuse.batches import Batch, Lengths
 from affuse.config import Options, parse_options
 from affuse.errors import InputError, unknown_name
 from affuse.plugins import load_plugins, require_same
@@ -105,6 +106,14 @@ class FusionModel(nn.Module, ABC):
         like = next(iter(batch.sequences.values()))
         x = like.new_zeros(batch.size, 1, self.widths[modality])
         return x, torch.zeros(batch.size, 1, dtype=torch.bool, device=like.device)
+
+    def counted(self, batch: Batch, modality: str) -> tuple[Tensor, Tensor, Lengths | None]:
+        """What `take` returns, and the real steps `(B,)` of each sample, where the host knows."""
+        x, mask = self.take(batch, modality)
+        if batch.lengths is None:
+            return x, mask, None
+        known = batch.lengths.get(modality)
+        return x, mask, np.zeros(batch.size, np.int64) if known is None else known
 
     def presence(self, batch: Batch) -> Tensor:
         """Bool `(B, M)`: which modalities each sample has."""

@@ -20,11 +20,11 @@ from torch.nn import functional as F
 
 from affuse import config
 from affuse.batches import Batch
+from affuse.config import Range
 from affuse.errors import InputError
 from affuse.fusion.attention import attend, recomputed
 from affuse.fusion.layers import dropout, sinusoidal_positions
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
-from affuse.ranges import Range
 
 # The public code gives the self-attention encoders this many layers at the least.
 _MIN_MEMORY_LAYERS = 3

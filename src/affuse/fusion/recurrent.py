@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from affuse.batches import Lengths
 from affuse.config import Options
 from affuse.errors import unknown_name
-from affuse.fusion.layers import traced
 
 
 class MaskedLSTM(nn.Module):
@@ -87,7 +88,10 @@ def leading_modality(name: str | None, widths: Mapping[str, int]) -> str:
 
 
 def align(
-    sequences: Mapping[str, tuple[Tensor, Tensor]], reference: str, most: int
+    sequences: Mapping[str, tuple[Tensor, Tensor]],
+    reference: str,
+    most: int,
+    known: Mapping[str, Lengths] | None = None,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Bring the modalities of each sample to as many steps as its reference has.
 
@@ -96,6 +100,7 @@ def align(
 
     Args:
         sequences: modality to features `(B, T_m, D_m)` and mask `(B, T_m)`.
+        known: `Batch.lengths`. Without them there are `most` steps, of which too many are masked.
 
     Returns:
         Each modality's features `(B, T, D_m)`, zero where a sample lacks it, and the mask `(B, T)`
@@ -105,10 +110,16 @@ def align(
     longest = torch.stack(list(lengths.values())).amax(dim=0)
     own = lengths[reference]
     common = torch.where(own > 0, own, longest).clamp(max=most)
-    # A trace must do for any sample: what is too much is masked.
-    steps = most if traced() else int(common.max())
+    steps = most if known is None else _most_steps(known, reference, most)
     target = torch.arange(steps, device=common.device) < common[:, None]
     return {m: interval_means(x, mask, target) for m, (x, mask) in sequences.items()}, target
+
+
+def _most_steps(known: Mapping[str, Lengths], reference: str, most: int) -> int:
+    """Of the sample with the most, by the rule of `align`."""
+    longest = np.max(list(known.values()), axis=0)
+    own = known.get(reference, np.zeros_like(longest))
+    return min(most, int(np.where(own > 0, own, longest).max()))
 
 
 def interval_means(x: Tensor, mask: Tensor, target: Tensor) -> Tensor:

@@ -19,12 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from affuse.batches import Batch
-from affuse.config import Options
+from affuse.config import Options, Range
 from affuse.errors import InputError
 from affuse.fusion.layers import Dropout
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import MaskedLSTM
-from affuse.ranges import Range
 
 
 class EmbeddingOptions(Options):

@@ -45,7 +45,7 @@ class Unimodal(FusionModel):
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
-        encoded = self.encoder(*self.take(batch, self.modalities[0]))
+        encoded = self.encoder(*self.counted(batch, self.modalities[0]))
         prediction: Tensor = self.head(encoded.pooled)
         gate = prediction.new_ones(prediction.shape[0], 1)
         latents = {self.modalities[0]: encoded.stream} if detail else None

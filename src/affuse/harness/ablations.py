@@ -1,12 +1,18 @@
-"""Ablations of HCT-MG: settings for benchmarks, each one change from the whole model."""
+"""Ablations of HCT-MG: benchmarks of it whole, and with one thing changed at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-REFERENCE = "hct_mg"
+from affuse.harness.records import read_about
+from affuse.harness.request import REFERENCE, Request
+from affuse.harness.results import BenchmarkResult
+from affuse.harness.run import run_benchmark
+from affuse.incongruity.hard import HardIds
+from affuse.progress import OnWork
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,29 @@ class Ablation:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Ablations:
+    """What each ablation scored; the first is the whole model."""
+
+    corpus: str
+    seeds: int
+    rows: tuple[tuple[Ablation, BenchmarkResult], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `affuse ablate --json` writes."""
+        return {"corpus": self.corpus, "seeds": self.seeds, "ablations": self.to_records()}
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A plain row for each ablation."""
+        return [{**ablation.to_json(), **_scores(result)} for ablation, result in self.rows]
+
+
+def _scores(result: BenchmarkResult) -> dict[str, Any]:
+    scores = result.models[REFERENCE].metrics
+    plain = {m: {"mean": s.mean, "std": s.std, "ci95": s.ci95} for m, s in scores.items()}
+    return {"metrics": plain, **({"hard": result.extra["hard"]} if "hard" in result.extra else {})}
 
 
 def ablations(modalities: Sequence[str]) -> list[Ablation]:
@@ -48,3 +77,36 @@ def ablations(modalities: Sequence[str]) -> list[Ablation]:
             "modality_dropout=0", "is hiding modalities in training needed?", modality_dropout=0.0
         ),
     ]
+
+
+def run_ablations(
+    request: Request,
+    folder: Path,
+    on_work: OnWork = lambda *_: None,
+    *,
+    on_notice: Callable[[str], None] = lambda _: None,
+) -> Ablations:
+    """Benchmark HCT-MG with each ablation, each in a folder of its own in `folder`.
+
+    Args:
+        request: corpus, seeds and settings; its models are not asked for.
+        on_work: told epochs done and in all of an ablation, and which it is.
+    """
+    asked = replace(request, models=(REFERENCE,), singles=False)
+    chosen = ablations(asked.load().modalities)
+    found: list[tuple[Ablation, BenchmarkResult]] = []
+    hard: HardIds | None = None
+    for number, ablation in enumerate(chosen, start=1):
+        title = f"{ablation.name} ({number} of {len(chosen)})"
+        place = folder / ablation.name.replace(":", "-")
+        result, _ = run_benchmark(
+            replace(asked, settings={**asked.settings, **ablation.settings}),
+            place,
+            lambda done, total, _, title=title: on_work(done, total, title),  # type: ignore[misc]
+            hard=hard,
+            on_notice=on_notice,
+        )
+        # They follow from the data: those of the first are those of all.
+        hard = hard or read_about(place).hard
+        found.append((ablation, result))
+    return Ablations(found[0][1].corpus, request.seeds, tuple(found))

@@ -5,29 +5,73 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.files import null_to_nan
-from affuse.harness.differences import TRIVIAL, Differences
+from affuse.harness.differences import Differences, ModelRuns, runs_of
 from affuse.harness.records import SINGLE, TABLE, About, Run, read_about, read_runs
-from affuse.harness.runs import Row, hard_slice, row_of
-from affuse.report.tables import BenchmarkResult, ModelResult
+from affuse.harness.results import TRIVIAL, BenchmarkResult, ModelResult, check_extra
+from affuse.metrics.scores import evaluate
+from affuse.tasks import Task
 
-__all__ = ["TABLE", "assemble", "read_results"]
+if TYPE_CHECKING:
+    pass
 
 
-def read_results(folder: Path) -> BenchmarkResult:
-    """The table of a results folder, made anew from its runs, without the corpus.
+def hard_slice(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
+    """The slice's size, and each model's scores on it, one a seed over all folds together.
+
+    Returns:
+        Empty where no sample is hard; else `samples`, `of` and `models`: name to metric to summary.
+    """
+    task = Task.from_config(about.task)
+    count = sum(map(len, about.hard))
+    finished = {name: row for name, row in rows.items() if row.seeds}
+    if not count or not finished:
+        return {}
+    first = next(iter(finished.values()))
+    return {
+        "samples": count,
+        "of": sum(len(fold[0].ids) for fold in first.folds),
+        "models": {name: _scores(task, about, row) for name, row in finished.items()},
+    }
+
+
+def _scores(task: Task, about: About, row: ModelRuns) -> dict[str, Summary]:
+    scored = []
+    for seed in range(len(row.seeds)):
+        targets, said = [], []
+        for ids, fold in zip(about.hard, row.folds, strict=True):
+            run, hard = fold[seed], set(ids)
+            chosen = np.array([name in hard for name in run.ids], dtype=np.bool_)
+            targets.append(run.target[chosen])
+            said.append(run.prediction[chosen])
+        scored.append(evaluate(task, np.concatenate(said), np.concatenate(targets)))
+    return {metric: summarise([scores[metric] for scores in scored]) for metric in scored[0]}
+
+
+def read_results(path: Path) -> BenchmarkResult:
+    """The table of a results folder, made anew from its runs, or a result.json as it stands.
 
     Of a benchmark that was stopped, seeds that lack a fold are not counted; a model without any
     has an empty row. It is the same table, byte for byte, that the benchmark wrote.
 
     Raises:
-        InputError: not a results folder, or one of a version that kept less.
+        InputError: neither, or of a version that kept less.
     """
-    about = read_about(folder)
-    return assemble(about, read_runs(folder, about))
+    # A result may have been kept without its runs.
+    kept = path / "result.json"
+    file = kept if kept.is_file() and not (path / TABLE).exists() else path
+    if file.is_file():
+        result = BenchmarkResult.read_json(file)
+    else:
+        about = read_about(path)
+        result = assemble(about, read_runs(path, about))
+    check_extra(result, file)
+    return result
 
 
 def label(model: str) -> str:
@@ -38,7 +82,7 @@ def label(model: str) -> str:
 def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
     """The table: trivial row, then each model over its seeds, and differences between them."""
     rows = {
-        label(name): row_of([r for r in runs if r.record["model"] == name], about.folds)
+        label(name): runs_of([r for r in runs if r.record["model"] == name], about.folds)
         for name in about.rows
     }
     models = {TRIVIAL: ModelResult(0, _trivial(about))}
@@ -66,7 +110,7 @@ def _trivial(about: About) -> dict[str, Summary]:
     return {m: summarise([sum(scores[m] for scores in folds) / len(folds)]) for m in names}
 
 
-def _model(row: Row) -> ModelResult:
+def _model(row: ModelRuns) -> ModelResult:
     if not row.seeds:
         return ModelResult(0, {})
     first = row.records[0]
@@ -75,7 +119,7 @@ def _model(row: Row) -> ModelResult:
     return ModelResult(first["parameters"], metrics, dict(primary))
 
 
-def _extra(rows: Mapping[str, Row]) -> dict[str, Any]:
+def _extra(rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     """What else the JSON file says of each model."""
     finished = {name: row for name, row in rows.items() if row.seeds}
     extra: dict[str, Any] = {
@@ -99,7 +143,7 @@ def _extra(rows: Mapping[str, Row]) -> dict[str, Any]:
     return extra | ({"subsets": subsets} if subsets else {})
 
 
-def _hard(about: About, rows: Mapping[str, Row]) -> dict[str, Any]:
+def _hard(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     found = hard_slice(about, rows)
     if found:
         found["models"] = {
@@ -127,7 +171,7 @@ def _versions(runs: Sequence[Run]) -> dict[str, str]:
     return {package: " and ".join(versions) for package, versions in found.items()}
 
 
-def _origins(rows: Mapping[str, Row]) -> Iterator[str]:
+def _origins(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
     """What the harness cannot see to: weights that may have learnt from the test part before."""
     begun: dict[str, list[str]] = {}
     for name, row in rows.items():
@@ -141,7 +185,7 @@ def _origins(rows: Mapping[str, Row]) -> Iterator[str]:
         )
 
 
-def _openings(rows: Mapping[str, Row]) -> Iterator[str]:
+def _openings(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
     for name, row in rows.items():
         for record in row.records:
             count = record["test_opened"]["count"]

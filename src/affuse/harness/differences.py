@@ -4,18 +4,63 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from affuse.evaluation.bootstrap import STATISTIC, FoldAnswers, Scores, compare, score
-from affuse.evaluation.statistics import Comparison
-from affuse.harness.records import About
-from affuse.harness.runs import Row
+from affuse.evaluation.statistics import Comparison, Summary, summarise
+from affuse.harness.records import About, Run
+from affuse.harness.results import TRIVIAL, ModelResult
 from affuse.metrics.scores import heading, higher_is_better
-from affuse.report.tables import ModelResult
 from affuse.tasks import Task
 
-TRIVIAL = "trivial"
+if TYPE_CHECKING:
+    from affuse.evaluation.held_out import Record
+
+
+@dataclass(frozen=True)
+class ModelRuns:
+    """A model's seeds of which all folds are finished.
+
+    Attributes:
+        seeds: their numbers.
+        folds: a run a seed, fold by fold.
+    """
+
+    seeds: tuple[int, ...]
+    folds: tuple[tuple[Run, ...], ...]
+
+    @property
+    def records(self) -> list[Record]:
+        return [run.record for fold in self.folds for run in fold]
+
+    def summarise(self, *path: str) -> Summary:
+        """An entry of every run's record, averaged over folds: one number a seed."""
+        values = [[_entry(run.record, path) for run in fold] for fold in self.folds]
+        return summarise(np.mean(values, axis=0).tolist())
+
+    def tested(self) -> list[FoldAnswers]:
+        """What was said of each fold."""
+        return [
+            FoldAnswers(fold[0].ids, fold[0].target, np.stack([run.prediction for run in fold]))
+            for fold in self.folds
+        ]
+
+
+def runs_of(runs: Sequence[Run], folds: int) -> ModelRuns:
+    """The runs of one model, of a corpus with so many folds."""
+    known = {(run.record["seed"], run.record["fold"]): run for run in runs}
+    seeds = sorted({seed for seed, _ in known})
+    whole = tuple(s for s in seeds if all((s, fold) in known for fold in range(folds)))
+    return ModelRuns(whole, tuple(tuple(known[s, fold] for s in whole) for fold in range(folds)))
+
+
+def _entry(record: Any, path: Sequence[str]) -> float:
+    for key in path:
+        record = record[key]
+    return float(record)
 
 
 class Differences:
@@ -26,7 +71,7 @@ class Differences:
         rows: label to row; those without a finished seed are not compared.
     """
 
-    def __init__(self, about: About, rows: Mapping[str, Row]) -> None:
+    def __init__(self, about: About, rows: Mapping[str, ModelRuns]) -> None:
         self.task = Task.from_config(about.task)
         self.metrics = self.task.metrics
         self.rows = {name: row for name, row in rows.items() if row.seeds}

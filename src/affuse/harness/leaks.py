@@ -1,4 +1,4 @@
-"""What a corpus may not do: hand the test labels to who trains on it.
+"""What a corpus may not do: hand the test labels to who trains on it; and one that cannot.
 
 Found are test samples that stand in training or validation too, by name or by content, and labels
 of the test part that stand among its features: as a column, as a length or a missing modality, or
@@ -8,13 +8,15 @@ as a group. What only a program that knows the trick can decode is not found.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
+from affuse.evaluation.held_out import hide, own
+from affuse.files import digest
 from affuse.samples import (
     Corpus,
     Sample,
@@ -197,3 +199,61 @@ def _constant_within(columns: Array, label: Array) -> Array:
     total = ((columns - columns.mean(axis=0)) ** 2).sum(axis=0)
     within = ((columns - means[members]) ** 2).sum(axis=0)
     return np.asarray((total > 0) & (within < (1 - TOLD) * total))
+
+
+@dataclass(frozen=True)
+class Sealed(Corpus):
+    """A corpus that cannot tell its test targets.
+
+    Attributes:
+        whole: the fingerprint of the corpus that was sealed, which is this one's too: a run is
+            known by what it was made of.
+    """
+
+    whole: str = ""
+
+    def fingerprint(self) -> str:
+        return self.whole
+
+
+def content_of(corpus: Corpus) -> str:
+    """A digest of all that training gets of a corpus, and of the targets that it does not get.
+
+    Beside what the fingerprint covers these are groups, by which features may be normalised.
+    """
+    groups = [
+        [sample.group for sample in part] for fold in corpus.folds for part in fold.parts().values()
+    ]
+    return digest(repr((corpus.fingerprint(), groups)).encode())
+
+
+def seal(corpus: Corpus, fold: int) -> Sealed:
+    """What training may reach of a fold.
+
+    It shares no array with `corpus` save those mapped from files. Other folds are left out, for
+    their training parts hold what this one tests, and whatever a reader has put into options,
+    features, texts and planted truth.
+    """
+    split = corpus.folds[fold]
+    closed = Split(_plain(split.train), _plain(split.valid), hide(labelled(split.test)))
+    return Sealed(
+        corpus.name,
+        Task.from_config(corpus.task.to_config()),
+        {str(m): int(width) for m, width in corpus.widths.items()},
+        # A fold keeps its number, and those before it are not there.
+        (closed,) * (fold + 1),
+        preset=str(corpus.preset),
+        whole=corpus.fingerprint(),
+    )
+
+
+def _plain(samples: Sequence[Sample]) -> list[Sample]:
+    return [
+        Sample(
+            s.id,
+            {m: own(x) for m, x in s.sequences.items()},
+            None if s.target is None else np.array(s.target),
+            group=s.group,
+        )
+        for s in samples
+    ]

@@ -163,6 +163,15 @@ def read_run(runs: Path, name: str, run: str) -> Run | None:
     return Run({**null_to_nan(record), "run": record["run"]}, ids, target, prediction)
 
 
+def read_identity(runs: Path, name: str) -> dict[str, Any] | None:
+    """All that decided how a finished run ended; None where there is none."""
+    try:
+        found = json.loads((runs / f"{name}.json").read_text())["run"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
 LOG = "test-openings.jsonl"
 
 

@@ -38,6 +38,7 @@ class Request:
             instead of refused.
         jobs: processes at once.
         command: what to type to obtain the result again.
+        memory: the corpus itself, where it is in memory; `corpus` is then its stored form.
     """
 
     corpus: str
@@ -52,6 +53,7 @@ class Request:
     drop_shared: bool = False
     jobs: int = os.cpu_count() or 1
     command: str = ""
+    memory: Corpus | None = None
 
     def load(self) -> Corpus:
         """The corpus, after every setting and model name has been checked.
@@ -77,7 +79,7 @@ class Request:
     def read(self) -> Corpus:
         """The corpus alone, as it is used."""
         options = corpus_options(self.corpus, self.settings, self.data)
-        corpus = plain(load_corpus(self.corpus, self.data, options))
+        corpus = plain(self.memory or load_corpus(self.corpus, self.data, options))
         if self.limit is not None:
             folds = (
                 Split(*(part[: self.limit] for part in fold.parts().values()))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from affuse.errors import InputError
 from affuse.evaluation.held_out import Key, Record, score
-from affuse.evaluation.trivial import trivial_folds
-from affuse.files import claim, digest_json, holds, make_folder
+from affuse.evaluation.scorecard import trivial_folds
+from affuse.files import claim, differences, digest_json, holds, make_folder
 from affuse.harness.assemble import assemble
+from affuse.harness.leaks import content_of
 from affuse.harness.records import (
     MARK,
     RUNS,
@@ -21,16 +23,17 @@ from affuse.harness.records import (
     Trivial,
     log_opening,
     read_about,
+    read_identity,
     read_run,
     read_runs,
     write_run,
 )
 from affuse.harness.request import Job, Request, jobs
-from affuse.harness.without_targets import content_of
+from affuse.harness.results import BenchmarkResult
 from affuse.harness.workers import RUNS_IN, Answered, run_all
 from affuse.incongruity.hard import HardIds, OnFold, hard_ids
 from affuse.processes import preload
-from affuse.report.tables import BenchmarkResult
+from affuse.progress import OnWork
 from affuse.samples import Corpus
 from affuse.tasks import Task
 from affuse.training.presets import Plan
@@ -42,13 +45,30 @@ OnProgress = Callable[[int, int, Record | None], None]
 """Told epochs done, epochs in all, and the record of a run that has just ended."""
 
 
+def shown_by(on_work: OnWork) -> tuple[OnProgress, OnFold]:
+    """What tells a progress bar of runs, and of the search for hard samples before them."""
+
+    def on_progress(done: int, total: int, record: Record | None) -> None:
+        latest = ""
+        if record is not None:
+            metric, value = next(iter(record["metrics"].items()))
+            latest = f"{record['model']} seed {record['seed']}: {metric} {value:.3f}"
+        on_work(done, total, latest)
+
+    def on_search(fold: int, folds: int) -> None:
+        on_work(0, 0, f"looking for hard samples, fold {fold} of {folds}")
+
+    return on_progress, on_search
+
+
 def run_benchmark(
     request: Request,
     folder: Path,
     on_progress: OnProgress = lambda *_: None,
+    on_search: OnFold = lambda *_: None,
     *,
     hard: HardIds | None = None,
-    on_search: OnFold = lambda *_: None,
+    on_notice: Callable[[str], None] = lambda _: None,
 ) -> tuple[BenchmarkResult, list[Record]]:
     """Train and test every model of a request.
 
@@ -60,6 +80,7 @@ def run_benchmark(
         hard: the hard samples of this corpus, where another benchmark of it has found them
             (`About.hard`). By default those that the folder keeps, else they are looked for.
         on_search: told how far that is; it may take minutes.
+        on_notice: told in a line why finished runs are made anew.
 
     Raises:
         InputError: what `Request.load` raises, or a folder that holds another benchmark.
@@ -73,15 +94,21 @@ def run_benchmark(
     }
     keys = [Key.of(fold.test) for fold in corpus.folds]
     plans = {name: request.plan(name) for name in request.rows(corpus)}
-    about = _about(request, corpus, plans)
+    runs = {
+        job: identity(corpus, plans[job.model], seed=job.seed, fold=job.fold)
+        for job in jobs(request, corpus)
+    }
+    about = _about(request, corpus, plans, {j.name: digest_json(run) for j, run in runs.items()})
     if not holds(folder, MARK, mark):
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)
     missing = {
         job: plans[job.model].train.epochs
-        for job in jobs(request, corpus)
+        for job in runs
         if read_run(folder / RUNS, job.name, about.runs[job.name]) is None
     }
+    for line in _code_changes(folder / RUNS, {job: runs[job] for job in missing}):
+        on_notice(line)
     if missing:
         preload(RUNS_IN)
     hard = hard or _kept(folder) or hard_ids(corpus, on_search)
@@ -90,11 +117,28 @@ def run_benchmark(
     content, task = content_of(corpus), corpus.task
     del corpus  # its features are not needed while others train on theirs
     _run(request, missing, content, Scorer(folder, task, keys), on_progress)
-    runs = read_runs(folder, about)
-    return assemble(about, runs), [run.record for run in runs]
+    finished = read_runs(folder, about)
+    return assemble(about, finished), [run.record for run in finished]
 
 
-def _about(request: Request, corpus: Corpus, plans: Mapping[str, Plan]) -> About:
+def _code_changes(runs: Path, missing: Mapping[Job, Mapping[str, Any]]) -> Iterator[str]:
+    """Why runs are made again that the folder keeps: the code is another."""
+    old: dict[tuple[str, str], int] = {}
+    for job, run in missing.items():
+        kept = read_identity(runs, job.name)
+        changed = [] if kept is None else list(differences(run, kept))
+        if changed and all(path.startswith("code") for path in changed):
+            what = f"the source of {job.model}" if "code.model" in changed else "what trains models"
+            if "code" not in (kept or {}):
+                what = f"what {job.model} was trained by is not known, and"
+            old[job.model, what] = old.get((job.model, what), 0) + 1
+    for (model, what), count in old.items():
+        yield f"{what} has changed: {count} finished run(s) of {model} are made anew"
+
+
+def _about(
+    request: Request, corpus: Corpus, plans: Mapping[str, Plan], runs: dict[str, str]
+) -> About:
     rows = request.rows(corpus)
     mode = plans[rows[-1]].train.normalise
     return About(
@@ -109,10 +153,7 @@ def _about(request: Request, corpus: Corpus, plans: Mapping[str, Plan]) -> About
             Trivial(output=tuple(fold.output.tolist()), metrics=dict(fold.metrics))
             for fold in trivial_folds(corpus)
         ),
-        runs={
-            job.name: digest_json(identity(corpus, plans[job.model], seed=job.seed, fold=job.fold))
-            for job in jobs(request, corpus)
-        },
+        runs=runs,
         extra={
             "fingerprint": corpus.fingerprint(),
             "options": dict(corpus.options),

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, cast
@@ -21,8 +21,8 @@ from affuse.errors import InputError
 from affuse.evaluation.held_out import Answers, answer
 from affuse.files import holds
 from affuse.fusion import count_parameters
+from affuse.harness.leaks import Sealed, content_of, seal
 from affuse.harness.request import Job, Request
-from affuse.harness.without_targets import Sealed, content_of, seal
 from affuse.processes import begin_worker, worker_context
 from affuse.training.checkpoint import weights_digest
 from affuse.training.session import RUN, identity, train_run
@@ -149,6 +149,8 @@ def run_all(
         Exception: whatever went wrong in a run.
     """
     context, waiting = worker_context(RUNS_IN), deque(jobs)
+    # They read its stored form.
+    request = replace(request, memory=None)
     running: dict[Connection, tuple[Job, Any]] = {}
     try:
         while waiting or running:

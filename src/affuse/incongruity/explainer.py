@@ -9,7 +9,7 @@ import numpy as np
 
 from affuse.errors import InputError, unknown_name
 from affuse.evaluation.held_out import Predictions, predict
-from affuse.evaluation.trivial import trivial_scores
+from affuse.evaluation.scorecard import trivial_of
 from affuse.fusion import count_parameters
 from affuse.incongruity.cases import Case, case, in_words, label_in_words
 from affuse.incongruity.conflict import (
@@ -56,8 +56,10 @@ def explain(
     Raises:
         InputError: labels are missing, fewer than two modalities, or an unknown id.
     """
-    # A reader that was asked for one fold returns that fold alone.
-    fold = corpus.folds[min(int(checkpoint.corpus.get("fold", 0)), len(corpus.folds) - 1)]
+    fold, trivial = checkpoint.fold_of(corpus), trivial_of(corpus.task, checkpoint.fold_of(corpus))
+    for model in (checkpoint, *([] if against is None else [against])):
+        model.check_corpus(corpus, model.folder)
+        model.require_unseen(corpus, fold.test, model.folder)
     split = _prepared(checkpoint, fold)
     ids = [sample.id for sample in split.test]
     for name in samples:
@@ -86,9 +88,10 @@ def explain(
         corpus.name,
         corpus.task,
         len(ids),
+        checkpoint.trained_on(corpus),
         facts,
         other,
-        trivial_scores(corpus),
+        {} if trivial is None else trivial.metrics,
         tuple(conflicts),
         judge(conflicts, split.test),
         _conflict_reliability(readers, conflicts, split.test),

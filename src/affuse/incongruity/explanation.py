@@ -67,6 +67,7 @@ class Explanation:
         corpus: its name.
         task: what is predicted.
         samples: N.
+        trained_on_this: whether the model was trained on this very data.
         model: that is explained.
         against: another one beside it.
         trivial: metric to what the best constant scores.
@@ -83,6 +84,7 @@ class Explanation:
     corpus: str
     task: Task
     samples: int
+    trained_on_this: bool
     model: ModelFacts
     against: ModelFacts | None
     trivial: Mapping[str, float]

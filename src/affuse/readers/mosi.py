@@ -6,7 +6,7 @@ Subjectivity Analysis in Online Opinion Videos".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, encode_corpus
 from affuse.readers.npz import load_arrays
 from affuse.readers.registry import corpus_name, register_corpus
@@ -39,7 +38,7 @@ class MosiOptions(TextOptions):
 
 
 @register_corpus("mosi", MosiOptions)
-def read_mosi(path: Path | None, options: MosiOptions) -> Corpus:
+def read_mosi(path: Path, options: MosiOptions) -> Corpus:
     """CMU-MOSI: sentiment in [-3, 3] from transcripts and acoustic means of 2199 utterances.
 
     Text is one step a token, audio one step of 73 means; a group is a video. Split `official` is
@@ -49,22 +48,16 @@ def read_mosi(path: Path | None, options: MosiOptions) -> Corpus:
     Args:
         path: the folder that holds utterances.npz, or that file.
         options: split and text features.
-
-    Raises:
-        InputError: the file is missing, damaged or lacks an array.
     """
-    if path is None:
-        raise InputError("corpus 'mosi' needs its data", remedy="give its path with --data")
     file = path / FILE if path.is_dir() else path
     table = load_utterances(file)
     extractor = options.extractor()
-    transcripts = [str(text) for text in table["transcript"]]
-    text = encode_corpus(transcripts, extractor, FeatureCache())
+    text = encode_corpus(table["transcript"].tolist(), extractor)
     samples = [_sample(table, row, features) for row, features in enumerate(text)]
     return Corpus(
         name=corpus_name("mosi", options, always=("split",)),
         task=Regression(-3.0, 3.0),
-        widths=widths_of(samples, ("text", "audio")),
+        widths=widths_of(samples),
         folds=(_split(samples, table[_SPLITS[options.split]], options.split, file),),
         options=options.model_dump(),
         features={"text": extractor.name, "audio": AUDIO},
@@ -109,7 +102,7 @@ def _sample(table: dict[str, NDArray[Any]], row: int, text: FloatArray) -> Sampl
 
 def _split(samples: Sequence[Sample], parts: NDArray[Any], split: str, file: Path) -> Split:
     known = ("train", "test") if split == "bc" else ("train", "val", "test")
-    odd = sorted({str(part) for part in parts} - set(known))
+    odd = sorted(set(parts.tolist()) - set(known))
     if odd:
         raise InputError(
             f"an utterance is in part '{odd[0]}' of split '{split}'",
@@ -121,14 +114,10 @@ def _split(samples: Sequence[Sample], parts: NDArray[Any], split: str, file: Pat
     }
     if split == "official":
         return Split(named["train"], named["val"], named["test"])
-    held_out = validation_videos(sample.group or "" for sample in named["train"])
+    # Every sixth of the sorted videos, the first included.
+    held_out = sorted({sample.group or "" for sample in named["train"]})[::_VALIDATE_EVERY]
     return Split(
         [sample for sample in named["train"] if sample.group not in held_out],
         [sample for sample in named["train"] if sample.group in held_out],
         named["test"],
     )
-
-
-def validation_videos(training: Iterable[str]) -> frozenset[str]:
-    """Every sixth of the sorted training videos, the first included."""
-    return frozenset(sorted(set(training))[::_VALIDATE_EVERY])

@@ -34,7 +34,7 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What numpy lets through of the tools with which it reads an array's header and data."""
+"""What numpy and h5py let through of the tools with which they read a damaged file."""
 
 
 def load_arrays(file: Path, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]:
@@ -44,8 +44,8 @@ def load_arrays(file: Path, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]
         kinds: array to the kinds of type that it may have, as in `numpy.dtype.kind`.
 
     Raises:
-        InputError: the file is damaged, or one of the arrays is absent, of another kind, of
-            another number of rows, or many times as large as what is stored.
+        InputError: the file is damaged, unfolds to many times its size, or lacks an array of that
+            kind and number of rows.
     """
     try:
         _require_modest(file)

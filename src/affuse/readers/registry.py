@@ -12,7 +12,8 @@ from affuse.errors import InputError, unknown_name
 from affuse.plugins import load_plugins, require_same
 from affuse.samples import Corpus
 
-Reader = Callable[[Path | None, Any], Corpus]
+Reader = Callable[[Any, Any], Corpus]
+"""`(path, options) -> Corpus`; the path is None where a corpus needs no data."""
 Recogniser = Callable[[Path], bool]
 Chooser = Callable[[Path], str]
 FALLBACK = "mult"
@@ -21,25 +22,16 @@ FALLBACK = "mult"
 
 @dataclass(frozen=True)
 class CorpusEntry:
-    """A registered reader.
+    """A registered reader."""
 
-    Attributes:
-        name: what the command line calls it.
-        options: the pydantic model of its options.
-        read: `(path or None, options) -> Corpus`.
-        needs_data: whether it must be given a path.
-        summary: one line for listings.
-        recognises: whether a path that the user gave holds this format; told by its content.
-        preset: which settings to train with on what a path holds.
-    """
-
-    name: str
+    name: str  # what the command line calls it
     options: type[Options]
     read: Reader
-    needs_data: bool
-    summary: str
+    needs_data: bool  # whether it must be given a path
+    summary: str  # one line for listings
+    # Whether a path that the user gave holds this format; told by its content.
     recognises: Recogniser
-    preset: Chooser
+    preset: Chooser  # which settings to train with on what a path holds
 
 
 _ENTRIES: dict[str, CorpusEntry] = {}
@@ -106,7 +98,7 @@ def load_corpus(
     Args:
         corpus: a registered name, or the path of a corpus' file or folder.
         data: where its data is, for a name that needs it.
-        options: reader options; an unknown key is an error that proposes the nearest one.
+        options: of the reader; an unknown key is an error that proposes the nearest one.
     """
     entry, path = resolve(corpus)
     where = path or data

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, PositiveInt, StringConstraints, ValidationError
 
 from affuse.config import Options, invalid
 from affuse.errors import InputError, file_error
@@ -39,11 +39,7 @@ Modality = Annotated[str, StringConstraints(pattern=rf"^{MODALITY.pattern}$")]
 Preset = Annotated[str, StringConstraints(pattern=r"^[\w-]*$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Fold(_Strict):
+class Fold(BaseModel, extra="forbid"):
     """Numbers of the samples in each part."""
 
     train: list[Index]
@@ -51,7 +47,7 @@ class Fold(_Strict):
     test: list[Index]
 
 
-class Header(_Strict):
+class Header(BaseModel, extra="forbid"):
     """What the JSON file holds; lists have one entry a sample.
 
     Folders without `preset` are older: theirs is the one that the corpus' name begins with.
@@ -91,7 +87,7 @@ def _preset(path: Path) -> str:
 
 
 @register_corpus("stored", StoredOptions, recognises=_recognises, preset=_preset)
-def read_stored(path: Path | None, options: StoredOptions) -> Corpus:
+def read_stored(path: Path, options: StoredOptions) -> Corpus:
     """A corpus that `affuse corpus convert` wrote: any corpus, used in little memory.
 
     Sequences are read-only views of mapped files. The corpus has the name, options and
@@ -106,8 +102,6 @@ def read_stored(path: Path | None, options: StoredOptions) -> Corpus:
         InputError: a missing, damaged or foreign file, or values other than those stored.
     """
     del options
-    if path is None:
-        raise InputError("corpus 'stored' needs its data", remedy="give its path with --data")
     folder = _folder(path)
     header = _read_header(folder / HEADER)
     samples = _samples(header, folder)

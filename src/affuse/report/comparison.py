@@ -11,10 +11,9 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from affuse.evaluation.statistics import Summary, paired_difference
-from affuse.files import differences, to_strict_json
+from affuse.files import differences
+from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import heading, higher_is_better
-from affuse.report.selection import unfinished
-from affuse.report.tables import BenchmarkResult
 
 DATA = ("fingerprint", "features", "options")
 CONFIG = ("normalise", "seeds", "folds", "limit", "drop_shared", "settings")
@@ -170,11 +169,11 @@ class SideBySide:
             return ", since a single seed has no interval"
         return " where the data are not known to be the same"
 
-    def to_json(self) -> str:
+    def to_dict(self) -> dict[str, Any]:
         """All of it, the summary and each row's verdict included."""
         rows = [{**asdict(row), "verdict": row.verdict} for row in self.rows]
         said = {"summary": self.summary, "reproduces": self.reproduces}
-        return to_strict_json({**said, **asdict(self), "rows": rows})
+        return {**said, **asdict(self), "rows": rows}
 
 
 def compare(
@@ -206,7 +205,7 @@ def compare(
             tuple(model for model in a.models if model not in b.models),
             tuple(model for model in b.models if model not in a.models),
         ),
-        unfinished=(unfinished(a), unfinished(b)),
+        unfinished=(a.unfinished(), b.unfinished()),
         data=differences(data[0], data[1]),
         config=_config(a, b),
         version=differences(a.versions, b.versions),

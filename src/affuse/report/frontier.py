@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from affuse.errors import InputError, unknown_name
 from affuse.evaluation.statistics import Summary
+from affuse.harness.results import TRIVIAL, BenchmarkResult
 from affuse.metrics.scores import heading, higher_is_better
 from affuse.report.labels import Curve, Label, place_labels
 from affuse.report.plots import BLUE, GREY, SKY, VERMILLION, new_figure, save_figure, unit
-from affuse.report.selection import TRIVIAL, is_baseline
-from affuse.report.tables import BenchmarkResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,7 +136,7 @@ def gather(results: Sequence[BenchmarkResult], metric: str) -> list[Point]:
         for model, row in result.models.items():
             score = row.metrics.get(metric)
             if row.parameters and score and score.runs and not math.isnan(score.mean):
-                single = is_baseline(result, model)
+                single = result.is_baseline(model)
                 point = Point(model, row.parameters, score, single)
                 points.setdefault((model, row.parameters), point)
     return list(points.values())

@@ -46,7 +46,7 @@ def _findings_table(findings: tuple[Finding, ...]) -> Table:
 
 
 def _arrays_table(found: Examination) -> Table:
-    from affuse.doctor.views import UNUSABLE
+    from affuse.doctor.facts import UNUSABLE
 
     table = Table("part", "features", "shape", "type", title="as the file stands")
     for column in ("padding", *UNUSABLE):

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from affuse.evaluation.statistics import Summary, verdict
+from affuse.harness.results import TRIVIAL, BenchmarkResult
 from affuse.metrics.scores import by_label, heading, higher_is_better
-from affuse.report.selection import TRIVIAL, is_baseline
-from affuse.report.tables import BenchmarkResult
 
 SWAPPED = r"F1$^\dagger$"
 FIELD = {
@@ -64,8 +63,8 @@ def latex(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> str:
     columns = _columns(result.metrics, metrics)
     kind = "table*" if len(columns) > WIDE else "table"
     rows = [(model, _row(result, model, columns)) for model in result.models]
-    baselines = [row for model, row in rows if is_baseline(result, model)]
-    compared = [row for model, row in rows if not is_baseline(result, model)]
+    baselines = [row for model, row in rows if result.is_baseline(model)]
+    compared = [row for model, row in rows if not result.is_baseline(model)]
     blocks = [block for block in (baselines, compared) if block]
     lines = [
         *(f"% Warning: {_one_line(warning)}" for warning in result.warnings),

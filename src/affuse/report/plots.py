@@ -17,8 +17,8 @@ import numpy as np
 from affuse.errors import InputError
 from affuse.evaluation.statistics import Summary
 from affuse.files import write_atomic
+from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import heading, higher_is_better
-from affuse.report.tables import BenchmarkResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -24,11 +24,8 @@ class Trust(NamedTuple):
     conflict: float | None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "gate": _rounded(self.gate),
-            "primary": self.primary,
-            "conflict": _round(self.conflict),
-        }
+        conflict = _round(self.conflict)
+        return {"gate": _rounded(self.gate), "primary": self.primary, "conflict": conflict}
 
 
 @dataclass(frozen=True)
@@ -52,15 +49,11 @@ class Answer:
         return next(iter(self.trust.values()), None)
 
     def to_json(self) -> dict[str, Any]:
-        leading = self.leading
+        nothing: dict[str, Any] = {"gate": {}, "primary": None, "conflict": None}
         content: dict[str, Any] = {
             "sentiment": _round(self.sentiment),
             "emotion": None if self.emotion is None else _rounded(self.emotion),
-            **(
-                {"gate": {}, "primary": None, "conflict": None}
-                if leading is None
-                else leading.to_json()
-            ),
+            **(self.leading.to_json() if self.leading else nothing),
         }
         if len(self.trust) > 1:
             content["trust"] = {name: trust.to_json() for name, trust in self.trust.items()}
@@ -87,7 +80,6 @@ class ClipAnswer:
         file: as it was given.
         duration: in seconds.
         answer: the mean over the windows, by their length.
-        timeline: the windows in order.
         checkpoint: names of the checkpoints.
         extractors: modality to the name and version of its extractor.
     """
@@ -132,18 +124,17 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {key: round(value, 4) for key, value in values.items()}
 
 
-def overall(windows: Sequence[WindowAnswer]) -> Answer:
+def mean_answer(windows: Sequence[WindowAnswer]) -> Answer:
     """The mean of answers, each by the length of its window; the primary is that of most weight."""
     spans = [(max(w.end - w.start, 1e-3), w.answer) for w in windows]
     sentiment = _mean([(s, a.sentiment) for s, a in spans])
     told = [(s, a.emotion) for s, a in spans if a.emotion is not None]
     emotion = _mean_of_dicts(told) if told else None
-    names = dict.fromkeys(name for _, a in spans for name in a.trust)
-    trust = {
-        name: _mean_trust([(s, a.trust[name]) for s, a in spans if name in a.trust])
-        for name in names
-    }
-    return Answer(sentiment, emotion, trust)
+    trusts: dict[str, list[tuple[float, Trust]]] = {}
+    for span, answer in spans:
+        for name, trust in answer.trust.items():
+            trusts.setdefault(name, []).append((span, trust))
+    return Answer(sentiment, emotion, {name: _mean_trust(t) for name, t in trusts.items()})
 
 
 def _mean_trust(parts: Sequence[tuple[float, Trust]]) -> Trust:

@@ -18,24 +18,17 @@ from affuse.runtime.predictor import Predictor
 
 _MADE_FROM = "made_from"
 
-OnClip = Callable[[Clip, float, float | None], None]
+OnClipSeconds = Callable[[Clip, float, float | None], None]
 """Told a clip, the seconds of it that are done, and of how many."""
 
 
-class Done(NamedTuple):
-    """What became of a clip.
+class PredictedClip(NamedTuple):
+    """What became of a clip."""
 
-    Attributes:
-        clip: which.
-        content: the answer as JSON content; None where there is none.
-        error: why; None where there is an answer.
-        known: whether the answer was there before.
-    """
-
-    clip: Clip
-    content: dict[str, Any] | None
-    error: AffuseError | None = None
-    known: bool = False
+    clip: Clip  # which
+    content: dict[str, Any] | None  # the answer as JSON content; None where there is none
+    error: AffuseError | None = None  # why; None where there is an answer
+    known: bool = False  # whether the answer was there before
 
 
 def predict_clips(
@@ -45,8 +38,8 @@ def predict_clips(
     out: Path | None = None,
     transcript: Transcript | None = None,
     recognise: bool = False,
-    on_clip: OnClip = lambda *_: None,
-) -> Iterator[Done]:
+    on_clip: OnClipSeconds = lambda *_: None,
+) -> Iterator[PredictedClip]:
     """Answers for clips, as they are found.
 
     Args:
@@ -54,7 +47,6 @@ def predict_clips(
             the same checkpoints, extractors and transcript, is not read again.
         transcript: of all clips; by default each has the one that lies beside it, if any.
         recognise: recognise speech where there is no transcript.
-        on_clip: told what is done.
     """
     models = {s.config.name: digest_file(s.folder / MODEL) for s in predictor.sessions}
     versions = predictor.extractor(recognise=recognise).versions
@@ -71,7 +63,7 @@ def predict_clips(
             place = None if out is None else out / f"{clip.name}.json"
             content = None if place is None else _known(place, made_from)
             if content is not None:
-                yield Done(clip, content, known=True)
+                yield PredictedClip(clip, content, known=True)
                 continue
 
             def progress(done: float, total: float | None, clip: Clip = clip) -> None:
@@ -82,14 +74,14 @@ def predict_clips(
             if place is not None:
                 make_folder(place.parent)
                 write_atomic(place, to_strict_json(content).encode())
-            yield Done(clip, content)
+            yield PredictedClip(clip, content)
         except AffuseError as error:
-            yield Done(clip, None, error)
+            yield PredictedClip(clip, None, error)
         except OSError as error:
-            yield Done(clip, None, file_error(error, "cannot be read", clip.path))
+            yield PredictedClip(clip, None, file_error(error, "cannot be read", clip.path))
         except MemoryError:
             problem = InputError("out of memory", remedy="close other programs", source=clip.path)
-            yield Done(clip, None, problem)
+            yield PredictedClip(clip, None, problem)
 
 
 def _known(place: Path, made_from: dict[str, Any]) -> dict[str, Any] | None:

@@ -16,10 +16,9 @@ from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
 from affuse.extract.media.decode import Source
 from affuse.extract.media.live import Follower
 from affuse.extract.text.transcript import Transcript, read_transcript, transcript_beside
-from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, overall
-from affuse.runtime.bundle import CONFIG, copy_bundle
+from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, mean_answer
+from affuse.runtime.bundle import CONFIG, Outputs, Session, copy_bundle
 from affuse.runtime.contradiction import conflict_of
-from affuse.runtime.onnx_session import Outputs, Session
 from affuse.samples import Sample
 from affuse.tasks import BinaryLabels, Regression
 
@@ -52,6 +51,7 @@ class Predictor:
 
     def __init__(self, sessions: Sequence[Session]) -> None:
         self.sessions = tuple(sessions)
+        self.exported: object = None
         self._extractors = lru_cache(maxsize=4)(ClipExtractor)
         first, *others = self.sessions
         for other in others:
@@ -77,11 +77,7 @@ class Predictor:
         return cls([Session(folder, threads) for folder in _folders(name_or_path)])
 
     def save_pretrained(self, folder: Path | str) -> None:
-        """Copy the checkpoint to a folder, several to a folder in it each; `affuse.load` reads it.
-
-        Raises:
-            InputError: the folder cannot be made or written.
-        """
+        """Copy the checkpoint to a folder, several to a folder in it each, for `affuse.load`."""
         for session in self.sessions:
             several = len(self.sessions) > 1
             copy_bundle(
@@ -133,7 +129,7 @@ class Predictor:
         return ClipAnswer(
             file=str(path),
             duration=windows[-1].end,
-            answer=overall(windows),
+            answer=mean_answer(windows),
             timeline=windows,
             checkpoint=self.names,
             extractors={m: extractor.versions[m] for m in self._modalities},
@@ -154,9 +150,6 @@ class Predictor:
             transcript: with times.
             recognise: recognise speech. Words are late, and what is not yet recognised counts for
                 nothing.
-
-        Raises:
-            InputError: as `predict`.
         """
         extractor = self.extractor(recognise=recognise, step=step, wait=False)
         for w in extractor.windows(cast(Source, source), transcript):
@@ -164,14 +157,7 @@ class Predictor:
             yield StreamAnswer(window, time.monotonic() - w.there)
 
     def extractor(self, **changes: Any) -> ClipExtractor:
-        """What reads clips for these checkpoints.
-
-        Args:
-            changes: of its settings, such as the length of a window; not of its features.
-
-        Raises:
-            InputError: a checkpoint made for other features than this version extracts.
-        """
+        """What reads clips for these checkpoints; `InputError` where features are others now."""
         stored = next((s.config.clip for s in self.sessions if s.config.clip is not None), None)
         settings = parse_options(ClipSettings, {**(stored or {}), **changes})
         extractor = self._extractors(settings)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 from safetensors import SafetensorError
 
@@ -17,11 +20,12 @@ from affuse.config import invalid
 from affuse.errors import InputError, file_error
 from affuse.files import digest, make_folder, null_to_nan, to_strict_json, write_atomic
 from affuse.fusion import FusionModel, create_model
-from affuse.samples import Corpus, Sample
+from affuse.samples import Corpus, Sample, Split, add_to_digest, release_sample
 from affuse.tasks import Task
 from affuse.training.normalise import Normaliser, normalise_by_group
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+SEEN = "seen"
 FORMAT = 1
 
 
@@ -36,6 +40,9 @@ class Checkpoint:
         normaliser: applied to every sample first; None where features are used as they are.
         corpus: name, fingerprint, options, features and fold of what it was trained on.
         training: options, seed, selected epoch and history.
+        seen: int64 digests of the samples that it was trained and chosen on (`seen_in`); None of
+            a checkpoint that an older version wrote.
+        folder: where it lies, if it does.
     """
 
     name: str
@@ -44,6 +51,8 @@ class Checkpoint:
     normaliser: Normaliser | None
     corpus: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    seen: NDArray[np.int64] | None = None
+    folder: Path | None = None
 
     def save(self, folder: Path) -> None:
         """Write both files; the config comes last, so that a folder with one is whole."""
@@ -52,6 +61,8 @@ class Checkpoint:
         if self.normaliser is not None:
             arrays = self.normaliser.to_arrays()
             tensors |= {key: torch.from_numpy(value) for key, value in arrays.items()}
+        if self.seen is not None:
+            tensors[SEEN] = torch.from_numpy(self.seen)
         config = {
             "format": FORMAT,
             "affuse": __version__,
@@ -78,7 +89,37 @@ class Checkpoint:
         grouped = normalise_by_group(samples) if speaker else samples
         return self.normaliser.apply_all([s.keep(self.normaliser.means) for s in grouped])
 
-    def check_corpus(self, corpus: Corpus, source: Path) -> None:
+    def fold_of(self, corpus: Corpus) -> Split:
+        """The fold of a corpus that it was trained on."""
+        # A reader that was asked for one fold returns that fold alone.
+        return corpus.folds[min(int(self.corpus.get("fold", 0)), len(corpus.folds) - 1)]
+
+    def trained_on(self, corpus: Corpus) -> bool:
+        """Whether it was trained on this very data."""
+        return self.corpus.get("fingerprint") == corpus.fingerprint()
+
+    def require_unseen(self, corpus: Corpus, test: Sequence[Sample], source: Path | None) -> None:
+        """Raise `InputError` where it was trained or chosen on samples of a test part.
+
+        That of the fold it was trained on is no business of this: the corpus divides it. Of a
+        checkpoint that does not know what it has seen, the name of its corpus decides.
+        """
+        if self.trained_on(corpus) and test is self.fold_of(corpus).test:
+            return
+        name = str(self.corpus.get("name", ""))
+        if self.seen is not None:
+            count = int(np.isin(seen_in(test), self.seen).sum())
+        else:
+            count = len(test) * (name.partition("[")[0] == corpus.name.partition("[")[0])
+        if count:
+            raise InputError(
+                f"it was trained on {name}, which {'may hold' if self.seen is None else 'holds'} "
+                f"{count} of the {len(test)} test samples of {corpus.name}",
+                remedy="use the split and the fold that it was trained on, or train it anew",
+                source=source,
+            )
+
+    def check_corpus(self, corpus: Corpus, source: Path | None) -> None:
         """Raise `InputError` where a corpus has other features or another task."""
         for modality, width in self.model.widths.items():
             found = corpus.widths.get(modality)
@@ -100,6 +141,17 @@ class Checkpoint:
                 remedy="use a corpus with the task that the checkpoint was trained for",
                 source=source,
             )
+
+
+def seen_in(samples: Sequence[Sample]) -> NDArray[np.int64]:
+    """A digest of each sample, its name and all that is in it, sorted."""
+    found = np.empty(len(samples), np.int64)
+    for place, sample in enumerate(samples):
+        digest = hashlib.sha256(sample.id.encode())
+        add_to_digest(digest, sample)
+        found[place] = int.from_bytes(digest.digest()[:8], "big", signed=True)
+        release_sample(sample)
+    return np.sort(found)
 
 
 class _Corpus(BaseModel, extra="allow"):
@@ -162,6 +214,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     try:
         own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         model.load_state_dict(own)
+        seen = tensors.pop(SEEN, None)
         kept = {k: v.numpy() for k, v in tensors.items() if not k.startswith("model.")}
         normaliser = Normaliser.from_arrays(kept) if config.normalised else None
     except (InputError, RuntimeError, TypeError) as error:
@@ -174,7 +227,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     training = config.training.model_dump(exclude_unset=True)
     if "history" in training:
         training["history"] = null_to_nan(training["history"])
-    return Checkpoint(config.model, model.eval(), task, normaliser, corpus, training)
+    known = None if seen is None else seen.numpy()
+    return Checkpoint(config.model, model.eval(), task, normaliser, corpus, training, known, folder)
 
 
 def weights_digest(folder: Path) -> str:

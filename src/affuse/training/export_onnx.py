@@ -19,9 +19,8 @@ from affuse.fusion import count_parameters
 from affuse.metrics.calibration import Platt
 from affuse.metrics.scores import auroc
 from affuse.optional import require
-from affuse.runtime.bundle import MODEL, BundleConfig, write_bundle
+from affuse.runtime.bundle import MODEL, BundleConfig, Outputs, Session, write_bundle
 from affuse.runtime.contradiction import contradicted, disagreement
-from affuse.runtime.onnx_session import Outputs, Session
 from affuse.samples import Sample, targets_of
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.model_card import model_card, terms_of

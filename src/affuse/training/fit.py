@@ -25,7 +25,7 @@ from affuse.samples import Sample
 from affuse.tasks import Task
 from affuse.training.loading import data_loader
 from affuse.training.module import FusionModule
-from affuse.training.options import TrainOptions
+from affuse.training.presets import TrainOptions
 
 STATE = "last.ckpt"
 OnEpoch = Callable[[int, dict[str, float]], None]

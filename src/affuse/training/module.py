@@ -16,7 +16,7 @@ from affuse.batches import Batch
 from affuse.fusion import FusionModel, FusionOutput
 from affuse.metrics.scores import evaluate
 from affuse.tasks import Classification, Task
-from affuse.training.options import TrainOptions
+from affuse.training.presets import TrainOptions
 
 
 def augment(batch: Batch, options: TrainOptions) -> Batch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import warnings
 from collections.abc import Iterator
@@ -11,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from affuse.batches import Batch
+from affuse.errors import InputError
 from affuse.fusion import FusionModel, FusionOutput
 from affuse.training.normalise import CLIP, Normaliser
-from affuse.training.onnx_operators import OPSET, operators
 
 OUTPUTS = ("prediction", "gate", "primary", "unimodal")
 """Of `FusionOutput`, what a graph gives where the model has it."""
@@ -62,9 +63,12 @@ def to_onnx(model: FusionModel, normaliser: Normaliser | None) -> bytes:
     Inputs are, for each modality m, `m`, float32 `(B, T, D)`, and `m.mask`, bool `(B, T)`; a
     modality that is missing is one step that is masked. Outputs are named as in `OUTPUTS`.
 
-    It is made by tracing: `torch.export`, the newer way, wants the relations between all lengths
-    told beforehand, and takes ten times as long.
+    It is made by tracing. torch's newer exporter, dynamo=True, fixes the length of an LSTM at that
+    of the example, has no stable sort, and takes some 30 times as long.
     """
+    _require_tracer()
+    from affuse.training.onnx_operators import OPSET, operators
+
     deployed = _Deployed(model, normaliser).eval()
     names = [name for m in model.modalities for name in (m, f"{m}.mask")]
     examples: list[Tensor] = []
@@ -90,6 +94,16 @@ def to_onnx(model: FusionModel, normaliser: Normaliser | None) -> bytes:
             | {n: {0: "batch"} for n in given},
         )
     return file.getvalue()
+
+
+def _require_tracer() -> None:
+    """Raise `InputError` where torch no longer has, or does not yet have, what this stands on."""
+    known = {*dir(torch.onnx), *inspect.signature(torch.onnx.export).parameters}
+    if not known >= {"register_custom_op_symbolic", "symbolic_helper", "dynamo"}:
+        raise InputError(
+            f"torch {torch.__version__} has no ONNX exporter that traces (dynamo=False)",
+            remedy="install one that has it, such as torch 2.13",
+        )
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ from affuse.errors import InputError, unknown_name
 from affuse.files import claim, holds, to_strict_json
 from affuse.fusion import FusionModel, create_model, models
 from affuse.samples import Corpus, Sample, Split
-from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, weights_digest
+from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, seen_in, weights_digest
+from affuse.training.code import code_of
 from affuse.training.normalise import Normaliser, normalise
 from affuse.training.presets import Plan
 from affuse.training.transfer import Origin, begin_with, read_origin
@@ -86,6 +88,17 @@ def train_run(
     return load_checkpoint(folder)
 
 
+def build_model(corpus: Corpus, plan: Plan, fold: int = 0) -> FusionModel:
+    """The model as a training on that fold begins with it, but for the option `init`.
+
+    Raises:
+        InputError: an option that the corpus' modalities do not allow.
+    """
+    require_trainable(corpus, replace(plan, train=plan.train.model_copy(update={"init": ""})))
+    options = _model_options(corpus, plan, fold)
+    return create_model(plan.model, corpus.widths, corpus.task.outputs, options)
+
+
 def _build(
     name: str,
     widths: Mapping[str, int],
@@ -107,6 +120,7 @@ def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, A
         train["init"] = weights_digest(Path(plan.train.init))
     content = {
         "affuse": __version__,
+        "code": code_of(plan.model),
         "corpus": corpus.name,
         "fingerprint": corpus.fingerprint(),
         "fold": fold,
@@ -169,7 +183,9 @@ def _checkpoint(
     if origin is not None:
         training["init"] = origin.to_json()
     name = run["model"].partition(":")[0]
-    return Checkpoint(name, result.model, corpus.task, normaliser, about, training)
+    fold = corpus.folds[run["fold"]]
+    seen = seen_in([*fold.train, *fold.valid])
+    return Checkpoint(name, result.model, corpus.task, normaliser, about, training, seen)
 
 
 def require_targets(samples: Sequence[Sample]) -> None:

@@ -113,6 +113,7 @@ def _require_unseen(origin: Checkpoint, corpus: Corpus, fold: int, source: Path)
     trained = origin.corpus
     name = str(trained.get("name", ""))
     same = trained.get("fingerprint") == corpus.fingerprint() and trained.get("fold", 0) == fold
+    origin.require_unseen(corpus, corpus.folds[fold].test, source)
     if name.partition("[")[0] == corpus.name.partition("[")[0] and not same:
         raise InputError(
             f"it was trained on {name}, which may hold test samples of {corpus.name}",

@@ -24,16 +24,13 @@ _RIGHT, _LEFT = 33, 263
 
 
 class Fronted(NamedTuple):
-    """A face turned to the front.
+    """A face turned to the front."""
 
-    Attributes:
-        points: float32 `(468, 3)`: x to the viewer's right, which is the person's left, y up, z
-            to the viewer. The unit is the distance of the outer eye corners of the canonical face.
-        pose: float32 `(3,)`, degrees: yaw (the face turned to the person's left), pitch (up) and
-            roll (the head tilted to the person's left shoulder).
-    """
-
+    # float32 `(468, 3)`: x to the viewer's right, which is the person's left, y up, z to the
+    # viewer. The unit is the distance of the outer eye corners of the canonical face.
     points: FloatArray
+    # float32 `(3,)`, degrees: yaw (the face turned to the person's left), pitch (up) and roll (the
+    # head tilted to the person's left shoulder).
     pose: FloatArray
 
 
@@ -47,13 +44,10 @@ def canonical_face() -> tuple[FloatArray, FloatArray]:
 
 
 def to_front(landmarks: FloatArray) -> Fronted:
-    """Turn, move and scale landmarks so that they fit the canonical face best.
+    """Turn, move and scale landmarks `(468, 3)`, of a picture, so that they fit the canonical face.
 
     Weighted Procrustes analysis (Umeyama 1991, IEEE Transactions on Pattern Analysis and Machine
     Intelligence 13(4)) over landmarks that hardly move with expression.
-
-    Args:
-        landmarks: `(468, 3)`, as of `affuse.extract.face.networks.place_landmarks`.
     """
     target, weights = canonical_face()
     used = weights > 0
@@ -87,23 +81,14 @@ _AXES = {"out": 0, "up": 1, "forward": 2}
 
 
 class Measure(NamedTuple):
-    """A distance between two groups of landmarks along an axis.
+    """A distance between two groups of landmarks along an axis."""
 
-    Attributes:
-        name: of the movement that raises it.
-        units: numbers of the nearest action units; a minus for one that lowers it.
-        axis: `out` (to the person's left, away from the middle for one side), `up` or `forward`.
-        of: landmarks whose mean place counts.
-        from_: landmarks from whose mean place.
-        side: `right` and `left` of the person, or None.
-    """
-
-    name: str
-    units: str
-    axis: str
-    of: tuple[int, ...]
-    from_: tuple[int, ...]
-    side: str | None = None
+    name: str  # of the movement that raises it
+    units: str  # numbers of the nearest action units; a minus for one that lowers it
+    axis: str  # `out` (to the person's left, away from the middle for one side), `up` or `forward`
+    of: tuple[int, ...]  # landmarks whose mean place counts
+    from_: tuple[int, ...]  # landmarks from whose mean place
+    side: str | None = None  # `right` and `left` of the person, or None
 
 
 # Landmarks of the person's right side, and those of the left that mirror them.
@@ -175,12 +160,8 @@ MEASURES: tuple[Measure, ...] = (*_both_sides(), *_CENTRAL)
 MEASURE_NAMES = tuple(measure.name for measure in MEASURES)
 
 
-def measure(points: FloatArray) -> FloatArray:
-    """All measures of a face, float32 `(37,)`, 0 for the canonical face.
-
-    Args:
-        points: `Fronted.points`, `(468, 3)`.
-    """
+def measure_face(points: FloatArray) -> FloatArray:
+    """All measures of `Fronted.points`, float32 `(37,)`, 0 for the canonical face."""
     values: FloatArray = 100 * (_weights() @ (points - canonical_face()[0]).ravel())
     return values
 

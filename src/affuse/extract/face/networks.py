@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from affuse.extract.bundled import session
-from affuse.extract.face.regions import Image, Region, crop, fit
+from affuse.extract.face.regions import Image, Region, crop, fit_square
 from affuse.samples import FloatArray
 
 LANDMARKS = 468
@@ -26,23 +26,15 @@ _MARGIN = 1.5
 
 
 class Detection(NamedTuple):
-    """A face that was found.
-
-    Attributes:
-        region: the face with a margin, upright by its eyes: what the mesh takes.
-        score: how certain it is, from 0.5 to 1.
-    """
+    """A face that was found, upright by its eyes and with a margin; its score is from 0.5 to 1."""
 
     region: Region
     score: float
 
 
 def detect(image: Image) -> list[Detection]:
-    """The faces of a picture, the most certain first.
-
-    Finds faces from about a tenth of the picture's longer side on.
-    """
-    square, shown = fit(image, _DETECTOR_SIDE)
+    """The faces of a picture, the most certain first, from a tenth of its longer side on or so."""
+    square, shown = fit_square(image, _DETECTOR_SIDE)
     offsets, logits = session("face_detector").run(None, {"image": square[None]})
     scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0], -50, 50)))
     likely = np.flatnonzero(scores > _CERTAIN)

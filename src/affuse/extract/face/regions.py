@@ -61,7 +61,7 @@ def crop(image: Image, region: Region, side: int) -> Image:
     return found[:, :, :3].astype(np.uint8)
 
 
-def fit(image: Image, side: int) -> tuple[Image, Region]:
+def fit_square(image: Image, side: int) -> tuple[Image, Region]:
     """The whole picture in a square of `side` pixels, and the region that the square shows."""
     height, width = image.shape[:2]
     region = Region(width / 2, height / 2, max(height, width), 0.0)

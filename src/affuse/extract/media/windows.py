@@ -1,4 +1,4 @@
-"""Sound, faces and words that come in one by one, kept until a window of them is complete."""
+"""Which windows of a recording are complete, and its sound, kept until they are."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from affuse.extract.media.decode import RATE, Sound
-from affuse.extract.text.transcript import Word
+from affuse.extract.media.decode import Sound
+from affuse.extract.voice import RATE
 from affuse.samples import FloatArray
 
 # Where one stream of a file is this far behind the other, it is no longer waited for.
@@ -98,11 +98,6 @@ class Clock:
     def complete(self) -> float:
         """The second that all streams have reached, but for one far behind."""
         return max(min(self._reached.values()), self.end - _SKEW)
-
-
-def words_between(words: list[Word], start: float, end: float) -> tuple[Word, ...]:
-    """The words whose middle lies in a window."""
-    return tuple(word for word in words if start <= (word.start + word.end) / 2 < end)
 
 
 def _end(piece: Sound) -> float:

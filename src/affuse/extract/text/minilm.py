@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.text.tokens import TokenFeatures
+from affuse.extract.text import TokenFeatures
 from affuse.optional import packaged, require
 from affuse.progress import Advance
 
@@ -28,9 +28,6 @@ class EncoderGraph:
     """Builds the graph from `ids` int64 `(B, S)` to `hidden` float32 `(B, S, 384 * layers)`.
 
     There is no attention mask: a batch holds texts of one length.
-
-    Args:
-        layers: the hidden states to concatenate; 0 is the embeddings' output, 6 the last.
 
     Attributes:
         weights: the names of the tensors that the session must be given.
@@ -154,11 +151,8 @@ class MiniLM:
 
     Args:
         layers: hidden layers to concatenate for each token; 0 is the embeddings' output, 6 the
-            last layer.
+            last layer. At least one.
         threads: of onnxruntime; None for its own choice.
-
-    Raises:
-        InputError: no layer, or one that is not from 0 to 6.
     """
 
     def __init__(self, layers: Sequence[int] = (LAYERS,), threads: int | None = None) -> None:
@@ -183,9 +177,6 @@ class MiniLM:
 
         Letter case is ignored. An empty text has the two special tokens. Texts of equal length
         are run together without padding, so a text's features do not depend on its neighbours.
-
-        Raises:
-            InputError: the weights are not installed or are damaged.
         """
         encodings = self._tokenizer.encode_batch(
             [text.split() for text in texts], is_pretokenized=True

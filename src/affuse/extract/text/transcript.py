@@ -58,10 +58,7 @@ def read_transcript(path: Path) -> Transcript:
     JSON is a list of words (each with text, start and end in seconds), an object with such a list
     as `words`, or with `segments` that have text, start and end, and may have `words`, as speech
     recognisers write it; or an object with `text` alone. Within a subtitle or a segment without
-    words, words are spread by their letters.
-
-    Raises:
-        InputError: no such file, or not such a transcript.
+    words, words are spread by their letters. What is none of these is an `InputError`.
     """
     content = _decoded(path)
     suffix = path.suffix.lower()
@@ -80,11 +77,7 @@ def read_transcript(path: Path) -> Transcript:
 
 
 def transcript_beside(path: Path) -> Transcript | None:
-    """The transcript that lies beside a media file under its name: clip.srt for clip.mp4.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """The transcript that lies beside a media file under its name: clip.srt for clip.mp4."""
     places = (path.with_suffix(suffix) for suffix in SUFFIXES)
     found = next((place for place in places if place.is_file() and place != path), None)
     return None if found is None else read_transcript(found)

@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.voice.functionals import triangles
+from affuse.extract.voice import RATE, require_signal, triangles
 from affuse.samples import FloatArray
 
 NAME = "voice frames"
 VERSION = 1
-RATE = 16_000
 HOP = 0.01
 """Seconds from one frame to the next."""
 MEL_BANDS = 40
@@ -48,17 +47,11 @@ _GAIN_EXPONENTS = {"Loudness": 0.66, "spectralFlux": 1.0}
 
 
 class VoiceFrames(NamedTuple):
-    """Acoustic features of one recording.
+    """Acoustic features of one recording."""
 
-    Attributes:
-        features: float32 `(T, D)`, T >= 1.
-        times: float32 `(T,)`, the second at which each frame starts in the recording.
-        names: D names of the features.
-    """
-
-    features: FloatArray
-    times: FloatArray
-    names: tuple[str, ...]
+    features: FloatArray  # float32 `(T, D)`, T >= 1
+    times: FloatArray  # float32 `(T,)`, the second at which each frame starts in the recording
+    names: tuple[str, ...]  # D names of the features
 
 
 def voice_name(*, cepstra: int = 0, trim: bool = False) -> str:
@@ -130,20 +123,13 @@ def voice_frames(
     is unvoiced, and `voiced` (0 or 1), which tells that 0 from a measured one.
 
     Args:
-        signal: `(N,)`, full scale 1, mono, at least 20 ms.
+        signal: `(N,)`, full scale 1, mono, finite, at least 20 ms; else `InputError`.
         rate: samples a second.
         cepstra: mel-frequency cepstral coefficients to append, from the first on, of 40 log-mel
             bands up to 8 kHz in 25 ms windows.
         trim: leave out silence at both ends but for a margin of 0.1 s.
-
-    Raises:
-        InputError: a signal that is not mono, not finite or too short.
     """
-    if signal.ndim != 1 or len(signal) < _FRAME * rate or not np.isfinite(signal).all():
-        raise InputError(
-            f"a signal of shape {signal.shape}",
-            remedy=f"give finite mono samples, at least {_FRAME * 1000:g} ms of them",
-        )
+    require_signal(signal, _FRAME * rate)
     features, names = _descriptors(signal, rate)
     if cepstra:
         from scipy.fft import dct

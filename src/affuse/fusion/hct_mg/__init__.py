@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, cast
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from affuse.batches import Batch
+from affuse.batches import Batch, Lengths
+from affuse.config import Range
 from affuse.errors import unknown_name
 from affuse.fusion.encoders import EncoderOptions, encoder_options_for
 from affuse.fusion.hct_mg.gating import ContributionGate, FixedGate, Gate, PaperGate, ranking
-from affuse.fusion.hct_mg.hierarchy import HierarchicalNetwork, Trace
+from affuse.fusion.hct_mg.hierarchy import HierarchicalNetwork, Trace, Used
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
-from affuse.ranges import Range
 
 
 class HctMgOptions(EncoderOptions):
@@ -97,15 +98,15 @@ class HctMg(FusionModel):
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
-        inputs = [self.take(batch, m) for m in self.modalities]
+        inputs = [self.counted(batch, m) for m in self.modalities]
         members = cast(Sequence[HierarchicalNetwork], self.members)
         # Nobody reads the estimates where the whole task has one gate.
         estimate = self.training or self.options.granularity == "sample"
         own = [member(inputs, estimate) for member in members]
         expected = _mean([answers.expected_loss for answers in own])
-        used = self._drop_modalities(self.presence(batch))
-        gate = self.gate(expected, used)
-        ranked = ranking(gate, used)
+        used = self._drop_modalities(self.presence(batch), [lengths for *_, lengths in inputs])
+        gate = self.gate(expected, used.modalities)
+        ranked = ranking(gate, used.modalities)
         # Of several members, the first is explained.
         trace = Trace({}, {}) if detail else None
         outputs = []
@@ -121,13 +122,31 @@ class HctMg(FusionModel):
         streams = {m: e.stream for m, e in zip(self.modalities, own[0].encoded, strict=True)}
         return output._replace(attention=trace.attention, latents={**streams, **trace.latents})
 
-    def _drop_modalities(self, present: Tensor) -> Tensor:
-        """Hide modalities from fusion at random in training, never a sample's last one."""
+    def _drop_modalities(self, present: Tensor, lengths: Sequence[Lengths | None]) -> Used:
+        """Hide modalities from fusion at random in training, never a sample's last one.
+
+        Args:
+            present: which modalities each sample has, `(B, M)`.
+            lengths: of each modality.
+        """
+        counts = [count for count in lengths if count is not None]
+        known = np.stack(counts, axis=1) > 0 if len(counts) == len(lengths) else None
         rate = self.options.modality_dropout
         if not self.training or rate == 0:
-            return present
-        kept = present & (torch.rand(present.shape, device=present.device) >= rate)
-        return torch.where(kept.any(dim=1, keepdim=True), kept, present)
+            return Used(present, known)
+        # Drawn by the host, who then knows without waiting for an accelerator.
+        spared = torch.rand(present.shape) >= rate
+        known = None if known is None else _spare(known, spared.numpy())
+        return Used(_spare(present, spared.to(present.device, non_blocking=True)), known)
+
+
+def _spare(present: Any, spared: Any) -> Any:
+    """What is present and spared, and all that is present where nothing of a sample is.
+
+    Bool `(B, M)`, all tensors or all arrays.
+    """
+    kept = present & spared
+    return kept | present & ~kept.any(1)[:, None]
 
 
 def _together(members: list[FusionOutput]) -> FusionOutput:

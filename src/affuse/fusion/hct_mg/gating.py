@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from affuse.batches import Lengths
 from affuse.fusion.layers import longest, traced
 
 Granularity = Literal["task", "batch", "sample"]
@@ -113,10 +116,15 @@ def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
 
 
 class Stream(NamedTuple):
-    """Steps `(B, T, d)` and their mask `(B, T)`."""
+    """Steps `(B, T, d)`, their mask `(B, T)`, and its lengths where the host knows them."""
 
     steps: Tensor
     mask: Tensor
+    lengths: Lengths | None = None
+
+
+Places = NDArray[np.int64]
+"""An order of the modalities `(B, M)` in the host's memory."""
 
 
 class SharedRanking:
@@ -148,10 +156,11 @@ class SampleRanking:
 
     Args:
         order: modalities by falling weight, `(B, M)`.
+        places: the same, where the host knows it.
     """
 
-    def __init__(self, order: Tensor) -> None:
-        self.order = order
+    def __init__(self, order: Tensor, places: Places | None = None) -> None:
+        self.order, self.places = order, places
         # One flat index: far cheaper than indexing by rows and columns.
         rows = torch.arange(order.shape[0], device=order.device)[:, None]
         self.flat = rows * order.shape[1] + order
@@ -165,7 +174,14 @@ class SampleRanking:
         masks = torch.stack([pad(stream.mask, (0, more)) for stream, more in pairs], dim=1)
         chosen = self.flat.flatten()
         both = (x.flatten(0, 1).index_select(0, chosen).view(x.shape) for x in (steps, masks))
-        return list(map(Stream, *(x.unbind(dim=1) for x in both)))
+        return list(map(Stream, *(x.unbind(dim=1) for x in both), self._lengths(streams)))
+
+    def _lengths(self, streams: Sequence[Stream]) -> Sequence[Lengths | None]:
+        """Of each rank."""
+        known = [stream.lengths for stream in streams if stream.lengths is not None]
+        if self.places is None or len(known) < len(streams):
+            return [None] * len(streams)
+        return list(np.take_along_axis(np.stack(known, axis=1), self.places, axis=1).T)
 
     def primary(self, values: Tensor) -> Tensor:
         """Of values `(B, M, C)`, each sample's primary modality's `(B, C)`."""
@@ -174,7 +190,7 @@ class SampleRanking:
     def replaced(self, streams: Sequence[Stream], lead: Tensor) -> list[Tensor]:
         """The steps of M streams with `lead`, as long as the longest, where a sample's leads."""
         first, leads = self.order[:, 0, None, None], []
-        for modality, (steps, _) in enumerate(streams):
+        for modality, (steps, *_) in enumerate(streams):
             leads.append(lead[:, : steps.shape[1]].where(first == modality, steps))
         return leads
 
@@ -183,6 +199,8 @@ def ranking(weights: Tensor, used: Tensor) -> SharedRanking | SampleRanking:
     """Modalities by falling weight `(B, M)`; those not `used` `(B, M)` are last."""
     order = weights.masked_fill(~used, -1.0).argsort(dim=1, descending=True, stable=True)
     # An accelerator would have to be waited for, and what is exported must hold for any order.
-    if order.device.type != "cpu" or traced() or not bool((order == order[:1]).all()):
+    if order.device.type != "cpu" or traced():
         return SampleRanking(order)
-    return SharedRanking(order)
+    places = order.numpy()
+    alike = (places == places[:1]).all()
+    return SharedRanking(order) if alike else SampleRanking(order, places)

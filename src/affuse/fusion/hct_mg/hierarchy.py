@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from affuse.batches import Lengths
 from affuse.fusion.encoders import Encoded, EncoderOptions, Head, modality_encoder
 from affuse.fusion.hct_mg.gating import SampleRanking, SharedRanking, Stream
 from affuse.fusion.layers import (
@@ -33,6 +36,24 @@ class OwnAnswers(NamedTuple):
     encoded: list[Encoded]
     unimodal: Tensor
     expected_loss: Tensor | None
+
+
+class Used(NamedTuple):
+    """Which modalities fusion uses.
+
+    Attributes:
+        modalities: bool `(B, M)`.
+        known: the same in the host's memory, where the host knows.
+    """
+
+    modalities: Tensor
+    known: NDArray[np.bool_] | None
+
+    def steps(self, place: int, lengths: Lengths | None) -> Lengths | None:
+        """The real steps `(B,)` of a modality that are used, where the host knows."""
+        if lengths is None or self.known is None:
+            return None
+        return lengths * self.known[:, place]
 
 
 class Trace(NamedTuple):
@@ -70,10 +91,13 @@ class HierarchicalNetwork(nn.Module):
         self.correction = Head(d, outputs, o.dropout, inputs=(count + 1) * d)
         self.correction.start_at_zero()
 
-    def forward(self, inputs: Sequence[tuple[Tensor, Tensor]], estimate: bool) -> OwnAnswers:
-        """Features `(B, T, D)` and mask `(B, T)` of each modality to what each says alone.
+    def forward(
+        self, inputs: Sequence[tuple[Tensor, Tensor, Lengths | None]], estimate: bool
+    ) -> OwnAnswers:
+        """What each modality says alone.
 
         Args:
+            inputs: of each, features `(B, T, D)`, mask `(B, T)` and its lengths, where known.
             estimate: whether expected losses are wanted.
         """
         encoded = [e(*x) for e, x in zip(self.encoders.values(), inputs, strict=True)]
@@ -93,7 +117,7 @@ class HierarchicalNetwork(nn.Module):
         own: OwnAnswers,
         gate: Tensor,
         ranking: SharedRanking | SampleRanking,
-        used: Tensor,
+        used: Used,
         trace: Trace | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The primary's own raw outputs `(B, C)` and what fusion adds to them, `(B, C)`.
@@ -102,19 +126,21 @@ class HierarchicalNetwork(nn.Module):
             own: what `forward` returned.
             gate: weights `(B, M)`.
             ranking: modalities by falling weight.
-            used: bool `(B, M)`; what is not used has weight zero.
+            used: what is not has weight zero.
             trace: where blocks leave what an explanation needs.
         """
         encoded, unimodal, _ = own
         streams = [
-            Stream(e.stream + mark, e.mask & some[:, None])
-            for e, mark, some in zip(encoded, self.marks, used.unbind(dim=1), strict=True)
+            Stream(e.stream + mark, e.mask & some[:, None], used.steps(place, e.lengths))
+            for place, (e, mark, some) in enumerate(
+                zip(encoded, self.marks, used.modalities.unbind(dim=1), strict=True)
+            )
         ]
         # Relative to the primary, so that the leader enters unscaled however many follow.
         relative = gate / gate.amax(dim=1, keepdim=True).clamp(min=1e-6)
         weights = relative.gather(1, ranking.order)
         lead = self._enrich(ranking.ranked(streams), weights, trace)
-        joint = self._join(ranking.replaced(streams, lead), [s.mask for s in streams], relative)
+        joint = self._join(ranking.replaced(streams, lead), streams, relative)
         vectors = torch.stack([e.pooled for e in encoded], dim=1) * relative[..., None]
         correction = self.correction(torch.cat([joint, vectors.flatten(1)], dim=1))
         primary = ranking.primary(unimodal)
@@ -132,19 +158,19 @@ class HierarchicalNetwork(nn.Module):
         """
         lead = ranked[0].steps
         for rank, level in enumerate(self.levels, start=1):
-            other, mask = ranked[rank]
+            other, mask, lengths = ranked[rank]
             if trace is not None:
                 trace.latents[f"level{rank}.before"] = lead
-            lead, attention = level(
-                lead, other, source(mask, other), weights[:, rank], trace is not None
-            )
+            readable = source(mask, other, lengths=lengths)
+            lead, attention = level(lead, other, readable, weights[:, rank], trace is not None)
             if trace is not None and attention is not None:
                 trace.attention[f"level{rank}"] = attention
                 trace.latents[f"level{rank}.after"] = lead
         return lead
 
-    def _join(self, streams: Sequence[Tensor], masks: Sequence[Tensor], relative: Tensor) -> Tensor:
-        """M streams `(B, T, d)` side by side, read together and pooled to `(B, d)`."""
+    def _join(self, steps: Sequence[Tensor], streams: Sequence[Stream], relative: Tensor) -> Tensor:
+        """The steps `(B, T, d)` of M streams, read together and pooled to `(B, d)`."""
+        masks = [stream.mask for stream in streams]
         # A layer norm would undo a stream that is merely scaled, so the gate weighs attention.
         # Divided by its length: a stream counts by its weight, not by its number of steps.
         steps_each = torch.stack([mask.sum(dim=1) for mask in masks], dim=1).clamp(min=1)
@@ -152,8 +178,10 @@ class HierarchicalNetwork(nn.Module):
         prior = [
             share[:, None].expand(mask.shape) for share, mask in zip(shares, masks, strict=True)
         ]
-        tokens, mask = torch.cat(list(streams), dim=1), torch.cat(list(masks), dim=1)
-        allowed = source(mask, tokens, torch.cat(prior, dim=1))
+        tokens, mask = torch.cat(list(steps), dim=1), torch.cat(masks, dim=1)
+        known = [stream.lengths for stream in streams if stream.lengths is not None]
+        lengths = np.sum(known, axis=0) if len(known) == len(streams) else None
+        allowed = source(mask, tokens, torch.cat(prior, dim=1), lengths)
         for layer in self.joint:
             tokens = layer(tokens, allowed)
         pooled: Tensor = self.pooling(self.joint_norm(tokens), allowed)

@@ -21,9 +21,9 @@ from affuse.extract.text.glove import Glove
 from affuse.progress import progress_bar
 from affuse.readers.csd.labels import Labels, find_folds, read_folds, read_labels
 from affuse.readers.csd.sequence_file import CsdFile, Entry, open_csd, words_of
-from affuse.readers.pickles.padded import MODALITIES, PARTS, finite
+from affuse.readers.pickles.padded import finite_or_zero
 from affuse.readers.registry import corpus_name, register_corpus
-from affuse.samples import Corpus, FloatArray, Sample, Split, widths_of
+from affuse.samples import MODALITIES, PARTS, Corpus, FloatArray, Sample, Split, widths_of
 
 # Parts of the names of the files and of the sequences in them, lower case.
 ROLES = {
@@ -71,7 +71,7 @@ def _preset(path: Path) -> str:
 
 
 @register_corpus("csd", CsdOptions, recognises=_recognises, preset=_preset)
-def read_csd(path: Path | None, options: CsdOptions) -> Corpus:
+def read_csd(path: Path, options: CsdOptions) -> Corpus:
     """Folders of .csd files (CMU-MultimodalSDK): segments of CMU-MOSI and CMU-MOSEI.
 
     A segment has the words and frames that overlap the interval of its label. Aligned, text has
@@ -82,17 +82,7 @@ def read_csd(path: Path | None, options: CsdOptions) -> Corpus:
 
     Samples are named `video[number]`, as the SDK names segments, and grouped by video; times are
     seconds from the segment's begin.
-
-    Args:
-        path: the folder.
-        options: labels, alignment, folds, and which files where several would do.
-
-    Raises:
-        InputError: no folds, files that are absent, damaged or ambiguous, or labels that do not
-            tell their columns.
     """
-    if path is None:
-        raise InputError("corpus 'csd' needs its data", remedy="give its path with --data")
     if not path.is_dir():
         raise InputError(
             "is one sequence of a corpus",
@@ -115,12 +105,13 @@ def read_csd(path: Path | None, options: CsdOptions) -> Corpus:
                 remedy="use the folds of this corpus",
                 source=folds_file,
             )
-    widths = widths_of((s for samples in parts.values() for s in samples), MODALITIES)
+    split = Split(**parts)
+    widths = widths_of(split.samples())
     return Corpus(
         name=corpus_name("csd", options),
         task=labels.task,
         widths=widths,
-        folds=(Split(**parts),),
+        folds=(split,),
         options=options.model_dump(),
         features={m: files[m].root if m in files else Glove().name for m in widths},
         preset=_preset(path),
@@ -208,7 +199,7 @@ def _read(file: CsdFile, key: str, role: str) -> Entry:
         words = np.array(words_of(features), dtype=object)[:, None]
         keep &= ~np.isin(words[:, 0].astype(str), _SILENCE)
         return Entry(words[keep], intervals[keep])
-    return Entry(finite(features[keep]), intervals[keep])
+    return Entry(finite_or_zero(features[keep]), intervals[keep])
 
 
 def _vectors(words: NDArray[np.object_]) -> FloatArray:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError, file_error
 from affuse.readers.csd.sequence_file import CsdFile
-from affuse.readers.pickles.padded import PARTS
-from affuse.samples import FloatArray
+from affuse.samples import PARTS, FloatArray
 from affuse.tasks import BinaryLabels, Regression, Task
 
 EMOTIONS = ("happy", "sad", "anger", "surprise", "disgust", "fear")
@@ -35,9 +34,7 @@ def read_labels(file: CsdFile, label: str, columns: tuple[str, ...] | None) -> L
 
     Files name their columns in the metadata, or the user does. Sentiment without names is the
     only column, or the only one with negative values: the order of columns is never assumed.
-
-    Raises:
-        InputError: labels of other shapes or ranges, or columns that nothing names.
+    Labels of other shapes or ranges, or columns that nothing names, are an `InputError`.
     """
     values: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for name in file.entries:
@@ -101,11 +98,7 @@ _REMEDY = (
 
 
 def find_folds(folder: Path, named: str | None) -> Path:
-    """The file of folds: the one that is named, else the one that lies in the folder.
-
-    Raises:
-        InputError: there is none, or more than one.
-    """
+    """The file of folds: the one that is named, else the only one that lies in the folder."""
     if named is not None:
         beside = folder / named
         return beside if beside.is_file() else Path(named)
@@ -121,11 +114,7 @@ def find_folds(folder: Path, named: str | None) -> Path:
 
 
 def read_folds(file: Path) -> dict[str, str]:
-    """Video to part: train, valid or test. Python files are parsed and never run.
-
-    Raises:
-        InputError: the file cannot be read, lacks a part, or has a video in two.
-    """
+    """Video to part: train, valid or test. Python files are parsed and never run."""
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:

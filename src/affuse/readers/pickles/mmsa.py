@@ -20,29 +20,30 @@ from pydantic import Field
 
 from affuse.config import Options
 from affuse.errors import InputError
-from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.readers.pickles.formats import outline, preset_name
 from affuse.readers.pickles.padded import (
-    MODALITIES,
-    PARTS,
-    Part,
     Steps,
-    cut,
-    feature_names,
-    file_name,
+    attention_mask,
     kind_of,
-    read_parts,
     real_steps,
     require_equal_counts,
     require_features,
     require_keys,
-    require_numbers,
-    split_of,
+    require_one_label,
 )
-from affuse.readers.pickles.sample_ids import Identity, plain_text, read_identities
+from affuse.readers.pickles.parts import (
+    Identity,
+    Part,
+    build_corpus,
+    build_part,
+    pickle_format,
+    plain_text,
+    preset_name,
+    read_identities,
+    read_parts,
+)
 from affuse.readers.registry import register_corpus
-from affuse.samples import Corpus, FloatArray, widths_of
+from affuse.samples import PARTS, Corpus, FloatArray
 from affuse.tasks import Classification, Regression, Task
 
 SENTIMENTS = ("negative", "neutral", "positive")
@@ -80,17 +81,17 @@ class MmsaOptions(Options):
 
 
 def _recognises(path: Path) -> bool:
-    found = outline(path)
+    found = pickle_format(path)
     return found is not None and bool(found.keys & set(_LABELS.values()))
 
 
 def _preset(path: Path) -> str:
-    found = outline(path)
-    return "mmsa" if found is None else preset_name("mmsa", found.widths, emotions=False)
+    found = pickle_format(path)
+    return "mmsa" if found is None else preset_name("mmsa", found.widths)
 
 
 @register_corpus("mmsa", MmsaOptions, recognises=_recognises, preset=_preset)
-def read_mmsa(path: Path | None, options: MmsaOptions) -> Corpus:
+def read_mmsa(path: Path, options: MmsaOptions) -> Corpus:
     """MMSA pickles of CMU-MOSI, CMU-MOSEI and CH-SIMS: sentiment, with transcripts.
 
     `text` holds features. `text_bert` holds BERT's token ids, mask and segments, which are no
@@ -101,32 +102,13 @@ def read_mmsa(path: Path | None, options: MmsaOptions) -> Corpus:
     that are not a number become 0, and a modality of zeros only is absent.
 
     Samples are named by `id`, `video$_$clip`, and grouped by video.
-
-    Args:
-        path: the pickle. It is read without running it.
-        options: which text features and which labels to take.
-
-    Raises:
-        InputError: the file cannot be read or is not laid out as above.
     """
-    if path is None:
-        raise InputError("corpus 'mmsa' needs its data", remedy="give its path with --data")
     parts = read_parts(path, partial(_part, options), LAYOUT)
-    features = {}
+    extracted = {}
     if options.text in EXTRACTED:
-        parts, features["text"] = _with_text(parts, options.text)
+        parts, extracted["text"] = _with_text(parts, options.text)
     task, targets = _targets({name: part.labels for name, part in parts.items()}, options, path)
-    split = split_of(parts, targets)
-    widths = widths_of((s for part in split.parts().values() for s in part), MODALITIES)
-    return Corpus(
-        name=file_name("mmsa", path, options),
-        task=task,
-        widths=widths,
-        folds=(split,),
-        options=options.model_dump(),
-        features={**feature_names(widths), **features},
-        preset=preset_name("mmsa", widths, emotions=False),
-    )
+    return build_corpus("mmsa", path, options, task, parts, targets, extracted=extracted)
 
 
 def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) -> Part:
@@ -146,13 +128,8 @@ def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) 
         raise InputError(
             "has no 'raw_text' to extract features from", remedy="leave text out", source=source
         )
-    return Part(
-        cut(arrays, _steps(values, arrays, source)),
-        labels,
-        [_identity(i) for i in read_identities(values.get("id"), count, name, source)],
-        {m: array.shape[2] for m, array in arrays.items()},
-        texts,
-    )
+    identities = [_identity(i) for i in read_identities(values.get("id"), count, name, source)]
+    return build_part(arrays, _steps(values, arrays, source), labels, identities, texts)
 
 
 def _text(values: Mapping[str, Any], key: str, source: str) -> NDArray[Any]:
@@ -188,12 +165,7 @@ def _labels(values: Mapping[str, Any], label: str, source: str) -> NDArray[Any]:
             remedy=f"choose label={' or label='.join(there)}" if there else LAYOUT,
             source=source,
         )
-    labels = require_numbers(_array(found), key, source)
-    if labels.size != len(labels):
-        raise InputError(
-            f"'{key}' has shape {labels.shape}", remedy="give one label a sample", source=source
-        )
-    return labels
+    return require_one_label(_array(found), key, source)
 
 
 def _array(values: object) -> object:
@@ -232,7 +204,8 @@ def _steps(
         real = real_steps(array)
         known = _array(values.get(f"{modality}_lengths"))
         if modality == "text":
-            own = _masked(values.get(_IDS), real)
+            mask = attention_mask(values.get(_IDS), *real.shape)
+            own = real if mask is None else np.where(mask.any(axis=1, keepdims=True), mask, real)
         elif known is None:
             own = real
         elif isinstance(known, np.ndarray) and known.shape == real.shape[:1]:
@@ -247,19 +220,11 @@ def _steps(
     return steps
 
 
-def _masked(tokens: object, real: Steps) -> Steps:
-    """The steps that BERT's attention mask counts; `real` ones of samples that have no mask."""
-    if not isinstance(tokens, np.ndarray) or tokens.shape != (len(real), 3, real.shape[1]):
-        return real
-    mask: Steps = tokens[:, 1] != 0
-    return np.where(mask.any(axis=1, keepdims=True), mask, real)
-
-
 def _with_text(parts: Mapping[str, Part], name: str) -> tuple[dict[str, Part], str]:
     """Parts with text features extracted from their transcripts, and the extractor's name."""
     extractor = TextOptions.model_validate({"text": name}).extractor()
     texts = [text for part in parts.values() for text in part.texts or ()]
-    encoded = iter(encode_corpus(texts, extractor, FeatureCache()))
+    encoded = iter(encode_corpus(texts, extractor))
     made = {
         part_name: replace(
             part,

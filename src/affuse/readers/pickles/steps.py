@@ -33,7 +33,7 @@ MAX_STEPS = 10_000_000
 _LONGEST_NUMBER = 40
 
 
-def run(machine: Machine) -> object:
+def run_pickle(machine: Machine) -> object:
     """The value that a pickle leaves.
 
     Raises:

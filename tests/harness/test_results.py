@@ -7,14 +7,8 @@ from dataclasses import replace
 import pytest
 
 from affuse.errors import InputError
-from affuse.evaluation import (
-    BenchmarkResult,
-    Comparison,
-    ModelResult,
-    paired_difference,
-    summarise,
-)
-from affuse.report.selection import is_baseline, select, unfinished
+from affuse.evaluation.statistics import Comparison, paired_difference, summarise
+from affuse.harness.results import BenchmarkResult, ModelResult
 
 METRICS = {
     "mae": summarise([0.7, 0.8]),
@@ -43,26 +37,26 @@ RESULT = BenchmarkResult(
 
 
 def test_baselines() -> None:
-    assert [is_baseline(RESULT, model) for model in RESULT.models] == [True, True, False, False]
-    assert is_baseline(RESULT, "text")
+    assert [RESULT.is_baseline(model) for model in RESULT.models] == [True, True, False, False]
+    assert RESULT.is_baseline("text")
 
 
 def test_models_that_lack_seeds() -> None:
-    assert unfinished(RESULT) == {"gaze": (0, 2), "concat": (1, 2)}
-    assert unfinished(replace(RESULT, extra={})) == {}
+    assert RESULT.unfinished() == {"gaze": (0, 2), "concat": (1, 2)}
+    assert replace(RESULT, extra={}).unfinished() == {}
 
 
 def test_a_choice_keeps_its_order_and_what_was_compared() -> None:
-    chosen = select(RESULT, ["acc7", "corr"])
+    chosen = RESULT.select(["acc7", "corr"])
     assert chosen.metrics == ("acc7", "corr")
     assert chosen.models["concat"].metrics == {}
     assert list(chosen.paired["hct_mg"]) == ["concat"]
     kept = chosen.paired["hct_mg"]["concat"]
     assert (kept.metric, kept.difference.mean, kept.others) == ("corr", pytest.approx(0.1), {})
-    assert select(RESULT, ["acc7"]).paired == {}
-    assert select(RESULT, ["mae", "corr"]).paired["hct_mg"] == RESULT.paired["hct_mg"]
+    assert RESULT.select(["acc7"]).paired == {}
+    assert RESULT.select(["mae", "corr"]).paired["hct_mg"] == RESULT.paired["hct_mg"]
 
 
 def test_unknown_metrics_are_named() -> None:
     with pytest.raises(InputError, match="unknown metric 'cor'; did you mean 'corr'"):
-        select(RESULT, ["mae", "cor"])
+        RESULT.select(["mae", "cor"])

@@ -16,16 +16,15 @@ from forked import Forked, typed, workers
 
 from affuse.errors import InputError
 from affuse.samples import Corpus
-from affuse.tuning import study as study_module
-from affuse.tuning.report import Tuning
-from affuse.tuning.request import Request
-from affuse.tuning.run import open_studies, tune, work
-from affuse.tuning.storage import find_place, open_storage
+from affuse.tuning import storage as storage_module
+from affuse.tuning.outcome import TuningResult
+from affuse.tuning.search import TuningRequest, open_studies, tune, work
+from affuse.tuning.storage import find_database, open_storage
 from affuse.tuning.study import finished
-from affuse.tuning.trial import Material
+from affuse.tuning.trial import FoldData
 
 
-def trials(tuning: Tuning) -> dict[str, list[tuple[int, str, float | None, dict[str, Any]]]]:
+def trials(tuning: TuningResult) -> dict[str, list[tuple[int, str, float | None, dict[str, Any]]]]:
     return {
         tuned.model: [(t.number, t.state.name, t.value, t.params) for t in tuned.trials]
         for tuned in tuning.models
@@ -34,7 +33,7 @@ def trials(tuning: Tuning) -> dict[str, list[tuple[int, str, float | None, dict[
 
 def test_several_models_have_as_many_trials_each_and_go_on(ask) -> None:
     told: list[tuple[int, int, str]] = []
-    request: Request = ask(models=("concat", "ef_lstm"), trials=2, jobs=2)
+    request: TuningRequest = ask(models=("concat", "ef_lstm"), trials=2, jobs=2)
     first = tune(request, lambda *event: told.append(event))
     assert {model: len(found) for model, found in trials(first).items()} == {
         "concat": 2,
@@ -53,10 +52,10 @@ def test_several_models_have_as_many_trials_each_and_go_on(ask) -> None:
     assert trials(more)["ef_lstm"][:2] == trials(first)["ef_lstm"]
 
 
-def in_this_process(request: Request, corpus: Corpus) -> list[optuna.trial.FrozenTrial]:
+def in_this_process(request: TuningRequest, corpus: Corpus) -> list[optuna.trial.FrozenTrial]:
     studies = open_studies(request, corpus)
     names = {model: study.study_name for model, study in studies.items()}
-    work(request, Material.of(corpus, 0), names)
+    work(request, FoldData.of(corpus, 0), names)
     (study,) = studies.values()
     return study.trials
 
@@ -64,8 +63,8 @@ def in_this_process(request: Request, corpus: Corpus) -> list[optuna.trial.Froze
 def test_the_same_seed_searches_the_same(ask, corpus: Corpus, tmp_path: Path) -> None:
     found = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        place = find_place(str(tmp_path / f"{name}.db"), None)
-        made = in_this_process(ask(place=place, seed=seed), corpus)
+        database = find_database(str(tmp_path / f"{name}.db"), None)
+        made = in_this_process(ask(database=database, seed=seed), corpus)
         found.append([(t.params, t.value) for t in made])
     assert found[0] == found[1]
     assert found[0][1:] != found[2][1:]
@@ -81,18 +80,18 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_killed_in_the_middle_it_loses_what_was_under_way(
     ask, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request: Request = ask(trials=4)
+    request: TuningRequest = ask(trials=4)
     (study,) = open_studies(request, corpus).values()
     settings = [f"--set={key}={value}" for key, value in request.settings.items()]
     command = ["tune", "controlled", "--model=concat", "--trials=4", *settings]
-    program = Forked(typed(*command, "--storage", request.place), tmp_path)
+    program = Forked(typed(*command, "--storage", request.database), tmp_path)
     wait_for(lambda: len(finished(study)) >= 1 and any_running(study))
     program.signal(signal.SIGKILL)
     assert program.wait().code == -signal.SIGKILL
     # Its workers go with it.
     wait_for(lambda: not workers())
     kept = finished(study)
-    monkeypatch.setattr(study_module, "SILENCE", 1.0)
+    monkeypatch.setattr(storage_module, "GRACE", 1)
     after = in_this_process(request, corpus)
     assert len(finished(study)) == 4
     assert [t.value for t in after[: len(kept)]] == [t.value for t in kept]
@@ -141,7 +140,7 @@ def test_a_bad_request_leaves_no_trace(ask, tmp_path: Path, change: Any, match: 
 
 
 def test_nothing_left_to_search_is_refused(ask) -> None:
-    free = ask().trainers()["concat"].space
+    free = ask().objectives()["concat"].space
     now = {**ask().settings, **{key: getattr(value, "low", 16) for key, value in free.items()}}
     with pytest.raises(InputError, match="nothing of concat is left to search"):
         tune(ask(settings=now))
@@ -156,10 +155,10 @@ def test_nothing_left_to_search_is_refused(ask) -> None:
     ],
 )
 def test_a_study_of_other_work_is_refused(ask, change: Any, what: str) -> None:
-    request: Request = ask(study="mine", settings={"train": 24, "epochs": 2})
+    request: TuningRequest = ask(study="mine", settings={"train": 24, "epochs": 2})
     open_studies(request, request.load())
     settings = {**request.settings, **change.get("settings", {})}
     other = replace(request, **{**change, "settings": settings})
     with pytest.raises(InputError, match=rf"'mine/concat' was made with another {what};"):
         tune(other)
-    assert len(open_storage(request.place).get_all_studies()) == 1
+    assert len(open_storage(request.database).get_all_studies()) == 1

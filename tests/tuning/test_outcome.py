@@ -14,10 +14,11 @@ from optuna.trial import TrialState, create_trial
 from rich.console import Console
 
 from affuse.errors import InputError
-from affuse.tuning.report import TELLING, Tuned, Tuning
+from affuse.tuning.outcome import MIN_FOR_IMPORTANCE, StudyResult, TuningResult
 
 IDENTITY = {
     "affuse": "0",
+    "code": {"model": "c0de", "training": "c0de"},
     "corpus": "controlled",
     "fingerprint": "f00d",
     "fold": 0,
@@ -49,14 +50,14 @@ def study_of(values: list[float | None], direction: str = "minimize") -> optuna.
     return study
 
 
-def text_of(tuned: Tuned) -> str:
+def text_of(tuned: StudyResult) -> str:
     out = io.StringIO()
     Console(file=out, width=120).print(tuned.table("mae"))
     return out.getvalue()
 
 
 def test_the_best_trials_stand_beside_the_untuned_one() -> None:
-    tuned = Tuned.read("mfn", study_of([0.9, 0.2, None, 0.4, 0.3, 0.8, 0.7]))
+    tuned = StudyResult.read("mfn", study_of([0.9, 0.2, None, 0.4, 0.3, 0.8, 0.7]))
     assert [trial.value for trial in tuned.ranked] == [0.2, 0.3, 0.4, 0.7, 0.8, 0.9]
     assert tuned.preset is tuned.ranked[-1]
     text = text_of(tuned)
@@ -72,12 +73,12 @@ def test_the_best_trials_stand_beside_the_untuned_one() -> None:
 
 
 def test_where_more_is_better_the_best_is_the_highest() -> None:
-    tuned = Tuned.read("mfn", study_of([0.5, 0.9, 0.9, 0.1], "maximize"))
+    tuned = StudyResult.read("mfn", study_of([0.5, 0.9, 0.9, 0.1], "maximize"))
     assert (tuned.best.number, tuned.best.value) == (1, 0.9)
 
 
 def test_an_untuned_model_that_was_not_finished_is_not_shown() -> None:
-    tuned = Tuned.read("mfn", study_of([None, 0.2]))
+    tuned = StudyResult.read("mfn", study_of([None, 0.2]))
     assert tuned.preset is None
     assert tuned.content()["untuned"] is None
     assert "untuned" not in text_of(tuned)
@@ -85,24 +86,24 @@ def test_an_untuned_model_that_was_not_finished_is_not_shown() -> None:
 
 def test_what_matters_is_found_from_enough_trials() -> None:
     values: list[float | None] = [(3 * k % 20) / 20 for k in range(20)]
-    found = Tuned.read("mfn", study_of(values)).importances
+    found = StudyResult.read("mfn", study_of(values)).importances
     assert found["x"] > 2 * found["y"]
     assert sum(found.values()) == pytest.approx(1)
-    few: list[float | None] = [*values[: TELLING - 1], None, None]
-    assert Tuned.read("mfn", study_of(few)).importances == {}
+    few: list[float | None] = [*values[: MIN_FOR_IMPORTANCE - 1], None, None]
+    assert StudyResult.read("mfn", study_of(few)).importances == {}
     # Where all are equal there is nothing to tell.
-    assert set(Tuned.read("mfn", study_of([0.5] * 12)).importances) <= {"x", "y"}
+    assert set(StudyResult.read("mfn", study_of([0.5] * 12)).importances) <= {"x", "y"}
 
 
 def test_a_study_without_a_complete_trial_is_refused() -> None:
     with pytest.raises(InputError, match=r"no trial of mfn came to an end \(all were pruned\)"):
-        Tuned.read("mfn", study_of([None, None]))
+        StudyResult.read("mfn", study_of([None, None]))
 
 
 def test_the_file_holds_what_was_fixed_and_what_was_found(ask, tmp_path: Path) -> None:
     fixed: dict[str, Any] = {"train": 24, "epochs": 2, "mfn.hidden": 8, "concat.width": 16}
-    tuned = Tuned.read("mfn", study_of([0.9, 0.2]))
-    tuning = Tuning(ask(models=("mfn",), settings=fixed, seed=3), "mae", [tuned])
+    tuned = StudyResult.read("mfn", study_of([0.9, 0.2]))
+    tuning = TuningResult(ask(models=("mfn",), settings=fixed, seed=3), "mae", [tuned])
     out = tmp_path / "tuned.yaml"
     tuning.write_yaml(out)
     expected = {"train": 24, "mfn.epochs": 2, "mfn.hidden": 8, "mfn.x": 0.2, "mfn.y": 0.7}

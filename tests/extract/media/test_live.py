@@ -6,7 +6,7 @@ from threading import active_count
 
 import pytest
 
-from affuse.extract.media.decode import read_ahead
+from affuse.extract.media.live import read_ahead
 
 
 def test_items_come_in_order_and_none_is_lost() -> None:

@@ -1,12 +1,11 @@
-"""What the doctor looks at: a pickle as its file stands, and a corpus as its reader returns it.
+"""What the doctor measures: a pickle as its file stands, and a corpus as its reader returns it.
 
-Readers mend what they can, so that what was wrong shows only in the file. Both are measured a few
-samples at a time; what is kept is some numbers a sample.
+Readers mend what they can, so that what was wrong shows only in the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +16,19 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.readers.csd.sequence_file import open_csd
-from affuse.readers.pickles.formats import outline
-from affuse.readers.pickles.padded import MODALITIES, PARTS, Steps, real_steps
-from affuse.readers.pickles.sample_ids import Identity, read_identities
-from affuse.readers.pickles.unpickle import load_pickle
-from affuse.samples import Corpus, FloatArray, Sample, features_digest, release, release_sample
+from affuse.readers.pickles import load_pickle
+from affuse.readers.pickles.padded import Steps, attention_mask, real_steps
+from affuse.readers.pickles.parts import Identity, pickle_format, read_identities
+from affuse.samples import (
+    MODALITIES,
+    PARTS,
+    Corpus,
+    FloatArray,
+    Sample,
+    features_digest,
+    release,
+    release_sample,
+)
 
 # Samples a step: MOSEI's audio alone is 2.4 GB.
 _CHUNK = 64
@@ -33,23 +40,15 @@ UNUSABLE = ("minus-infinity", "plus-infinity", "nan", "overflow")
 
 @dataclass(frozen=True, eq=False)
 class ArrayFacts:
-    """The array of a modality `(N, T, D)` in one part, as the file has it.
+    """The array of a modality `(N, T, D)` in one part, as the file has it."""
 
-    Attributes:
-        shape: N, T, D.
-        dtype: as numpy names it.
-        unusable: int64 `(4, N)`, each sample's values of the kinds in `UNUSABLE`.
-        ends: int64 `(N,)`, the step after the last that is not zero; 0 where all are.
-        padding: share of steps that are padding.
-        gaps: samples with a step of zeros between others.
-    """
-
-    shape: tuple[int, int, int]
-    dtype: str
-    unusable: NDArray[np.int64]
+    shape: tuple[int, int, int]  # N, T, D
+    dtype: str  # as numpy names it
+    unusable: NDArray[np.int64]  # int64 `(4, N)`, each sample's values of the kinds in `UNUSABLE`
+    # int64 `(N,)`, the step after the last that is not zero; 0 where all are.
     ends: NDArray[np.int64]
-    padding: float
-    gaps: int
+    padding: float  # share of steps that are padding
+    gaps: int  # samples with a step of zeros between others
 
     @property
     def absent(self) -> int:
@@ -72,30 +71,22 @@ class ArrayFacts:
 
 @dataclass(frozen=True, eq=False)
 class PartFacts:
-    """One part of a pickle.
+    """One part of a pickle."""
 
-    Attributes:
-        count: samples.
-        arrays: facts of each modality that has an array `(N, T, D)`.
-        labels: the arrays of labels by their key.
-        lengths: int64 `(N,)` of each modality whose lengths the file tells.
-        identities: names and videos; None where the file has no ids or none that can be read.
-    """
-
-    count: int
+    count: int  # samples
+    # Facts of each modality that has an array `(N, T, D)`.
     arrays: Mapping[str, ArrayFacts] = field(default_factory=dict)
+    # The arrays of labels by their key.
     labels: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    # int64 `(N,)` of each modality whose lengths the file tells.
     lengths: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    # Names and videos; None where the file has no ids or none that can be read.
     identities: Sequence[Identity] | None = None
 
 
 @dataclass(frozen=True)
 class SampleFacts:
-    """A sample without its features.
-
-    Attributes:
-        content: a hash of all its features; None where they are all zero.
-    """
+    """A sample without its features; `content` is a hash of them, None where they are all zero."""
 
     id: str
     group: str | None
@@ -107,8 +98,7 @@ class SampleFacts:
 class Ranges:
     """The smallest and largest value of each feature, `(D,)`, over `steps` steps.
 
-    Attributes:
-        unusable: values that are not finite, although a reader let them through.
+    `unusable` counts values that are not finite, although a reader let them through.
     """
 
     low: FloatArray
@@ -126,12 +116,7 @@ class Ranges:
 
 @dataclass(frozen=True, eq=False)
 class CorpusFacts:
-    """A corpus as it was read.
-
-    Attributes:
-        folds: for each fold, part to its samples.
-        ranges: of each modality, over every sample once.
-    """
+    """A corpus as it was read: of each fold, part to samples; of each modality, its ranges."""
 
     folds: Sequence[Mapping[str, Sequence[SampleFacts]]]
     ranges: Mapping[str, Ranges]
@@ -139,10 +124,10 @@ class CorpusFacts:
 
 def measure_pickle(path: Path | None) -> dict[str, PartFacts] | None:
     """Part to its facts, before a reader mends anything; None for what is no pickle of splits."""
-    if path is None or not path.is_file() or outline(path) is None:
+    if path is None or not path.is_file() or pickle_format(path) is None:
         return None
     data = load_pickle(path)
-    assert isinstance(data, dict)  # as its outline says
+    assert isinstance(data, dict)  # as its format says
     # Popped, so that what was converted is freed before the next is read.
     return {part: _measure_part(data.pop(part, None), part, str(path)) for part in PARTS}
 
@@ -192,14 +177,8 @@ def _identities(
 
 def _mask(numbers: Mapping[str, NDArray[Any]], modality: str) -> Steps | None:
     """BERT's attention mask of text: its features are not zero where it pads."""
-    tokens = numbers.get("text_bert")
-    if modality != "text" or tokens is None:
-        return None
-    text = numbers[modality]
-    mask: Steps | None = None
-    if tokens.ndim == 3 and tokens.shape == (len(text), 3, text.shape[1]):
-        mask = tokens[:, 1] != 0
-    return mask
+    known = numbers.get("text_bert") if modality == "text" else None
+    return attention_mask(known, *numbers[modality].shape[:2])
 
 
 def _measure_array(array: NDArray[Any], mask: Steps | None) -> ArrayFacts:
@@ -254,17 +233,14 @@ def measure_corpus(corpus: Corpus) -> CorpusFacts:
     }
     known: dict[int, SampleFacts] = {}
 
-    def facts(samples: Iterable[Sample]) -> list[SampleFacts]:
-        found = []
-        for sample in samples:
-            if id(sample) not in known:
-                known[id(sample)] = _measure_sample(sample, ranges)
-                if len(known) % _CHUNK == 0:
-                    release_sample(sample)
-            found.append(known[id(sample)])
-        return found
+    def facts(sample: Sample) -> SampleFacts:
+        if id(sample) not in known:
+            known[id(sample)] = _measure_sample(sample, ranges)
+            if len(known) % _CHUNK == 0:
+                release_sample(sample)
+        return known[id(sample)]
 
-    folds = [{part: facts(s) for part, s in fold.parts().items()} for fold in corpus.folds]
+    folds = [{p: [*map(facts, s)] for p, s in fold.parts().items()} for fold in corpus.folds]
     return CorpusFacts(folds, ranges)
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 
 from affuse.errors import InputError
-from affuse.extract.face.reader import FEATURES, WIDTH, FaceTracker, read_face
+from affuse.extract.face import FEATURES, WIDTH, FaceTracker, read_face
 from affuse.extract.face.regions import Image, Region, crop
 
 MEASURES = len(FEATURES) - 3

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import yaml
@@ -15,22 +15,24 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
 from affuse.errors import InputError
-from affuse.files import to_strict_json, write_atomic
+from affuse.files import write_atomic
 from affuse.readers.registry import resolve
-from affuse.tuning.request import Request
-from affuse.tuning.space import base_name, own
+from affuse.tuning.space import base_name, concerning, for_model
 from affuse.tuning.study import IDENTITY, PRESET, finished
 from affuse.tuning.trial import PARAMETERS, STOPPED
 
-SHOWN = 4
+if TYPE_CHECKING:
+    from affuse.tuning.search import TuningRequest
+
+TABLE_TRIALS = 4
 """Trials that a table shows beside the untuned one."""
 
-TELLING = 10
+MIN_FOR_IMPORTANCE = 10
 """Complete trials below which nothing is said of what mattered."""
 
 
 @dataclass(frozen=True)
-class Tuned:
+class StudyResult:
     """One model's study.
 
     Attributes:
@@ -50,7 +52,7 @@ class Tuned:
     minimise: bool
 
     @classmethod
-    def read(cls, model: str, study: optuna.Study) -> Tuned:
+    def read(cls, model: str, study: optuna.Study) -> StudyResult:
         """The state of a study.
 
         Raises:
@@ -84,7 +86,7 @@ class Tuned:
 
     def table(self, metric: str) -> Table:
         """The best trials and the untuned one side by side, a parameter a row."""
-        columns = self.ranked[:SHOWN]
+        columns = self.ranked[:TABLE_TRIALS]
         if self.preset is not None and self.preset not in columns:
             columns.append(self.preset)
         pruned = len(self.trials) - len(self.ranked)
@@ -106,7 +108,7 @@ class Tuned:
         """As JSON content."""
         return {
             "study": self.study,
-            **{k: self.identity[k] for k in ("affuse", "seed", "settings", "space")},
+            **{k: self.identity[k] for k in ("affuse", "code", "seed", "settings", "space")},
             "best": _content(self.best),
             "untuned": None if self.preset is None else _content(self.preset),
             "importances": dict(self.importances),
@@ -115,24 +117,23 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class Tuning:
+class TuningResult:
     """What one search found for each of its models."""
 
-    request: Request
+    request: TuningRequest
     metric: str
-    models: list[Tuned]
+    models: list[StudyResult]
 
     def settings(self) -> dict[str, Any]:
         """Setting to value: what the user fixed, and the best of what was searched."""
         reader = resolve(self.request.corpus)[0].options.model_fields
-        fixed = self.request.settings
-        plain = {key: value for key, value in fixed.items() if key in reader}
-        shared = {k: v for k, v in fixed.items() if "." not in k and k not in reader}
+        fixed = self.request.settings.items()
+        plain = {key: value for key, value in fixed if key in reader}
+        others = {key: value for key, value in fixed if key not in reader}
         found: dict[str, Any] = {}
         for tuned in self.models:
-            prefix = f"{base_name(tuned.model)}."
-            given = {k: v for k, v in fixed.items() if k.startswith(prefix)}
-            found |= {**own(tuned.model, shared), **given, **own(tuned.model, tuned.best.params)}
+            own = concerning(base_name(tuned.model), others)
+            found |= for_model(tuned.model, own | tuned.best.params)
         return {**plain, **found}
 
     def write_yaml(self, path: Path) -> None:
@@ -151,20 +152,19 @@ class Tuning:
         body = yaml.safe_dump(self.settings(), sort_keys=False, allow_unicode=True)
         write_atomic(path, ("\n".join(lines) + "\n" + body).encode())
 
-    def write_json(self, path: Path) -> None:
-        """Everything, as JSON."""
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain data."""
         known = self.models[0].identity
-        content = {
+        return {
             **{key: known[key] for key in ("corpus", "fingerprint", "fold", "metric")},
             "trials": self.request.trials,
             "max_parameters": self.request.max_parameters,
             "models": {tuned.model: tuned.content() for tuned in self.models},
         }
-        write_atomic(path, to_strict_json(content).encode())
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:
-    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < TELLING:
+    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < MIN_FOR_IMPORTANCE:
         return {}
     with warnings.catch_warnings():
         # Where all trials are as good as each other, all parameters come out alike.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from affuse.errors import InputError
-from affuse.runtime.onnx_session import Session
+from affuse.runtime.bundle import Session
 from affuse.samples import Sample
 
 
