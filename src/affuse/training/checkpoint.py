@@ -87,7 +87,11 @@ class Checkpoint:
             return list(samples)
         speaker = self.training.get("options", {}).get("normalise") == "speaker"
         grouped = normalise_by_group(samples) if speaker else samples
-        return self.normaliser.apply_all([s.keep(self.normaliser.means) for s in grouped])
+        # In the samples' order: a file of tensors has none, and probes are fitted in turn.
+        means = self.normaliser.means
+        return self.normaliser.apply_all(
+            [s.keep([m for m in s.modalities if m in means]) for s in grouped]
+        )
 
     def fold_of(self, corpus: Corpus) -> Split:
         """The fold of a corpus that it was trained on."""
