@@ -361,7 +361,7 @@ def explain(
     import torch
 
     from affuse.files import write_atomic
-    from affuse.incongruity.explainer import explain
+    from affuse.incongruity.explanation import explain
     from affuse.report.explanation_page import page
 
     torch.set_num_threads(threads)

@@ -51,7 +51,7 @@ SPOILINGS = (
 
 
 @dataclass(frozen=True)
-class Curve:
+class RobustnessCurve:
     """One way to spoil one modality, at rising levels.
 
     Attributes:
@@ -85,7 +85,7 @@ class Robustness:
     metric: str
     samples: int
     clean: Estimate
-    curves: tuple[Curve, ...]
+    curves: tuple[RobustnessCurve, ...]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -126,7 +126,7 @@ def robustness(
             both = np.stack(levels + [level - clean for level in levels], axis=1)
             found, count = estimates(both, seed), len(levels)
             curves.append(
-                Curve(
+                RobustnessCurve(
                     spoiling.name,
                     modality,
                     spoiling.levels,
@@ -176,11 +176,11 @@ def spoil(
     ]
 
 
-Change = Callable[[FloatArray, float, FloatArray, np.random.Generator], FloatArray]
+_Spoil = Callable[[FloatArray, float, FloatArray, np.random.Generator], FloatArray]
 
 
 def _spoilt(
-    change: Change, sample: Sample, modality: str, level: float, scale: FloatArray, seed: int
+    change: _Spoil, sample: Sample, modality: str, level: float, scale: FloatArray, seed: int
 ) -> FloatArray:
     key = zlib.crc32(f"{sample.id} {modality}".encode())
     rng = np.random.default_rng([seed, key])
