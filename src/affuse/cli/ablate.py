@@ -12,6 +12,7 @@ import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -32,12 +33,15 @@ def ablate(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes; all cores by default.")
     ] = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Train HCT-MG whole, with each other gate and granularity, and without modality dropout."""
     from affuse.report.findings_tables import ablation_table
 
     require_writable(json_file)
     settings = parse_settings(assignments)
-    found = affuse.ablate(corpus, seeds=seeds, out=out, data=data, jobs=jobs, settings=settings)
+    found = affuse.ablate(
+        corpus, seeds=seeds, out=out, data=data, jobs=jobs, settings=settings, device=device
+    )
     if not write_json(json_file, found.to_dict()):
         Console().print(ablation_table(found))

@@ -13,6 +13,7 @@ import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     SettingsOption,
@@ -21,8 +22,8 @@ from affuse.cli.common import (
     write_json,
 )
 
-PLACES = ("--out", "--json", "--csv", "--jobs")
-"""Options that say where results go and how fast they come."""
+PLACES = ("--out", "--json", "--csv", "--jobs", "--device")
+"""Options that say where results come from and go, and how fast."""
 
 
 def benchmark(
@@ -61,6 +62,7 @@ def benchmark(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes; all cores by default.")
     ] = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Compare models on a corpus: validation selects, the test split is opened once a run."""
     from affuse.report.tables import print_result, write_csv
@@ -80,6 +82,7 @@ def benchmark(
         limit=limit,
         drop_shared=drop_shared,
         jobs=jobs,
+        device=device,
         settings=settings if epochs is None else {**settings, "epochs": epochs},
         command=command_line(),
     )

@@ -38,6 +38,14 @@ SettingsOption = Annotated[
     ),
 ]
 SCREEN = Path("-")
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Where torch works: auto, cpu, cuda, cuda:1 or mps; auto takes what there is.",
+    ),
+]
 JsonFile = Annotated[
     Path | None,
     typer.Option(

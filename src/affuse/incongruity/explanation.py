@@ -28,6 +28,7 @@ from affuse.samples import Corpus, Sample, Split, labelled, targets_of
 from affuse.shown import Shown
 from affuse.tasks import Bools, Floats, Regression, Task
 from affuse.training.checkpoint import Checkpoint
+from affuse.training.devices import AUTO
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,7 @@ def explain(
     samples: Sequence[str] = (),
     seed: int = 0,
     on_step: OnStep = lambda *_: None,
+    device: str = AUTO,
 ) -> Explanation:
     """Explain a model on the labelled test samples of the fold that it was trained on.
 
@@ -181,9 +183,10 @@ def explain(
         samples: ids to look at one by one; by default some that tell most.
         seed: of probes and spoiling.
         on_step: told what is done.
+        device: on which models and probes work, by name.
 
     Raises:
-        InputError: labels are missing, fewer than two modalities, or an unknown id.
+        InputError: labels are missing, fewer than two modalities, an unknown id, or no such device.
     """
     fold, trivial = checkpoint.fold_of(corpus), trivial_of(corpus.task, checkpoint.fold_of(corpus))
     for model in (checkpoint, *([] if against is None else [against])):
@@ -196,21 +199,24 @@ def explain(
             raise unknown_name("sample", name, ids, source=f"{corpus.name}, test part")
     steps = _Steps(3 + 2 * (1 + (against is not None)), on_step)
     steps.next("readers of each modality")
-    readers = fit_readers(corpus.task, split.train, split.valid, seed)
+    readers = fit_readers(corpus.task, split.train, split.valid, seed, device=device)
     steps.next("conflicts and hard samples")
     conflicts = fit_conflict(readers, split.valid).score(split.test)
     hard = hard_samples(readers, split.test)
-    said = predict(checkpoint.model, split.test)
-    facts = _facts(checkpoint, split, said, hard.mask, seed, steps)
+    said = predict(checkpoint.model, split.test, device=device)
+    facts = _facts(checkpoint, split, said, hard.mask, seed, steps, device)
     other = None
     if against is not None:
         theirs = _prepared(against, fold)
-        answered = predict(against.model, theirs.test)
-        other = _facts(against, theirs, answered, hard.mask, seed, steps)
+        answered = predict(against.model, theirs.test, device=device)
+        other = _facts(against, theirs, answered, hard.mask, seed, steps, device)
     steps.next("single samples")
     chosen = _chosen(samples, split.test, conflicts, said, corpus.task)
     cases = tuple(
-        case(checkpoint.model, corpus.task, split.test[row], conflicts[row], corpus.features, why)
+        case(
+            *(checkpoint.model, corpus.task, split.test[row], conflicts[row]),
+            *(corpus.features, why, device),
+        )
         for row, why in chosen
     )
     steps.next("done")
@@ -254,15 +260,21 @@ def _prepared(checkpoint: Checkpoint, fold: Split) -> Split:
 
 
 def _facts(
-    checkpoint: Checkpoint, split: Split, said: Predictions, hard: Bools, seed: int, steps: _Steps
+    checkpoint: Checkpoint,
+    split: Split,
+    said: Predictions,
+    hard: Bools,
+    seed: int,
+    steps: _Steps,
+    device: str,
 ) -> ModelFacts:
     name, model, task = checkpoint.name, checkpoint.model, checkpoint.task
     targets = targets_of(split.test).astype(np.float64)
     slices = {"all": np.ones_like(hard), "hard": hard, "other": ~hard}
     steps.next(f"what crossmodal attention does in {name}")
     latent = None
-    if crosses(model, split.test):
-        latent = latent_incongruity(name, model, task, split, seed)
+    if crosses(model, split.test, device):
+        latent = latent_incongruity(name, model, task, split, seed, device=device)
     steps.next(f"{name} on spoilt input")
     return ModelFacts(
         name,
@@ -274,7 +286,7 @@ def _facts(
         },
         _gate(checkpoint, said) if model.gated else None,
         latent,
-        robustness(name, model, task, split.test, seed=seed),
+        robustness(name, model, task, split.test, seed=seed, device=device),
         _answer_reliability(task, said.prediction, targets),
     )
 

@@ -27,6 +27,7 @@ from affuse.incongruity.readings import spread
 from affuse.incongruity.tendency import Estimate, estimates, label_tendency, right, tendency
 from affuse.samples import Split, targets_of
 from affuse.tasks import Bools, Floats, Ints, Task
+from affuse.training.devices import AUTO, resolve_device
 
 # Probes of this size learn nothing from more.
 MOST_SAMPLES = 1000
@@ -206,7 +207,13 @@ class _Part:
 
 
 def latent_incongruity(
-    name: str, model: FusionModel, task: Task, split: Split, seed: int = 0
+    name: str,
+    model: FusionModel,
+    task: Task,
+    split: Split,
+    seed: int = 0,
+    *,
+    device: str = AUTO,
 ) -> LatentIncongruity:
     """Measure a model on the test part of a split.
 
@@ -215,14 +222,15 @@ def latent_incongruity(
         model: with crossmodal blocks that leave their latents; see `affuse.incongruity.hooks`.
         split: prepared samples with targets: train fits the probes, valid chooses among them.
         seed: of the probes' training.
+        device: on which model and probes work, by name.
 
     Raises:
-        InputError: a model without such blocks, or a sample without a target.
+        InputError: a model without such blocks, a sample without a target, or no such device.
     """
     parts = [spread(split.train, MOST_SAMPLES), spread(split.valid, MOST_SAMPLES), split.test]
-    remedy = "leave it out: tendencies are held against labels"
-    targets = [torch.from_numpy(targets_of(samples, remedy)) for samples in parts]
-    traces = [trace(model, samples) for samples in parts]
+    remedy, where = "leave it out: tendencies are held against labels", resolve_device(device)
+    targets = [torch.from_numpy(targets_of(samples, remedy)).to(where) for samples in parts]
+    traces = [trace(model, samples, device) for samples in parts]
     probes, told = _own_probes(task, traces, targets, seed)
     blocks = []
     for place in range(len(traces[0].blocks)):
@@ -231,7 +239,7 @@ def latent_incongruity(
             names = model.modalities[target], model.modalities[source]
             rows = [(b.target == target) & (b.source == source) for b in same]
             kept, refitted = _examine(task, same, rows, targets, probes[names[0]], seed)
-            examined = np.flatnonzero(rows[2].numpy())
+            examined = np.flatnonzero(rows[2].cpu().numpy())
             blocks.append(BlockIncongruity(same[0].name, *names, examined, kept, refitted))
     return LatentIncongruity(name, tuple(s.id for s in split.test), tuple(blocks), told)
 
@@ -248,7 +256,7 @@ def _own_probes(
         )
         probes[modality] = _fit(task, train, valid, seed)
         read = probes[modality].read(test.stream.latents, test.stream.mask)
-        hits = right(tendency(task, read.outputs), label_tendency(task, test.targets.numpy()))
+        hits = right(tendency(task, read.outputs), label_tendency(task, test.targets.cpu().numpy()))
         told[modality] = float(hits[np.isfinite(hits)].mean())
     return probes, told
 
@@ -256,7 +264,8 @@ def _own_probes(
 def _ways(same: Sequence[Block]) -> list[tuple[int, int]]:
     """Pairs of target and source that every part knows, and enough samples of train."""
     train, *others = (
-        Counter(zip(block.target.tolist(), block.source.tolist(), strict=True)) for block in same
+        Counter(zip(block.target.cpu().tolist(), block.source.cpu().tolist(), strict=True))
+        for block in same
     )
     return [
         (target, source)
@@ -289,7 +298,7 @@ def _examine(
         own.at(part[0].stream.latents, part[0].stream.mask) for part in (before, after)
     )
     fresh = _fit(task, after[0], after[1], seed)
-    label = label_tendency(task, after[2].targets.numpy())
+    label = label_tendency(task, after[2].targets.cpu().numpy())
     held = first.read(before[2].stream.latents, before[2].stream.mask)
     left, again = (p.read(after[2].stream.latents, after[2].stream.mask) for p in (second, fresh))
     return (

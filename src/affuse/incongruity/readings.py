@@ -21,6 +21,7 @@ from affuse.incongruity.probes import Probe, fit_probe
 from affuse.incongruity.tendency import neutral
 from affuse.samples import Sample
 from affuse.tasks import Bools, Floats, Ints, Regression, Task
+from affuse.training.devices import AUTO, resolve_device
 
 # More training samples than this teach a probe of this size nothing; they would fill the memory.
 MOST_SAMPLES = 2000
@@ -96,7 +97,8 @@ class Readers:
         Raises:
             InputError: no samples.
         """
-        batch = collate(samples, self.modalities)
+        place = next(iter(self.probes.values())).bias.device
+        batch = collate(samples, self.modalities).to(place)
         shape = len(samples), len(self.modalities)
         outputs = np.full((*shape, self.task.outputs), np.nan)
         present = np.zeros(shape, dtype=np.bool_)
@@ -108,7 +110,7 @@ class Readers:
                 continue
             mask = batch.masks[modality]
             reading = probe.read(batch.sequences[modality], mask)
-            some = mask.any(dim=1).numpy()
+            some = mask.any(dim=1).cpu().numpy()
             present[:, column] = some
             outputs[some, column] = reading.outputs[some]
             factors[some, column] = self.evidence[modality](reading.outputs[some])
@@ -117,19 +119,26 @@ class Readers:
 
 
 def fit_readers(
-    task: Task, train: Sequence[Sample], valid: Sequence[Sample], seed: int = 0
+    task: Task,
+    train: Sequence[Sample],
+    valid: Sequence[Sample],
+    seed: int = 0,
+    *,
+    device: str = AUTO,
 ) -> Readers:
     """Fit a reader of each modality that both parts have.
 
     Args:
         train, valid: samples with targets, prepared alike (standardised, say).
         seed: of the probes' training.
+        device: on which probes are fitted and read, by name.
 
     Raises:
-        InputError: a sample without a target, or no modality.
+        InputError: a sample without a target, no modality, or no such device.
     """
     train, valid = spread(train, MOST_SAMPLES), spread(valid, MOST_SAMPLES)
-    parts = collate(train), collate(valid)
+    place = resolve_device(device)
+    parts = collate(train).to(place), collate(valid).to(place)
     targets = [_targets(batch) for batch in parts]
     prior = label_prior(task, targets[0])
     probes: dict[str, Probe] = {}
@@ -138,9 +147,9 @@ def fit_readers(
         (x, mask, y), (x_valid, mask_valid, y_valid) = (_having(b, modality) for b in parts)
         known = x_valid, mask_valid, y_valid
         probe = probes[modality] = fit_probe(task, x, mask, y, known, seed)
-        told = [(probe.read(x_valid, mask_valid).outputs, y_valid.numpy())]
+        told = [(probe.read(x_valid, mask_valid).outputs, y_valid.cpu().numpy())]
         if not probe.overfits:
-            told.append((probe.read(x, mask).outputs, y.numpy()))
+            told.append((probe.read(x, mask).outputs, y.cpu().numpy()))
         evidence[modality] = fit_evidence(
             task, prior, *map(np.concatenate, zip(*told, strict=True))
         )
@@ -165,7 +174,7 @@ def _targets(batch: Batch) -> Floats:
             "a sample without a target in the training or validation part",
             remedy="leave it out: readers are fitted on labels",
         )
-    targets: Floats = batch.targets.numpy()
+    targets: Floats = batch.targets.cpu().numpy()
     return targets
 
 

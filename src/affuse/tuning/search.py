@@ -20,6 +20,7 @@ from affuse.processes import begin_worker, worker_context
 from affuse.readers.registry import load_corpus
 from affuse.samples import Corpus
 from affuse.training.code import code_of
+from affuse.training.devices import AUTO, resolve_device
 from affuse.training.presets import check_keys, corpus_options, plan
 from affuse.training.session import require_targets, require_trainable
 from affuse.tuning.outcome import StudyResult, TuningResult
@@ -66,6 +67,7 @@ class TuningRequest:
             and, of several, its fold.
         max_parameters: a larger model is turned down before it is trained.
         jobs: processes at once.
+        device: on which models train, by name; see `affuse.training.devices.resolve_device`.
     """
 
     corpus: str
@@ -80,18 +82,20 @@ class TuningRequest:
     study: str | None = None
     max_parameters: int | None = None
     jobs: int = 1
+    device: str = AUTO
 
     def load(self) -> Corpus:
         """The corpus, after everything that can be checked without it.
 
         Raises:
-            InputError: an unknown model, setting or fold, or a corpus that cannot be read.
+            InputError: an unknown model, setting, fold or device, or a corpus that cannot be read.
         """
         if self.trials < 1 or self.jobs < 1:
             raise InputError("trials and jobs", remedy="give 1 or more of each")
         if not self.models or len(set(map(base_name, self.models))) < len(self.models):
             # The settings that come out go by the registered name.
             raise InputError("no model, or one named twice", remedy="name each model once")
+        resolve_device(self.device)
         check_keys(self.corpus, self.settings)
         plans = [plan(self.corpus, name, self.settings, self.data) for name in self.models]
         if any(planned.train.init for planned in plans):
@@ -126,7 +130,9 @@ class TuningRequest:
         if not space:
             raise InputError(f"nothing of {model} is left to search", remedy="set less by hand")
         fixed = (self.corpus, model, self.settings, space, self.seed)
-        return Objective(*fixed, max_parameters=self.max_parameters, data=self.data)
+        return Objective(
+            *fixed, max_parameters=self.max_parameters, data=self.data, device=self.device
+        )
 
     def study_name(self, corpus: Corpus, model: str) -> str:
         """Of a model's study; folds are apart, as their scores cannot be compared."""
