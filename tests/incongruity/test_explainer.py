@@ -77,7 +77,7 @@ def test_attention_maps_are_named_by_seconds(found: Explanation, corpus: Corpus)
 
 
 def test_json_tells_the_area_under_the_curve(found: Explanation) -> None:
-    content = json.loads(to_strict_json(found.to_json()))
+    content = json.loads(to_strict_json(found.to_dict()))
     assert found.truth is not None
     assert content["conflict_auroc"] == pytest.approx(found.truth.auroc)
     assert [model["name"] for model in content["models"]] == ["hct_mg", "mult"]

@@ -57,7 +57,7 @@ def explain(
         threads=threads,
         **parse_settings(assignments),
     )
-    if write_json(json_file, found.to_json()):
+    if write_json(json_file, found.to_dict()):
         return
     console = Console()
     console.print(explanation_table(found))

@@ -172,7 +172,7 @@ def _stream(
     source = sys.stdin.buffer if paths[0] == "-" else Path(paths[0])
     with Follower(source, idle) as follower:
         for window, latency in predictor.stream(follower, said, recognise=recognise):
-            content = {**window.to_json(), "latency": round(latency, 3)}
+            content = {**window.to_dict(), "latency": round(latency, 3)}
             if as_json:
                 typer.echo(_line(content))
             else:

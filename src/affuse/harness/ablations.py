@@ -29,9 +29,6 @@ class Ablation:
     question: str
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Ablations:
@@ -47,7 +44,7 @@ class Ablations:
 
     def to_records(self) -> list[dict[str, Any]]:
         """A plain row for each ablation."""
-        return [{**ablation.to_json(), **_scores(result)} for ablation, result in self.rows]
+        return [{**asdict(ablation), **_scores(result)} for ablation, result in self.rows]
 
 
 def _scores(result: BenchmarkResult) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Conflict:
     spans: Mapping[str, tuple[Span, ...]]
     values: Mapping[str, tuple[float, ...]]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -212,7 +212,7 @@ class ConflictTruth:
     pair_accuracy: float
     span_overlap: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 

@@ -100,7 +100,7 @@ class Explanation:
     def models(self) -> tuple[ModelFacts, ...]:
         return (self.model,) if self.against is None else (self.model, self.against)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All but the attention maps and the gate of each sample."""
         known = {} if self.truth is None else {"conflict_auroc": self.truth.auroc}
         return {
@@ -108,12 +108,12 @@ class Explanation:
             "task": self.task.to_config(),
             "samples": self.samples,
             **known,
-            "conflict_truth": None if self.truth is None else self.truth.to_json(),
+            "conflict_truth": None if self.truth is None else self.truth.to_dict(),
             "conflict_reliability": asdict(self.reliability),
             "trivial": dict(self.trivial),
             "models": [self._model(facts) for facts in self.models],
-            "hard": self.hard.to_json(),
-            "conflicts": [conflict.to_json() for conflict in self.conflicts],
+            "hard": self.hard.to_dict(),
+            "conflicts": [conflict.to_dict() for conflict in self.conflicts],
             "cases": [{"id": case.id, "why": case.why} for case in self.cases],
         }
 
@@ -124,8 +124,8 @@ class Explanation:
             "parameters": facts.parameters,
             "scores": {name: dict(scores) for name, scores in facts.scores.items()},
             "gate": gate and {"mean": gate.mean, "led": gate.led, "history": gate.history},
-            "latent": latent and latent.to_json(),
-            "latent_hard": latent and latent.to_json(self.hard.mask),
-            "robustness": facts.robustness.to_json(),
+            "latent": latent and latent.to_dict(),
+            "latent_hard": latent and latent.to_dict(self.hard.mask),
+            "robustness": facts.robustness.to_dict(),
             "reliability": asdict(facts.reliability),
         }

@@ -87,7 +87,7 @@ class Robustness:
     clean: Estimate
     curves: tuple[Curve, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 

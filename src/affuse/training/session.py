@@ -181,7 +181,7 @@ def _checkpoint(
         "history": result.history,
     }
     if origin is not None:
-        training["init"] = origin.to_json()
+        training["init"] = origin.to_dict()
     name = run["model"].partition(":")[0]
     fold = corpus.folds[run["fold"]]
     seen = seen_in([*fold.train, *fold.valid])

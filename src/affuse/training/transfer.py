@@ -37,7 +37,7 @@ class Origin:
     weights: str
     parameters: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For the checkpoint of the new model: where it comes from, and what that came from."""
         learnt = self.checkpoint.corpus
         before = self.checkpoint.training.get("init")
