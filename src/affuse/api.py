@@ -362,7 +362,7 @@ def explain(
 
     from affuse.files import write_atomic
     from affuse.incongruity.explainer import explain
-    from affuse.report.explanation_page import page
+    from affuse.report.explanation_page import explanation_page
 
     torch.set_num_threads(threads)
     loaded = _checkpoint(checkpoint)
@@ -371,7 +371,7 @@ def explain(
     with work_bar(f"explain {loaded.name}", "steps", quiet=not progress) as update:
         found = explain(loaded, read, against=other, samples=samples, seed=seed, on_step=update)
     if out is not None:
-        write_atomic(Path(out), page(found).encode())
+        write_atomic(Path(out), explanation_page(found).encode())
     return found
 
 

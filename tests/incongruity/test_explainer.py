@@ -18,7 +18,7 @@ from affuse.incongruity import latent, probes
 from affuse.incongruity.explainer import explain
 from affuse.incongruity.explanation import Explanation
 from affuse.readers import load_corpus
-from affuse.report.explanation_page import SECTIONS, page
+from affuse.report.explanation_page import SECTIONS, explanation_page
 from affuse.report.sentences import summarise
 from affuse.samples import Corpus
 from affuse.training.checkpoint import Checkpoint
@@ -118,7 +118,7 @@ class _Tags(HTMLParser):
 
 
 def test_the_page_stands_alone(found: Explanation) -> None:
-    text = page(found)
+    text = explanation_page(found)
     tags = _Tags()
     tags.feed(text)
     assert tags.open == []
@@ -137,7 +137,7 @@ def test_the_page_stands_alone(found: Explanation) -> None:
 def test_text_from_a_corpus_cannot_become_markup(found: Explanation) -> None:
     bad = replace(found, corpus="<script>alert(1)</script>")
     bad = replace(bad, cases=(replace(found.cases[0], text="<img src=x>", why="&"),))
-    text = page(bad)
+    text = explanation_page(bad)
     assert "<img src=x>" not in text
     assert "<script>alert" not in text
 
@@ -152,7 +152,7 @@ def test_a_model_without_gate_or_blocks(corpus: Corpus, tmp_path: Path) -> None:
     assert found.model.latent is None
     assert steps[-1][0] == steps[-1][1]
     assert 1 <= len(found.cases) <= 3
-    text = page(found)
+    text = explanation_page(found)
     assert "concat has no gate" in text
 
 

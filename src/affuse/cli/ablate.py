@@ -34,7 +34,7 @@ def ablate(
     ] = None,
 ) -> None:
     """Train HCT-MG whole, with each other gate and granularity, and without modality dropout."""
-    from affuse.report.findings_tables import ablation_table
+    from affuse.report.command_tables import ablation_table
 
     require_writable(json_file)
     settings = parse_settings(assignments)

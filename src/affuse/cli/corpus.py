@@ -23,7 +23,6 @@ from affuse.config import parse_assignment
 from affuse.errors import InputError
 from affuse.files import write_atomic
 from affuse.progress import work_bar
-from affuse.report.inspection import print_examination
 
 if TYPE_CHECKING:
     from affuse.config import Options
@@ -113,6 +112,7 @@ def inspect(
     """Examine a corpus: what it holds, what is wrong with it, and what a constant would score."""
     from affuse.doctor import examine
     from affuse.evaluation.scorecard import trivial_scores
+    from affuse.report.command_tables import print_examination
 
     require_writable(json_file)
     found = examine(corpus, data, _options(assignments))

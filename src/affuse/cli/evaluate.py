@@ -31,7 +31,7 @@ def evaluate(
     assignments: SetOption = None,
 ) -> None:
     """Score a checkpoint on the corpus' test part, beside the trivial prediction."""
-    from affuse.report.findings_tables import evaluation_table
+    from affuse.report.command_tables import evaluation_table
 
     require_writable(json_file)
     found = affuse.evaluate(

@@ -41,7 +41,7 @@ def explain(
     assignments: SetOption = None,
 ) -> None:
     """Explain a checkpoint on the corpus' test part, in one HTML file."""
-    from affuse.report.findings_tables import explanation_table
+    from affuse.report.command_tables import explanation_table
     from affuse.report.sentences import summarise
 
     require_writable(out)

@@ -115,7 +115,7 @@ def _predict(
     from affuse.extract.folder import find_clips, require_distinct
     from affuse.progress import work_bar
     from affuse.report.answer_files import to_csv, to_srt
-    from affuse.report.prediction_page import page
+    from affuse.report.pages import prediction_page
     from affuse.runtime.many_clips import predict_clips
 
     clips = find_clips(paths)
@@ -129,7 +129,7 @@ def _predict(
     writers = {
         "csv": lambda content: to_csv([content]),
         "srt": to_srt,
-        "html": page,
+        "html": prediction_page,
     }
     results: list[PredictedClip] = []
     with work_bar("predict", "clips") as update:

@@ -70,16 +70,16 @@ def compare(
 ) -> None:
     """Set two results side by side: scores, and what differs in data, config and version."""
     from affuse.files import write_atomic
-    from affuse.report.comparison import compare
-    from affuse.report.comparison_tables import markdown, screen
+    from affuse.report.command_tables import comparison_markdown, comparison_tables
+    from affuse.report.comparison import compare_results
 
     require_writable(markdown_file)
     require_writable(json_file)
-    found = compare(affuse.read_results(a), affuse.read_results(b), (str(a), str(b)))
+    found = compare_results(affuse.read_results(a), affuse.read_results(b), (str(a), str(b)))
     if not write_json(json_file, found.to_dict()):
-        Console().print(screen(found))
+        Console().print(comparison_tables(found))
     if markdown_file is not None:
-        write_atomic(markdown_file, markdown(found).encode())
+        write_atomic(markdown_file, comparison_markdown(found).encode())
 
 
 @app.command("frontier", cls=Command)

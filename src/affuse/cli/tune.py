@@ -65,6 +65,8 @@ def tune(
     Repeated, it goes on until the number of trials is complete; with a database server as
     --storage, machines share the work.
     """
+    from affuse.report.command_tables import tuning_table
+
     require_writable(out)
     require_writable(json_file)
     if model and models:
@@ -88,7 +90,7 @@ def tune(
         return
     console = Console()
     for tuned in tuning.models:
-        console.print(tuned.table(tuning.metric))
+        console.print(tuning_table(tuned, tuning.metric))
     console.print(f"studies in {tuning.request.database}", highlight=False, soft_wrap=True)
     if out is not None:
         listed = ",".join(tuning.request.models)

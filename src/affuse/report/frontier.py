@@ -17,7 +17,7 @@ from affuse.errors import InputError, unknown_name
 from affuse.evaluation.statistics import Summary
 from affuse.harness.results import TRIVIAL, BenchmarkResult
 from affuse.metrics.scores import heading, higher_is_better
-from affuse.report.labels import Curve, Label, place_labels
+from affuse.report.label_placement import Curve, Label, place_labels
 from affuse.report.plots import BLUE, GREY, SKY, VERMILLION, new_figure, save_figure, unit
 
 if TYPE_CHECKING:

@@ -100,7 +100,7 @@ def rich_table(
 ) -> Table:
     """The metrics named, or the headline metrics that a terminal of `width` has room for."""
     columns = {
-        metric: [cell(row.metrics.get(metric), "\n") for row in result.models.values()]
+        metric: [score_text(row.metrics.get(metric), "\n") for row in result.models.values()]
         for metric in (_screen(result) if metrics is None else metrics)
     }
     # Headings wrap, numbers never.
@@ -181,7 +181,7 @@ def markdown(result: BenchmarkResult) -> str:
     best = {metric: result.best(metric) for metric in result.metrics}
     rows = []
     for model, row in result.models.items():
-        cells = [cell(row.metrics.get(m), " ") for m in result.metrics]
+        cells = [score_text(row.metrics.get(m), " ") for m in result.metrics]
         marked = [
             f"**{cell}**" if model in best[metric] else cell
             for metric, cell in zip(result.metrics, cells, strict=True)
@@ -238,7 +238,7 @@ def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def cell(summary: Summary | None, separator: str) -> str:
+def score_text(summary: Summary | None, separator: str) -> str:
     """Mean, deviation and interval; one number where runs do not differ."""
     if summary is None or not summary.runs:
         return ABSENT
@@ -261,7 +261,7 @@ def hard_rows(
     """A model and its cells a row; metrics that it lacks are absent."""
     models = null_to_nan(hard["models"])
     return [
-        (model, *(cell(_summary(scores.get(m)), separator) for m in metrics))
+        (model, *(score_text(_summary(scores.get(m)), separator) for m in metrics))
         for model, scores in models.items()
     ]
 
