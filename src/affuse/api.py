@@ -305,7 +305,7 @@ def tune(
 
     require("torch", extra="train")
     require("optuna", extra="tune")
-    from affuse.tuning.search import TuningRequest, tune
+    from affuse.tuning.search import TuningRequest, run_search
     from affuse.tuning.space import read_space
     from affuse.tuning.storage import find_database
 
@@ -327,7 +327,7 @@ def tune(
         )
         title = place if isinstance(corpus, str | Path) else corpus.name
         update = stack.enter_context(work_bar(f"tune {title}", "trials", quiet=not progress))
-        found = tune(request, update, say)
+        found = run_search(request, update, say)
     if out is not None:
         found.write_yaml(Path(out))
     return found
@@ -422,9 +422,9 @@ def export(
 
 def read_results(path: str | Path) -> BenchmarkResult:
     """The result of a benchmark again, from its folder, finished or not, or its result.json."""
-    from affuse.harness.assemble import read_results
+    from affuse.harness.assemble import read_result
 
-    return read_results(Path(path))
+    return read_result(Path(path))
 
 
 def _path(place: str | Path | None) -> Path | None:

@@ -19,7 +19,7 @@ from affuse.incongruity.explainer import explain
 from affuse.incongruity.explanation import Explanation
 from affuse.readers import load_corpus
 from affuse.report.explanation_page import SECTIONS, explanation_page
-from affuse.report.sentences import summarise
+from affuse.report.sentences import summary_sentences
 from affuse.samples import Corpus
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.presets import plan
@@ -85,7 +85,7 @@ def test_json_tells_the_area_under_the_curve(found: Explanation) -> None:
 
 
 def test_the_summary_says_the_figures(found: Explanation) -> None:
-    text = " ".join(summarise(found))
+    text = " ".join(summary_sentences(found))
     assert found.model.gate is not None
     first = max(found.model.gate.mean, key=found.model.gate.mean.__getitem__)
     assert f"hct_mg trusts {first} most, with a mean weight of" in text

@@ -20,7 +20,7 @@ from affuse.cli.common import (
 )
 
 
-def ablate(
+def ablate_command(
     corpus: CorpusArgument,
     data: DataOption = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each ablation and fold.")] = 5,

@@ -25,7 +25,7 @@ PLACES = ("--out", "--json", "--csv", "--jobs")
 """Options that say where results go and how fast they come."""
 
 
-def benchmark(
+def benchmark_command(
     corpus: CorpusArgument,
     data: DataOption = None,
     models: Annotated[

@@ -37,7 +37,7 @@ SettingsOption = Annotated[
         help="YAML of options, as `affuse tune` writes it; repeat for more. --set overrules it.",
     ),
 ]
-SCREEN = Path("-")
+TO_SCREEN = Path("-")
 JsonFile = Annotated[
     Path | None,
     typer.Option(
@@ -78,7 +78,7 @@ def write_json(place: Path | None, content: Any) -> bool:
     if place is None:
         return False
     text = to_strict_json(content)
-    if place == SCREEN:
+    if place == TO_SCREEN:
         typer.echo(text, nl=False)
         return True
     write_atomic(place, text.encode())
@@ -109,7 +109,7 @@ def require_writable(path: Path | None) -> None:
     Raises:
         InputError: the folder does not exist or is not the user's, or the path is a folder.
     """
-    if path is None or path == SCREEN:
+    if path is None or path == TO_SCREEN:
         return
     if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
         raise InputError(

@@ -27,7 +27,7 @@ from affuse.progress import work_bar
 if TYPE_CHECKING:
     from affuse.config import Options
 
-app = typer.Typer(help="List, inspect and make corpora.", no_args_is_help=True)
+corpus_app = typer.Typer(help="List, inspect and make corpora.", no_args_is_help=True)
 
 Assignments = Annotated[
     list[str] | None,
@@ -35,7 +35,7 @@ Assignments = Annotated[
 ]
 
 
-@app.command("list", cls=Command)
+@corpus_app.command("list", cls=Command)
 def list_corpora(json_file: JsonFile = None) -> None:
     """List the corpora, with their options and defaults."""
     from affuse.readers.registry import corpora
@@ -61,7 +61,7 @@ def list_corpora(json_file: JsonFile = None) -> None:
     Console().print(table)
 
 
-@app.command(cls=Command)
+@corpus_app.command(cls=Command)
 def make(
     name: Annotated[str, typer.Argument(help="A generated corpus, such as controlled.")],
     out: Annotated[Path, typer.Option(help="The MulT pickle to write.")],
@@ -84,7 +84,7 @@ def make(
     typer.echo(f"{corpus.name} written to {out}")
 
 
-@app.command(cls=Command)
+@corpus_app.command(cls=Command)
 def convert(
     corpus: Annotated[str, typer.Argument(help="A corpus of the list, or the path of a file.")],
     out: Annotated[Path, typer.Argument(help="The folder to write; it must be new or empty.")],
@@ -102,7 +102,7 @@ def convert(
     typer.echo(f"{read.name} written to {out}, fingerprint {read.fingerprint()}")
 
 
-@app.command(cls=Command)
+@corpus_app.command(cls=Command)
 def inspect(
     corpus: CorpusArgument,
     data: DataOption = None,

@@ -20,7 +20,7 @@ from affuse.cli.common import (
 )
 
 
-def evaluate(
+def evaluate_command(
     checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")],
     corpus: CorpusArgument,
     data: DataOption = None,

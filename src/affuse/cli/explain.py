@@ -20,7 +20,7 @@ from affuse.cli.common import (
 )
 
 
-def explain(
+def explain_command(
     checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")],
     corpus: CorpusArgument,
     out: Annotated[
@@ -42,7 +42,7 @@ def explain(
 ) -> None:
     """Explain a checkpoint on the corpus' test part, in one HTML file."""
     from affuse.report.command_tables import explanation_table
-    from affuse.report.sentences import summarise
+    from affuse.report.sentences import summary_sentences
 
     require_writable(out)
     require_writable(json_file)
@@ -61,7 +61,7 @@ def explain(
         return
     console = Console()
     console.print(explanation_table(found))
-    for line in summarise(found):
+    for line in summary_sentences(found):
         console.print(f"- {line}", markup=False, highlight=False)
     if not found.trained_on_this:
         console.print("note: this is not the data that the checkpoint was trained on")

@@ -11,7 +11,7 @@ import affuse
 from affuse.cli.common import DataOption, SetOption, parse_settings
 
 
-def export(
+def export_command(
     checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")],
     name: Annotated[str, typer.Option(help="Of the model; by default the folder's.")] = "",

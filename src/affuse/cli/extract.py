@@ -21,7 +21,7 @@ from affuse.cli.common import (
 from affuse.config import parse_assignment, parse_options
 
 
-def extract(
+def extract_command(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs.")],
     out: Annotated[Path, typer.Option(help="The folder for one npz file a clip.")],
     text: Annotated[

@@ -14,7 +14,7 @@ from affuse.errors import InputError, unknown_name
 DEFAULT = "text=300,audio=5,vision=20"
 
 
-def models(
+def models_command(
     widths: Annotated[
         str, typer.Option(help="Feature widths, for example text=384,audio=25,vision=35.")
     ] = DEFAULT,

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from affuse.cli.common import (
-    SCREEN,
+    TO_SCREEN,
     JsonFile,
     given_words,
     keep_blas_to_one_thread,
@@ -39,7 +39,7 @@ CheckpointOption = Annotated[
 ]
 
 
-def predict(
+def predict_command(
     paths: PathsArgument,
     checkpoint: CheckpointOption = None,
     text: Annotated[str | None, typer.Option(help="What is said, in one clip.")] = None,
@@ -70,7 +70,7 @@ def predict(
     from affuse.runtime.predictor import Predictor
 
     require_writable(json_file)
-    as_json = json_file == SCREEN
+    as_json = json_file == TO_SCREEN
     if as_json and as_csv and out is None:
         raise InputError("--json and --csv both", remedy="choose one, or add --out FOLDER")
     predictor = Predictor.from_pretrained(checkpoint)

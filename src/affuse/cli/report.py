@@ -9,10 +9,10 @@ import typer
 from rich.console import Console
 
 import affuse
-from affuse.cli.common import SCREEN, Command, JsonFile, require_writable, write_json
+from affuse.cli.common import TO_SCREEN, Command, JsonFile, require_writable, write_json
 from affuse.errors import InputError
 
-app = typer.Typer(
+report_app = typer.Typer(
     help="Show results again, compare two, draw size against quality.", no_args_is_help=True
 )
 
@@ -22,8 +22,8 @@ MarkdownFile = Annotated[
 ]
 
 
-@app.command("render", cls=Command)
-def render(
+@report_app.command("render", cls=Command)
+def render_command(
     results: Annotated[Path, typer.Argument(metavar="DIR", help=RESULTS)],
     markdown_file: MarkdownFile = None,
     latex_file: Annotated[
@@ -52,7 +52,9 @@ def render(
     if not write_json(json_file, result.to_dict()):
         print_result(result, names)
     for model, (count, asked) in result.unfinished().items():
-        typer.echo(f"not finished: {model} has {count} of {asked} seeds", err=json_file == SCREEN)
+        typer.echo(
+            f"not finished: {model} has {count} of {asked} seeds", err=json_file == TO_SCREEN
+        )
     if markdown_file is not None:
         write_atomic(markdown_file, markdown(result).encode())
     if latex_file is not None:
@@ -61,8 +63,8 @@ def render(
         write_csv(result, csv_file)
 
 
-@app.command("compare", cls=Command)
-def compare(
+@report_app.command("compare", cls=Command)
+def compare_command(
     a: Annotated[Path, typer.Argument(metavar="A", help=RESULTS)],
     b: Annotated[Path, typer.Argument(metavar="B", help="The other.")],
     markdown_file: MarkdownFile = None,
@@ -82,8 +84,8 @@ def compare(
         write_atomic(markdown_file, comparison_markdown(found).encode())
 
 
-@app.command("frontier", cls=Command)
-def frontier(
+@report_app.command("frontier", cls=Command)
+def frontier_command(
     results: Annotated[list[Path], typer.Argument(metavar="DIR...", help=RESULTS)],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .png, .svg or .pdf.")],
     metric: Annotated[

@@ -13,7 +13,7 @@ import affuse
 from affuse.cli.common import CorpusArgument, DataOption, SetOption, SettingsOption, parse_settings
 
 
-def train(
+def train_command(
     corpus: CorpusArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the checkpoint.")],
     data: DataOption = None,

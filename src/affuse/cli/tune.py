@@ -21,7 +21,7 @@ from affuse.cli.common import (
 from affuse.errors import InputError
 
 
-def tune(
+def tune_command(
     corpus: CorpusArgument,
     data: DataOption = None,
     model: Annotated[

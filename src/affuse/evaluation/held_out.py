@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 from affuse.batches import collate
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, FusionOutput
-from affuse.metrics.scores import evaluate
+from affuse.metrics.definitions import Array
+from affuse.metrics.scores import score_outputs
 from affuse.samples import FloatArray, Sample, labelled, targets_of
 from affuse.tasks import Task
 from affuse.training.checkpoint import Checkpoint
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Predictions:
     primary: NDArray[np.integer[Any]]
 
 
-def predict(model: FusionModel, samples: Sequence[Sample], batch_size: int = 64) -> Predictions:
+def run_model(model: FusionModel, samples: Sequence[Sample], batch_size: int = 64) -> Predictions:
     """Run a model on prepared samples.
 
     Samples of similar length are batched together and put back in order, so that little is spent
@@ -119,7 +118,7 @@ def hide(samples: Sequence[Sample]) -> list[Sample]:
     return [
         Sample(
             f"test {place}",
-            {m: own(x) for m, x in s.sequences.items()},
+            {m: own_copy(x) for m, x in s.sequences.items()},
             group=None if s.group is None else groups[s.group],
         )
         for place, s in enumerate(shuffled)
@@ -129,7 +128,7 @@ def hide(samples: Sequence[Sample]) -> list[Sample]:
 def answer(checkpoint: Checkpoint, hidden: Sequence[Sample], *, subsets: bool) -> Answers:
     """A model's answers for samples that were hidden and prepared, in their order before that."""
     model, back = checkpoint.model, np.argsort(_order(len(hidden)))
-    said = predict(model, hidden)
+    said = run_model(model, hidden)
     return Answers(
         model.modalities,
         said.prediction[back].astype(np.float32),
@@ -139,7 +138,7 @@ def answer(checkpoint: Checkpoint, hidden: Sequence[Sample], *, subsets: bool) -
     )
 
 
-def score(task: Task, answers: Answers, key: Key) -> Record:
+def score_answers(task: Task, answers: Answers, key: Key) -> Record:
     """Metrics of answers.
 
     Returns:
@@ -165,14 +164,14 @@ def score(task: Task, answers: Answers, key: Key) -> Record:
 
 
 def open_test(checkpoint: Checkpoint, samples: Sequence[Sample], *, subsets: bool) -> Record:
-    """Let a checkpoint answer a test part and score it, as `score` returns it.
+    """Let a checkpoint answer a test part and score it, as `score_answers` returns it.
 
     Raises:
         InputError: no labels, or features that the model cannot use.
     """
     key = Key.of(samples)
     hidden = hide(checkpoint.prepare(labelled(samples)))
-    return score(checkpoint.task, answer(checkpoint, hidden, subsets=subsets), key)
+    return score_answers(checkpoint.task, answer(checkpoint, hidden, subsets=subsets), key)
 
 
 def _order(count: int) -> NDArray[np.int64]:
@@ -180,7 +179,7 @@ def _order(count: int) -> NDArray[np.int64]:
     return np.random.default_rng(count).permutation(count)
 
 
-def own(values: FloatArray) -> FloatArray:
+def own_copy(values: FloatArray) -> FloatArray:
     """The values without the array that they are a part of: it may hold labels too."""
     base: object = values
     while isinstance(base, np.ndarray):
@@ -190,7 +189,7 @@ def own(values: FloatArray) -> FloatArray:
 
 
 def _metrics(task: Task, prediction: Array, target: Array) -> dict[str, float]:
-    return evaluate(task, prediction.astype(np.float64), target)
+    return score_outputs(task, prediction.astype(np.float64), target)
 
 
 def _subsets(
@@ -204,7 +203,7 @@ def _subsets(
             usable = np.array([bool(s.sequences) for s in chosen])
             if not usable.any():
                 continue
-            said = predict(checkpoint.model, [s for s in chosen if s.sequences])
+            said = run_model(checkpoint.model, [s for s in chosen if s.sequences])
             whole = np.empty((len(chosen), said.prediction.shape[1]), np.float32)
             whole[usable] = said.prediction
             yield "+".join(kept), (usable[back], whole[back][usable[back]])

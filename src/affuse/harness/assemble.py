@@ -14,7 +14,7 @@ from affuse.files import null_to_nan
 from affuse.harness.differences import Differences, ModelRuns, runs_of
 from affuse.harness.records import SINGLE, TABLE, About, Run, read_about, read_runs
 from affuse.harness.results import TRIVIAL, BenchmarkResult, ModelResult, check_extra
-from affuse.metrics.scores import evaluate
+from affuse.metrics.scores import score_outputs
 from affuse.tasks import Task
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def _scores(task: Task, about: About, row: ModelRuns) -> dict[str, Summary]:
             chosen = np.array([name in hard for name in run.ids], dtype=np.bool_)
             targets.append(run.target[chosen])
             said.append(run.prediction[chosen])
-        scored.append(evaluate(task, np.concatenate(said), np.concatenate(targets)))
+        scored.append(score_outputs(task, np.concatenate(said), np.concatenate(targets)))
     return {metric: summarise([scores[metric] for scores in scored]) for metric in scored[0]}
 
 
-def read_results(path: Path) -> BenchmarkResult:
+def read_result(path: Path) -> BenchmarkResult:
     """The table of a results folder, made anew from its runs, or a result.json as it stands.
 
     Of a benchmark that was stopped, seeds that lack a fold are not counted; a model without any
@@ -91,7 +91,7 @@ def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
     reference = label(about.reference)
     compared = differences.all_to(reference)
     singles = [label(name) for name in about.rows if name.startswith(SINGLE)]
-    warnings = (*_openings(rows), *_origins(rows), *differences.warnings(models, singles))
+    warnings = (*_repeated_tests(rows), *_origins(rows), *differences.warnings(models, singles))
     return BenchmarkResult(
         about.corpus,
         about.command,
@@ -185,7 +185,7 @@ def _origins(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
         )
 
 
-def _openings(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
+def _repeated_tests(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
     for name, row in rows.items():
         for record in row.records:
             count = record["test_opened"]["count"]

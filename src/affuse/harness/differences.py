@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affuse.evaluation.bootstrap import STATISTIC, FoldAnswers, Scores, compare, score
+from affuse.evaluation.bootstrap import (
+    STATISTIC,
+    FoldAnswers,
+    Scores,
+    paired_bootstrap,
+    resampled_scores,
+)
 from affuse.evaluation.statistics import Comparison, Summary, summarise
 from affuse.harness.records import About, Run
 from affuse.harness.results import TRIVIAL, ModelResult
@@ -75,14 +81,16 @@ class Differences:
         self.task = Task.from_config(about.task)
         self.metrics = self.task.metrics
         self.rows = {name: row for name, row in rows.items() if row.seeds}
-        self.scores = {n: score(self.task, r.tested(), self.metrics) for n, r in self.rows.items()}
+        self.scores = {
+            n: resampled_scores(self.task, r.tested(), self.metrics) for n, r in self.rows.items()
+        }
         if about.trivial and self.rows:
             known = next(iter(self.rows.values())).tested()
             said = [
                 FoldAnswers(fold.ids, fold.target, np.tile(trivial.output, (1, len(fold.ids), 1)))
                 for fold, trivial in zip(known, about.trivial, strict=True)
             ]
-            self.scores[TRIVIAL] = score(self.task, said, self.metrics)
+            self.scores[TRIVIAL] = resampled_scores(self.task, said, self.metrics)
 
     def all_to(self, reference: str) -> dict[str, Comparison]:
         """The reference against each other row, in table order."""
@@ -99,7 +107,7 @@ class Differences:
         if not shared:
             return None
         ours, theirs = (self._of(name, shared) for name in (a, b))
-        found = {metric: compare(ours[metric], theirs[metric]) for metric in self.metrics}
+        found = {metric: paired_bootstrap(ours[metric], theirs[metric]) for metric in self.metrics}
         metric = self.metrics[0]
         return Comparison(metric, found.pop(metric), found, STATISTIC)
 

@@ -172,10 +172,10 @@ def read_identity(runs: Path, name: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-LOG = "test-openings.jsonl"
+TEST_LOG = "test-openings.jsonl"
 
 
-def log_opening(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
+def log_test_use(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
     """Note that a run's test part is opened for a checkpoint.
 
     The same checkpoint may be asked again, as after a kill: it says the same. Another one counts,
@@ -194,7 +194,7 @@ def log_opening(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
         "checkpoint": checkpoint,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    file = folder / LOG
+    file = folder / TEST_LOG
     try:
         known = file.read_text(encoding="utf-8") if file.exists() else ""
         # A kill may have cut the last line short.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import Key, Record, score
+from affuse.evaluation.held_out import Key, Record, score_answers
 from affuse.evaluation.scorecard import trivial_folds
 from affuse.files import claim, differences, digest_json, holds, make_folder
 from affuse.harness.assemble import assemble
@@ -21,7 +21,7 @@ from affuse.harness.records import (
     RUNS,
     About,
     Trivial,
-    log_opening,
+    log_test_use,
     read_about,
     read_identity,
     read_run,
@@ -195,8 +195,8 @@ class Scorer:
         record = {
             **answered.facts,
             "versions": self.versions,
-            "test_opened": log_opening(self.folder, job.name, answered.checkpoint),
-            **score(self.task, answered.answers, key),
+            "test_opened": log_test_use(self.folder, job.name, answered.checkpoint),
+            **score_answers(self.task, answered.answers, key),
         }
         write_run(runs, job.name, record, answered.answers, key)
         shutil.rmtree(runs / job.name, ignore_errors=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from affuse.errors import InputError, unknown_name
-from affuse.evaluation.held_out import Predictions, predict
+from affuse.evaluation.held_out import Predictions, run_model
 from affuse.evaluation.scorecard import trivial_of
 from affuse.fusion import count_parameters
 from affuse.incongruity.cases import Case, case, in_words, label_in_words
@@ -27,7 +27,7 @@ from affuse.incongruity.readings import Readers, fit_readers
 from affuse.incongruity.robustness import robustness
 from affuse.incongruity.tendency import answers, tendency
 from affuse.metrics.calibration import Reliability, reliability
-from affuse.metrics.scores import evaluate
+from affuse.metrics.scores import score_outputs
 from affuse.samples import Corpus, Sample, Split, labelled, targets_of
 from affuse.tasks import Bools, Floats, Regression, Task
 from affuse.training.checkpoint import Checkpoint
@@ -71,12 +71,12 @@ def explain(
     steps.next("conflicts and hard samples")
     conflicts = fit_conflict(readers, split.valid).score(split.test)
     hard = hard_samples(readers, split.test)
-    said = predict(checkpoint.model, split.test)
+    said = run_model(checkpoint.model, split.test)
     facts = _facts(checkpoint, split, said, hard.mask, seed, steps)
     other = None
     if against is not None:
         theirs = _prepared(against, fold)
-        answered = predict(against.model, theirs.test)
+        answered = run_model(against.model, theirs.test)
         other = _facts(against, theirs, answered, hard.mask, seed, steps)
     steps.next("single samples")
     chosen = _chosen(samples, split.test, conflicts, said, corpus.task)
@@ -138,7 +138,7 @@ def _facts(
         name,
         count_parameters(model),
         {
-            part: evaluate(task, said.prediction[rows], targets[rows])
+            part: score_outputs(task, said.prediction[rows], targets[rows])
             for part, rows in slices.items()
             if rows.any()
         },

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import predict
+from affuse.evaluation.held_out import run_model
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.fusion import FusionModel
 from affuse.incongruity.readings import spread
@@ -220,7 +220,7 @@ def _scores(model: FusionModel, task: Task, samples: Sequence[Sample]) -> Floats
     kept = [sample for sample, some in zip(samples, usable, strict=True) if some]
     if not kept:
         return scores
-    answered = predict(model, [sample.without_target() for sample in kept]).prediction
+    answered = run_model(model, [sample.without_target() for sample in kept]).prediction
     targets = targets_of(kept)
     if isinstance(task, Regression):
         scores[usable] = np.abs(answered - targets)[:, 0]

@@ -24,10 +24,10 @@ LEFT, RIGHT, TOP, BOTTOM, CHARACTER = 46.0, 14.0, 10.0, 34.0, 6.0
 SIZE = (336.0, 216.0)
 """Of a chart; three of them stand side by side."""
 MOST_COLUMNS = 300
-BLUE = (38, 128, 194)
+_BLUE = (38, 128, 194)
 """Of heat maps; it stands out on light and dark."""
-EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
-KNOWN = frozenset(("text", "audio", "vision", *EMOTIONS))
+_EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
+KNOWN = frozenset(("text", "audio", "vision", *_EMOTIONS))
 """Names whose colour is always the same: that which most readers expect."""
 
 
@@ -270,7 +270,7 @@ def _png(shares: Floats) -> bytes:
     """
     rows, columns = shares.shape
     pixels = np.empty((rows, columns, 4), dtype=np.uint8)
-    pixels[..., :3] = BLUE
+    pixels[..., :3] = _BLUE
     pixels[..., 3] = np.round(255 * np.clip(shares, 0, 1))
     lines = np.concatenate([np.zeros((rows, 1), np.uint8), pixels.reshape(rows, -1)], axis=1)
 

@@ -17,7 +17,7 @@ from affuse.errors import InputError, unknown_name
 from affuse.evaluation.statistics import Summary
 from affuse.harness.results import TRIVIAL, BenchmarkResult
 from affuse.metrics.scores import heading, higher_is_better
-from affuse.report.label_placement import Curve, Label, place_labels
+from affuse.report.label_placement import Label, Polyline, place_labels
 from affuse.report.plots import BLUE, GREY, SKY, VERMILLION, new_figure, save_figure, unit
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
-WIDTH = 3.4
+FIGURE_WIDTH = 3.4
 HEIGHTS = (2.7, 3.4, 4.4, 5.6)
 """In inches; the picture is as high as its labels need."""
-DPI = 300
+PRINT_DPI = 300
 BEYOND = 1e12
 """More parameters than any axis shows."""
 STYLE: dict[Any, Any] = {
@@ -76,7 +76,7 @@ def draw_frontier(
     from matplotlib import rc_context
 
     with rc_context(STYLE):
-        save_figure(figure, path, picture=picture, dpi=DPI)
+        save_figure(figure, path, picture=picture, dpi=PRINT_DPI)
 
 
 def frontier_figure(results: Sequence[BenchmarkResult], metric: str | None = None) -> Figure:
@@ -101,13 +101,13 @@ def frontier_figure(results: Sequence[BenchmarkResult], metric: str | None = Non
         raise InputError(f"no model has runs of '{name}'", remedy="let a run of one finish")
     rows = [r.models[TRIVIAL].metrics for r in results if TRIVIAL in r.models]
     trivial = next((row[name] for row in rows if name in row), None)
-    figure = new_figure(WIDTH, HEIGHTS[0])
+    figure = new_figure(FIGURE_WIDTH, HEIGHTS[0])
     from matplotlib import rc_context
 
     with rc_context(STYLE):
         for height in HEIGHTS:
-            figure = new_figure(WIDTH, height)
-            figure.set_dpi(DPI)
+            figure = new_figure(FIGURE_WIDTH, height)
+            figure.set_dpi(PRINT_DPI)
             axis = figure.subplots()
             axis.set_title(results[0].corpus)
             if _draw(figure, axis, points, trivial, name):
@@ -213,7 +213,7 @@ def _window(points: Sequence[Point]) -> tuple[float, float]:
     return (low, high) if low < high else (low - span / 2, high + span / 2)
 
 
-def _staircase(axis: Axes, best: Sequence[Point]) -> Curve:
+def _staircase(axis: Axes, best: Sequence[Point]) -> Polyline:
     """The best score of models up to each size."""
     x = [point.parameters for point in best for _ in (0, 1)]
     y = [point.score.mean for point in best for _ in (0, 1)]
@@ -222,9 +222,9 @@ def _staircase(axis: Axes, best: Sequence[Point]) -> Curve:
     return corners
 
 
-def _series(axis: Axes, points: Sequence[Point]) -> list[Curve]:
+def _series(axis: Axes, points: Sequence[Point]) -> list[Polyline]:
     """A line through the sizes of a model."""
-    curves: list[Curve] = []
+    curves: list[Polyline] = []
     for model in dict.fromkeys(point.model for point in points):
         sizes = sorted((p for p in points if p.model == model), key=lambda p: p.parameters)
         if len(sizes) > 1:

@@ -64,7 +64,7 @@ def print_result(result: BenchmarkResult, metrics: Sequence[str] | None = None) 
     console = Console()
     for table in result_tables(result, console.width, metrics):
         console.print(table)
-    for line in led(result):
+    for line in leading_modalities(result):
         console.print(line)
     for line in result.warnings:
         console.print(f"warning: {line}", style="yellow", markup=False, highlight=False)
@@ -83,7 +83,7 @@ def result_tables(
     return [table for table in found if table is not None]
 
 
-def led(result: BenchmarkResult) -> list[str]:
+def leading_modalities(result: BenchmarkResult) -> list[str]:
     """Which modality led, in how many runs, for each gated model."""
     lines = []
     for name, row in result.models.items():

@@ -27,7 +27,7 @@ from affuse.training.loading import data_loader
 from affuse.training.module import FusionModule
 from affuse.training.presets import TrainOptions
 
-STATE = "last.ckpt"
+STATE_FILE = "last.ckpt"
 OnEpoch = Callable[[int, dict[str, float]], None]
 
 
@@ -78,7 +78,7 @@ def fit(
         data_loader(valid, batch_size=2 * options.batch_size, shuffle=False, seed=seed),
     )
     make_folder(folder)
-    state = folder / STATE
+    state = folder / STATE_FILE
     with _quiet():
         trainer = pl.Trainer(
             accelerator="auto",

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from affuse.batches import Batch
 from affuse.fusion import FusionModel, FusionOutput
-from affuse.metrics.scores import evaluate
+from affuse.metrics.scores import score_outputs
 from affuse.tasks import Classification, Task
 from affuse.training.presets import TrainOptions
 
@@ -162,7 +162,7 @@ class FusionModule(pl.LightningModule):
         prediction = self._trust(outputs, target)
         record = {"epoch": float(self.current_epoch), "train_loss": self._mean_train_loss()}
         record["valid_loss"] = float(self.task.losses(prediction, target).mean())
-        scores = evaluate(self.task, _numpy(prediction), _numpy(target))
+        scores = score_outputs(self.task, _numpy(prediction), _numpy(target))
         record |= {f"valid_{name}": value for name, value in scores.items()}
         gate = torch.cat([o.gate for o in outputs]).mean(dim=0)
         record |= {f"gate_{m}": float(w) for m, w in zip(kept.modalities, gate, strict=True)}

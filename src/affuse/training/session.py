@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from affuse.training.fit import FitResult, OnEpoch
 
 RUN = "run.json"
-STATE = "training"
+WORK_FOLDER = "training"
 
 
 def train_run(
@@ -80,11 +80,11 @@ def train_run(
             visible.valid,
             plan.train,
             seed=seed,
-            folder=folder / STATE,
+            folder=folder / WORK_FOLDER,
             on_epoch=on_epoch,
         )
         _checkpoint(corpus, run, result, normaliser, origin).save(folder)
-    shutil.rmtree(folder / STATE, ignore_errors=True)
+    shutil.rmtree(folder / WORK_FOLDER, ignore_errors=True)
     return load_checkpoint(folder)
 
 

@@ -150,7 +150,7 @@ class TuningRequest:
         }
 
 
-def tune(
+def run_search(
     request: TuningRequest,
     on_progress: OnProgress = lambda *_: None,
     on_notice: Callable[[str], object] = warnings.warn,

@@ -202,7 +202,7 @@ def _on_grid(entry: Range, value: int | None, unit: int) -> Range:
     return replace(entry, low=low, high=low + (high - low) // step * step, step=step)
 
 
-def draw(trial: Trial, key: str, entry: Range | Choice) -> Any:
+def draw_value(trial: Trial, key: str, entry: Range | Choice) -> Any:
     """A value for `key`, chosen by the trial's sampler."""
     if isinstance(entry, Choice):
         return trial.suggest_categorical(key, entry.values)
