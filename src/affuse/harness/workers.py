@@ -82,7 +82,7 @@ def run_job(
 
     Args:
         work: the folder of what an interrupted run goes on from.
-        tick: told how many epochs more are done.
+        tick: called with the number of epochs that were finished since the last call.
     """
     began = time.monotonic()
     planned = request.plan(job.model)
@@ -90,8 +90,7 @@ def run_job(
     if not _goes_on(work, run):
         shutil.rmtree(work, ignore_errors=True)
     checkpoint = train_run(
-        view,
-        planned,
+        *(view, planned),
         seed=job.seed,
         fold=job.fold,
         folder=work,
@@ -149,8 +148,7 @@ def run_all(
         Exception: whatever went wrong in a run.
     """
     context, waiting = worker_context(RUNS_IN), deque(jobs)
-    # They read its stored form.
-    request = replace(request, memory=None)
+    request = replace(request, memory=None)  # they read its stored form
     running: dict[Connection, tuple[Job, Any]] = {}
     try:
         while waiting or running:

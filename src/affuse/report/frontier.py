@@ -55,23 +55,15 @@ class Point:
 def draw_frontier(
     results: Sequence[BenchmarkResult], path: Path, metric: str | None = None
 ) -> None:
-    """Write the picture of `frontier_figure`.
-
-    Args:
-        results: as there.
-        path: a .png, .svg or .pdf.
-        metric: as there.
+    """Write the picture of `frontier_figure` to a .png, .svg or .pdf.
 
     Raises:
         InputError: another ending, or as there.
     """
     picture = path.suffix.lower().removeprefix(".")
     if picture not in FORMATS:
-        raise InputError(
-            f"a picture cannot be '{path.suffix}'",
-            remedy=f"end its name with .{', .'.join(FORMATS)}",
-            source=path,
-        )
+        remedy = f"end its name with .{', .'.join(FORMATS)}"
+        raise InputError(f"a picture cannot be '{path.suffix}'", remedy=remedy, source=path)
     figure = frontier_figure(results, metric)
     from matplotlib import rc_context
 
@@ -126,18 +118,15 @@ def gather(results: Sequence[BenchmarkResult], metric: str) -> list[Point]:
         key = "fingerprint" if "fingerprint" in first.extra else "corpus"
         ours, theirs = (r.extra.get(key, r.corpus) for r in (first, result))
         if ours != theirs:
-            raise InputError(
-                f"cannot draw {result.corpus} ({theirs}) beside {first.corpus} ({ours}): the data "
-                "differ",
-                remedy="give results on the same data",
-            )
+            problem = f"cannot draw {result.corpus} ({theirs}) beside {first.corpus} ({ours})"
+            remedy = "give results on the same data"
+            raise InputError(f"{problem}: the data differ", remedy=remedy)
     points: dict[tuple[str, int], Point] = {}
     for result in results:
         for model, row in result.models.items():
             score = row.metrics.get(metric)
             if row.parameters and score and score.runs and not math.isnan(score.mean):
-                single = result.is_baseline(model)
-                point = Point(model, row.parameters, score, single)
+                point = Point(model, row.parameters, score, result.is_baseline(model))
                 points.setdefault((model, row.parameters), point)
     return list(points.values())
 
@@ -145,17 +134,15 @@ def gather(results: Sequence[BenchmarkResult], metric: str) -> list[Point]:
 def pareto(points: Sequence[Point], metric: str) -> list[Point]:
     """The points that no other dominates, by size."""
     sign = 1 if higher_is_better(metric) else -1
-    on = []
-    for point in points:
-        quality = sign * point.score.mean
-        if not any(
-            other.parameters <= point.parameters
-            and sign * other.score.mean >= quality
-            and (other.parameters < point.parameters or sign * other.score.mean > quality)
-            for other in points
-        ):
-            on.append(point)
-    return sorted(on, key=lambda point: point.parameters)
+
+    def dominated(point: Point) -> bool:
+        ours = -point.parameters, sign * point.score.mean
+        each = ((-other.parameters, sign * other.score.mean) for other in points)
+        return any(
+            size >= ours[0] and mean >= ours[1] and (size, mean) != ours for size, mean in each
+        )
+
+    return sorted((p for p in points if not dominated(p)), key=lambda point: point.parameters)
 
 
 def _metric(results: Sequence[BenchmarkResult], asked: str | None) -> str:
