@@ -12,6 +12,7 @@ import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    JobsOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -29,9 +30,7 @@ def ablate_command(
         Path | None, typer.Option("--out", help="Results folder; what was stopped goes on.")
     ] = None,
     json_file: JsonFile = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes; all cores by default.")
-    ] = None,
+    jobs: JobsOption = None,
 ) -> None:
     """Train HCT-MG whole, with each other gate and granularity, and without modality dropout."""
     from affuse.report.command_tables import ablation_table

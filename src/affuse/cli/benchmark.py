@@ -13,6 +13,7 @@ import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    JobsOption,
     JsonFile,
     SetOption,
     SettingsOption,
@@ -58,15 +59,12 @@ def benchmark_command(
     ] = None,
     json_file: JsonFile = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", metavar="FILE")] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes; all cores by default.")
-    ] = None,
+    jobs: JobsOption = None,
 ) -> None:
     """Compare models on a corpus: validation selects, the test split is opened once a run."""
     from affuse.report.tables import print_result, write_csv
 
-    require_writable(json_file)
-    require_writable(csv_file)
+    require_writable(json_file, csv_file)
     settings = parse_settings(assignments, settings_files)
     result = affuse.benchmark(
         corpus,

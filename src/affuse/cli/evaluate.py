@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ from rich.console import Console
 
 import affuse
 from affuse.cli.common import (
+    CheckpointArgument,
     CorpusArgument,
     DataOption,
     JsonFile,
@@ -21,7 +21,7 @@ from affuse.cli.common import (
 
 
 def evaluate_command(
-    checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")],
+    checkpoint: CheckpointArgument,
     corpus: CorpusArgument,
     data: DataOption = None,
     subsets: Annotated[

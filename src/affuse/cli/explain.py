@@ -10,6 +10,7 @@ from rich.console import Console
 
 import affuse
 from affuse.cli.common import (
+    CheckpointArgument,
     CorpusArgument,
     DataOption,
     JsonFile,
@@ -21,7 +22,7 @@ from affuse.cli.common import (
 
 
 def explain_command(
-    checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")],
+    checkpoint: CheckpointArgument,
     corpus: CorpusArgument,
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="The report, a page for any browser.")
@@ -44,8 +45,7 @@ def explain_command(
     from affuse.report.command_tables import explanation_table
     from affuse.report.sentences import summary_sentences
 
-    require_writable(out)
-    require_writable(json_file)
+    require_writable(out, json_file)
     found = affuse.explain(
         checkpoint,
         corpus,

@@ -78,9 +78,8 @@ def predict_command(
     if stream:
         for option, asked in (("--csv", as_csv), ("--srt", as_srt), ("--html", as_html)):
             if asked:
-                raise InputError(
-                    f"{option} of a stream", remedy="use --json, or leave out --stream"
-                )
+                remedy = "use --json, or leave out --stream"
+                raise InputError(f"{option} of a stream", remedy=remedy)
         _stream(predictor, paths, said, recognise=recognise, idle=idle, as_json=as_json)
         return
     wanted = {"csv": as_csv and out is not None, "srt": as_srt, "html": as_html}
@@ -122,15 +121,9 @@ def _predict(
     if out is not None or any(files.values()):
         require_distinct(clips)
     if said is not None and len(clips) > 1:
-        raise InputError(
-            f"one transcript for {len(clips)} clips",
-            remedy="lay each transcript beside its clip under the same name",
-        )
-    writers = {
-        "csv": lambda content: to_csv([content]),
-        "srt": to_srt,
-        "html": prediction_page,
-    }
+        remedy = "lay each transcript beside its clip under the same name"
+        raise InputError(f"one transcript for {len(clips)} clips", remedy=remedy)
+    writers = {"csv": lambda one: to_csv([one]), "srt": to_srt, "html": prediction_page}
     results: list[PredictedClip] = []
     with work_bar("predict", "clips") as update:
 
@@ -194,18 +187,15 @@ def _show(answers: Sequence[dict[str, Any]]) -> None:
     rows = [*answers, *answers[0]["timeline"]] if single else list(answers)
     table = Table("clip", "seconds", "sentiment", "emotion", "primary", "conflict")
     for row in rows:
-        top = top_emotion(row)
+        top, primary = top_emotion(row), row["primary"]
         start, end = row.get("start", 0.0), row.get("end", row.get("duration"))
+        emotion = "" if top is None else f"{top} {row['emotion'][top]:.0%}"
         table.add_row(
             Path(row["file"]).name if "file" in row else "",
             f"{start:.1f}-{end:.1f}",
             "" if row["sentiment"] is None else f"{row['sentiment']:+z.2f}",
-            "nothing seen or heard"
-            if not row["gate"]
-            else ""
-            if top is None
-            else f"{top} {row['emotion'][top]:.0%}",
-            "" if row["primary"] is None else f"{row['primary']} {row['gate'][row['primary']]:.2f}",
+            emotion if row["gate"] else "nothing seen or heard",
+            "" if primary is None else f"{primary} {row['gate'][primary]:.2f}",
             "" if row["conflict"] is None else f"{row['conflict']:.2f}",
         )
     Console().print(table)

@@ -11,6 +11,7 @@ from rich.console import Console
 import affuse
 from affuse.cli.common import TO_SCREEN, Command, JsonFile, require_writable, write_json
 from affuse.errors import InputError
+from affuse.files import write_atomic
 
 report_app = typer.Typer(
     help="Show results again, compare two, draw size against quality.", no_args_is_help=True
@@ -39,12 +40,10 @@ def render_command(
     ] = None,
 ) -> None:
     """Print the tables of a results folder, also of a benchmark that has not finished."""
-    from affuse.files import write_atomic
     from affuse.report.latex import latex
     from affuse.report.tables import markdown, print_result, write_csv
 
-    for file in (markdown_file, latex_file, csv_file, json_file):
-        require_writable(file)
+    require_writable(markdown_file, latex_file, csv_file, json_file)
     result = affuse.read_results(results)
     names = None if metrics is None else _names(metrics)
     if names is not None:
@@ -71,12 +70,10 @@ def compare_command(
     json_file: JsonFile = None,
 ) -> None:
     """Set two results side by side: scores, and what differs in data, config and version."""
-    from affuse.files import write_atomic
     from affuse.report.command_tables import comparison_markdown, comparison_tables
     from affuse.report.comparison import compare_results
 
-    require_writable(markdown_file)
-    require_writable(json_file)
+    require_writable(markdown_file, json_file)
     found = compare_results(affuse.read_results(a), affuse.read_results(b), (str(a), str(b)))
     if not write_json(json_file, found.to_dict()):
         Console().print(comparison_tables(found))
@@ -103,7 +100,6 @@ def frontier_command(
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise InputError(
-            "no metrics", remedy="name one or more, such as mae,corr", source="--metrics"
-        )
+        remedy = "name one or more, such as mae,corr"
+        raise InputError("no metrics", remedy=remedy, source="--metrics")
     return list(dict.fromkeys(names))

@@ -67,8 +67,7 @@ def tune_command(
     """
     from affuse.report.command_tables import tuning_table
 
-    require_writable(out)
-    require_writable(json_file)
+    require_writable(out, json_file)
     if model and models:
         raise InputError("--model and --models", remedy="give one of them")
     tuning = affuse.tune(

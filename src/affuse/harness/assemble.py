@@ -212,7 +212,11 @@ class ModelRuns:
 
     def summarise(self, *path: str) -> Summary:
         """An entry of every run's record, averaged over folds: one number a seed."""
-        values = [[reduce(getitem, path, run.record) for run in fold] for fold in self.folds]
+
+        def entry(record: Any) -> float:
+            return float(reduce(getitem, path, record))
+
+        values = [[entry(run.record) for run in fold] for fold in self.folds]
         return summarise(np.mean(values, axis=0).tolist())
 
     def tested(self) -> list[FoldAnswers]:
