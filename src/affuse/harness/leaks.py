@@ -198,7 +198,7 @@ def _constant_within(columns: Array, label: Array) -> Array:
     return np.asarray((total > 0) & (within < (1 - DETERMINED) * total))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainingView(Corpus):
     """A corpus that cannot tell its test targets.
 
