@@ -9,10 +9,9 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import affuse
 from affuse.fusion import FusionModel, models
 
-_AFFUSE = Path(affuse.__file__).parent
+_AFFUSE = Path(__file__).parents[1]
 _TRAINING = ("training", "batches.py", "tasks.py")
 """Below affuse's folder: what decides how a model is trained."""
 
