@@ -8,6 +8,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,7 +44,6 @@ class FitResult:
     """A trained model, in evaluation mode with the weights of its best epoch.
 
     Attributes:
-        model: the model.
         history: one dict an epoch: losses, validation metrics, gate weights.
         best_epoch: the epoch that validation selected.
     """
@@ -141,30 +141,25 @@ class _StateFile(CheckpointIO):
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             assert {"state_dict", "history", "best"} <= state.keys()
         except Exception as error:  # a damaged or foreign file may raise anything
-            raise InputError(
-                f"training state cannot be read ({type(error).__name__})",
-                remedy="delete it to begin again",
-                source=path,
-            ) from None
+            problem = f"training state cannot be read ({type(error).__name__})"
+            raise InputError(problem, remedy="delete it to begin again", source=path) from None
         return state
 
     def remove_checkpoint(self, path: Any) -> None:
         Path(path).unlink(missing_ok=True)
 
 
-class _quiet(warnings.catch_warnings):  # noqa: N801 - used as a statement, like its base
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Lightning's banners and advice are not for the users of a finished command."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.simplefilter("ignore")
-        self.logger = logging.getLogger("pytorch_lightning")
-        self.level = self.logger.level
-        self.logger.setLevel(logging.ERROR)
-
-    def __exit__(self, *exception: Any) -> None:
-        self.logger.setLevel(self.level)
-        super().__exit__(*exception)
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 class BucketBatchSampler(Sampler[list[int]]):
@@ -242,7 +237,6 @@ def data_loader(
     """A loader that yields an `affuse.batches.Batch` at a time.
 
     Args:
-        samples: what to load.
         batch_size: samples a batch.
         shuffle: length-bucketed random order (training), or the order given (evaluation).
         seed: of the shuffling; global random state is neither read nor changed.
