@@ -191,12 +191,10 @@ def timeline(
     marks = []
     for bar in bars:
         x, width = (1000 * value / end for value in (bar.start, bar.end - bar.start))
-        place = {"x": round(x, 2), "width": round(max(width, 1.0), 2)}
-        y = {
-            "y": round(height * (1 - bar.low - bar.size), 2),
-            "height": round(height * bar.size, 2),
-        }
-        marks.append(Mark("rect", {"class": f"area {bar.css}", **place, **y}, title=bar.title))
+        y = height * (1 - bar.low - bar.size)
+        place = {"x": x, "width": max(width, 1.0), "y": y, "height": height * bar.size}
+        rounded = {name: round(value, 2) for name, value in place.items()}
+        marks.append(Mark("rect", {"class": f"area {bar.css}", **rounded}, title=bar.title))
     if middle:
         marks.append(Mark("path", {"class": "axis", "d": f"M0 {height / 2:g}H1000"}))
     return Drawing(title, 1000, height, marks, stretched=True)

@@ -31,10 +31,9 @@ def _gate(found: Explanation) -> View | None:
     if known is None:
         return None
     css = colours(known.weights)
-    lines = [Line(m, css[m], range(len(ws)), ws) for m, ws in known.history.items()]
     over_time = line_chart(
         "Mean gate weight of each modality on validation, epoch by epoch",
-        lines,
+        [Line(m, css[m], range(len(ws)), ws) for m, ws in known.history.items()],
         "epoch (dashed: the one kept)",
         "gate weight",
         y_range=(0.0, 1.0),
@@ -112,11 +111,8 @@ def _conflicts(found: Explanation) -> View:
     ]
     truth = found.truth
     overlap = math.nan if truth is None else truth.span_overlap
-    return {
-        "rows": rows,
-        "truth": truth,
-        "overlap": "—" if math.isnan(overlap) else f"{overlap:.2f}",
-    }
+    shown_overlap = "—" if math.isnan(overlap) else f"{overlap:.2f}"
+    return {"rows": rows, "truth": truth, "overlap": shown_overlap}
 
 
 def _hard(found: Explanation) -> View:

@@ -124,9 +124,10 @@ class TuningResult(Shown):
 
     def write_yaml(self, path: Path) -> None:
         """The settings as a file for `--settings`, with their origin as comments."""
+        known = self.models[0].identity
         lines = [
-            f"# Chosen by affuse tune on the validation part of {self.models[0].identity['corpus']}"
-            f" (fold {self.request.fold}, fingerprint {self.models[0].identity['fingerprint']}).",
+            f"# Chosen by affuse tune on the validation part of {known['corpus']} (fold "
+            f"{self.request.fold}, fingerprint {known['fingerprint']})."
         ]
         for tuned in self.models:
             untuned = tuned.preset
