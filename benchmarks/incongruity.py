@@ -27,7 +27,7 @@ import torch
 from rich.console import Console
 
 from affuse import __version__
-from affuse.evaluation.held_out import predict
+from affuse.evaluation.held_out import run_model
 from affuse.evaluation.statistics import summarise
 from affuse.files import write_atomic
 from affuse.incongruity.conflict import fit_conflict
@@ -138,7 +138,7 @@ def _conflict_rows(corpus: str, seed: int, found: ConflictTruth | None) -> Itera
 
 
 def _right(checkpoint: Checkpoint, samples: Sequence[Sample]) -> Any:
-    return _right_of(checkpoint.task, predict(checkpoint.model, samples).prediction, samples)
+    return _right_of(checkpoint.task, run_model(checkpoint.model, samples).prediction, samples)
 
 
 def _right_of(task: Task, outputs: Any, samples: Sequence[Sample]) -> Any:
@@ -148,11 +148,11 @@ def _right_of(task: Task, outputs: Any, samples: Sequence[Sample]) -> Any:
 
 def _kept(checkpoint: Checkpoint, samples: Sequence[Sample]) -> dict[str, float]:
     """How often the answer is that of the primary modality alone, and of the best of the others."""
-    found = predict(checkpoint.model, samples)
+    found = run_model(checkpoint.model, samples)
     answer = tendency(checkpoint.task, found.prediction)[:, 0]
     alone = []
     for modality in checkpoint.model.modalities:
-        one = predict(checkpoint.model, [sample.keep([modality]) for sample in samples])
+        one = run_model(checkpoint.model, [sample.keep([modality]) for sample in samples])
         alone.append(tendency(checkpoint.task, one.prediction)[:, 0])
     agrees = np.stack(alone, axis=1) == answer[:, None]
     primary = found.primary[:, None] == np.arange(len(alone))

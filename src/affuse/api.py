@@ -319,7 +319,7 @@ def tune(
 
     require("torch", extra="train")
     require("optuna", extra="tune")
-    from affuse.tuning.search import TuningRequest, tune
+    from affuse.tuning.search import TuningRequest, run_search
     from affuse.tuning.space import read_space
     from affuse.tuning.storage import find_database
 
@@ -342,7 +342,7 @@ def tune(
         )
         title = place if isinstance(corpus, str | Path) else corpus.name
         update = stack.enter_context(work_bar(f"tune {title}", "trials", quiet=not progress))
-        found = tune(request, update, say)
+        found = run_search(request, update, say)
     if out is not None:
         found.write_yaml(Path(out))
     return found
@@ -378,7 +378,7 @@ def explain(
 
     from affuse.files import write_atomic
     from affuse.incongruity.explanation import explain
-    from affuse.report.explanation_page import page
+    from affuse.report.explanation_page import explanation_page
 
     torch.set_num_threads(threads)
     loaded = _checkpoint(checkpoint)
@@ -389,7 +389,7 @@ def explain(
             loaded, read, against=other, samples=samples, seed=seed, on_step=update, device=device
         )
     if out is not None:
-        write_atomic(Path(out), page(found).encode())
+        write_atomic(Path(out), explanation_page(found).encode())
     return found
 
 

@@ -44,7 +44,7 @@ def test_scores_are_probabilities_with_a_pair_and_its_seconds(
         for modality, spans in conflict.spans.items():
             assert all(0 <= s.first < s.last <= len(sample.sequences[modality]) for s in spans)
             assert all(s.start is not None and s.end is not None for s in spans)
-        json.dumps(conflict.to_json(), allow_nan=False)
+        json.dumps(conflict.to_dict(), allow_nan=False)
 
 
 def test_neighbours_change_nothing(split: Split, scorer: ConflictScorer) -> None:

@@ -9,7 +9,8 @@ from elsewhere import DEVICE, Elsewhere
 from affuse.evaluation.held_out import open_test
 from affuse.files import to_strict_json
 from affuse.fusion import create_model
-from affuse.incongruity.explanation import Explanation, explain, latent, probes
+from affuse.incongruity import latent, probes
+from affuse.incongruity.explanation import Explanation, explain
 from affuse.readers import load_corpus
 from affuse.samples import Corpus
 from affuse.training.checkpoint import Checkpoint

@@ -14,6 +14,7 @@ from affuse.cli.common import (
     CorpusArgument,
     DataOption,
     DeviceOption,
+    JobsOption,
     JsonFile,
     SetOption,
     SettingsOption,
@@ -26,7 +27,7 @@ PLACES = ("--out", "--json", "--csv", "--jobs", "--device")
 """Options that say where results come from and go, and how fast."""
 
 
-def benchmark(
+def benchmark_command(
     corpus: CorpusArgument,
     data: DataOption = None,
     models: Annotated[
@@ -59,16 +60,13 @@ def benchmark(
     ] = None,
     json_file: JsonFile = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", metavar="FILE")] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes; all cores by default.")
-    ] = None,
+    jobs: JobsOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Compare models on a corpus: validation selects, the test split is opened once a run."""
     from affuse.report.tables import print_result, write_csv
 
-    require_writable(json_file)
-    require_writable(csv_file)
+    require_writable(json_file, csv_file)
     settings = parse_settings(assignments, settings_files)
     result = affuse.benchmark(
         corpus,

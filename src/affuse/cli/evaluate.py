@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ from rich.console import Console
 
 import affuse
 from affuse.cli.common import (
+    CheckpointArgument,
     CorpusArgument,
     DataOption,
     DeviceOption,
@@ -21,8 +21,8 @@ from affuse.cli.common import (
 )
 
 
-def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")],
+def evaluate_command(
+    checkpoint: CheckpointArgument,
     corpus: CorpusArgument,
     data: DataOption = None,
     subsets: Annotated[
@@ -33,7 +33,7 @@ def evaluate(
     assignments: SetOption = None,
 ) -> None:
     """Score a checkpoint on the corpus' test part, beside the trivial prediction."""
-    from affuse.report.findings_tables import evaluation_table
+    from affuse.report.command_tables import evaluation_table
 
     require_writable(json_file)
     found = affuse.evaluate(

@@ -20,7 +20,7 @@ from affuse.cli.common import (
 )
 
 
-def train(
+def train_command(
     corpus: CorpusArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the checkpoint.")],
     data: DataOption = None,

@@ -22,7 +22,7 @@ from affuse.cli.common import (
 from affuse.errors import InputError
 
 
-def tune(
+def tune_command(
     corpus: CorpusArgument,
     data: DataOption = None,
     model: Annotated[
@@ -67,8 +67,9 @@ def tune(
     Repeated, it goes on until the number of trials is complete; with a database server as
     --storage, machines share the work.
     """
-    require_writable(out)
-    require_writable(json_file)
+    from affuse.report.command_tables import tuning_table
+
+    require_writable(out, json_file)
     if model and models:
         raise InputError("--model and --models", remedy="give one of them")
     tuning = affuse.tune(
@@ -91,7 +92,7 @@ def tune(
         return
     console = Console()
     for tuned in tuning.models:
-        console.print(tuned.table(tuning.metric))
+        console.print(tuning_table(tuned, tuning.metric))
     console.print(f"studies in {tuning.request.database}", highlight=False, soft_wrap=True)
     if out is not None:
         listed = ",".join(tuning.request.models)

@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 from affuse.batches import collate
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, FusionOutput
-from affuse.metrics.scores import evaluate
+from affuse.metrics.definitions import Array
+from affuse.metrics.scores import score_outputs
 from affuse.samples import FloatArray, Sample, labelled, targets_of
 from affuse.tasks import Task
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.devices import AUTO, on_device
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Predictions:
     primary: NDArray[np.integer[Any]]
 
 
-def predict(
+def run_model(
     model: FusionModel, samples: Sequence[Sample], batch_size: int = 64, *, device: str = AUTO
 ) -> Predictions:
     """Run a model on prepared samples.
@@ -131,7 +130,7 @@ def hide(samples: Sequence[Sample]) -> list[Sample]:
     return [
         Sample(
             f"test {place}",
-            {m: own(x) for m, x in s.sequences.items()},
+            {m: own_copy(x) for m, x in s.sequences.items()},
             group=None if s.group is None else groups[s.group],
         )
         for place, s in enumerate(shuffled)
@@ -144,7 +143,7 @@ def answer(
     """A model's answers for samples that were hidden and prepared, in their order before that."""
     model, back = checkpoint.model, np.argsort(_order(len(hidden)))
     several = subsets and len(model.modalities) > 1
-    said = predict(model, hidden, device=device)
+    said = run_model(model, hidden, device=device)
     return Answers(
         model.modalities,
         said.prediction[back].astype(np.float32),
@@ -154,7 +153,7 @@ def answer(
     )
 
 
-def score(task: Task, answers: Answers, key: Key) -> Record:
+def score_answers(task: Task, answers: Answers, key: Key) -> Record:
     """Metrics of answers.
 
     Returns:
@@ -182,7 +181,7 @@ def score(task: Task, answers: Answers, key: Key) -> Record:
 def open_test(
     checkpoint: Checkpoint, samples: Sequence[Sample], *, subsets: bool, device: str = AUTO
 ) -> Record:
-    """Let a checkpoint answer a test part and score it, as `score` returns it.
+    """Let a checkpoint answer a test part and score it, as `score_answers` returns it.
 
     Raises:
         InputError: no labels, no such device, or features that the model cannot use.
@@ -190,7 +189,7 @@ def open_test(
     key = Key.of(samples)
     hidden = hide(checkpoint.prepare(labelled(samples)))
     said = answer(checkpoint, hidden, subsets=subsets, device=device)
-    return score(checkpoint.task, said, key)
+    return score_answers(checkpoint.task, said, key)
 
 
 def _order(count: int) -> NDArray[np.int64]:
@@ -198,7 +197,7 @@ def _order(count: int) -> NDArray[np.int64]:
     return np.random.default_rng(count).permutation(count)
 
 
-def own(values: FloatArray) -> FloatArray:
+def own_copy(values: FloatArray) -> FloatArray:
     """The values without the array that they are a part of: it may hold labels too."""
     base: object = values
     while isinstance(base, np.ndarray):
@@ -208,7 +207,7 @@ def own(values: FloatArray) -> FloatArray:
 
 
 def _metrics(task: Task, prediction: Array, target: Array) -> dict[str, float]:
-    return evaluate(task, prediction.astype(np.float64), target)
+    return score_outputs(task, prediction.astype(np.float64), target)
 
 
 def _subsets(
@@ -223,7 +222,7 @@ def _subsets(
             if not usable.any():
                 continue
             some = [s for s in chosen if s.sequences]
-            said = predict(checkpoint.model, some, device=device)
+            said = run_model(checkpoint.model, some, device=device)
             whole = np.empty((len(chosen), said.prediction.shape[1]), np.float32)
             whole[usable] = said.prediction
             yield "+".join(kept), (usable[back], whole[back][usable[back]])

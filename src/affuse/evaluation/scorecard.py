@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.evaluation.held_out import open_test
-from affuse.metrics.scores import evaluate
+from affuse.metrics.scores import score_outputs
 from affuse.samples import Corpus, Split, labelled, targets_of
 from affuse.shown import Shown
 from affuse.tasks import Task
@@ -51,7 +51,7 @@ def trivial_of(task: Task, fold: Split) -> TrivialFold | None:
     if not known or not asked:
         return None
     constant = task.trivial(targets_of(known))
-    metrics = evaluate(task, np.tile(constant, (len(asked), 1)), targets_of(asked))
+    metrics = score_outputs(task, np.tile(constant, (len(asked), 1)), targets_of(asked))
     return TrivialFold(constant, metrics)
 
 

@@ -46,7 +46,7 @@ class Conflict:
     spans: Mapping[str, tuple[Span, ...]]
     values: Mapping[str, tuple[float, ...]]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 

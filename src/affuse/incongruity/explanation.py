@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from affuse.errors import InputError, unknown_name
-from affuse.evaluation.held_out import Predictions, predict
+from affuse.evaluation.held_out import Predictions, run_model
 from affuse.evaluation.scorecard import trivial_of
 from affuse.fusion import count_parameters
 from affuse.incongruity.cases import Case, case, in_words, label_in_words
@@ -23,7 +23,7 @@ from affuse.incongruity.readings import Readers, fit_readers
 from affuse.incongruity.robustness import Robustness, robustness
 from affuse.incongruity.tendency import answers, tendency
 from affuse.metrics.calibration import Reliability, reliability
-from affuse.metrics.scores import evaluate
+from affuse.metrics.scores import score_outputs
 from affuse.samples import Corpus, Sample, Split, labelled, targets_of
 from affuse.shown import Shown
 from affuse.tasks import Bools, Floats, Regression, Task
@@ -121,7 +121,7 @@ class Explanation(Shown):
     def to_records(self) -> list[dict[str, Any]]:
         """A plain row for each sample: its label, the model's answer and its conflict."""
         return [
-            {"label": label, "answer": answer, **conflict.to_json()}
+            {"label": label, "answer": answer, **conflict.to_dict()}
             for label, answer, conflict in zip(
                 self.labels, self.answers, self.conflicts, strict=True
             )
@@ -131,7 +131,7 @@ class Explanation(Shown):
     def models(self) -> tuple[ModelFacts, ...]:
         return (self.model,) if self.against is None else (self.model, self.against)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All but the attention maps and the gate of each sample."""
         known = {} if self.truth is None else {"conflict_auroc": self.truth.auroc}
         return {
@@ -139,12 +139,12 @@ class Explanation(Shown):
             "task": self.task.to_config(),
             "samples": self.samples,
             **known,
-            "conflict_truth": None if self.truth is None else self.truth.to_json(),
+            "conflict_truth": None if self.truth is None else self.truth.to_dict(),
             "conflict_reliability": asdict(self.reliability),
             "trivial": dict(self.trivial),
             "models": [self._model(facts) for facts in self.models],
-            "hard": self.hard.to_json(),
-            "conflicts": [conflict.to_json() for conflict in self.conflicts],
+            "hard": self.hard.to_dict(),
+            "conflicts": [conflict.to_dict() for conflict in self.conflicts],
             "cases": [{"id": case.id, "why": case.why} for case in self.cases],
         }
 
@@ -155,9 +155,9 @@ class Explanation(Shown):
             "parameters": facts.parameters,
             "scores": {name: dict(scores) for name, scores in facts.scores.items()},
             "gate": gate and {"mean": gate.mean, "led": gate.led, "history": gate.history},
-            "latent": latent and latent.to_json(),
-            "latent_hard": latent and latent.to_json(self.hard.mask),
-            "robustness": facts.robustness.to_json(),
+            "latent": latent and latent.to_dict(),
+            "latent_hard": latent and latent.to_dict(self.hard.mask),
+            "robustness": facts.robustness.to_dict(),
             "reliability": asdict(facts.reliability),
         }
 
@@ -203,12 +203,12 @@ def explain(
     steps.next("conflicts and hard samples")
     conflicts = fit_conflict(readers, split.valid).score(split.test)
     hard = hard_samples(readers, split.test)
-    said = predict(checkpoint.model, split.test, device=device)
+    said = run_model(checkpoint.model, split.test, device=device)
     facts = _facts(checkpoint, split, said, hard.mask, seed, steps, device)
     other = None
     if against is not None:
         theirs = _prepared(against, fold)
-        answered = predict(against.model, theirs.test, device=device)
+        answered = run_model(against.model, theirs.test, device=device)
         other = _facts(against, theirs, answered, hard.mask, seed, steps, device)
     steps.next("single samples")
     chosen = _chosen(samples, split.test, conflicts, said, corpus.task)
@@ -280,7 +280,7 @@ def _facts(
         name,
         count_parameters(model),
         {
-            part: evaluate(task, said.prediction[rows], targets[rows])
+            part: score_outputs(task, said.prediction[rows], targets[rows])
             for part, rows in slices.items()
             if rows.any()
         },

@@ -53,7 +53,7 @@ class HardSamples:
     mask: Bools
     samples: tuple[HardSample, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {"of": len(self.mask), "samples": [asdict(sample) for sample in self.samples]}
 
 

@@ -170,7 +170,7 @@ class LatentIncongruity:
         touched: Bools = np.asarray(count.any(axis=1))
         return Change(*mean.T).summary(touched if chosen is None else touched & chosen)
 
-    def to_json(self, chosen: Bools | None = None) -> dict[str, Any]:
+    def to_dict(self, chosen: Bools | None = None) -> dict[str, Any]:
         """Summaries overall and of each block, of all samples or of a slice `(N,)`."""
         rows = np.ones(len(self.ids), dtype=np.bool_) if chosen is None else chosen
         return {

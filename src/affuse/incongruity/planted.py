@@ -106,7 +106,7 @@ class ConflictTruth:
     pair_accuracy: float
     span_overlap: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 

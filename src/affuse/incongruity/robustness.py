@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import predict
+from affuse.evaluation.held_out import run_model
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.fusion import FusionModel
 from affuse.incongruity.readings import spread
@@ -88,7 +88,7 @@ class Robustness:
     clean: Estimate
     curves: tuple[RobustnessCurve, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -225,7 +225,7 @@ def _scores(model: FusionModel, task: Task, samples: Sequence[Sample], device: s
     if not kept:
         return scores
     unaware = [sample.without_target() for sample in kept]
-    answered = predict(model, unaware, device=device).prediction
+    answered = run_model(model, unaware, device=device).prediction
     targets = targets_of(kept)
     if isinstance(task, Regression):
         scores[usable] = np.abs(answered - targets)[:, 0]

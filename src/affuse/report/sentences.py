@@ -14,7 +14,7 @@ CONFLICT = 0.5
 """From this score on a sample is called a conflict."""
 
 
-def summarise(found: Explanation) -> list[str]:
+def summary_sentences(found: Explanation) -> list[str]:
     """The findings, most important first, a sentence or two each."""
     return [
         *_scores(found),

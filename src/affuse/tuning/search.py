@@ -17,6 +17,7 @@ import optuna
 from affuse import __version__
 from affuse.errors import InputError
 from affuse.processes import begin_worker, worker_context
+from affuse.progress import OnWork
 from affuse.readers.registry import load_corpus
 from affuse.samples import Corpus
 from affuse.training.code import code_of
@@ -44,9 +45,6 @@ POLL = 0.5
 
 MAX_REJECTED = 20
 """So many times the trials asked for may be turned down before the search is given up."""
-
-OnProgress = Callable[[int, int, str], None]
-"""Told trials finished, trials in all, and a word on the best so far."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +105,8 @@ class TuningRequest:
         options = corpus_options(self.corpus, self.settings, self.data)
         corpus = load_corpus(self.corpus, self.data, options)
         if self.fold >= len(corpus.folds):
-            raise InputError(
-                f"{corpus.name} has {len(corpus.folds)} fold(s)",
-                remedy=f"give --fold from 0 to {len(corpus.folds) - 1}",
-            )
+            remedy = f"give --fold from 0 to {len(corpus.folds) - 1}"
+            raise InputError(f"{corpus.name} has {len(corpus.folds)} fold(s)", remedy=remedy)
         split = corpus.folds[self.fold]
         require_targets([*split.train, *split.valid])
         for planned in plans:
@@ -123,16 +119,18 @@ class TuningRequest:
         Raises:
             InputError: a space that is empty or holds what the model does not allow.
         """
-        return {model: self._objective(model) for model in self.models}
-
-    def _objective(self, model: str) -> Objective:
-        space = search_space(self.corpus, model, self.settings, self.space_changes, self.data)
-        if not space:
-            raise InputError(f"nothing of {model} is left to search", remedy="set less by hand")
-        fixed = (self.corpus, model, self.settings, space, self.seed)
-        return Objective(
-            *fixed, max_parameters=self.max_parameters, data=self.data, device=self.device
-        )
+        found = {}
+        for model in self.models:
+            space = search_space(self.corpus, model, self.settings, self.space_changes, self.data)
+            if not space:
+                raise InputError(f"nothing of {model} is left to search", remedy="set less by hand")
+            found[model] = Objective(
+                *(self.corpus, model, self.settings, space, self.seed),
+                max_parameters=self.max_parameters,
+                data=self.data,
+                device=self.device,
+            )
+        return found
 
     def study_name(self, corpus: Corpus, model: str) -> str:
         """Of a model's study; folds are apart, as their scores cannot be compared."""
@@ -156,9 +154,9 @@ class TuningRequest:
         }
 
 
-def tune(
+def run_search(
     request: TuningRequest,
-    on_progress: OnProgress = lambda *_: None,
+    on_progress: OnWork = lambda *_: None,
     on_notice: Callable[[str], object] = warnings.warn,
 ) -> TuningResult:
     """Search until every model has its number of trials, and report what was found.
@@ -167,14 +165,14 @@ def tune(
     again, or on several machines at once, all work towards the same number.
 
     Args:
-        on_progress: told of every change.
+        on_progress: told trials finished, trials in all, and a word on the best so far.
         on_notice: told in a line which earlier trials are not counted, and why.
 
     Raises:
         InputError: what `TuningRequest.load` raises, a storage that cannot be used, a study of
             something else, or a space in which nothing can be trained.
     """
-    _silence_optuna()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of every trial
     corpus = request.load()
     with database_errors(request.database):
         studies = open_studies(request, corpus, on_notice)
@@ -211,7 +209,7 @@ def _work(
     request: TuningRequest,
     corpus: Corpus,
     studies: Mapping[str, optuna.Study],
-    on_progress: OnProgress,
+    on_progress: OnWork,
 ) -> None:
     """Let workers bring every study to its number of trials."""
     metric = corpus.task.selection[0]
@@ -249,11 +247,6 @@ def _progress(
     return sum(counts.values()), trials * len(counts), latest
 
 
-def _silence_optuna() -> None:
-    """It tells of every trial; here a progress bar does."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
 _worker: tuple[TuningRequest, FoldData] | None = None
 """What a worker process was begun for."""
 
@@ -262,7 +255,7 @@ def _begin(request: TuningRequest) -> None:
     """Load the corpus once a process, and keep of it what tuning may see."""
     global _worker
     begin_worker()
-    _silence_optuna()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     _worker = request, FoldData.of(request.load(), request.fold)
 
 
