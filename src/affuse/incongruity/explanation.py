@@ -12,6 +12,7 @@ from affuse.incongruity.hard import HardSamples
 from affuse.incongruity.latent import LatentIncongruity
 from affuse.incongruity.robustness import Robustness
 from affuse.metrics.calibration import Reliability
+from affuse.shown import Shown
 from affuse.tasks import Floats, Task
 
 
@@ -59,8 +60,8 @@ class ModelFacts:
     reliability: Reliability
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """A trained model on the N labelled samples of a test part.
 
     Attributes:
@@ -95,6 +96,21 @@ class Explanation:
     labels: tuple[str, ...]
     answers: tuple[str, ...]
     cases: tuple[Case, ...]
+
+    def _summary(self) -> str:
+        hard, metric = int(self.hard.mask.sum()), self.task.metrics[0]
+        score = self.model.scores["all"][metric]
+        counts = f"{self.samples} samples, {hard} hard"
+        return f"{self.model.name} on {self.corpus}: {counts}, {metric} {score:.3f}"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A plain row for each sample: its label, the model's answer and its conflict."""
+        return [
+            {"label": label, "answer": answer, **conflict.to_json()}
+            for label, answer, conflict in zip(
+                self.labels, self.answers, self.conflicts, strict=True
+            )
+        ]
 
     @property
     def models(self) -> tuple[ModelFacts, ...]:

@@ -84,6 +84,9 @@ class Predictor:
                 session.folder, Path(folder) / session.config.name if several else Path(folder)
             )
 
+    def __repr__(self) -> str:
+        return f"Predictor({', '.join(self.names)})"
+
     @property
     def names(self) -> tuple[str, ...]:
         """Of the checkpoints."""
