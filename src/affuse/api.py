@@ -422,9 +422,9 @@ def export(
 
 def read_results(path: str | Path) -> BenchmarkResult:
     """The result of a benchmark again, from its folder, finished or not, or its result.json."""
-    from affuse.harness.assemble import read_results
+    from affuse.harness.assemble import read_result
 
-    return read_results(Path(path))
+    return read_result(Path(path))
 
 
 def _path(place: str | Path | None) -> Path | None:

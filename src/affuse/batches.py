@@ -39,6 +39,10 @@ class Batch:
     ids: tuple[str, ...]
     lengths: Mapping[str, Lengths] | None = None
 
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{m} {tuple(x.shape)}" for m, x in self.sequences.items())
+        return f"Batch({shapes})"
+
     @property
     def size(self) -> int:
         return len(self.ids)

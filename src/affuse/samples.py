@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
+from affuse.shown import Shown
 from affuse.tasks import Task
 
 FloatArray = NDArray[np.float32]
@@ -48,6 +49,11 @@ class Sample:
     group: str | None = None
     text: str | None = None
     truth: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{m} {x.shape}" for m, x in self.sequences.items())
+        target = "" if self.target is None else f", target {self.target.tolist()}"
+        return f"Sample({self.id!r}, {shapes or 'nothing'}{target})"
 
     def __post_init__(self) -> None:
         for modality, sequence in self.sequences.items():
@@ -104,6 +110,9 @@ class Split:
     valid: Sequence[Sample]
     test: Sequence[Sample]
 
+    def __repr__(self) -> str:
+        return f"Split({', '.join(f'{name} {len(x)}' for name, x in self.parts().items())})"
+
     def parts(self) -> dict[str, Sequence[Sample]]:
         return {"train": self.train, "valid": self.valid, "test": self.test}
 
@@ -112,8 +121,8 @@ class Split:
         return chain(self.train, self.valid, self.test)
 
 
-@dataclass(frozen=True)
-class Corpus:
+@dataclass(frozen=True, repr=False)
+class Corpus(Shown):
     """What a reader returns.
 
     Attributes:
@@ -160,6 +169,41 @@ class Corpus:
     @property
     def modalities(self) -> tuple[str, ...]:
         return tuple(self.widths)
+
+    def _summary(self) -> str:
+        widths = ", ".join(f"{m} {width}" for m, width in self.widths.items())
+        parts = ", ".join(f"{len(x)} {name}" for name, x in self.folds[0].parts().items())
+        folds = f" in the first of {len(self.folds)} folds" if len(self.folds) > 1 else ""
+        return f"{self.name!r}, {self.task.kind}, widths {widths}, {parts}{folds}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it is, without its samples: those are in `to_records`."""
+        return {
+            "name": self.name,
+            "task": self.task.to_config(),
+            "widths": dict(self.widths),
+            "folds": len(self.folds),
+            "options": dict(self.options),
+            "features": dict(self.features),
+            "fingerprint": self.fingerprint(),
+        }
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A plain row for each sample of each part, for a data frame."""
+        return [
+            {
+                "id": s.id,
+                "fold": number,
+                "part": part,
+                "group": s.group,
+                "target": None if s.target is None else s.target.tolist(),
+                **{f"{m}_steps": len(s.sequences.get(m, ())) for m in self.modalities},
+                "text": s.text,
+            }
+            for number, fold in enumerate(self.folds)
+            for part, samples in fold.parts().items()
+            for s in samples
+        ]
 
     def fingerprint(self) -> str:
         """SHA-256 over ids, features and targets of all folds: changes when any value does."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from affuse.evaluation.held_out import open_test
 from affuse.metrics.scores import evaluate
 from affuse.samples import Corpus, Split, labelled, targets_of
+from affuse.shown import Shown
 from affuse.tasks import Task
 from affuse.training.checkpoint import Checkpoint
 
@@ -53,8 +54,8 @@ def trivial_of(task: Task, fold: Split) -> TrivialFold | None:
     return TrivialFold(constant, metrics)
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Shown):
     """Scores of a checkpoint on the fold that it was trained on.
 
     Attributes:
@@ -79,6 +80,12 @@ class Evaluation:
     led: dict[str, int] = field(default_factory=dict)
     gate: dict[str, float] = field(default_factory=dict)
     subsets: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def _summary(self) -> str:
+        first = list(self.metrics.items())[:3]
+        trivial = {m: f" (trivial {self.trivial[m]:.3f})" for m, _ in first if m in self.trivial}
+        scores = ", ".join(f"{m} {value:.3f}{trivial.get(m, '')}" for m, value in first)
+        return f"{self.model} on {self.corpus}: {scores}"
 
     def to_dict(self) -> dict[str, Any]:
         """What `affuse evaluate --json` writes, without entries that say nothing."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from affuse.batches import Batch, Lengths
 from affuse.config import Options, parse_options
 from affuse.errors import InputError, unknown_name
-from affuse.plugins import load_plugins, require_same
+from affuse.plugins import load_plugins, registered_in, require_same
 
 
 class FusionOutput(NamedTuple):
@@ -154,6 +154,7 @@ def register_model(name: str) -> Callable[[type[FusionModel]], type[FusionModel]
         known = _ENTRIES.get(name)
         if known is not None:
             require_same("model", name, known.cls, cls)
+        registered_in.add(cls.__module__)
         summary = (cls.__doc__ or "").strip().splitlines()[0]
         _ENTRIES[name] = ModelEntry(name, cls, summary)
         return cls

@@ -13,6 +13,7 @@ from affuse.harness.results import BenchmarkResult
 from affuse.harness.run import run_benchmark
 from affuse.incongruity.hard import HardIds
 from affuse.progress import OnWork
+from affuse.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,16 @@ class Ablation:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Ablations:
+@dataclass(frozen=True, repr=False)
+class Ablations(Shown):
     """What each ablation scored; the first is the whole model."""
 
     corpus: str
     seeds: int
     rows: tuple[tuple[Ablation, BenchmarkResult], ...]
+
+    def _summary(self) -> str:
+        return f"{self.corpus!r}, {', '.join(ablation.name for ablation, _ in self.rows)}"
 
     def to_dict(self) -> dict[str, Any]:
         """What `affuse ablate --json` writes."""

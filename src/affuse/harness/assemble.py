@@ -53,23 +53,29 @@ def _scores(task: Task, about: About, row: ModelRuns) -> dict[str, Summary]:
     return {metric: summarise([scores[metric] for scores in scored]) for metric in scored[0]}
 
 
-def read_results(path: Path) -> BenchmarkResult:
-    """The table of a results folder, made anew from its runs, or a result.json as it stands.
+def read_results(folder: Path) -> BenchmarkResult:
+    """The table of a results folder, made anew from its runs, without the corpus.
 
     Of a benchmark that was stopped, seeds that lack a fold are not counted; a model without any
     has an empty row. It is the same table, byte for byte, that the benchmark wrote.
 
     Raises:
-        InputError: neither, or of a version that kept less.
+        InputError: not a results folder, or one of a version that kept less.
+    """
+    about = read_about(folder)
+    return assemble(about, read_runs(folder, about))
+
+
+def read_result(path: Path) -> BenchmarkResult:
+    """A results folder as `read_results`, or a result.json as it stands.
+
+    Raises:
+        InputError: neither.
     """
     # A result may have been kept without its runs.
     kept = path / "result.json"
     file = kept if kept.is_file() and not (path / TABLE).exists() else path
-    if file.is_file():
-        result = BenchmarkResult.read_json(file)
-    else:
-        about = read_about(path)
-        result = assemble(about, read_runs(path, about))
+    result = BenchmarkResult.read_json(file) if file.is_file() else read_results(path)
     check_extra(result, file)
     return result
 

@@ -201,7 +201,7 @@ def _constant_within(columns: Array, label: Array) -> Array:
     return np.asarray((total > 0) & (within < (1 - TOLD) * total))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sealed(Corpus):
     """A corpus that cannot tell its test targets.
 

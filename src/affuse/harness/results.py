@@ -16,9 +16,10 @@ from affuse.errors import InputError, unknown_name
 from affuse.evaluation.statistics import Comparison, Summary
 from affuse.files import null_to_nan, to_strict_json, write_atomic
 from affuse.metrics.scores import higher_is_better
+from affuse.samples import MODALITIES
+from affuse.shown import Shown
 
 TRIVIAL = "trivial"
-MODALITIES = ("text", "audio", "vision")
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class ModelResult:
     primary: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class BenchmarkResult:
+@dataclass(frozen=True, repr=False)
+class BenchmarkResult(Shown):
     """What one benchmark found.
 
     Attributes:
@@ -57,6 +58,11 @@ class BenchmarkResult:
     paired: dict[str, dict[str, Comparison]] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def _summary(self) -> str:
+        metric = next(iter(self.metrics), "")
+        means = (f"{m} {r.metrics[metric].mean:.3f}" for m, r in self.models.items() if r.metrics)
+        return f"{self.corpus!r}, {self.seeds}, {metric}: {', '.join(means)}"
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from affuse.incongruity.tendency import answers, tendency
 from affuse.metrics.calibration import Reliability, reliability
 from affuse.metrics.scores import evaluate
 from affuse.samples import Corpus, Sample, Split, labelled, targets_of
+from affuse.shown import Shown
 from affuse.tasks import Bools, Floats, Regression, Task
 from affuse.training.checkpoint import Checkpoint
 
@@ -73,8 +74,8 @@ class ModelFacts:
     reliability: Reliability
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """A trained model on the N labelled samples of a test part.
 
     Attributes:
@@ -109,6 +110,21 @@ class Explanation:
     labels: tuple[str, ...]
     answers: tuple[str, ...]
     cases: tuple[Case, ...]
+
+    def _summary(self) -> str:
+        hard, metric = int(self.hard.mask.sum()), self.task.metrics[0]
+        score = self.model.scores["all"][metric]
+        counts = f"{self.samples} samples, {hard} hard"
+        return f"{self.model.name} on {self.corpus}: {counts}, {metric} {score:.3f}"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A plain row for each sample: its label, the model's answer and its conflict."""
+        return [
+            {"label": label, "answer": answer, **conflict.to_json()}
+            for label, answer, conflict in zip(
+                self.labels, self.answers, self.conflicts, strict=True
+            )
+        ]
 
     @property
     def models(self) -> tuple[ModelFacts, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from affuse.config import Options, parse_options
 from affuse.errors import InputError, unknown_name
-from affuse.plugins import load_plugins, require_same
+from affuse.plugins import load_plugins, registered_in, require_same
 from affuse.samples import Corpus
 
 Reader = Callable[[Any, Any], Corpus]
@@ -62,6 +62,7 @@ def register_corpus(
         known = _ENTRIES.get(name)
         if known is not None:
             require_same("corpus", name, known.read, read)
+        registered_in.add(read.__module__)
         summary = (read.__doc__ or "").strip().splitlines()[0]
         _ENTRIES[name] = CorpusEntry(name, options, read, needs_data, summary, recognises, choose)
         return read

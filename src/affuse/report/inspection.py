@@ -27,8 +27,8 @@ def print_examination(name: str, found: Examination, trivial: Mapping[str, float
         title = f"{found.summary.name}: {found.summary.task}, {found.summary.samples} samples"
         kind, fingerprint = found.kind, found.summary.fingerprint
         console.print(f"[bold]{escape(title)}[/bold], format {kind}, fingerprint {fingerprint}")
-        console.print(_parts_table(found.summary))
-        console.print(_modalities_table(found.summary))
+        for table in corpus_tables(found.summary):
+            console.print(table)
     if found.file:
         console.print(_arrays_table(found))
     if trivial:
@@ -58,6 +58,11 @@ def _arrays_table(found: Examination) -> Table:
             row["part"], row["features"], shape, row["dtype"], f"{row['padding']:.1%}", *counts
         )
     return table
+
+
+def corpus_tables(summary: CorpusSummary) -> tuple[Table, Table]:
+    """The parts of each fold, and the modalities."""
+    return _parts_table(summary), _modalities_table(summary)
 
 
 def _parts_table(summary: CorpusSummary) -> Table:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from affuse.extract.text.transcript import Word
+from affuse.shown import Shown
 
 
 class Trust(NamedTuple):
@@ -48,6 +49,15 @@ class Answer:
         """What the first checkpoint trusted."""
         return next(iter(self.trust.values()), None)
 
+    def in_short(self) -> str:
+        """Sentiment, likeliest emotion and the modality that leads."""
+        parts = [] if self.sentiment is None else [f"sentiment {self.sentiment:+.2f}"]
+        if self.emotion:
+            top = max(self.emotion, key=self.emotion.__getitem__)
+            parts.append(f"{top} {self.emotion[top]:.0%}")
+        parts += [] if self.leading is None else [f"primary {self.leading.primary}"]
+        return ", ".join(parts) or "nothing seen or heard"
+
     def to_json(self) -> dict[str, Any]:
         nothing: dict[str, Any] = {"gate": {}, "primary": None, "conflict": None}
         content: dict[str, Any] = {
@@ -72,8 +82,8 @@ class WindowAnswer(NamedTuple):
         return {"start": round(self.start, 3), "end": round(self.end, 3), **self.answer.to_json()}
 
 
-@dataclass(frozen=True)
-class ClipAnswer:
+@dataclass(frozen=True, repr=False)
+class ClipAnswer(Shown):
     """The answer for a recording.
 
     Attributes:
@@ -90,6 +100,25 @@ class ClipAnswer:
     timeline: tuple[WindowAnswer, ...]
     checkpoint: tuple[str, ...]
     extractors: Mapping[str, str]
+
+    def _summary(self) -> str:
+        return f"{self.file!r}, {self.duration:.1f} s: {self.answer.in_short()}"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A plain row for each window, for a data frame."""
+        return [
+            {
+                "file": self.file,
+                "start": w.start,
+                "end": w.end,
+                "sentiment": w.answer.sentiment,
+                **{f"emotion_{name}": p for name, p in (w.answer.emotion or {}).items()},
+                "primary": w.answer.leading and w.answer.leading.primary,
+                "conflict": w.answer.leading and w.answer.leading.conflict,
+                "words": " ".join(word.text for word in w.words),
+            }
+            for w in self.timeline
+        ]
 
     @property
     def words(self) -> tuple[Word, ...]:

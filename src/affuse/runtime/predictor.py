@@ -84,6 +84,9 @@ class Predictor:
                 session.folder, Path(folder) / session.config.name if several else Path(folder)
             )
 
+    def __repr__(self) -> str:
+        return f"Predictor({', '.join(self.names)})"
+
     @property
     def names(self) -> tuple[str, ...]:
         """Of the checkpoints."""
@@ -173,11 +176,6 @@ class Predictor:
         """As `predict_sample`, but of nothing nothing is said."""
         known = sample.keep(self._modalities)
         return self.predict_sample(known) if known.sequences else Answer(None, None, {})
-
-
-def load(name_or_path: str | Path | None = None) -> Predictor:
-    """`Predictor.from_pretrained`, under the name that people try first."""
-    return Predictor.from_pretrained(name_or_path)
 
 
 def shipped() -> tuple[str, ...]:

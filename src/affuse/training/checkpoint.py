@@ -19,8 +19,9 @@ from affuse import __version__
 from affuse.config import invalid
 from affuse.errors import InputError, file_error
 from affuse.files import digest, make_folder, null_to_nan, to_strict_json, write_atomic
-from affuse.fusion import FusionModel, create_model
+from affuse.fusion import FusionModel, count_parameters, create_model
 from affuse.samples import Corpus, Sample, Split, add_to_digest, release_sample
+from affuse.shown import Shown
 from affuse.tasks import Task
 from affuse.training.normalise import Normaliser, normalise_by_group
 
@@ -29,8 +30,8 @@ SEEN = "seen"
 FORMAT = 1
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+@dataclass(frozen=True, repr=False)
+class Checkpoint(Shown):
     """A model with all that is needed to use it again.
 
     Attributes:
@@ -53,6 +54,14 @@ class Checkpoint:
     training: Mapping[str, Any] = field(default_factory=dict)
     seen: NDArray[np.int64] | None = None
     folder: Path | None = None
+
+    def _summary(self) -> str:
+        history = self.training.get("history", [])
+        epochs = (
+            f", epoch {self.training.get('best_epoch', 0)} of {len(history)}" if history else ""
+        )
+        parameters = f"{count_parameters(self.model):,} parameters"
+        return f"{self.name!r}, {parameters}, trained on {self.corpus.get('name', '?')}{epochs}"
 
     def save(self, folder: Path) -> None:
         """Write both files; the config comes last, so that a folder with one is whole."""
@@ -87,11 +96,10 @@ class Checkpoint:
             return list(samples)
         speaker = self.training.get("options", {}).get("normalise") == "speaker"
         grouped = normalise_by_group(samples) if speaker else samples
-        # In the samples' order: a file of tensors has none, and probes are fitted in turn.
-        means = self.normaliser.means
-        return self.normaliser.apply_all(
-            [s.keep([m for m in s.modalities if m in means]) for s in grouped]
-        )
+        # Their order on disk is one of chance.
+        ranks = {modality: rank for rank, modality in enumerate(self.model.widths)}
+        known = sorted(self.normaliser.means, key=lambda m: (ranks.get(m, len(ranks)), m))
+        return self.normaliser.apply_all([s.keep(known) for s in grouped])
 
     def fold_of(self, corpus: Corpus) -> Split:
         """The fold of a corpus that it was trained on."""

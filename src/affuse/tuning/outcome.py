@@ -17,6 +17,7 @@ from rich.table import Table
 from affuse.errors import InputError
 from affuse.files import write_atomic
 from affuse.readers.registry import resolve
+from affuse.shown import Shown
 from affuse.tuning.space import base_name, concerning, for_model
 from affuse.tuning.study import IDENTITY, PRESET, finished
 from affuse.tuning.trial import PARAMETERS, STOPPED
@@ -116,13 +117,22 @@ class StudyResult:
         }
 
 
-@dataclass(frozen=True)
-class TuningResult:
+@dataclass(frozen=True, repr=False)
+class TuningResult(Shown):
     """What one search found for each of its models."""
 
     request: TuningRequest
     metric: str
     models: list[StudyResult]
+
+    def _summary(self) -> str:
+        best = (f"{m.model} {self.metric} {_value(m.best):.3f}" for m in self.models)
+        corpus = self.models[0].identity["corpus"]
+        return f"{corpus!r}, {self.request.trials} trials: {', '.join(best)}"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A plain row for each trial, for a data frame."""
+        return [{"model": m.model, **_content(t)} for m in self.models for t in m.trials]
 
     def settings(self) -> dict[str, Any]:
         """Setting to value: what the user fixed, and the best of what was searched."""

@@ -19,7 +19,7 @@ from affuse.config import Options
 from affuse.errors import InputError
 from affuse.extract.text.glove import Glove
 from affuse.progress import items_bar
-from affuse.readers.csd.labels import Labels, find_folds, read_folds, read_labels
+from affuse.readers.csd.annotations import Labels, find_folds, read_folds, read_labels
 from affuse.readers.csd.sequence_file import CsdFile, Entry, open_csd, words_of
 from affuse.readers.pickles.padded import finite_or_zero
 from affuse.readers.registry import corpus_name, register_corpus
