@@ -194,18 +194,6 @@ class LatentIncongruity:
         }
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A stream of some samples, and their targets `(N, K)`."""
-
-    stream: Stream
-    targets: Tensor
-
-    def of(self, rows: Tensor) -> _Part:
-        latents, mask = self.stream.latents[rows], self.stream.mask[rows]
-        return _Part(Stream(latents, mask), self.targets[rows])
-
-
 def latent_incongruity(
     name: str,
     model: FusionModel,
@@ -250,13 +238,13 @@ def _own_probes(
     """A probe of each modality's unimodal latents, and how often it is right on test."""
     probes, told = {}, {}
     for modality in traces[0].own:
-        train, valid, test = (
-            _Part(t.own[modality], y).of(t.own[modality].mask.any(dim=1))
+        train, valid, (latents, mask, y) = (
+            _rows(t.own[modality], y, t.own[modality].mask.any(dim=1))
             for t, y in zip(traces, targets, strict=True)
         )
-        probes[modality] = _fit(task, train, valid, seed)
-        read = probes[modality].read(test.stream.latents, test.stream.mask)
-        hits = right(tendency(task, read.outputs), label_tendency(task, test.targets.cpu().numpy()))
+        probes[modality] = fit_probe(task, *train, valid, seed)
+        said = tendency(task, probes[modality].read(latents, mask).outputs)
+        hits = right(said, label_tendency(task, y.cpu().numpy()))
         told[modality] = float(hits[np.isfinite(hits)].mean())
     return probes, told
 
@@ -291,22 +279,20 @@ def _examine(
         own: the probe of the target's unimodal latents; standardised anew at either place.
     """
     before, after = (
-        [_Part(stream, y).of(chosen) for stream, y, chosen in zip(side, targets, rows, strict=True)]
+        list(map(_rows, side, targets, rows))
         for side in ([b.before for b in same], [b.after for b in same])
     )
-    first, second = (
-        own.at(part[0].stream.latents, part[0].stream.mask) for part in (before, after)
-    )
-    fresh = _fit(task, after[0], after[1], seed)
-    label = label_tendency(task, after[2].targets.cpu().numpy())
-    held = first.read(before[2].stream.latents, before[2].stream.mask)
-    left, again = (p.read(after[2].stream.latents, after[2].stream.mask) for p in (second, fresh))
+    fresh = fit_probe(task, *after[0], after[1], seed)
+    *test, y = after[2]
+    held = own.at(*before[0][:2]).read(*before[2][:2])
+    left, again = own.at(*after[0][:2]).read(*test), fresh.read(*test)
+    label = label_tendency(task, y.cpu().numpy())
     return (
         change(task, held, left, label, one_probe=True),
         change(task, held, again, label, one_probe=False),
     )
 
 
-def _fit(task: Task, train: _Part, valid: _Part, seed: int) -> Probe:
-    known = valid.stream.latents, valid.stream.mask, valid.targets
-    return fit_probe(task, train.stream.latents, train.stream.mask, train.targets, known, seed)
+def _rows(stream: Stream, targets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents, mask and targets of some samples."""
+    return stream.latents[rows], stream.mask[rows], targets[rows]

@@ -8,13 +8,12 @@ steps that a weaker one drops and more.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from affuse.errors import InputError
 from affuse.evaluation.held_out import run_model
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.fusion import FusionModel
@@ -117,8 +116,7 @@ def robustness(
         InputError: a sample without a target, or no such device.
     """
     samples = spread(samples, most)
-    if any(sample.target is None for sample in samples):
-        raise InputError("a sample without a target", remedy="leave it out: it cannot be scored")
+    targets_of(samples, remedy="leave it out: it cannot be scored")
     clean = _scores(model, task, samples, device)
     curves = []
     for spoiling in spoilings:
@@ -170,25 +168,15 @@ def spoil(
     having = [s.sequences[modality] for s in samples if modality in s.sequences]
     scale: Any = np.concatenate(having).std(axis=0) if having else None
     change = {"noise": _noisy, "shift": _shifted, "drop": _dropped}[name]
-    return [
-        s.with_sequences(
-            {**s.sequences, modality: _spoilt(change, s, modality, level, scale, seed)}
-        )
-        if modality in s.sequences
-        else s
-        for s in samples
-    ]
 
+    def spoilt(sample: Sample) -> Sample:
+        if modality not in sample.sequences:
+            return sample
+        rng = np.random.default_rng([seed, zlib.crc32(f"{sample.id} {modality}".encode())])
+        x = change(sample.sequences[modality], level, scale, rng).astype(np.float32)
+        return sample.with_sequences({**sample.sequences, modality: x})
 
-_Spoil = Callable[[FloatArray, float, FloatArray, np.random.Generator], FloatArray]
-
-
-def _spoilt(
-    change: _Spoil, sample: Sample, modality: str, level: float, scale: FloatArray, seed: int
-) -> FloatArray:
-    key = zlib.crc32(f"{sample.id} {modality}".encode())
-    rng = np.random.default_rng([seed, key])
-    return change(sample.sequences[modality], level, scale, rng).astype(np.float32)
+    return list(map(spoilt, samples))
 
 
 def _noisy(x: FloatArray, level: float, scale: FloatArray, rng: np.random.Generator) -> FloatArray:
