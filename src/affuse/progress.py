@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -25,10 +26,9 @@ Advance = Callable[[int], None]
 def progress_bar(description: str, total: int) -> Iterator[Advance]:
     """Show a bar of `total` steps while the block runs; nothing where no terminal reads it."""
     console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     # Refreshed by hand: a refreshing thread must not be alive when worker processes are forked.
     bar = Progress(
-        *columns,
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
         TimeRemainingColumn(),
         console=console,
         transient=True,
@@ -59,12 +59,8 @@ def work_bar(description: str, unit: str = "epochs", *, quiet: bool = False) -> 
     """
     console = Console(stderr=True)
     bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[latest]}"),
+        *(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()),
+        *(TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[latest]}")),
         console=console,
         transient=True,
         disable=quiet or not console.is_terminal,
@@ -73,10 +69,8 @@ def work_bar(description: str, unit: str = "epochs", *, quiet: bool = False) -> 
 
     def update(done: int, total: int, latest: str) -> None:
         nonlocal printed
-        if latest:
-            bar.update(task, completed=done, total=total or None, latest=latest)
-        else:
-            bar.update(task, completed=done, total=total or None)
+        word: dict[str, Any] = {"latest": latest} if latest else {}
+        bar.update(task, completed=done, total=total or None, **word)
         if not quiet and not console.is_terminal and time.monotonic() - printed > QUIET_SECONDS:
             printed = time.monotonic()
             counted = f"{done} of {total} {unit} " if total else ""
