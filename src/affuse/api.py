@@ -137,11 +137,7 @@ def train(
     asked = {**(settings or {}), **options}
     read = _read(corpus, data, asked)
     planned = _plan(corpus, read, model, asked, data)
-    if fold >= len(read.folds):
-        raise InputError(
-            f"{read.name} has {len(read.folds)} fold(s)",
-            remedy=f"give --fold from 0 to {len(read.folds) - 1}",
-        )
+    read.require_fold(fold)
     torch.set_num_threads(threads)
     with ExitStack() as stack:
         folder = _folder(out, stack)

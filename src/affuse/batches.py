@@ -100,20 +100,19 @@ def collate(samples: Sequence[Sample], modalities: Iterable[str] | None = None) 
     """
     if not samples:
         raise InputError("a batch of no samples", remedy="give at least one sample")
-    wanted = list(modalities) if modalities is not None else _union(samples)
+    if modalities is None:
+        modalities = dict.fromkeys(m for sample in samples for m in sample.sequences)
     sequences: dict[str, Tensor] = {}
     masks: dict[str, Tensor] = {}
     lengths: dict[str, Lengths] = {}
-    for modality in wanted:
+    for modality in modalities:
         arrays = [s.sequences.get(modality) for s in samples]
         widths = {a.shape[1] for a in arrays if a is not None}
         if not widths:
             continue
         if len(widths) > 1:
-            raise InputError(
-                f"{modality} has widths {sorted(widths)} in one batch",
-                remedy="extract all samples with the same features",
-            )
+            problem = f"{modality} has widths {sorted(widths)} in one batch"
+            raise InputError(problem, remedy="extract all samples with the same features")
         empty = np.zeros((0, widths.pop()), dtype=np.float32)
         # Arrays that lie over a file are read-only and may begin at any byte: torch wants neither.
         usable = (np.require(empty if a is None else a, None, ["A", "W"]) for a in arrays)
@@ -124,10 +123,3 @@ def collate(samples: Sequence[Sample], modalities: Iterable[str] | None = None) 
     known = all(sample.target is not None for sample in samples)
     targets = torch.from_numpy(targets_of(samples)) if known else None
     return Batch(sequences, masks, targets, tuple(s.id for s in samples), lengths)
-
-
-def _union(samples: Sequence[Sample]) -> list[str]:
-    seen: dict[str, None] = {}
-    for sample in samples:
-        seen.update(dict.fromkeys(sample.sequences))
-    return list(seen)

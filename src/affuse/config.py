@@ -64,12 +64,8 @@ def _first_fault(error: ValidationError) -> tuple[str, str]:
 def read_yaml(path: Path, problem: str, remedy: str) -> dict[str, Any]:
     """A file of `key: value`.
 
-    Args:
-        problem: what is said of a file that holds something else.
-        remedy: and what to do then.
-
     Raises:
-        InputError: that, or a file that cannot be read.
+        InputError: a file that cannot be read, or holds something else: then of this problem.
     """
     import yaml
 
@@ -152,11 +148,8 @@ def declared_space(options: type[Options]) -> Space:
     `width` from half to twice its default, and every dropout.
     """
     fields = options.model_fields
-    space: Space = {}
-    for key, field in fields.items():
-        for note in field.metadata:
-            if isinstance(note, (Range, Choice)):
-                space[key] = note
+    notes = ((key, note) for key, field in fields.items() for note in field.metadata)
+    space: Space = {key: note for key, note in notes if isinstance(note, Range | Choice)}
     return space or {key: found for key, f in fields.items() if (found := _by_name(key, f, fields))}
 
 

@@ -105,28 +105,22 @@ def holds(folder: Path, name: str, identity: Mapping[str, Any]) -> bool:
     file = folder / name
     if not file.exists():
         # A claim that was killed may have left its draft.
-        if folder.exists() and not (folder.is_dir() and all(map(_hidden, folder.iterdir()))):
-            raise InputError(
-                "exists and holds something else",
-                remedy="give a new or empty folder",
-                source=folder,
-            )
+        drafts = folder.is_dir() and all(file.name.startswith(".") for file in folder.iterdir())
+        if folder.exists() and not drafts:
+            remedy = "give a new or empty folder"
+            raise InputError("exists and holds something else", remedy=remedy, source=folder)
         return False
     try:
         found = json.loads(file.read_text())
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict):
-        raise InputError(
-            "cannot be read", remedy="delete its folder or give another", source=file
-        ) from None
-    differing = list(differences(identity, found))
-    if differing:
-        raise InputError(
-            f"holds other work, made with another {', '.join(differing[:5])}",
-            remedy="repeat its command, or give another folder",
-            source=folder,
-        )
+        remedy = "delete its folder or give another"
+        raise InputError("cannot be read", remedy=remedy, source=file)
+    if differing := list(differences(identity, found)):
+        problem = f"holds other work, made with another {', '.join(differing[:5])}"
+        remedy = "repeat its command, or give another folder"
+        raise InputError(problem, remedy=remedy, source=folder)
     return True
 
 
@@ -144,7 +138,3 @@ def differences(ours: Any, theirs: Any, at: str = "") -> dict[str, tuple[Any, An
     for key in dict.fromkeys((*ours, *theirs)):
         found |= differences(ours.get(key), theirs.get(key), f"{at}.{key}" if at else key)
     return found
-
-
-def _hidden(path: Path) -> bool:
-    return path.name.startswith(".")

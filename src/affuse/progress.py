@@ -43,12 +43,8 @@ def work_bar(
     """
     console = Console(stderr=True)
     bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[latest]}"),
+        *(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()),
+        *(TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[latest]}")),
         console=console,
         transient=True,
         auto_refresh=not forks,

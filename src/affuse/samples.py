@@ -72,7 +72,7 @@ class Sample:
     def keep(self, modalities: Iterable[str]) -> Sample:
         """The same sample with only these modalities (those it has)."""
         kept = {m: self.sequences[m] for m in modalities if m in self.sequences}
-        return Sample(self.id, kept, self.target, self.times, self.group, self.text, self.truth)
+        return self.with_sequences(kept)
 
     def with_sequences(self, sequences: Mapping[str, FloatArray]) -> Sample:
         """The same sample with other features."""
@@ -205,6 +205,12 @@ class Corpus(Shown):
             for s in samples
         ]
 
+    def require_fold(self, number: int) -> None:
+        """Raise `InputError` where there is no fold of that number."""
+        if number >= len(self.folds):
+            remedy = f"give --fold from 0 to {len(self.folds) - 1}"
+            raise InputError(f"{self.name} has {len(self.folds)} fold(s)", remedy=remedy)
+
     def fingerprint(self) -> str:
         """SHA-256 over ids, features and targets of all folds: changes when any value does."""
         return self._fingerprint
@@ -225,6 +231,13 @@ class Corpus(Shown):
                         if len(seen) % _RELEASED_EVERY == 0:
                             release_sample(sample)
         return digest.hexdigest()[:16]
+
+
+def require_finite(sample: Sample, modality: str) -> None:
+    """Raise `InputError` where a modality has a value that is not finite."""
+    if not np.isfinite(sample.sequences[modality]).all():
+        problem = f"sample '{sample.id}' has {modality} with values that are not finite"
+        raise InputError(problem, remedy="set them to zero or leave the modality out")
 
 
 def release_sample(sample: Sample) -> None:

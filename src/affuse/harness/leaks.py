@@ -23,6 +23,7 @@ from affuse.samples import (
     features_digest,
     labelled,
     release_sample,
+    require_finite,
     targets_of,
 )
 from affuse.tasks import Classification, Regression, Task
@@ -45,11 +46,9 @@ def plain(corpus: Corpus) -> Corpus:
         found = tuple(samples)
         for sample in found:
             if not _is_plain(sample):
-                raise InputError(
-                    f"sample '{sample.id}' is not a plain one",
-                    remedy="a reader must return affuse.samples.Sample with a dict of numpy arrays",
-                    source=corpus.name,
-                )
+                problem = f"sample '{sample.id}' is not a plain one"
+                remedy = "a reader must return affuse.samples.Sample with a dict of numpy arrays"
+                raise InputError(problem, remedy=remedy, source=corpus.name)
         return found
 
     folds = (Split(*(fixed(part) for part in fold.parts().values())) for fold in corpus.folds)
@@ -152,11 +151,7 @@ def _statistics(sample: Sample, modality: str, width: int) -> Array:
     x = sample.sequences.get(modality)
     if x is None:
         return np.zeros((len(STATISTICS), width))
-    if not np.isfinite(x).all():
-        raise InputError(
-            f"sample '{sample.id}' has {modality} with values that are not finite",
-            remedy="set them to zero or leave the modality out",
-        )
+    require_finite(sample, modality)
     mean = x.mean(axis=0, dtype=np.float64)
     found = np.stack([x[0], x[-1], mean, x.min(axis=0), x.max(axis=0)])
     release_sample(sample)

@@ -21,7 +21,7 @@ from affuse.errors import InputError, file_error
 from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.metrics.calibration import Platt
 from affuse.optional import require
-from affuse.samples import Sample, pad_sequences
+from affuse.samples import Sample, pad_sequences, require_finite
 from affuse.tasks import Floats, Task
 
 MODEL, CONFIG, CARD = "model.onnx", "config.json", "README.md"
@@ -75,19 +75,13 @@ def read_config(folder: Path) -> BundleConfig:
     try:
         content = json.loads(path.read_bytes())
         if isinstance(content, dict) and "model" in content and "outputs" not in content:
-            raise InputError(
-                "is a checkpoint for training",
-                remedy="export it first: affuse export DIR --out FOLDER",
-                source=folder,
-            )
+            remedy = "export it first: affuse export DIR --out FOLDER"
+            raise InputError("is a checkpoint for training", remedy=remedy, source=folder)
         config = BundleConfig.model_validate(content)
         Task.from_config(config.task)
     except FileNotFoundError:
-        raise InputError(
-            "no exported model here",
-            remedy="give a folder that affuse export wrote",
-            source=folder,
-        ) from None
+        remedy = "give a folder that affuse export wrote"
+        raise InputError("no exported model here", remedy=remedy, source=folder) from None
     except OSError as error:
         raise file_error(error, "cannot be read", path) from None
     except ValidationError as error:
@@ -165,25 +159,18 @@ class Session:
         return Outputs(found["prediction"], found["gate"], found["primary"], found.get("unimodal"))
 
     def _check(self, sample: Sample) -> None:
-        present = [m for m in self.modalities if m in sample.sequences]
+        present = sample.keep(self.modalities).sequences
         if not present:
-            raise InputError(
-                f"sample '{sample.id}' has no modality with data",
-                remedy=f"give at least one of: {', '.join(self.modalities)}",
-            )
-        for modality in present:
-            sequence, width = sample.sequences[modality], self.config.widths[modality]
-            if sequence.shape[1] != width:
-                raise InputError(
-                    f"sample '{sample.id}' has {modality} of width {sequence.shape[1]}, "
-                    f"'{self.config.name}' reads {width}",
-                    remedy=f"extract it with: {self.config.features.get(modality, 'its features')}",
-                )
-            if not np.isfinite(sequence).all():
-                raise InputError(
-                    f"sample '{sample.id}' has {modality} with values that are not finite",
-                    remedy="set them to zero or leave the modality out",
-                )
+            remedy = f"give at least one of: {', '.join(self.modalities)}"
+            raise InputError(f"sample '{sample.id}' has no modality with data", remedy=remedy)
+        for modality, sequence in present.items():
+            width, found = self.config.widths[modality], sequence.shape[1]
+            problem = f"sample '{sample.id}' has {modality} "
+            if found != width:
+                remedy = f"extract it with: {self.config.features.get(modality, 'its features')}"
+                problem += f"of width {found}, '{self.config.name}' reads {width}"
+                raise InputError(problem, remedy=remedy)
+            require_finite(sample, modality)
 
 
 def _open(path: Path, threads: int) -> Any:

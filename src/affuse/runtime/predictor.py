@@ -56,11 +56,9 @@ class Predictor:
         first, *others = self.sessions
         for other in others:
             if _features(other.config.clip) != _features(first.config.clip):
-                raise InputError(
-                    f"'{first.config.name}' and '{other.config.name}' read clips differently",
-                    remedy="load them one by one",
-                    source=other.folder,
-                )
+                names = f"'{first.config.name}' and '{other.config.name}'"
+                problem, remedy = f"{names} read clips differently", "load them one by one"
+                raise InputError(problem, remedy=remedy, source=other.folder)
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path | None = None, threads: int = 1) -> Predictor:
@@ -78,11 +76,10 @@ class Predictor:
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Copy the checkpoint to a folder, several to a folder in it each, for `affuse.load`."""
+        several = len(self.sessions) > 1
         for session in self.sessions:
-            several = len(self.sessions) > 1
-            copy_bundle(
-                session.folder, Path(folder) / session.config.name if several else Path(folder)
-            )
+            place = Path(folder) / session.config.name if several else Path(folder)
+            copy_bundle(session.folder, place)
 
     def __repr__(self) -> str:
         return f"Predictor({', '.join(self.names)})"
@@ -187,10 +184,8 @@ def _folders(name_or_path: str | Path | None) -> list[Path]:
     if name_or_path is None:
         found = _bundles_in(SHIPPED)
         if not found:
-            raise InputError(
-                "this installation of affuse has no checkpoints",
-                remedy="install a built wheel, or name a folder that affuse export wrote",
-            )
+            remedy = "install a built wheel, or name a folder that affuse export wrote"
+            raise InputError("this installation of affuse has no checkpoints", remedy=remedy)
         return found
     place = Path(name_or_path)
     if not place.is_dir() and str(name_or_path) in shipped():
@@ -227,19 +222,17 @@ def _require_same_features(session: Session, extractor: ClipExtractor) -> None:
     for modality, width in config.widths.items():
         wanted = config.features.get(modality, "features that it does not name")
         ours = extractor.versions.get(modality)
+        problem = f"'{config.name}' reads {modality}"
         if ours is None:
-            raise InputError(
-                f"'{config.name}' reads {modality}, which affuse does not extract from clips",
-                remedy="give it features by predict_sample",
-                source=session.folder,
+            problem += ", which affuse does not extract from clips"
+            remedy = "give it features by predict_sample"
+            raise InputError(problem, remedy=remedy, source=session.folder)
+        if (wanted, width) != (ours, found := extractor.widths[modality]):
+            problem += (
+                f" as '{wanted}' (width {width}); this affuse extracts '{ours}' (width {found})"
             )
-        if (wanted, width) != (ours, extractor.widths[modality]):
-            raise InputError(
-                f"'{config.name}' reads {modality} as '{wanted}' (width {width}); this affuse "
-                f"extracts '{ours}' (width {extractor.widths[modality]})",
-                remedy="use a checkpoint for these features, or predict_sample with its own",
-                source=session.folder,
-            )
+            remedy = "use a checkpoint for these features, or predict_sample with its own"
+            raise InputError(problem, remedy=remedy, source=session.folder)
 
 
 def _joined(said: Sequence[tuple[Session, Outputs]]) -> Answer:

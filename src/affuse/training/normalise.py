@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.samples import FloatArray, Sample, Split, release_sample
+from affuse.samples import FloatArray, Sample, Split, release_sample, require_finite
 
 NormaliseMode = Literal["train", "speaker", "none"]
 
@@ -164,11 +164,7 @@ def _require_usable(sample: Sample, modality: str, width: int) -> None:
             f"sample '{sample.id}' has {modality} of width {sequence.shape[1]}, others {width}",
             remedy="extract all samples with the same features",
         )
-    if not np.isfinite(sequence).all():
-        raise InputError(
-            f"sample '{sample.id}' has {modality} with values that are not finite",
-            remedy="set them to zero or leave the modality out",
-        )
+    require_finite(sample, modality)
 
 
 def _moments(arrays: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:

@@ -104,9 +104,7 @@ class TuningRequest:
         self.objectives()
         options = corpus_options(self.corpus, self.settings, self.data)
         corpus = load_corpus(self.corpus, self.data, options)
-        if self.fold >= len(corpus.folds):
-            remedy = f"give --fold from 0 to {len(corpus.folds) - 1}"
-            raise InputError(f"{corpus.name} has {len(corpus.folds)} fold(s)", remedy=remedy)
+        corpus.require_fold(self.fold)
         split = corpus.folds[self.fold]
         require_targets([*split.train, *split.valid])
         for planned in plans:
