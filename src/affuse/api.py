@@ -3,7 +3,7 @@
 A corpus is a name of `affuse.corpora()` with its options, the path of a file or folder, or a
 `Corpus` in memory. A checkpoint is what `train` returned, or the folder that it wrote. Options go
 by their names, `epochs=20`; one for a single model of several stands in `settings`, as
-`{"mult.layers": 2}`.
+`{"mult.layers": 2}`. `device` is where torch works: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ def train(
     fold: int = 0,
     resume: bool = False,
     threads: int = 1,
+    device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
@@ -148,7 +149,13 @@ def train(
             epochs_bar(f"{model} on {read.name}", planned.train.epochs, quiet=not progress)
         )
         return train_run(
-            *(read, planned), seed=seed, folder=folder, fold=fold, resume=resume, on_epoch=on_epoch
+            *(read, planned),
+            seed=seed,
+            folder=folder,
+            fold=fold,
+            resume=resume,
+            on_epoch=on_epoch,
+            device=device,
         )
 
 
@@ -158,6 +165,7 @@ def evaluate(
     *,
     data: str | Path | None = None,
     subsets: bool = False,
+    device: str = "auto",
     **options: Any,
 ) -> Evaluation:
     """Score a checkpoint on the corpus' test part, beside the trivial prediction of that fold.
@@ -173,7 +181,8 @@ def evaluate(
     from affuse.evaluation.scorecard import evaluate_checkpoint
 
     loaded = _checkpoint(checkpoint)
-    return evaluate_checkpoint(loaded, _read_for(loaded, corpus, data, options), subsets=subsets)
+    read = _read_for(loaded, corpus, data, options)
+    return evaluate_checkpoint(loaded, read, subsets=subsets, device=device)
 
 
 def benchmark(
@@ -189,6 +198,7 @@ def benchmark(
     limit: int | None = None,
     drop_shared: bool = False,
     jobs: int | None = None,
+    device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     command: str | None = None,
@@ -229,6 +239,7 @@ def benchmark(
             limit=limit,
             drop_shared=drop_shared,
             jobs=jobs or os.cpu_count() or 1,
+            device=device,
             command=command or _call(corpus, names, seeds, options),
             memory=memory,
         )
@@ -247,6 +258,7 @@ def ablate(
     out: str | Path | None = None,
     data: str | Path | None = None,
     jobs: int | None = None,
+    device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
@@ -264,6 +276,7 @@ def ablate(
             seeds=seeds,
             settings={**(settings or {}), **options},
             jobs=jobs or os.cpu_count() or 1,
+            device=device,
             memory=memory,
         )
         title = memory.name if memory is not None else place
@@ -285,6 +298,7 @@ def tune(
     storage: str | Path | None = None,
     study: str | None = None,
     jobs: int = 1,
+    device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
@@ -305,7 +319,7 @@ def tune(
 
     require("torch", extra="train")
     require("optuna", extra="tune")
-    from affuse.tuning.search import TuningRequest, tune
+    from affuse.tuning.search import TuningRequest, run_search
     from affuse.tuning.space import read_space
     from affuse.tuning.storage import find_database
 
@@ -324,10 +338,11 @@ def tune(
             study=study,
             max_parameters=max_parameters,
             jobs=jobs,
+            device=device,
         )
         title = place if isinstance(corpus, str | Path) else corpus.name
         update = stack.enter_context(work_bar(f"tune {title}", "trials", quiet=not progress))
-        found = tune(request, update, say)
+        found = run_search(request, update, say)
     if out is not None:
         found.write_yaml(Path(out))
     return found
@@ -343,6 +358,7 @@ def explain(
     samples: Sequence[str] = (),
     seed: int = 0,
     threads: int = 1,
+    device: str = "auto",
     progress: bool = True,
     **options: Any,
 ) -> Explanation:
@@ -361,17 +377,19 @@ def explain(
     import torch
 
     from affuse.files import write_atomic
-    from affuse.incongruity.explainer import explain
-    from affuse.report.explanation_page import page
+    from affuse.incongruity.explanation import explain
+    from affuse.report.explanation_page import explanation_page
 
     torch.set_num_threads(threads)
     loaded = _checkpoint(checkpoint)
     other = None if against is None else _checkpoint(against)
     read = _read_for(loaded, corpus, data, options)
     with work_bar(f"explain {loaded.name}", "steps", quiet=not progress) as update:
-        found = explain(loaded, read, against=other, samples=samples, seed=seed, on_step=update)
+        found = explain(
+            loaded, read, against=other, samples=samples, seed=seed, on_step=update, device=device
+        )
     if out is not None:
-        write_atomic(Path(out), page(found).encode())
+        write_atomic(Path(out), explanation_page(found).encode())
     return found
 
 
@@ -422,9 +440,9 @@ def export(
 
 def read_results(path: str | Path) -> BenchmarkResult:
     """The result of a benchmark again, from its folder, finished or not, or its result.json."""
-    from affuse.harness.assemble import read_results
+    from affuse.harness.assemble import read_result
 
-    return read_results(Path(path))
+    return read_result(Path(path))
 
 
 def _path(place: str | Path | None) -> Path | None:

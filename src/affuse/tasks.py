@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Selection = tuple[str, Literal["min", "max"]]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Task(ABC):
     """Shapes: a model's raw outputs are `(N, outputs)`, targets `(N, target_width)`."""
 
     kind: ClassVar[str]
+    selection: ClassVar[Selection]
+    """The metric by which validation selects, and its direction."""
 
     @property
     @abstractmethod
@@ -35,19 +38,14 @@ class Task(ABC):
         """C, the number of raw outputs of a model."""
 
     @property
-    @abstractmethod
     def target_width(self) -> int:
         """K, the number of target values a sample has."""
+        return 1
 
     @property
     @abstractmethod
     def metrics(self) -> tuple[str, ...]:
         """Names in `affuse.metrics.scores`, the most telling first."""
-
-    @property
-    @abstractmethod
-    def selection(self) -> tuple[str, Literal["min", "max"]]:
-        """The metric by which validation selects, and its direction."""
 
     @abstractmethod
     def losses(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -77,26 +75,28 @@ class Task(ABC):
         """
         fields = dict(config)
         kind = str(fields.pop("kind", ""))
-        kinds: dict[str, type[Task]] = {
-            t.kind: t for t in (Regression, Classification, BinaryLabels)
-        }
+        known: tuple[type[Task], ...] = (Regression, Classification, BinaryLabels)
+        kinds = {task.kind: task for task in known}
         if kind not in kinds:
             raise unknown_name("task kind", kind, kinds)
         try:
             frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
             return kinds[kind](**frozen)
         except TypeError as error:
-            raise InputError(
-                f"task {kind}: {error}", remedy="use the fields of to_config"
-            ) from None
+            remedy = "use the fields of to_config"
+            raise InputError(f"task {kind}: {error}", remedy=remedy) from None
+
+
+def _softmax(values: Floats) -> Floats:
+    shifted = np.exp(values - values.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
 def _require_finite(targets: Floats, source: str) -> None:
     bad = np.flatnonzero(~np.isfinite(targets).all(axis=1))
     if bad.size:
-        raise InputError(
-            f"label {int(bad[0])} is not finite", remedy="drop or mend that row", source=source
-        )
+        problem = f"label {int(bad[0])} is not finite"
+        raise InputError(problem, remedy="drop or mend that row", source=source)
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,12 @@ class Regression(Task):
     """One value in [low, high], such as sentiment in [-3, 3]. Trained by mean absolute error."""
 
     kind = "regression"
+    selection = "mae", "min"
     low: float = -3.0
     high: float = 3.0
 
     @property
     def outputs(self) -> int:
-        return 1
-
-    @property
-    def target_width(self) -> int:
         return 1
 
     @property
@@ -122,10 +119,6 @@ class Regression(Task):
         if (self.low, self.high) == (-3.0, 3.0):
             names += ["acc7", "acc5"]
         return tuple(names)
-
-    @property
-    def selection(self) -> tuple[str, Literal["min", "max"]]:
-        return "mae", "min"
 
     def losses(self, prediction: Tensor, target: Tensor) -> Tensor:
         return (prediction - target).abs().mean(dim=-1)
@@ -153,6 +146,7 @@ class Classification(Task):
     """One of several classes. Trained by cross-entropy; the target is the class index."""
 
     kind = "classification"
+    selection = "accuracy", "max"
     labels: tuple[str, ...] = ()
 
     @property
@@ -160,16 +154,8 @@ class Classification(Task):
         return len(self.labels)
 
     @property
-    def target_width(self) -> int:
-        return 1
-
-    @property
     def metrics(self) -> tuple[str, ...]:
         return ("accuracy", "f1_weighted", "f1_macro", "f1_weighted_swapped", "uar")
-
-    @property
-    def selection(self) -> tuple[str, Literal["min", "max"]]:
-        return "accuracy", "max"
 
     def losses(self, prediction: Tensor, target: Tensor) -> Tensor:
         from torch.nn.functional import cross_entropy
@@ -177,8 +163,7 @@ class Classification(Task):
         return cross_entropy(prediction, target[:, 0].long(), reduction="none")
 
     def decode(self, prediction: Floats) -> Floats:
-        shifted = np.exp(prediction - prediction.max(axis=-1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+        return _softmax(prediction)
 
     def trivial(self, targets: Floats) -> Floats:
         counts = np.bincount(targets[:, 0].astype(int), minlength=self.outputs)
@@ -205,6 +190,7 @@ class BinaryLabels(Task):
     """
 
     kind = "binary_labels"
+    selection = "f1_mean", "max"
     labels: tuple[str, ...] = ()
 
     @property
@@ -221,10 +207,6 @@ class BinaryLabels(Task):
         each = tuple(f"{m}_{label}" for label in self.labels for m in ("accuracy", "f1"))
         return averages + each
 
-    @property
-    def selection(self) -> tuple[str, Literal["min", "max"]]:
-        return "f1_mean", "max"
-
     def losses(self, prediction: Tensor, target: Tensor) -> Tensor:
         from torch.nn.functional import cross_entropy
 
@@ -233,10 +215,7 @@ class BinaryLabels(Task):
         return each.reshape(target.shape).mean(dim=-1)
 
     def decode(self, prediction: Floats) -> Floats:
-        pairs = prediction.reshape(len(prediction), -1, 2)
-        shifted = np.exp(pairs - pairs.max(axis=-1, keepdims=True))
-        shares = shifted / shifted.sum(axis=-1, keepdims=True)
-        return np.asarray(shares.reshape(prediction.shape))
+        return _softmax(prediction.reshape(len(prediction), -1, 2)).reshape(prediction.shape)
 
     def trivial(self, targets: Floats) -> Floats:
         rate = np.clip(targets.mean(axis=0), 1e-3, 1 - 1e-3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from affuse.evaluation.statistics import summarise
-from affuse.harness.differences import Differences, runs_of
+from affuse.harness.assemble import Differences, runs_of
 from affuse.harness.records import About, Run, Trivial
 from affuse.harness.results import ModelResult
 from affuse.tasks import Regression

@@ -21,11 +21,11 @@ from forked import Forked, typed, workers
 from affuse.errors import InputError
 from affuse.evaluation.scorecard import trivial_scores
 from affuse.fusion import count_parameters, create_model
-from affuse.harness.assemble import read_results
+from affuse.harness.assemble import read_result
 from affuse.harness.request import Request
 from affuse.harness.results import BenchmarkResult
 from affuse.harness.run import run_benchmark
-from affuse.metrics.scores import evaluate
+from affuse.metrics.scores import score_outputs
 from affuse.readers import load_corpus
 from affuse.readers.stored_write import store_corpus
 from affuse.report.tables import markdown, write_csv
@@ -138,7 +138,7 @@ def test_every_run_keeps_answers_that_give_its_scores(finished: Finished) -> Non
         with np.load(io.BytesIO(content), allow_pickle=False) as kept:
             assert kept["ids"].tolist() == [s.id for s in test]
             assert np.array_equal(kept["target"], [s.target for s in test])
-            scores = evaluate(corpus.task, kept["prediction"].astype(float), kept["target"])
+            scores = score_outputs(corpus.task, kept["prediction"].astype(float), kept["target"])
             assert ("gate" in kept) == ("primary" in kept) == (record["model"] == "hct_mg")
         # The records' targets are doubles: sums may differ in the last digit.
         assert record["metrics"] == pytest.approx({**record["metrics"], **scores})
@@ -325,7 +325,7 @@ def test_folds_make_one_score_a_seed(tmp_path: Path) -> None:
     assert "2 seeds of 2 folds" in markdown(result)
     # A seed counts when all its folds are there.
     (tmp_path / "out" / "runs" / "concat-fold1-seed0.json").unlink()
-    rest = read_results(tmp_path / "out").models["concat"].metrics["mae"].runs
+    rest = read_result(tmp_path / "out").models["concat"].metrics["mae"].runs
     assert rest == pytest.approx(expected[1:])
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from affuse.harness import run as run_module
-from affuse.harness.assemble import hard_slice
-from affuse.harness.differences import ModelRuns
+from affuse.harness.assemble import ModelRuns, hard_slice
 from affuse.harness.records import About, Run, read_about
 from affuse.harness.request import Request
 from affuse.harness.results import BenchmarkResult, ModelResult
@@ -40,7 +39,7 @@ def test_scores_are_of_the_hard_samples_of_all_folds() -> None:
     found = hard_slice(about((("a",), ("c",))), {"m": row, "none": ModelRuns((), ((), ()))})
     assert (found["samples"], found["of"]) == (2, 6)
     assert list(found["models"]) == ["m"]
-    assert found["models"]["m"]["mae"].runs == pytest.approx((2.0, 4.5))
+    assert found["models"]["m"]["mae"]["runs"] == pytest.approx((2.0, 4.5))
 
 
 def test_no_slice_without_hard_samples() -> None:

@@ -123,7 +123,7 @@ def test_curves_tell_what_the_model_leans_on(samples, model: Listener) -> None:
 def test_is_deterministic_and_json(samples, model: Listener) -> None:
     first, again = (robustness("listener", model, TASK, samples, most=30) for _ in range(2))
     assert first == again
-    assert json.loads(to_strict_json(first.to_json()))["samples"] == 30
+    assert json.loads(to_strict_json(first.to_dict()))["samples"] == 30
 
 
 def test_runs_are_summed_up_by_level(samples, model: Listener) -> None:

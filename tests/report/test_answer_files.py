@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from affuse.report import prediction_page
 from affuse.report.answer_files import affect_line, to_csv, to_srt
+from affuse.report.pages import prediction_page
 
 
 def window(start: float, end: float, sentiment: float | None) -> dict:
@@ -97,7 +97,7 @@ class _Page(HTMLParser):
 
 
 def test_the_page_is_whole_and_stands_alone(content) -> None:
-    source = prediction_page.page(content)
+    source = prediction_page(content)
     page = _Page()
     page.feed(source)
     assert page.open == []
@@ -113,7 +113,7 @@ def test_the_page_is_whole_and_stands_alone(content) -> None:
 
 def test_bars_lie_within_their_chart(content) -> None:
     page = _Page()
-    page.feed(prediction_page.page(content))
+    page.feed(prediction_page(content))
     bars = [
         {k: float(a[k]) for k in ("x", "y", "width", "height")} for t, a in page.seen if t == "rect"
     ]
@@ -127,7 +127,7 @@ def test_names_from_strangers_cannot_become_markup(content) -> None:
     bad = '"><script>alert(1)</script>'
     for name in ("emotion", "gate"):
         content["timeline"][0][name] = {bad: 0.5, "neutral": 0.5}
-    source = prediction_page.page({**content, "checkpoint": [bad], "extractors": {bad: bad}})
+    source = prediction_page({**content, "checkpoint": [bad], "extractors": {bad: bad}})
     page = _Page()
     page.feed(source)
     assert page.open == []

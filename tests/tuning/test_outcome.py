@@ -14,6 +14,7 @@ from optuna.trial import TrialState, create_trial
 from rich.console import Console
 
 from affuse.errors import InputError
+from affuse.report.command_tables import tuning_table
 from affuse.tuning.outcome import MIN_FOR_IMPORTANCE, StudyResult, TuningResult
 
 IDENTITY = {
@@ -52,7 +53,7 @@ def study_of(values: list[float | None], direction: str = "minimize") -> optuna.
 
 def text_of(tuned: StudyResult) -> str:
     out = io.StringIO()
-    Console(file=out, width=120).print(tuned.table("mae"))
+    Console(file=out, width=120).print(tuning_table(tuned, "mae"))
     return out.getvalue()
 
 
@@ -66,7 +67,7 @@ def test_the_best_trials_stand_beside_the_untuned_one() -> None:
     assert [float(cell) for cell in row.split("│")[2:-2]] == [0.2, 0.3, 0.4, 0.7, 0.9]
     assert "0 (untuned)" in text
     assert "1,001" in text
-    content = tuned.content()
+    content = tuned.to_dict()
     assert content["best"]["value"] == 0.2
     assert content["untuned"]["number"] == 0
     assert [t["state"] for t in content["trials"]].count("pruned") == 1
@@ -80,7 +81,7 @@ def test_where_more_is_better_the_best_is_the_highest() -> None:
 def test_an_untuned_model_that_was_not_finished_is_not_shown() -> None:
     tuned = StudyResult.read("mfn", study_of([None, 0.2]))
     assert tuned.preset is None
-    assert tuned.content()["untuned"] is None
+    assert tuned.to_dict()["untuned"] is None
     assert "untuned" not in text_of(tuned)
 
 

@@ -11,7 +11,7 @@ from forked import Forked, typed
 
 from affuse.errors import InputError
 from affuse.tuning import storage as storage_module
-from affuse.tuning.search import tune
+from affuse.tuning.search import run_search
 from affuse.tuning.storage import find_database, open_storage
 from affuse.tuning.study import fail_silent, finished, open_study, run_one
 
@@ -46,7 +46,7 @@ def test_two_commands_share_a_study_and_its_trials_sum_up(postgres, ask, tmp_pat
 def test_a_server_that_refuses_is_one_line_without_the_password(postgres, ask) -> None:
     database = find_database(postgres.url.replace(postgres.password, "wrong-password"), None)
     with pytest.raises(InputError, match="cannot be used as storage") as refused:
-        tune(ask(database=database))
+        run_search(ask(database=database))
     assert "wrong-password" not in str(refused.value)
     assert "password authentication failed" in str(refused.value)
 

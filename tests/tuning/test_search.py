@@ -18,7 +18,7 @@ from affuse.errors import InputError
 from affuse.samples import Corpus
 from affuse.tuning import storage as storage_module
 from affuse.tuning.outcome import TuningResult
-from affuse.tuning.search import TuningRequest, open_studies, tune, work
+from affuse.tuning.search import TuningRequest, open_studies, run_search, work
 from affuse.tuning.storage import find_database, open_storage
 from affuse.tuning.study import finished
 from affuse.tuning.trial import FoldData
@@ -34,7 +34,7 @@ def trials(tuning: TuningResult) -> dict[str, list[tuple[int, str, float | None,
 def test_several_models_have_as_many_trials_each_and_go_on(ask) -> None:
     told: list[tuple[int, int, str]] = []
     request: TuningRequest = ask(models=("concat", "ef_lstm"), trials=2, jobs=2)
-    first = tune(request, lambda *event: told.append(event))
+    first = run_search(request, lambda *event: told.append(event))
     assert {model: len(found) for model, found in trials(first).items()} == {
         "concat": 2,
         "ef_lstm": 2,
@@ -45,9 +45,9 @@ def test_several_models_have_as_many_trials_each_and_go_on(ask) -> None:
     assert "best mae" in told[-1][2]
     # What is there is read, and nothing is trained.
     told.clear()
-    again = tune(request, lambda *event: told.append(event))
+    again = run_search(request, lambda *event: told.append(event))
     assert (told, trials(again)) == ([], trials(first))
-    more = tune(replace(request, models=("ef_lstm",), trials=3))
+    more = run_search(replace(request, models=("ef_lstm",), trials=3))
     assert len(trials(more)["ef_lstm"]) == 3
     assert trials(more)["ef_lstm"][:2] == trials(first)["ef_lstm"]
 
@@ -109,13 +109,13 @@ def test_a_killed_worker_is_one_error(ask) -> None:
             process.kill()
 
     with pytest.raises(InputError, match=r"worker process was killed.*; repeat with fewer --jobs"):
-        tune(ask(), kill_workers)
+        run_search(ask(), kill_workers)
 
 
 def test_what_goes_wrong_in_every_trial_is_one_error(ask) -> None:
     hopeless = {**ask().settings, "learning_rate": 1e30, "warmup": 0}
     with pytest.raises(InputError, match=r"no trial of concat came to an end \(.*diverged"):
-        tune(ask(settings=hopeless, trials=1))
+        run_search(ask(settings=hopeless, trials=1))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_what_goes_wrong_in_every_trial_is_one_error(ask) -> None:
 )
 def test_a_bad_request_leaves_no_trace(ask, tmp_path: Path, change: Any, match: str) -> None:
     with pytest.raises(InputError, match=match):
-        tune(replace(ask(), **change))
+        run_search(replace(ask(), **change))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -143,7 +143,7 @@ def test_nothing_left_to_search_is_refused(ask) -> None:
     free = ask().objectives()["concat"].space
     now = {**ask().settings, **{key: getattr(value, "low", 16) for key, value in free.items()}}
     with pytest.raises(InputError, match="nothing of concat is left to search"):
-        tune(ask(settings=now))
+        run_search(ask(settings=now))
 
 
 @pytest.mark.parametrize(
@@ -160,5 +160,5 @@ def test_a_study_of_other_work_is_refused(ask, change: Any, what: str) -> None:
     settings = {**request.settings, **change.get("settings", {})}
     other = replace(request, **{**change, "settings": settings})
     with pytest.raises(InputError, match=rf"'mine/concat' was made with another {what};"):
-        tune(other)
+        run_search(other)
     assert len(open_storage(request.database).get_all_studies()) == 1

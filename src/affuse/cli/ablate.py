@@ -12,6 +12,8 @@ import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
+    JobsOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -20,7 +22,7 @@ from affuse.cli.common import (
 )
 
 
-def ablate(
+def ablate_command(
     corpus: CorpusArgument,
     data: DataOption = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each ablation and fold.")] = 5,
@@ -29,15 +31,16 @@ def ablate(
         Path | None, typer.Option("--out", help="Results folder; what was stopped goes on.")
     ] = None,
     json_file: JsonFile = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes; all cores by default.")
-    ] = None,
+    jobs: JobsOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Train HCT-MG whole, with each other gate and granularity, and without modality dropout."""
-    from affuse.report.findings_tables import ablation_table
+    from affuse.report.command_tables import ablation_table
 
     require_writable(json_file)
     settings = parse_settings(assignments)
-    found = affuse.ablate(corpus, seeds=seeds, out=out, data=data, jobs=jobs, settings=settings)
+    found = affuse.ablate(
+        corpus, seeds=seeds, out=out, data=data, jobs=jobs, settings=settings, device=device
+    )
     if not write_json(json_file, found.to_dict()):
         Console().print(ablation_table(found))

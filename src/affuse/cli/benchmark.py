@@ -13,6 +13,8 @@ import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
+    JobsOption,
     JsonFile,
     SetOption,
     SettingsOption,
@@ -21,11 +23,11 @@ from affuse.cli.common import (
     write_json,
 )
 
-PLACES = ("--out", "--json", "--csv", "--jobs")
-"""Options that say where results go and how fast they come."""
+PLACES = ("--out", "--json", "--csv", "--jobs", "--device")
+"""Options that say where results come from and go, and how fast."""
 
 
-def benchmark(
+def benchmark_command(
     corpus: CorpusArgument,
     data: DataOption = None,
     models: Annotated[
@@ -58,15 +60,13 @@ def benchmark(
     ] = None,
     json_file: JsonFile = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", metavar="FILE")] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes; all cores by default.")
-    ] = None,
+    jobs: JobsOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Compare models on a corpus: validation selects, the test split is opened once a run."""
     from affuse.report.tables import print_result, write_csv
 
-    require_writable(json_file)
-    require_writable(csv_file)
+    require_writable(json_file, csv_file)
     settings = parse_settings(assignments, settings_files)
     result = affuse.benchmark(
         corpus,
@@ -80,6 +80,7 @@ def benchmark(
         limit=limit,
         drop_shared=drop_shared,
         jobs=jobs,
+        device=device,
         settings=settings if epochs is None else {**settings, "epochs": epochs},
         command=command_line(),
     )

@@ -17,6 +17,9 @@ from affuse.files import to_strict_json, write_atomic
 if TYPE_CHECKING:
     from affuse.extract.text.transcript import Transcript
 
+CheckpointArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")
+]
 CorpusArgument = Annotated[
     str, typer.Argument(metavar="CORPUS", help="A corpus of `affuse corpus list`, or a file.")
 ]
@@ -37,7 +40,16 @@ SettingsOption = Annotated[
         help="YAML of options, as `affuse tune` writes it; repeat for more. --set overrules it.",
     ),
 ]
-SCREEN = Path("-")
+TO_SCREEN = Path("-")
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Where torch works: auto, cpu, cuda, cuda:1 or mps; auto takes what there is.",
+    ),
+]
+JobsOption = Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")]
 JsonFile = Annotated[
     Path | None,
     typer.Option(
@@ -60,17 +72,14 @@ def _with_value(args: list[str]) -> Iterator[str]:
         alone = not following or (following[0].startswith("-") and following[0] != "-")
         yield "--json=-" if bare and alone else word
         if bare and not alone:
-            _require_json(Path(following[0]))
-
-
-def _require_json(place: Path) -> None:
-    """Raise `InputError` where a word after `--json` is rather what the command should read."""
-    if place.is_file() and place.suffix not in (".json", ".jsonl"):
-        raise InputError(
-            "is there and is no .json file, so that --json does not write over it",
-            remedy="put --json last to print, or name a .json file",
-            source=place,
-        )
+            file = Path(following[0])
+            # It is rather what the command should read.
+            if file.is_file() and file.suffix not in (".json", ".jsonl"):
+                raise InputError(
+                    "is there and is no .json file, so that --json does not write over it",
+                    remedy="put --json last to print, or name a .json file",
+                    source=file,
+                )
 
 
 def write_json(place: Path | None, content: Any) -> bool:
@@ -78,7 +87,7 @@ def write_json(place: Path | None, content: Any) -> bool:
     if place is None:
         return False
     text = to_strict_json(content)
-    if place == SCREEN:
+    if place == TO_SCREEN:
         typer.echo(text, nl=False)
         return True
     write_atomic(place, text.encode())
@@ -103,20 +112,18 @@ def parse_settings(
     return {**kept, **asked}
 
 
-def require_writable(path: Path | None) -> None:
+def require_writable(*files: Path | None) -> None:
     """Fail before the work, not after it, where a result could not be written.
 
     Raises:
-        InputError: the folder does not exist or is not the user's, or the path is a folder.
+        InputError: a folder does not exist or is not the user's, or a path is a folder.
     """
-    if path is None or path == SCREEN:
-        return
-    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
-        raise InputError(
-            "cannot be written",
-            remedy="give a file in a folder that exists and is yours to write",
-            source=path,
-        )
+    for file in files:
+        if file is None or file == TO_SCREEN:
+            continue
+        if file.is_dir() or not os.access(file.absolute().parent, os.W_OK):
+            remedy = "give a file in a folder that exists and is yours to write"
+            raise InputError("cannot be written", remedy=remedy, source=file)
 
 
 def keep_blas_to_one_thread() -> None:

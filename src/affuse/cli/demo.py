@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from affuse.harness.results import BenchmarkResult
 
 
-def demo(
+def demo_command(
     out: Annotated[Path, typer.Option("--out", help="Results folder.")] = Path("demo-results"),
     seeds: Annotated[int, typer.Option(min=1)] = 3,
     assignments: SetOption = None,
@@ -40,7 +40,7 @@ def demo(
     print_result(result)
     records = [run.record for run in read_runs(out, read_about(out))]
     console.print(_gates(records))
-    plots = draw(result, records, out)
+    plots = draw_plots(result, records, out)
     console.print(
         "so that the demo ends in minutes, models have 16 epochs, mult 4, too few for it, and"
         " hct_mg one member;\nwith 30 for all, and three members:  affuse benchmark controlled",
@@ -61,7 +61,7 @@ NEXT = (
 )
 
 
-def draw(result: BenchmarkResult, records: list[dict[str, Any]], folder: Path) -> list[str]:
+def draw_plots(result: BenchmarkResult, records: list[dict[str, Any]], folder: Path) -> list[str]:
     """Training curves, gate weights over time and intervals; the names of the files."""
     from affuse.harness.request import REFERENCE
     from affuse.report import plots

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,8 +9,10 @@ from rich.console import Console
 
 import affuse
 from affuse.cli.common import (
+    CheckpointArgument,
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -20,22 +21,28 @@ from affuse.cli.common import (
 )
 
 
-def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")],
+def evaluate_command(
+    checkpoint: CheckpointArgument,
     corpus: CorpusArgument,
     data: DataOption = None,
     subsets: Annotated[
         bool, typer.Option("--subsets", help="Also with every subset of the modalities.")
     ] = False,
+    device: DeviceOption = "auto",
     json_file: JsonFile = None,
     assignments: SetOption = None,
 ) -> None:
     """Score a checkpoint on the corpus' test part, beside the trivial prediction."""
-    from affuse.report.findings_tables import evaluation_table
+    from affuse.report.command_tables import evaluation_table
 
     require_writable(json_file)
     found = affuse.evaluate(
-        checkpoint, corpus, data=data, subsets=subsets, **parse_settings(assignments)
+        checkpoint,
+        corpus,
+        data=data,
+        subsets=subsets,
+        device=device,
+        **parse_settings(assignments),
     )
     if write_json(json_file, found.to_dict()):
         return

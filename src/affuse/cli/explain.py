@@ -10,8 +10,10 @@ from rich.console import Console
 
 import affuse
 from affuse.cli.common import (
+    CheckpointArgument,
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -20,8 +22,8 @@ from affuse.cli.common import (
 )
 
 
-def explain(
-    checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")],
+def explain_command(
+    checkpoint: CheckpointArgument,
     corpus: CorpusArgument,
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="The report, a page for any browser.")
@@ -38,14 +40,14 @@ def explain(
     json_file: JsonFile = None,
     seed: Annotated[int, typer.Option(min=0, help="Of probes and spoilt input.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    device: DeviceOption = "auto",
     assignments: SetOption = None,
 ) -> None:
     """Explain a checkpoint on the corpus' test part, in one HTML file."""
-    from affuse.report.findings_tables import explanation_table
-    from affuse.report.sentences import summarise
+    from affuse.report.command_tables import explanation_table
+    from affuse.report.sentences import summary_sentences
 
-    require_writable(out)
-    require_writable(json_file)
+    require_writable(out, json_file)
     found = affuse.explain(
         checkpoint,
         corpus,
@@ -55,13 +57,14 @@ def explain(
         samples=sample or (),
         seed=seed,
         threads=threads,
+        device=device,
         **parse_settings(assignments),
     )
-    if write_json(json_file, found.to_json()):
+    if write_json(json_file, found.to_dict()):
         return
     console = Console()
     console.print(explanation_table(found))
-    for line in summarise(found):
+    for line in summary_sentences(found):
         console.print(f"- {line}", markup=False, highlight=False)
     if not found.trained_on_this:
         console.print("note: this is not the data that the checkpoint was trained on")

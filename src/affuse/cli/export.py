@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 import affuse
-from affuse.cli.common import DataOption, SetOption, parse_settings
+from affuse.cli.common import CheckpointArgument, DataOption, SetOption, parse_settings
 
 
-def export(
-    checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")],
+def export_command(
+    checkpoint: CheckpointArgument,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")],
     name: Annotated[str, typer.Option(help="Of the model; by default the folder's.")] = "",
     corpus: Annotated[

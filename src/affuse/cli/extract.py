@@ -15,13 +15,15 @@ from affuse.cli.common import (
     JsonFile,
     given_words,
     keep_blas_to_one_thread,
+    parse_settings,
     require_writable,
     write_json,
 )
-from affuse.config import parse_assignment, parse_options
+from affuse.config import parse_options
+from affuse.progress import work_bar
 
 
-def extract(
+def extract_command(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs.")],
     out: Annotated[Path, typer.Option(help="The folder for one npz file a clip.")],
     text: Annotated[
@@ -39,15 +41,12 @@ def extract(
     json_file: JsonFile = None,
 ) -> None:
     """Extract text, voice and face from media; exits with 2 where a file could not be read."""
-    from affuse.progress import work_bar
-
     require_writable(json_file)
     keep_blas_to_one_thread()
     from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
     from affuse.extract.folder import ExtractedClip, extract_all
 
-    settings = dict(parse_assignment(assignment) for assignment in assignments or ())
-    extractor = ClipExtractor(parse_options(ClipSettings, settings))
+    extractor = ClipExtractor(parse_options(ClipSettings, parse_settings(assignments)))
     words = given_words(text, transcript)
     outcomes: list[ExtractedClip] = []
     with work_bar("extracting", unit="clips") as update:

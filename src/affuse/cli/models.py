@@ -14,7 +14,7 @@ from affuse.errors import InputError, unknown_name
 DEFAULT = "text=300,audio=5,vision=20"
 
 
-def models(
+def models_command(
     widths: Annotated[
         str, typer.Option(help="Feature widths, for example text=384,audio=25,vision=35.")
     ] = DEFAULT,
@@ -52,10 +52,7 @@ def _parse_widths(text: str) -> dict[str, int]:
     for part in text.split(","):
         name, _, value = part.strip().partition("=")
         if not name or not value.isdecimal() or int(value) < 1:
-            raise InputError(
-                f"'{part}' is not modality=width",
-                remedy=f"write, for example, {DEFAULT}",
-                source="--widths",
-            )
+            remedy = f"write, for example, {DEFAULT}"
+            raise InputError(f"'{part}' is not modality=width", remedy=remedy, source="--widths")
         widths[name] = int(value)
     return widths

@@ -9,10 +9,11 @@ import typer
 from rich.console import Console
 
 import affuse
-from affuse.cli.common import SCREEN, Command, JsonFile, require_writable, write_json
+from affuse.cli.common import TO_SCREEN, Command, JsonFile, require_writable, write_json
 from affuse.errors import InputError
+from affuse.files import write_atomic
 
-app = typer.Typer(
+report_app = typer.Typer(
     help="Show results again, compare two, draw size against quality.", no_args_is_help=True
 )
 
@@ -22,8 +23,8 @@ MarkdownFile = Annotated[
 ]
 
 
-@app.command("render", cls=Command)
-def render(
+@report_app.command("render", cls=Command)
+def render_command(
     results: Annotated[Path, typer.Argument(metavar="DIR", help=RESULTS)],
     markdown_file: MarkdownFile = None,
     latex_file: Annotated[
@@ -39,12 +40,10 @@ def render(
     ] = None,
 ) -> None:
     """Print the tables of a results folder, also of a benchmark that has not finished."""
-    from affuse.files import write_atomic
     from affuse.report.latex import latex
     from affuse.report.tables import markdown, print_result, write_csv
 
-    for file in (markdown_file, latex_file, csv_file, json_file):
-        require_writable(file)
+    require_writable(markdown_file, latex_file, csv_file, json_file)
     result = affuse.read_results(results)
     names = None if metrics is None else _names(metrics)
     if names is not None:
@@ -52,7 +51,9 @@ def render(
     if not write_json(json_file, result.to_dict()):
         print_result(result, names)
     for model, (count, asked) in result.unfinished().items():
-        typer.echo(f"not finished: {model} has {count} of {asked} seeds", err=json_file == SCREEN)
+        typer.echo(
+            f"not finished: {model} has {count} of {asked} seeds", err=json_file == TO_SCREEN
+        )
     if markdown_file is not None:
         write_atomic(markdown_file, markdown(result).encode())
     if latex_file is not None:
@@ -61,29 +62,27 @@ def render(
         write_csv(result, csv_file)
 
 
-@app.command("compare", cls=Command)
-def compare(
+@report_app.command("compare", cls=Command)
+def compare_command(
     a: Annotated[Path, typer.Argument(metavar="A", help=RESULTS)],
     b: Annotated[Path, typer.Argument(metavar="B", help="The other.")],
     markdown_file: MarkdownFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """Set two results side by side: scores, and what differs in data, config and version."""
-    from affuse.files import write_atomic
-    from affuse.report.comparison import compare
-    from affuse.report.comparison_tables import markdown, screen
+    from affuse.report.command_tables import comparison_markdown, comparison_tables
+    from affuse.report.comparison import compare_results
 
-    require_writable(markdown_file)
-    require_writable(json_file)
-    found = compare(affuse.read_results(a), affuse.read_results(b), (str(a), str(b)))
+    require_writable(markdown_file, json_file)
+    found = compare_results(affuse.read_results(a), affuse.read_results(b), (str(a), str(b)))
     if not write_json(json_file, found.to_dict()):
-        Console().print(screen(found))
+        Console().print(comparison_tables(found))
     if markdown_file is not None:
-        write_atomic(markdown_file, markdown(found).encode())
+        write_atomic(markdown_file, comparison_markdown(found).encode())
 
 
-@app.command("frontier", cls=Command)
-def frontier(
+@report_app.command("frontier", cls=Command)
+def frontier_command(
     results: Annotated[list[Path], typer.Argument(metavar="DIR...", help=RESULTS)],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .png, .svg or .pdf.")],
     metric: Annotated[
@@ -101,7 +100,6 @@ def frontier(
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise InputError(
-            "no metrics", remedy="name one or more, such as mae,corr", source="--metrics"
-        )
+        remedy = "name one or more, such as mae,corr"
+        raise InputError("no metrics", remedy=remedy, source="--metrics")
     return list(dict.fromkeys(names))

@@ -12,6 +12,7 @@ import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -21,7 +22,7 @@ from affuse.cli.common import (
 from affuse.errors import InputError
 
 
-def tune(
+def tune_command(
     corpus: CorpusArgument,
     data: DataOption = None,
     model: Annotated[
@@ -55,6 +56,7 @@ def tune(
         str | None, typer.Option(help="Name of the studies; the corpus' by default.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once.")] = 1,
+    device: DeviceOption = "auto",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Settings as YAML, for --settings.")
     ] = None,
@@ -65,8 +67,9 @@ def tune(
     Repeated, it goes on until the number of trials is complete; with a database server as
     --storage, machines share the work.
     """
-    require_writable(out)
-    require_writable(json_file)
+    from affuse.report.command_tables import tuning_table
+
+    require_writable(out, json_file)
     if model and models:
         raise InputError("--model and --models", remedy="give one of them")
     tuning = affuse.tune(
@@ -82,13 +85,14 @@ def tune(
         storage=storage,
         study=study,
         jobs=jobs,
+        device=device,
         settings=parse_settings(assignments),
     )
     if write_json(json_file, tuning.to_dict()):
         return
     console = Console()
     for tuned in tuning.models:
-        console.print(tuned.table(tuning.metric))
+        console.print(tuning_table(tuned, tuning.metric))
     console.print(f"studies in {tuning.request.database}", highlight=False, soft_wrap=True)
     if out is not None:
         listed = ",".join(tuning.request.models)

@@ -30,7 +30,6 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +37,9 @@ from scipy.optimize import brentq
 from scipy.special import stdtrit
 
 from affuse.evaluation.statistics import PairedDifference
+from affuse.metrics.definitions import Array
 from affuse.metrics.scores import resampled
 from affuse.tasks import Task
-
-Array = NDArray[Any]
 
 RESAMPLES = 1000
 """A variance from so many draws is within 9% of its value, an interval's width within 4%."""
@@ -84,7 +82,9 @@ class Scores:
     samples: int
 
 
-def score(task: Task, folds: Sequence[FoldAnswers], metrics: Sequence[str]) -> dict[str, Scores]:
+def resampled_scores(
+    task: Task, folds: Sequence[FoldAnswers], metrics: Sequence[str]
+) -> dict[str, Scores]:
     """Each metric as measured and as redrawn, from what a model said of every fold.
 
     Samples that several folds test are drawn for all of them at once.
@@ -122,7 +122,7 @@ def _averaged(
     return {name: np.mean([scores[name] for scores in each], axis=0) for name in metrics}
 
 
-def compare(a: Scores, b: Scores) -> PairedDifference:
+def paired_bootstrap(a: Scores, b: Scores) -> PairedDifference:
     """The difference `a - b` over seeds that both have, in the same order.
 
     Its interval is about the mean over further seeds and samples; of a single seed about further

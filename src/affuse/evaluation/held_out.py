@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from affuse.batches import collate
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, FusionOutput
-from affuse.metrics.scores import evaluate
+from affuse.metrics.definitions import Array
+from affuse.metrics.scores import score_outputs
 from affuse.samples import FloatArray, Sample, labelled, targets_of
 from affuse.tasks import Task
 from affuse.training.checkpoint import Checkpoint
-
-Array = NDArray[Any]
+from affuse.training.devices import AUTO, on_device
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,39 @@ class Predictions:
     primary: NDArray[np.integer[Any]]
 
 
-def predict(model: FusionModel, samples: Sequence[Sample], batch_size: int = 64) -> Predictions:
+def run_model(
+    model: FusionModel, samples: Sequence[Sample], batch_size: int = 64, *, device: str = AUTO
+) -> Predictions:
     """Run a model on prepared samples.
 
     Samples of similar length are batched together and put back in order, so that little is spent
     on padding; a model's answer does not depend on its batch.
+
+    Args:
+        device: on which it works, by name; see `affuse.training.devices.resolve_device`. The model
+            is afterwards where it was.
+
+    Raises:
+        InputError: no such device.
     """
     model.eval()
     lengths = [sum(map(len, s.sequences.values())) for s in samples]
     order = np.argsort(lengths, kind="stable")
-    with torch.inference_mode():
-        outputs = list(_run(model, [samples[i] for i in order], batch_size))
+    with on_device(model, device) as place, torch.inference_mode():
+        outputs = list(_run(model, [samples[i] for i in order], batch_size, place))
     back = np.argsort(order)
     prediction, gate, primary = (
-        torch.cat([getattr(o, name) for o in outputs]).double().numpy()[back]
+        torch.cat([getattr(o, name) for o in outputs]).cpu().double().numpy()[back]
         for name in ("prediction", "gate", "primary")
     )
     return Predictions(prediction, gate, primary.astype(np.int64))
 
 
-def _run(model: FusionModel, samples: list[Sample], size: int) -> Iterator[FusionOutput]:
+def _run(
+    model: FusionModel, samples: list[Sample], size: int, place: torch.device
+) -> Iterator[FusionOutput]:
     for start in range(0, len(samples), size):
-        yield model(collate(samples[start : start + size], model.modalities))
+        yield model(collate(samples[start : start + size], model.modalities).to(place))
 
 
 Record = dict[str, Any]
@@ -119,27 +130,30 @@ def hide(samples: Sequence[Sample]) -> list[Sample]:
     return [
         Sample(
             f"test {place}",
-            {m: own(x) for m, x in s.sequences.items()},
+            {m: own_copy(x) for m, x in s.sequences.items()},
             group=None if s.group is None else groups[s.group],
         )
         for place, s in enumerate(shuffled)
     ]
 
 
-def answer(checkpoint: Checkpoint, hidden: Sequence[Sample], *, subsets: bool) -> Answers:
+def answer(
+    checkpoint: Checkpoint, hidden: Sequence[Sample], *, subsets: bool, device: str = AUTO
+) -> Answers:
     """A model's answers for samples that were hidden and prepared, in their order before that."""
     model, back = checkpoint.model, np.argsort(_order(len(hidden)))
-    said = predict(model, hidden)
+    several = subsets and len(model.modalities) > 1
+    said = run_model(model, hidden, device=device)
     return Answers(
         model.modalities,
         said.prediction[back].astype(np.float32),
         said.primary[back] if model.gated else None,
         said.gate[back] if model.gated else None,
-        dict(_subsets(checkpoint, hidden, back)) if subsets and len(model.modalities) > 1 else {},
+        dict(_subsets(checkpoint, hidden, back, device)) if several else {},
     )
 
 
-def score(task: Task, answers: Answers, key: Key) -> Record:
+def score_answers(task: Task, answers: Answers, key: Key) -> Record:
     """Metrics of answers.
 
     Returns:
@@ -164,15 +178,18 @@ def score(task: Task, answers: Answers, key: Key) -> Record:
     return record
 
 
-def open_test(checkpoint: Checkpoint, samples: Sequence[Sample], *, subsets: bool) -> Record:
-    """Let a checkpoint answer a test part and score it, as `score` returns it.
+def open_test(
+    checkpoint: Checkpoint, samples: Sequence[Sample], *, subsets: bool, device: str = AUTO
+) -> Record:
+    """Let a checkpoint answer a test part and score it, as `score_answers` returns it.
 
     Raises:
-        InputError: no labels, or features that the model cannot use.
+        InputError: no labels, no such device, or features that the model cannot use.
     """
     key = Key.of(samples)
     hidden = hide(checkpoint.prepare(labelled(samples)))
-    return score(checkpoint.task, answer(checkpoint, hidden, subsets=subsets), key)
+    said = answer(checkpoint, hidden, subsets=subsets, device=device)
+    return score_answers(checkpoint.task, said, key)
 
 
 def _order(count: int) -> NDArray[np.int64]:
@@ -180,7 +197,7 @@ def _order(count: int) -> NDArray[np.int64]:
     return np.random.default_rng(count).permutation(count)
 
 
-def own(values: FloatArray) -> FloatArray:
+def own_copy(values: FloatArray) -> FloatArray:
     """The values without the array that they are a part of: it may hold labels too."""
     base: object = values
     while isinstance(base, np.ndarray):
@@ -190,11 +207,11 @@ def own(values: FloatArray) -> FloatArray:
 
 
 def _metrics(task: Task, prediction: Array, target: Array) -> dict[str, float]:
-    return evaluate(task, prediction.astype(np.float64), target)
+    return score_outputs(task, prediction.astype(np.float64), target)
 
 
 def _subsets(
-    checkpoint: Checkpoint, hidden: Sequence[Sample], back: Array
+    checkpoint: Checkpoint, hidden: Sequence[Sample], back: Array, device: str
 ) -> Iterator[tuple[str, tuple[Array, Array]]]:
     """Answers for every non-empty choice of modalities at inference."""
     modalities = checkpoint.model.modalities
@@ -204,7 +221,8 @@ def _subsets(
             usable = np.array([bool(s.sequences) for s in chosen])
             if not usable.any():
                 continue
-            said = predict(checkpoint.model, [s for s in chosen if s.sequences])
+            some = [s for s in chosen if s.sequences]
+            said = run_model(checkpoint.model, some, device=device)
             whole = np.empty((len(chosen), said.prediction.shape[1]), np.float32)
             whole[usable] = said.prediction
             yield "+".join(kept), (usable[back], whole[back][usable[back]])

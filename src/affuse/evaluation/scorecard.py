@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.evaluation.held_out import open_test
-from affuse.metrics.scores import evaluate
+from affuse.metrics.scores import score_outputs
 from affuse.samples import Corpus, Split, labelled, targets_of
 from affuse.shown import Shown
 from affuse.tasks import Task
 from affuse.training.checkpoint import Checkpoint
+from affuse.training.devices import AUTO
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def trivial_of(task: Task, fold: Split) -> TrivialFold | None:
     if not known or not asked:
         return None
     constant = task.trivial(targets_of(known))
-    metrics = evaluate(task, np.tile(constant, (len(asked), 1)), targets_of(asked))
+    metrics = score_outputs(task, np.tile(constant, (len(asked), 1)), targets_of(asked))
     return TrivialFold(constant, metrics)
 
 
@@ -108,7 +109,7 @@ class Evaluation(Shown):
 
 
 def evaluate_checkpoint(
-    checkpoint: Checkpoint, corpus: Corpus, *, subsets: bool = False
+    checkpoint: Checkpoint, corpus: Corpus, *, subsets: bool = False, device: str = AUTO
 ) -> Evaluation:
     """Score a checkpoint on a corpus' test part.
 
@@ -125,5 +126,5 @@ def evaluate_checkpoint(
         corpus.name,
         checkpoint.trained_on(corpus),
         trivial={} if known is None else known.metrics,
-        **open_test(checkpoint, fold.test, subsets=subsets),
+        **open_test(checkpoint, fold.test, subsets=subsets, device=device),
     )

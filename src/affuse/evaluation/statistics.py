@@ -55,10 +55,11 @@ def summarise(runs: Sequence[float]) -> Summary:
     if not len(runs):
         raise InputError("no runs to summarise", remedy="run at least one seed")
     scores = np.asarray(runs, dtype=np.float64)
-    mean = float(scores.mean())
-    std, error = _spread(scores)
-    # The quantile of no degrees of freedom is undefined, and there is no spread to scale.
-    half = float(stdtrit(len(scores) - 1, 0.975)) * error if len(scores) > 1 else 0.0
+    mean, std, half = float(scores.mean()), 0.0, 0.0
+    # Equal runs have a mean that rounding may move, and with it a spread that is not quite zero.
+    if len(scores) > 1 and np.ptp(scores) != 0:
+        std = float(scores.std(ddof=1))
+        half = float(stdtrit(len(scores) - 1, 0.975)) * (std / float(np.sqrt(len(scores))))
     return Summary(mean, std, (mean - half, mean + half), tuple(scores.tolist()))
 
 
@@ -74,15 +75,6 @@ def paired_difference(a: Sequence[float], b: Sequence[float]) -> PairedDifferenc
         )
     summary = summarise(np.subtract(a, b, dtype=np.float64).tolist())
     return PairedDifference(summary.mean, summary.std, summary.ci95, summary.runs, _p(summary))
-
-
-def _spread(scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float]:
-    """Standard deviation of the runs and standard error of their mean."""
-    # Equal runs have a mean that rounding may move, and with it a spread that is not quite zero.
-    if len(scores) == 1 or np.ptp(scores) == 0:
-        return 0.0, 0.0
-    std = float(scores.std(ddof=1))
-    return std, std / float(np.sqrt(len(scores)))
 
 
 def _p(difference: Summary) -> float:
@@ -111,6 +103,11 @@ class Comparison:
     difference: PairedDifference
     others: dict[str, PairedDifference] = field(default_factory=dict)
     statistic: str = "paired t over seeds, two-sided"
+
+    @property
+    def by_metric(self) -> dict[str, PairedDifference]:
+        """All differences, that of the headline metric first."""
+        return {self.metric: self.difference, **self.others}
 
     @property
     def verdict(self) -> str:

@@ -30,9 +30,6 @@ class Ablation:
     question: str
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True, repr=False)
 class Ablations(Shown):
@@ -51,7 +48,7 @@ class Ablations(Shown):
 
     def to_records(self) -> list[dict[str, Any]]:
         """A plain row for each ablation."""
-        return [{**ablation.to_json(), **_scores(result)} for ablation, result in self.rows]
+        return [{**asdict(ablation), **_scores(result)} for ablation, result in self.rows]
 
 
 def _scores(result: BenchmarkResult) -> dict[str, Any]:
@@ -62,24 +59,20 @@ def _scores(result: BenchmarkResult) -> dict[str, Any]:
 
 def ablations(modalities: Sequence[str]) -> list[Ablation]:
     """All ablations for a corpus with these modalities; the first is the whole model."""
-
-    def ablation(name: str, question: str, **options: Any) -> Ablation:
-        return Ablation(name, question, {f"{REFERENCE}.{k}": v for k, v in options.items()})
-
+    gate, granularity = f"{REFERENCE}.gate", f"{REFERENCE}.granularity"
+    dropout = {f"{REFERENCE}.modality_dropout": 0.0}
     return [
-        ablation("whole", "what is compared with"),
-        ablation("gate=paper", "does measuring contribution beat learning it?", gate="paper"),
+        Ablation("whole", "what is compared with"),
+        Ablation("gate=paper", "does measuring contribution beat learning it?", {gate: "paper"}),
         *(
-            ablation(f"gate=fixed:{m}", f"what if {m} always led?", gate=f"fixed:{m}")
+            Ablation(f"gate=fixed:{m}", f"what if {m} always led?", {gate: f"fixed:{m}"})
             for m in modalities
         ),
-        ablation("granularity=batch", "does a primary for each batch help?", granularity="batch"),
-        ablation(
-            "granularity=sample", "does a primary for each sample help?", granularity="sample"
+        *(
+            Ablation(f"granularity={g}", f"does a primary for each {g} help?", {granularity: g})
+            for g in ("batch", "sample")
         ),
-        ablation(
-            "modality_dropout=0", "is hiding modalities in training needed?", modality_dropout=0.0
-        ),
+        Ablation("modality_dropout=0", "is hiding modalities in training needed?", dropout),
     ]
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import hide, own
+from affuse.evaluation.held_out import hide, own_copy
 from affuse.files import digest
+from affuse.metrics.definitions import Array
 from affuse.samples import (
     Corpus,
     Sample,
@@ -28,9 +27,7 @@ from affuse.samples import (
 )
 from affuse.tasks import Classification, Regression, Task
 
-Array = NDArray[Any]
-
-TOLD = 0.999
+DETERMINED = 0.999
 """A column that a label determines up to less than this share of its variance is that label."""
 LEAST_SAMPLES = 12
 """Beyond the number of classes. A column of chance puts fewer in the order of their labels."""
@@ -102,7 +99,7 @@ def require_closed(corpus: Corpus) -> None:
                     remedy="leave them out of one part, or add --drop-shared to do so here",
                     source=source,
                 )
-        for place in _told(corpus.task, labelled(fold.test), corpus.widths):
+        for place in _revealing(corpus.task, labelled(fold.test), corpus.widths):
             raise InputError(
                 f"{place} tells the test labels",
                 remedy="leave it out of the features: what is measured is not in the clip",
@@ -128,7 +125,7 @@ class _Tested:
         return self.known[id(sample)]
 
 
-def _told(task: Task, samples: Sequence[Sample], widths: Mapping[str, int]) -> Iterator[str]:
+def _revealing(task: Task, samples: Sequence[Sample], widths: Mapping[str, int]) -> Iterator[str]:
     """Names of what a test sample's label can be read from."""
     if not samples:
         return
@@ -136,18 +133,18 @@ def _told(task: Task, samples: Sequence[Sample], widths: Mapping[str, int]) -> I
     numbers = {g: n for n, g in enumerate(dict.fromkeys(s.group for s in samples))}
     groups = np.array([[numbers[s.group]] for s in samples], np.float64)
     # Of a value, groups know no more than their order in the file, which is not looked at.
-    if not isinstance(task, Regression) and _tells(task, groups, target).any():
+    if not isinstance(task, Regression) and _reveals(task, groups, target).any():
         yield "the group"
     for modality, width in widths.items():
         lengths = np.array([[len(s.sequences.get(modality, ()))] for s in samples], np.float64)
         for what, values in (("length", lengths), ("presence", lengths > 0)):
-            if _tells(task, values.astype(np.float64), target).any():
+            if _reveals(task, values.astype(np.float64), target).any():
                 yield f"the {what} of {modality}"
         columns = np.stack([_statistics(s, modality, width) for s in samples])
         for place, name in enumerate(STATISTICS):
-            told = np.flatnonzero(_tells(task, columns[:, place], target))
-            if told.size:
-                yield f"{name} of {modality}, column {told[0]},"
+            found = np.flatnonzero(_reveals(task, columns[:, place], target))
+            if found.size:
+                yield f"{name} of {modality}, column {found[0]},"
 
 
 def _statistics(sample: Sample, modality: str, width: int) -> Array:
@@ -166,7 +163,7 @@ def _statistics(sample: Sample, modality: str, width: int) -> Array:
     return found
 
 
-def _tells(task: Task, columns: Array, target: Array) -> Array:
+def _reveals(task: Task, columns: Array, target: Array) -> Array:
     """Whether each column `(N, D)` is a label of `(N, K)` under another scale or other names."""
     if isinstance(task, Regression):
         from scipy.stats import rankdata  # slow to import
@@ -174,10 +171,10 @@ def _tells(task: Task, columns: Array, target: Array) -> Array:
         scales = ((columns, target), (rankdata(columns, axis=0), rankdata(target, axis=0)))
         return np.asarray(np.any([_correlated(x, y[:, 0]) for x, y in scales], axis=0))
     labels = [target[:, k] for k in range(target.shape[1])]
-    told = [_constant_within(columns, label) for label in labels]
+    found = [_constant_within(columns, label) for label in labels]
     if isinstance(task, Classification):
-        told += [_correlated(columns, labels[0] == c) for c in np.unique(labels[0])]
-    return np.asarray(np.any(told, axis=0))
+        found += [_correlated(columns, labels[0] == c) for c in np.unique(labels[0])]
+    return np.asarray(np.any(found, axis=0))
 
 
 def _correlated(columns: Array, values: Array) -> Array:
@@ -186,7 +183,7 @@ def _correlated(columns: Array, values: Array) -> Array:
     x, y = columns - columns.mean(axis=0), values - values.mean()
     power = (x**2).sum(axis=0) * (y**2).sum()
     r = np.divide(y @ x, np.sqrt(power), out=np.zeros(len(power)), where=power > 0)
-    return np.asarray(np.abs(r) > TOLD)
+    return np.asarray(np.abs(r) > DETERMINED)
 
 
 def _constant_within(columns: Array, label: Array) -> Array:
@@ -198,16 +195,16 @@ def _constant_within(columns: Array, label: Array) -> Array:
     means = (one_hot.T @ columns) / one_hot.sum(axis=0)[:, None]
     total = ((columns - columns.mean(axis=0)) ** 2).sum(axis=0)
     within = ((columns - means[members]) ** 2).sum(axis=0)
-    return np.asarray((total > 0) & (within < (1 - TOLD) * total))
+    return np.asarray((total > 0) & (within < (1 - DETERMINED) * total))
 
 
 @dataclass(frozen=True, repr=False)
-class Sealed(Corpus):
+class TrainingView(Corpus):
     """A corpus that cannot tell its test targets.
 
     Attributes:
-        whole: the fingerprint of the corpus that was sealed, which is this one's too: a run is
-            known by what it was made of.
+        whole: the fingerprint of the corpus that it shows a part of, which is this one's too: a
+            run is known by what it was made of.
     """
 
     whole: str = ""
@@ -227,7 +224,7 @@ def content_of(corpus: Corpus) -> str:
     return digest(repr((corpus.fingerprint(), groups)).encode())
 
 
-def seal(corpus: Corpus, fold: int) -> Sealed:
+def training_view(corpus: Corpus, fold: int) -> TrainingView:
     """What training may reach of a fold.
 
     It shares no array with `corpus` save those mapped from files. Other folds are left out, for
@@ -236,7 +233,7 @@ def seal(corpus: Corpus, fold: int) -> Sealed:
     """
     split = corpus.folds[fold]
     closed = Split(_plain(split.train), _plain(split.valid), hide(labelled(split.test)))
-    return Sealed(
+    return TrainingView(
         corpus.name,
         Task.from_config(corpus.task.to_config()),
         {str(m): int(width) for m, width in corpus.widths.items()},
@@ -251,7 +248,7 @@ def _plain(samples: Sequence[Sample]) -> list[Sample]:
     return [
         Sample(
             s.id,
-            {m: own(x) for m, x in s.sequences.items()},
+            {m: own_copy(x) for m, x in s.sequences.items()},
             None if s.target is None else np.array(s.target),
             group=s.group,
         )

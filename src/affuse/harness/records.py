@@ -14,7 +14,6 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 MARK = "benchmark.json"
 TABLE = "table.json"
 RUNS = "runs"
+TEST_LOG = "test-openings.jsonl"
 SINGLE = "unimodal:"
 """What the model name of a single modality begins with."""
 NEEDED = {"model", "fold", "seed", "parameters", "metrics", "versions", "test_opened", "answers"}
@@ -108,8 +108,8 @@ def write_run(runs: Path, name: str, record: Record, answers: Answers, key: Key)
         "prediction": answers.prediction,
     }
     if answers.primary is not None and answers.gate is not None:
-        arrays |= {"primary": answers.primary.astype(np.int8)}
-        arrays |= {"gate": answers.gate.astype(np.float32)}
+        arrays["primary"] = answers.primary.astype(np.int8)
+        arrays["gate"] = answers.gate.astype(np.float32)
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
     write_atomic(runs / f"{name}.npz", content.getvalue())
@@ -133,14 +133,8 @@ def read_about(folder: Path) -> About:
 
 def read_runs(folder: Path, about: About) -> list[Run]:
     """The finished runs that `about` asks for, in its order."""
-    return list(_finished(folder, about))
-
-
-def _finished(folder: Path, about: About) -> Iterator[Run]:
-    for name, run in about.runs.items():
-        known = read_run(folder / RUNS, name, run)
-        if known is not None:
-            yield known
+    found = (read_run(folder / RUNS, name, run) for name, run in about.runs.items())
+    return [run for run in found if run is not None]
 
 
 def read_run(runs: Path, name: str, run: str) -> Run | None:
@@ -172,10 +166,7 @@ def read_identity(runs: Path, name: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-LOG = "test-openings.jsonl"
-
-
-def log_opening(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
+def log_test_use(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
     """Note that a run's test part is opened for a checkpoint.
 
     The same checkpoint may be asked again, as after a kill: it says the same. Another one counts,
@@ -189,12 +180,9 @@ def log_opening(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
     Returns:
         `count`, for how many checkpoints the part was opened, and `log`, all openings of the run.
     """
-    opened = {
-        "run": run,
-        "checkpoint": checkpoint,
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    file = folder / LOG
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    opened = {"run": run, "checkpoint": checkpoint, "time": now}
+    file = folder / TEST_LOG
     try:
         known = file.read_text(encoding="utf-8") if file.exists() else ""
         # A kill may have cut the last line short.

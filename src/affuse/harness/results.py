@@ -16,10 +16,11 @@ from affuse.errors import InputError, unknown_name
 from affuse.evaluation.statistics import Comparison, Summary
 from affuse.files import null_to_nan, to_strict_json, write_atomic
 from affuse.metrics.scores import higher_is_better
+from affuse.samples import MODALITIES
 from affuse.shown import Shown
 
 TRIVIAL = "trivial"
-MODALITIES = ("text", "audio", "vision")
+_REMEDY = "give a file that a benchmark wrote, or run the benchmark again"
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,10 @@ class BenchmarkResult(Shown):
         try:
             content = json.loads(text)
         except json.JSONDecodeError as error:
-            raise _malformed(f"line {error.lineno}: {error.msg.lower()}", source) from None
+            problem = f"line {error.lineno}: {error.msg.lower()}"
+            raise InputError(problem, remedy=_REMEDY, source=source) from None
         if not isinstance(content, dict):
-            raise _malformed("not a JSON object", source)
+            raise InputError("not a JSON object", remedy=_REMEDY, source=source)
         known = {f.name for f in fields(cls)} - {"extra"}
         extra = {key: content.pop(key) for key in list(content) if key not in known}
         for key in {"models", "paired"} & content.keys():
@@ -183,32 +185,15 @@ class BenchmarkResult(Shown):
             model: replace(row, metrics={m: row.metrics[m] for m in metrics if m in row.metrics})
             for model, row in self.models.items()
         }
-        paired = {
-            reference: {
-                other: chosen
-                for other, found in others.items()
-                if (chosen := _select(found, metrics)) is not None
-            }
-            for reference, others in self.paired.items()
-        }
-        kept = {reference: others for reference, others in paired.items() if others}
-        return replace(self, models=models, paired=kept)
-
-
-def _select(found: Comparison, metrics: Sequence[str]) -> Comparison | None:
-    known = {found.metric: found.difference, **found.others}
-    chosen = {name: known[name] for name in metrics if name in known}
-    if not chosen:
-        return None
-    first = next(iter(chosen))
-    return replace(found, metric=first, difference=chosen.pop(first), others=chosen)
-
-
-_REMEDY = "give a file that a benchmark wrote, or run the benchmark again"
-
-
-def _malformed(problem: str, source: str | Path | None) -> InputError:
-    return InputError(problem, remedy=_REMEDY, source=source)
+        paired: dict[str, dict[str, Comparison]] = {}
+        for reference, others in self.paired.items():
+            for other, found in others.items():
+                chosen = {m: found.by_metric[m] for m in metrics if m in found.by_metric}
+                if chosen:
+                    first = next(iter(chosen))
+                    kept = Comparison(first, chosen.pop(first), chosen, found.statistic)
+                    paired.setdefault(reference, {})[other] = kept
+        return replace(self, models=models, paired=paired)
 
 
 class _Extra(BaseModel):
@@ -226,9 +211,5 @@ def check_extra(result: BenchmarkResult, source: Path) -> None:
     try:
         _Extra.model_validate(result.extra)
     except ValidationError as error:
-        raise invalid(
-            error,
-            "a benchmark's result",
-            remedy="give a file that a benchmark wrote",
-            source=source,
-        ) from None
+        remedy = "give a file that a benchmark wrote"
+        raise invalid(error, "a benchmark's result", remedy=remedy, source=source) from None

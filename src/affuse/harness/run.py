@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import Key, Record, score
+from affuse.evaluation.held_out import Key, Record, score_answers
 from affuse.evaluation.scorecard import trivial_folds
 from affuse.files import claim, differences, digest_json, holds, make_folder
 from affuse.harness.assemble import assemble
@@ -21,7 +21,7 @@ from affuse.harness.records import (
     RUNS,
     About,
     Trivial,
-    log_opening,
+    log_test_use,
     read_about,
     read_identity,
     read_run,
@@ -35,17 +35,16 @@ from affuse.incongruity.hard import HardIds, OnFold, hard_ids
 from affuse.processes import preload
 from affuse.progress import OnWork
 from affuse.samples import Corpus
-from affuse.tasks import Task
 from affuse.training.presets import Plan
 from affuse.training.session import identity
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
 
-OnProgress = Callable[[int, int, Record | None], None]
+OnRuns = Callable[[int, int, Record | None], None]
 """Told epochs done, epochs in all, and the record of a run that has just ended."""
 
 
-def shown_by(on_work: OnWork) -> tuple[OnProgress, OnFold]:
+def shown_by(on_work: OnWork) -> tuple[OnRuns, OnFold]:
     """What tells a progress bar of runs, and of the search for hard samples before them."""
 
     def on_progress(done: int, total: int, record: Record | None) -> None:
@@ -64,7 +63,7 @@ def shown_by(on_work: OnWork) -> tuple[OnProgress, OnFold]:
 def run_benchmark(
     request: Request,
     folder: Path,
-    on_progress: OnProgress = lambda *_: None,
+    on_progress: OnRuns = lambda *_: None,
     on_search: OnFold = lambda *_: None,
     *,
     hard: HardIds | None = None,
@@ -111,12 +110,38 @@ def run_benchmark(
         on_notice(line)
     if missing:
         preload(RUNS_IN)
-    hard = hard or _kept(folder) or hard_ids(corpus, on_search)
+    hard = hard or _kept(folder) or hard_ids(corpus, on_search, device=request.device)
     about = about.model_copy(update={"hard": hard})
     about.write(folder)
     content, task = content_of(corpus), corpus.task
     del corpus  # its features are not needed while others train on theirs
-    _run(request, missing, content, Scorer(folder, task, keys), on_progress)
+    versions = {p: version(p) for p in PACKAGES} | {"python": platform.python_version()}
+
+    def finish(job: Job, answered: Answered) -> Record:
+        """Open the test part for a run, score it where the targets are, and keep its record."""
+        key, place = keys[job.fold], folder / RUNS
+        record = {
+            **answered.facts,
+            "versions": versions,
+            "test_opened": log_test_use(folder, job.name, answered.checkpoint),
+            **score_answers(task, answered.answers, key),
+        }
+        write_run(place, job.name, record, answered.answers, key)
+        shutil.rmtree(place / job.name, ignore_errors=True)
+        return record
+
+    done, total = 0, sum(missing.values())
+    # Closed at once when something goes wrong here, and not when Python gets round to it.
+    with closing(run_all(request, list(missing), content, folder / RUNS)) as events:
+        for event in events:
+            record = None
+            if event is not None:
+                job, news = event
+                if isinstance(news, Answered):
+                    record = finish(job, news)
+                else:
+                    done += news
+            on_progress(done, total, record)
     finished = read_runs(folder, about)
     return assemble(about, finished), [run.record for run in finished]
 
@@ -174,52 +199,3 @@ def _kept(folder: Path) -> HardIds:
         return read_about(folder).hard
     except InputError:
         return ()
-
-
-class Scorer:
-    """Scores what runs answer, where the targets are, and keeps it.
-
-    Args:
-        folder: the results folder.
-        task: of the corpus.
-        keys: of each fold's test part.
-    """
-
-    def __init__(self, folder: Path, task: Task, keys: list[Key]) -> None:
-        self.folder, self.task, self.keys = folder, task, keys
-        self.versions = {p: version(p) for p in PACKAGES} | {"python": platform.python_version()}
-
-    def finish(self, job: Job, answered: Answered) -> Record:
-        """Open the test part for a run and keep its record."""
-        key, runs = self.keys[job.fold], self.folder / RUNS
-        record = {
-            **answered.facts,
-            "versions": self.versions,
-            "test_opened": log_opening(self.folder, job.name, answered.checkpoint),
-            **score(self.task, answered.answers, key),
-        }
-        write_run(runs, job.name, record, answered.answers, key)
-        shutil.rmtree(runs / job.name, ignore_errors=True)
-        return record
-
-
-def _run(
-    request: Request,
-    epochs: Mapping[Job, int],
-    content: str,
-    scorer: Scorer,
-    on_progress: OnProgress,
-) -> None:
-    """Make and score runs, each with its number of epochs."""
-    total, done = sum(epochs.values()), 0
-    # Closed at once when something goes wrong here, and not when Python gets round to it.
-    with closing(run_all(request, list(epochs), content, scorer.folder / RUNS)) as events:
-        for event in events:
-            record = None
-            if event is not None:
-                job, told = event
-                if isinstance(told, Answered):
-                    record = scorer.finish(job, told)
-                else:
-                    done += told
-            on_progress(done, total, record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from affuse.errors import InputError, has_only_characters
+from affuse.errors import InputError
 
 # Texts as wide as the longest of them compress to a hundredth, and zeros to a thousandth.
 _UNFOLDING = 300
@@ -88,3 +89,14 @@ def _require_modest(file: Path) -> None:
                 raise ValueError(
                     f"{ascii(member.filename)[1:-1][:40]} unfolds to many times its size"
                 )
+
+
+def has_only_characters(array: NDArray[Any]) -> bool:
+    """False for text in which a number stands for no character.
+
+    Neither numpy nor Python look: a string made of such breaks what they rely on.
+    """
+    if array.dtype.kind != "U" or not array.size:
+        return True
+    numbers = np.dtype("u4").newbyteorder(array.dtype.byteorder)
+    return bool(np.ravel(array, "K")[:, None].view(numbers).max() <= sys.maxunicode)

@@ -24,10 +24,10 @@ LEFT, RIGHT, TOP, BOTTOM, CHARACTER = 46.0, 14.0, 10.0, 34.0, 6.0
 SIZE = (336.0, 216.0)
 """Of a chart; three of them stand side by side."""
 MOST_COLUMNS = 300
-BLUE = (38, 128, 194)
+_BLUE = (38, 128, 194)
 """Of heat maps; it stands out on light and dark."""
-EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
-KNOWN = frozenset(("text", "audio", "vision", *EMOTIONS))
+_EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
+KNOWN = frozenset(("text", "audio", "vision", *_EMOTIONS))
 """Names whose colour is always the same: that which most readers expect."""
 
 
@@ -191,12 +191,10 @@ def timeline(
     marks = []
     for bar in bars:
         x, width = (1000 * value / end for value in (bar.start, bar.end - bar.start))
-        place = {"x": round(x, 2), "width": round(max(width, 1.0), 2)}
-        y = {
-            "y": round(height * (1 - bar.low - bar.size), 2),
-            "height": round(height * bar.size, 2),
-        }
-        marks.append(Mark("rect", {"class": f"area {bar.css}", **place, **y}, title=bar.title))
+        y = height * (1 - bar.low - bar.size)
+        place = {"x": x, "width": max(width, 1.0), "y": y, "height": height * bar.size}
+        rounded = {name: round(value, 2) for name, value in place.items()}
+        marks.append(Mark("rect", {"class": f"area {bar.css}", **rounded}, title=bar.title))
     if middle:
         marks.append(Mark("path", {"class": "axis", "d": f"M0 {height / 2:g}H1000"}))
     return Drawing(title, 1000, height, marks, stretched=True)
@@ -270,7 +268,7 @@ def _png(shares: Floats) -> bytes:
     """
     rows, columns = shares.shape
     pixels = np.empty((rows, columns, 4), dtype=np.uint8)
-    pixels[..., :3] = BLUE
+    pixels[..., :3] = _BLUE
     pixels[..., 3] = np.round(255 * np.clip(shares, 0, 1))
     lines = np.concatenate([np.zeros((rows, 1), np.uint8), pixels.reshape(rows, -1)], axis=1)
 

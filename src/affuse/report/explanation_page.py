@@ -8,13 +8,13 @@ from typing import Any
 from affuse import __version__
 from affuse.incongruity.cases import Case
 from affuse.incongruity.explanation import Explanation, ModelFacts
-from affuse.incongruity.robustness import SPOILINGS, Curve
+from affuse.incongruity.robustness import SPOILINGS, RobustnessCurve
 from affuse.metrics.calibration import Reliability
 from affuse.metrics.scores import heading
 from affuse.report import charts
 from affuse.report.charts import Drawing, Line, colours, interval, line_chart
-from affuse.report.pages import render
-from affuse.report.sentences import CONFLICT, leader, summarise
+from affuse.report.pages import render_page
+from affuse.report.sentences import CONFLICT, leader, summary_sentences
 from affuse.tasks import Regression
 
 MOST_CONFLICTS, MOST_ROWS = 20, 60
@@ -25,16 +25,15 @@ MODELS = ("c0", "c4")
 View = dict[str, Any]
 
 
-def gate(found: Explanation) -> View | None:
+def _gate(found: Explanation) -> View | None:
     """Weights over training and by sample; None without a gate."""
     known = found.model.gate
     if known is None:
         return None
     css = colours(known.weights)
-    lines = [Line(m, css[m], range(len(ws)), ws) for m, ws in known.history.items()]
     over_time = line_chart(
         "Mean gate weight of each modality on validation, epoch by epoch",
-        lines,
+        [Line(m, css[m], range(len(ws)), ws) for m, ws in known.history.items()],
         "epoch (dashed: the one kept)",
         "gate weight",
         y_range=(0.0, 1.0),
@@ -55,7 +54,7 @@ def gate(found: Explanation) -> View | None:
     }
 
 
-def hierarchy(found: Explanation) -> View | None:
+def _hierarchy(found: Explanation) -> View | None:
     """The primary's stream, and what enters it; None where nothing does."""
     known, latent_facts, first = found.model.gate, found.model.latent, leader(found)
     if known is None or first is None or latent_facts is None or not latent_facts.blocks:
@@ -72,7 +71,7 @@ def hierarchy(found: Explanation) -> View | None:
             "words": words}  # fmt: skip
 
 
-def latent(found: Explanation) -> View | None:
+def _latent(found: Explanation) -> View | None:
     """What each crossmodal block does; None where no model has any."""
     rows: list[list[str]] = []
     damage, flips = [], []
@@ -93,10 +92,10 @@ def latent(found: Explanation) -> View | None:
     return {"charts": drawn, "rows": rows}
 
 
-def conflicts(found: Explanation) -> View:
+def _conflicts(found: Explanation) -> View:
     """The highest scores, and how these compare with what was planted."""
     ranked = sorted((c for c in found.conflicts if c.pair), key=lambda c: -c.score)
-    told = _told(found)
+    shown = _label_and_answer(found)
     rows = [
         [
             c.id,
@@ -106,24 +105,21 @@ def conflicts(found: Explanation) -> View:
                 f"{m} {', '.join(map(str, spans[:3]))}{' …' if len(spans) > 3 else ''}"
                 for m, spans in c.spans.items()
             ),
-            *told[c.id],
+            *shown[c.id],
         ]
         for c in [c for c in ranked if c.score >= CONFLICT][:MOST_CONFLICTS] or ranked[:5]
     ]
     truth = found.truth
     overlap = math.nan if truth is None else truth.span_overlap
-    return {
-        "rows": rows,
-        "truth": truth,
-        "overlap": "—" if math.isnan(overlap) else f"{overlap:.2f}",
-    }
+    shown_overlap = "—" if math.isnan(overlap) else f"{overlap:.2f}"
+    return {"rows": rows, "truth": truth, "overlap": shown_overlap}
 
 
-def hard(found: Explanation) -> View:
+def _hard(found: Explanation) -> View:
     """Scores on slices, and the hard samples."""
     metrics, count = found.task.metrics[:4], int(found.hard.mask.sum())
     sizes = {"all": found.samples, "hard": count, "other": found.samples - count}
-    told, samples = _told(found), found.hard.samples
+    shown, samples = _label_and_answer(found), found.hard.samples
     return {
         "metrics": [heading(metric) for metric in metrics],
         "scores": [
@@ -135,7 +131,7 @@ def hard(found: Explanation) -> View:
             [
                 h.id,
                 h.text or "",
-                *told[h.id],
+                *shown[h.id],
                 "; ".join(f"{m}: {', '.join(leans)}" for m, leans in h.leanings.items()),
             ]
             for h in samples[:MOST_ROWS]
@@ -144,7 +140,7 @@ def hard(found: Explanation) -> View:
     }
 
 
-def robustness(found: Explanation) -> View:
+def _robustness(found: Explanation) -> View:
     """Scores under spoilt input, a chart for each way to spoil it."""
     own = found.model.robustness
     css, metric = colours(dict.fromkeys(c.modality for c in own.curves)), heading(own.metric)
@@ -163,13 +159,13 @@ def robustness(found: Explanation) -> View:
     return {"samples": own.samples, "css": {**css, **beside}, "charts": drawn}
 
 
-def _curve(facts: ModelFacts, curve: Curve, css: str) -> Line:
+def _curve(facts: ModelFacts, curve: RobustnessCurve, css: str) -> Line:
     name, scores = f"{facts.name}, {curve.modality}", [facts.robustness.clean, *curve.scores]
     means, bands = [score.mean for score in scores], [score.ci95 for score in scores]
     return Line(name, css, [0.0, *curve.levels], means, bands)
 
 
-def calibration(found: Explanation) -> View:
+def _calibration(found: Explanation) -> View:
     """What is said with which probability, against how often it holds."""
     truth = "planted" if found.truth else "told by the labels"
     drawn = [_reliability("conflict score", f"conflicts {truth}", found.reliability, "conflict")]
@@ -187,7 +183,7 @@ def _reliability(said: str, truth: str, found: Reliability, css: str) -> tuple[s
     return title, line_chart(title, [line], said, truth, diagonal=True)
 
 
-def cases(found: Explanation) -> list[View]:
+def _cases(found: Explanation) -> list[View]:
     """Every chosen sample: answers, where each modality is heard, and attention."""
     return [_case(found, case) for case in found.cases]
 
@@ -228,31 +224,31 @@ def _lane(case: Case, modality: str) -> tuple[str, Drawing, str]:
     return modality, drawing, f"{steps} steps" if until is None else f"{until:.1f} s"
 
 
-def _told(found: Explanation) -> dict[str, tuple[str, str]]:
+def _label_and_answer(found: Explanation) -> dict[str, tuple[str, str]]:
     """Label and answer of each sample."""
-    told = zip(found.conflicts, found.labels, found.answers, strict=True)
-    return {c.id: (label, answer) for c, label, answer in told}
+    each = zip(found.conflicts, found.labels, found.answers, strict=True)
+    return {c.id: (label, answer) for c, label, answer in each}
 
 
 SECTIONS = (
-    ("gate", "Whom it trusts", gate),
-    ("hierarchy", "How modalities enter", hierarchy),
-    ("latent", "What crossmodal attention does", latent),
-    ("conflicts", "Conflicts", conflicts),
-    ("hard", "Hard samples", hard),
-    ("robustness", "Spoilt input", robustness),
-    ("calibration", "Calibration", calibration),
-    ("samples", "Samples one by one", cases),
+    ("gate", "Whom it trusts", _gate),
+    ("hierarchy", "How modalities enter", _hierarchy),
+    ("latent", "What crossmodal attention does", _latent),
+    ("conflicts", "Conflicts", _conflicts),
+    ("hard", "Hard samples", _hard),
+    ("robustness", "Spoilt input", _robustness),
+    ("calibration", "Calibration", _calibration),
+    ("samples", "Samples one by one", _cases),
 )
 
 
-def page(found: Explanation) -> str:
-    """The page's text."""
-    return render(
+def explanation_page(found: Explanation) -> str:
+    """The text of the page."""
+    return render_page(
         "explanation.html",
         found=found,
         names=" beside ".join(facts.name for facts in found.models),
         version=__version__,
-        summary=summarise(found),
+        summary=summary_sentences(found),
         sections=[(key, title, view(found)) for key, title, view in SECTIONS],
     )

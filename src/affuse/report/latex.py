@@ -166,13 +166,8 @@ def _cell(summary: Summary | None, metric: str, *, best: bool, marked: bool) -> 
 
 def _differs(result: BenchmarkResult, model: str, metric: str) -> bool:
     """Whether a reference model was found better or worse than this one by this metric."""
-    for others in result.paired.values():
-        if model in others:
-            found = others[model]
-            differences = {found.metric: found.difference, **found.others}
-            if metric in differences and verdict(metric, differences[metric]) != "undecided":
-                return True
-    return False
+    found = (others[model].by_metric for others in result.paired.values() if model in others)
+    return any(d.get(metric) and verdict(metric, d[metric]) != "undecided" for d in found)
 
 
 def _caption(result: BenchmarkResult, columns: Sequence[_Column]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from html import escape
 from io import StringIO
@@ -14,6 +14,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from affuse.doctor.summary import summarise_corpus
+from affuse.report.command_tables import (
+    ablation_table,
+    corpus_tables,
+    evaluation_table,
+    explanation_table,
+    tuning_table,
+)
+from affuse.report.pages import prediction_page
+from affuse.report.plots import benchmark_intervals, training_curves
+from affuse.report.tables import result_tables
 
 WIDTH = 120
 """Of printed tables, in characters."""
@@ -59,63 +71,17 @@ def table_html(table: Table) -> str:
     return f"<table>{title}<tr>{head}</tr>{body}</table><p><small>{notes}</small></p>"
 
 
-def _corpus(corpus: Any) -> Iterator[Table]:
-    from affuse.doctor.summary import summarise_corpus
-    from affuse.report.inspection import corpus_tables
-
-    yield from corpus_tables(summarise_corpus(corpus))
-
-
-def _benchmark(result: Any) -> Iterator[Table]:
-    from affuse.report.tables import result_tables
-
-    yield from result_tables(result, WIDTH)
-
-
-def _evaluation(found: Any) -> Iterator[Table]:
-    from affuse.report.findings_tables import evaluation_table
-
-    yield evaluation_table(found)
-
-
-def _ablations(found: Any) -> Iterator[Table]:
-    from affuse.report.findings_tables import ablation_table
-
-    yield ablation_table(found)
-
-
-def _tuning(found: Any) -> Iterator[Table]:
-    for study in found.models:
-        yield study.table(found.metric)
-
-
-def _explanation(found: Any) -> Iterator[Table]:
-    from affuse.report.findings_tables import explanation_table
-
-    yield explanation_table(found)
-
-
 def _explanation_page(found: Any) -> str:
-    from affuse.report.explanation_page import page
+    from affuse.report.explanation_page import explanation_page  # brings torch
 
-    return page(found)
-
-
-def _clip_page(answer: Any) -> str:
-    from affuse.report.prediction_page import page
-
-    return page(answer.to_json())
+    return explanation_page(found)
 
 
 def _intervals(result: Any) -> Iterator[str]:
-    from affuse.report.plots import benchmark_intervals
-
     yield _image(lambda file: benchmark_intervals(result, result.metrics[0], file))
 
 
 def _curves(checkpoint: Any) -> Iterator[str]:
-    from affuse.report.plots import training_curves
-
     history = checkpoint.training.get("history")
     if history:
         seed = int(checkpoint.training.get("seed", 0))
@@ -133,18 +99,18 @@ def _image(draw: Callable[[Path], None]) -> str:
 
 
 # By name, so that what shows an answer of the runtime needs no torch.
-_TABLES: dict[str, Callable[[Any], Iterator[Table]]] = {
-    "Corpus": _corpus,
-    "Sealed": _corpus,
-    "BenchmarkResult": _benchmark,
-    "Evaluation": _evaluation,
-    "Ablations": _ablations,
-    "TuningResult": _tuning,
-    "Explanation": _explanation,
+_TABLES: dict[str, Callable[[Any], Iterable[Table]]] = {
+    "Corpus": lambda corpus: corpus_tables(summarise_corpus(corpus)),
+    "TrainingView": lambda corpus: corpus_tables(summarise_corpus(corpus)),
+    "BenchmarkResult": lambda result: result_tables(result, WIDTH),
+    "Evaluation": lambda found: [evaluation_table(found)],
+    "Ablations": lambda found: [ablation_table(found)],
+    "TuningResult": lambda found: [tuning_table(study, found.metric) for study in found.models],
+    "Explanation": lambda found: [explanation_table(found)],
 }
 _PAGES: dict[str, Callable[[Any], str]] = {
     "Explanation": _explanation_page,
-    "ClipAnswer": _clip_page,
+    "ClipAnswer": lambda answer: prediction_page(answer.to_dict()),
 }
 _PLOTS: dict[str, Callable[[Any], Iterator[str]]] = {
     "BenchmarkResult": _intervals,

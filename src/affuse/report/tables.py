@@ -33,8 +33,6 @@ CSV_COLUMNS = (
 )
 ABSENT = "—"
 HARD = "a modality, read by itself, leans clearly against another or against the label"
-
-
 PAIRED_COLUMNS = ("models", "metric", "difference", "95% interval", "p", "verdict")
 
 
@@ -64,7 +62,7 @@ def print_result(result: BenchmarkResult, metrics: Sequence[str] | None = None) 
     console = Console()
     for table in result_tables(result, console.width, metrics):
         console.print(table)
-    for line in led(result):
+    for line in leading_modalities(result):
         console.print(line)
     for line in result.warnings:
         console.print(f"warning: {line}", style="yellow", markup=False, highlight=False)
@@ -83,15 +81,14 @@ def result_tables(
     return [table for table in found if table is not None]
 
 
-def led(result: BenchmarkResult) -> list[str]:
+def leading_modalities(result: BenchmarkResult) -> list[str]:
     """Which modality led, in how many runs, for each gated model."""
     lines = []
     for name, row in result.models.items():
         if row.primary:
             counts = ", ".join(f"{m} in {n}" for m, n in row.primary.items())
-            lines.append(
-                f"primary modality of {name}: {counts} of {sum(row.primary.values())} runs"
-            )
+            total = sum(row.primary.values())
+            lines.append(f"primary modality of {name}: {counts} of {total} runs")
     return lines
 
 
@@ -100,7 +97,7 @@ def rich_table(
 ) -> Table:
     """The metrics named, or the headline metrics that a terminal of `width` has room for."""
     columns = {
-        metric: [cell(row.metrics.get(metric), "\n") for row in result.models.values()]
+        metric: [score_text(row.metrics.get(metric), "\n") for row in result.models.values()]
         for metric in (_screen(result) if metrics is None else metrics)
     }
     # Headings wrap, numbers never.
@@ -113,9 +110,8 @@ def rich_table(
     shown = list(columns) if metrics is not None else _fitting(widths, room)
     caption = "mean ±std [95% interval of the mean over seeds, Student's t]; best in bold"
     elsewhere = () if metrics else chain.from_iterable(by_label(result.metrics).values())
-    told = {*shown, *elsewhere}
-    hidden = [m for m in result.metrics if m not in told]
-    if hidden:
+    printed = {*shown, *elsewhere}
+    if hidden := [m for m in result.metrics if m not in printed]:
         caption += f"\nthe JSON, CSV and Markdown files also have: {', '.join(hidden)}"
     caption = "\n".join([caption, *_primaries(result)])
     table = Table(title=Text(f"{result.corpus}, {result.seeds}"), caption=Text(caption))
@@ -125,11 +121,11 @@ def rich_table(
         table.add_column(Text(heading(metric)), width=widths[metric])
     best = [result.best(metric) for metric in shown]
     for place, (model, row) in enumerate(result.models.items()):
-        row_cells = [
+        scores = (
             Text(columns[metric][place], style="bold" if model in winners else "")
             for metric, winners in zip(shown, best, strict=True)
-        ]
-        table.add_row(Text(model), f"{row.parameters:,}", *row_cells)
+        )
+        table.add_row(Text(model), f"{row.parameters:,}", *scores)
     return table
 
 
@@ -146,9 +142,10 @@ def label_table(result: BenchmarkResult) -> Table | None:
     best = {metric: result.best(metric) for pair in labels.values() for metric in pair}
     for model, row in result.models.items():
         means = {m: f"{row.metrics[m].mean:.3f}" if m in row.metrics else "-" for m in best}
-        cells = {m: Text(means[m], "bold" if model in best[m] else "") for m in best}
-        rows = (Text(" / ").join(cells[m] for m in pair) for pair in labels.values())
-        table.add_row(Text(model), *rows)
+        scores = {m: Text(means[m], "bold" if model in best[m] else "") for m in best}
+        table.add_row(
+            Text(model), *(Text(" / ").join(scores[m] for m in pair) for pair in labels.values())
+        )
     return table
 
 
@@ -181,11 +178,8 @@ def markdown(result: BenchmarkResult) -> str:
     best = {metric: result.best(metric) for metric in result.metrics}
     rows = []
     for model, row in result.models.items():
-        cells = [cell(row.metrics.get(m), " ") for m in result.metrics]
-        marked = [
-            f"**{cell}**" if model in best[metric] else cell
-            for metric, cell in zip(result.metrics, cells, strict=True)
-        ]
+        scores = {m: score_text(row.metrics.get(m), " ") for m in result.metrics}
+        marked = (f"**{text}**" if model in best[m] else text for m, text in scores.items())
         rows.append((model, f"{row.parameters:,}", *marked))
     parts = [
         f"### {result.corpus}, {result.seeds}",
@@ -198,12 +192,10 @@ def markdown(result: BenchmarkResult) -> str:
         parts.append(markdown_table(PAIRED_COLUMNS, paired_rows(result.paired, every=True)))
         parts += [f"{line}." for line in paired_statistics(result.paired)]
     if "hard" in result.extra:
-        rows, header = (
-            hard_rows(result.extra["hard"], result.metrics, " "),
-            map(heading, result.metrics),
-        )
+        rows = hard_rows(result.extra["hard"], result.metrics, " ")
         parts.append(f"#### {hard_title(result.extra['hard']).capitalize()}")
-        parts += [markdown_table(("model", *header), rows), f"{HARD.capitalize()}."]
+        parts.append(markdown_table(("model", *map(heading, result.metrics)), rows))
+        parts.append(f"{HARD.capitalize()}.")
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     parts.append(f"Command: `{result.command}`. Versions: {versions}.")
     return "\n\n".join(parts) + "\n"
@@ -238,7 +230,7 @@ def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def cell(summary: Summary | None, separator: str) -> str:
+def score_text(summary: Summary | None, separator: str) -> str:
     """Mean, deviation and interval; one number where runs do not differ."""
     if summary is None or not summary.runs:
         return ABSENT
@@ -261,7 +253,7 @@ def hard_rows(
     """A model and its cells a row; metrics that it lacks are absent."""
     models = null_to_nan(hard["models"])
     return [
-        (model, *(cell(_summary(scores.get(m)), separator) for m in metrics))
+        (model, *(score_text(_summary(scores.get(m)), separator) for m in metrics))
         for model, scores in models.items()
     ]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from affuse.extract.text.transcript import Word
+from affuse.files import to_strict_json
 from affuse.shown import Shown
 
 
@@ -24,7 +25,7 @@ class Trust(NamedTuple):
     primary: str
     conflict: float | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         conflict = _round(self.conflict)
         return {"gate": _rounded(self.gate), "primary": self.primary, "conflict": conflict}
 
@@ -58,15 +59,15 @@ class Answer:
         parts += [] if self.leading is None else [f"primary {self.leading.primary}"]
         return ", ".join(parts) or "nothing seen or heard"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         nothing: dict[str, Any] = {"gate": {}, "primary": None, "conflict": None}
         content: dict[str, Any] = {
             "sentiment": _round(self.sentiment),
             "emotion": None if self.emotion is None else _rounded(self.emotion),
-            **(self.leading.to_json() if self.leading else nothing),
+            **(self.leading.to_dict() if self.leading else nothing),
         }
         if len(self.trust) > 1:
-            content["trust"] = {name: trust.to_json() for name, trust in self.trust.items()}
+            content["trust"] = {name: trust.to_dict() for name, trust in self.trust.items()}
         return content
 
 
@@ -78,8 +79,8 @@ class WindowAnswer(NamedTuple):
     answer: Answer
     words: tuple[Word, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        return {"start": round(self.start, 3), "end": round(self.end, 3), **self.answer.to_json()}
+    def to_dict(self) -> dict[str, Any]:
+        return {"start": round(self.start, 3), "end": round(self.end, 3), **self.answer.to_dict()}
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,23 +126,23 @@ class ClipAnswer(Shown):
         """What is said, in order; windows may overlap."""
         return tuple(dict.fromkeys(word for window in self.timeline for word in window.words))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {
             "file": self.file,
             "duration": round(self.duration, 3),
-            **self.answer.to_json(),
-            "words": words_json(self.words),
-            "timeline": [window.to_json() for window in self.timeline],
+            **self.answer.to_dict(),
+            "words": [
+                {"word": text, "start": round(start, 3), "end": round(end, 3)}
+                for text, start, end in self.words
+            ],
+            "timeline": [window.to_dict() for window in self.timeline],
             "checkpoint": list(self.checkpoint),
             "extractors": dict(self.extractors),
         }
 
-
-def words_json(words: Sequence[Word]) -> list[dict[str, Any]]:
-    """Words as transcripts in JSON have them."""
-    return [
-        {"word": text, "start": round(start, 3), "end": round(end, 3)} for text, start, end in words
-    ]
+    def to_json(self) -> str:
+        """The same as text."""
+        return to_strict_json(self.to_dict())
 
 
 def _round(value: float | None) -> float | None:

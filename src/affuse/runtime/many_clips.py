@@ -70,7 +70,7 @@ def predict_clips(
                 on_clip(clip, done, total)
 
             answer = predictor.predict(clip.path, said, recognise=recognise, progress=progress)
-            content = {**answer.to_json(), _MADE_FROM: made_from}
+            content = {**answer.to_dict(), _MADE_FROM: made_from}
             if place is not None:
                 make_folder(place.parent)
                 write_atomic(place, to_strict_json(content).encode())

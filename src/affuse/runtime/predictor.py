@@ -178,11 +178,6 @@ class Predictor:
         return self.predict_sample(known) if known.sequences else Answer(None, None, {})
 
 
-def load(name_or_path: str | Path | None = None) -> Predictor:
-    """`Predictor.from_pretrained`, under the name that people try first."""
-    return Predictor.from_pretrained(name_or_path)
-
-
 def shipped() -> tuple[str, ...]:
     """The names of the checkpoints that come with affuse."""
     return tuple(folder.name for folder in _bundles_in(SHIPPED))

@@ -28,6 +28,7 @@ from affuse.training.normalise import Normaliser, normalise_by_group
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 SEEN = "seen"
 FORMAT = 1
+_AGAIN = "copy the checkpoint anew or train again"
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,10 +97,11 @@ class Checkpoint(Shown):
             return list(samples)
         speaker = self.training.get("options", {}).get("normalise") == "speaker"
         grouped = normalise_by_group(samples) if speaker else samples
-        # Their order on disk is one of chance.
-        ranks = {modality: rank for rank, modality in enumerate(self.model.widths)}
-        known = sorted(self.normaliser.means, key=lambda m: (ranks.get(m, len(ranks)), m))
-        return self.normaliser.apply_all([s.keep(known) for s in grouped])
+        # In the samples' order: a file of tensors has none, and probes are fitted in turn.
+        means = self.normaliser.means
+        return self.normaliser.apply_all(
+            [s.keep([m for m in s.modalities if m in means]) for s in grouped]
+        )
 
     def fold_of(self, corpus: Corpus) -> Split:
         """The fold of a corpus that it was trained on."""
@@ -210,19 +212,15 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     try:
         tensors = safetensors.torch.load(weights.read_bytes())
     except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"weights cannot be read ({_first_line(error)})",
-            remedy="train again or copy the checkpoint anew",
-            source=weights,
-        ) from None
+        problem = f"weights cannot be read ({_first_line(error)})"
+        remedy = "train again or copy the checkpoint anew"
+        raise InputError(problem, remedy=remedy, source=weights) from None
     try:
         task = Task.from_config(config.task)
         model = create_model(config.model, config.widths, task.outputs, config.options)
     except (InputError, TypeError, ValueError) as error:
         problem = error.problem if isinstance(error, InputError) else _first_line(error)
-        raise InputError(
-            problem, remedy="copy the checkpoint anew or train again", source=folder / CONFIG
-        ) from None
+        raise InputError(problem, remedy=_AGAIN, source=folder / CONFIG) from None
     try:
         own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         model.load_state_dict(own)
@@ -230,11 +228,9 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         kept = {k: v.numpy() for k, v in tensors.items() if not k.startswith("model.")}
         normaliser = Normaliser.from_arrays(kept) if config.normalised else None
     except (InputError, RuntimeError, TypeError) as error:
-        raise InputError(
-            f"weights do not fit the config ({_first_line(error)})",
-            remedy="use the model.safetensors that belongs to this config.json",
-            source=weights,
-        ) from None
+        problem = f"weights do not fit the config ({_first_line(error)})"
+        remedy = "use the model.safetensors that belongs to this config.json"
+        raise InputError(problem, remedy=remedy, source=weights) from None
     corpus = config.corpus.model_dump(exclude_unset=True)
     training = config.training.model_dump(exclude_unset=True)
     if "history" in training:
@@ -271,12 +267,7 @@ def _read_config(path: Path) -> _Config:
     except OSError as error:
         raise file_error(error, "cannot be read", path) from None
     except ValidationError as error:
-        raise invalid(
-            error,
-            "a checkpoint's config",
-            remedy="copy the checkpoint anew or train again",
-            source=path,
-        ) from None
+        raise invalid(error, "a checkpoint's config", remedy=_AGAIN, source=path) from None
 
 
 def _first_line(error: Exception) -> str:

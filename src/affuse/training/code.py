@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import affuse
-from affuse.fusion import FusionModel, models
+from affuse.files import digest
+from affuse.fusion import models
 
-_AFFUSE = Path(affuse.__file__).parent
+_AFFUSE = Path(__file__).parents[1]
 _TRAINING = ("training", "batches.py", "tasks.py")
 """Below affuse's folder: what decides how a model is trained."""
 
@@ -30,8 +30,13 @@ def code_of(model: str) -> dict[str, str]:
         `model` and `training`, 16 hexadecimal digits each.
     """
     cls = models()[model.partition(":")[0]].cls
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    source = _model_digest(cls.__module__) if file else _sha256(_text(cls).encode())
+    if getattr(sys.modules.get(cls.__module__), "__file__", None):
+        source = _model_digest(cls.__module__)
+    else:
+        text = cls.__qualname__
+        with suppress(OSError, TypeError):
+            text = inspect.getsource(cls)
+        source = digest(text.encode())
     return {"model": source, "training": _training_digest()}
 
 
@@ -66,19 +71,8 @@ def _used(module: ModuleType, folder: Path, seen: set[str]) -> set[str]:
     return seen
 
 
-def _text(cls: type[FusionModel]) -> str:
-    try:
-        return inspect.getsource(cls)
-    except (OSError, TypeError):
-        return cls.__qualname__
-
-
 def _digest(root: Path, *sources: Path) -> str:
     """Of files, and of all Python files in folders, under their names below `root`."""
     found = {f for s in sources for f in (s.rglob("*.py") if s.is_dir() else [s])}
     content = [(file.relative_to(root).as_posix(), file.read_bytes()) for file in found]
-    return _sha256(*(f"{n}\0{len(text)}\0".encode() + text for n, text in sorted(content)))
-
-
-def _sha256(*parts: bytes) -> str:
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+    return digest(b"".join(f"{n}\0{len(t)}\0".encode() + t for n, t in sorted(content)))

@@ -19,9 +19,9 @@ from affuse.fusion import count_parameters
 from affuse.metrics.calibration import Platt
 from affuse.metrics.scores import auroc
 from affuse.optional import require
-from affuse.runtime.bundle import MODEL, BundleConfig, Outputs, Session, write_bundle
+from affuse.runtime.bundle import MODEL, BundleConfig, Session, write_bundle
 from affuse.runtime.contradiction import contradicted, disagreement
-from affuse.samples import Sample, targets_of
+from affuse.samples import Sample, labelled, targets_of
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.model_card import model_card, terms_of
 from affuse.training.onnx_graph import OUTPUTS, to_onnx
@@ -64,11 +64,8 @@ def export_checkpoint(
     """
     model = checkpoint.model.eval()
     if checkpoint.training.get("options", {}).get("normalise") == "speaker":
-        raise InputError(
-            "features were normalised for each speaker, which one clip does not allow",
-            remedy="train with normalise=train",
-            source=folder,
-        )
+        problem = "features were normalised for each speaker, which one clip does not allow"
+        raise InputError(problem, remedy="train with normalise=train", source=folder)
     graph = to_onnx(model, checkpoint.normaliser)
     corpus = {key: value for key, value in checkpoint.corpus.items() if key != "features"}
     # Histories are long, and of no use where nothing is trained.
@@ -129,10 +126,9 @@ def _require_parity(checkpoint: Checkpoint, session: Session) -> None:
                 if steps
             }
             samples.append(Sample(str(row), sequences))
+        batch = collate(checkpoint.prepare(samples), checkpoint.model.modalities)
         with torch.inference_mode():
-            wanted = checkpoint.model(
-                collate(checkpoint.prepare(samples), checkpoint.model.modalities)
-            )
+            wanted = checkpoint.model(batch)
         found = session.run(samples)
         gap = max(
             float(np.abs(getattr(found, name) - getattr(wanted, name).numpy()).max())
@@ -177,24 +173,16 @@ def _calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, float] |
     Where they know whether they hold a conflict (`Sample.truth`), that decides; elsewhere their
     labels do, by `contradicted`. None without such samples or own answers.
     """
-    usable = [
-        sample
-        for sample in valid
-        if sample.target is not None and len(sample.keep(session.modalities).sequences) > 1
-    ]
+    usable = [s for s in labelled(valid) if len(s.keep(session.modalities).sequences) > 1]
     if not usable or "unimodal" not in session.config.outputs:
         return None
-    parts: list[Outputs] = [
-        session.run(usable[start : start + _BATCH]) for start in range(0, len(usable), _BATCH)
-    ]
+    parts = [session.run(usable[start : start + _BATCH]) for start in range(0, len(usable), _BATCH)]
     unimodal = np.concatenate([p.unimodal for p in parts if p.unimodal is not None])
     gate = np.concatenate([p.gate for p in parts])
     known = [sample.truth.get("conflict") for sample in usable]
+    truth = np.array(known, dtype=bool)
     if None in known:
-        target = targets_of(usable)
-        truth = contradicted(session.task, unimodal, gate > 0, target)
-    else:
-        truth = np.array(known, dtype=bool)
+        truth = contradicted(session.task, unimodal, gate > 0, targets_of(usable))
     apart = disagreement(session.task, unimodal, gate)
     return {
         **asdict(Platt.of_distance(apart, truth)),

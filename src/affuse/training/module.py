@@ -14,7 +14,7 @@ from torch import Tensor
 
 from affuse.batches import Batch
 from affuse.fusion import FusionModel, FusionOutput
-from affuse.metrics.scores import evaluate
+from affuse.metrics.scores import score_outputs
 from affuse.tasks import Classification, Task
 from affuse.training.presets import TrainOptions
 
@@ -66,9 +66,6 @@ class FusionModule(pl.LightningModule):
     """Trains any registered model on any task.
 
     Args:
-        model: what is trained.
-        task: its loss and its metrics.
-        options: of training.
         steps_per_epoch: for the learning-rate schedule.
         seed: from which every epoch's random numbers follow, so that an interrupted run repeats
             them exactly.
@@ -160,9 +157,11 @@ class FusionModule(pl.LightningModule):
         outputs = [kept(batch) for batch in batches]
         batches.clear()
         prediction = self._trust(outputs, target)
-        record = {"epoch": float(self.current_epoch), "train_loss": self._mean_train_loss()}
+        losses = self._train_losses
+        train_loss = float(torch.stack(losses).mean()) if losses else math.nan
+        record = {"epoch": float(self.current_epoch), "train_loss": train_loss}
         record["valid_loss"] = float(self.task.losses(prediction, target).mean())
-        scores = evaluate(self.task, _numpy(prediction), _numpy(target))
+        scores = score_outputs(self.task, _numpy(prediction), _numpy(target))
         record |= {f"valid_{name}": value for name, value in scores.items()}
         gate = torch.cat([o.gate for o in outputs]).mean(dim=0)
         record |= {f"gate_{m}": float(w) for m, w in zip(kept.modalities, gate, strict=True)}
@@ -179,9 +178,6 @@ class FusionModule(pl.LightningModule):
         value = record[f"valid_{metric}"]
         sign = 1.0 if direction == "min" else -1.0
         return sign * (0.0 if math.isnan(value) else value) + 0.05 * record["valid_loss"]
-
-    def _mean_train_loss(self) -> float:
-        return float(torch.stack(self._train_losses).mean()) if self._train_losses else math.nan
 
     def _track(self, outputs: list[FusionOutput], target: Tensor) -> None:
         """Tell the gate what each modality alone achieved on validation."""
@@ -206,7 +202,7 @@ class FusionModule(pl.LightningModule):
             return prediction
         unimodal = torch.cat([o.unimodal for o in outputs if o.unimodal is not None])
         primary = torch.cat([o.primary for o in outputs])
-        lead = unimodal[torch.arange(len(primary)), primary]
+        lead = unimodal[torch.arange(len(primary), device=primary.device), primary]
         correction = torch.cat(corrections)
         shares = torch.linspace(1, 0, 21).tolist()
         losses = torch.stack([self.task.losses(lead + s * correction, target) for s in shares])
@@ -224,12 +220,8 @@ class FusionModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         o = self.options
-        optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=o.learning_rate,
-            weight_decay=o.weight_decay,
-            fused=True,
-        )
+        weights, decay = self.model.parameters(), o.weight_decay
+        optimizer = torch.optim.AdamW(weights, lr=o.learning_rate, weight_decay=decay, fused=True)
         total, warm = o.epochs * self.steps_per_epoch, o.warmup * self.steps_per_epoch
 
         def rate(step: int) -> float:
@@ -237,10 +229,8 @@ class FusionModule(pl.LightningModule):
             return rise * 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0)))
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        by_step = {"scheduler": schedule, "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": by_step}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["history"] = self.history

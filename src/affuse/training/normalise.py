@@ -87,12 +87,9 @@ class Normaliser:
             InputError: a mean without its scale, or the reverse.
         """
         means, scales = _named(arrays, ".mean"), _named(arrays, ".scale")
-        odd = sorted(means.keys() ^ scales.keys())
-        if odd:
-            raise InputError(
-                f"the normaliser of {odd[0]} lacks its mean or its scale",
-                remedy="use the checkpoint as it was written",
-            )
+        if odd := sorted(means.keys() ^ scales.keys()):
+            problem = f"the normaliser of {odd[0]} lacks its mean or its scale"
+            raise InputError(problem, remedy="use the checkpoint as it was written")
         return cls(means, scales)
 
 

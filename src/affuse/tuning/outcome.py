@@ -1,4 +1,4 @@
-"""What a search found: a table, settings that `affuse train` takes, and JSON."""
+"""What a search found: settings that `affuse train` takes, and JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import optuna
 import yaml
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
-from rich.table import Table
 
 from affuse.errors import InputError
 from affuse.files import write_atomic
@@ -24,9 +23,6 @@ from affuse.tuning.trial import PARAMETERS, STOPPED
 
 if TYPE_CHECKING:
     from affuse.tuning.search import TuningRequest
-
-TABLE_TRIALS = 4
-"""Trials that a table shows beside the untuned one."""
 
 MIN_FOR_IMPORTANCE = 10
 """Complete trials below which nothing is said of what mattered."""
@@ -85,28 +81,8 @@ class StudyResult:
         """The trial of the settings that the model had before; None where it was not complete."""
         return next((t for t in self.ranked if t.user_attrs.get(PRESET)), None)
 
-    def table(self, metric: str) -> Table:
-        """The best trials and the untuned one side by side, a parameter a row."""
-        columns = self.ranked[:TABLE_TRIALS]
-        if self.preset is not None and self.preset not in columns:
-            columns.append(self.preset)
-        pruned = len(self.trials) - len(self.ranked)
-        table = Table(title=f"{self.model}: {len(self.trials)} trials, {pruned} of them pruned")
-        table.add_column("trial")
-        for trial in columns:
-            untuned = " (untuned)" if trial is self.preset else ""
-            table.add_column(f"{trial.number}{untuned}", justify="right")
-        table.add_column("importance", justify="right")
-        table.add_row(f"validation {metric}", *(f"{_value(t):.3f}" for t in columns), "")
-        sizes = (f"{trial.user_attrs[PARAMETERS]:,}" for trial in columns)
-        table.add_row("parameters", *sizes, "", end_section=True)
-        for key in self.best.params:
-            share = f"{self.importances[key]:.2f}" if key in self.importances else ""
-            table.add_row(key, *(_short(t.params.get(key)) for t in columns), share)
-        return table
-
-    def content(self) -> dict[str, Any]:
-        """As JSON content."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data."""
         return {
             "study": self.study,
             **{k: self.identity[k] for k in ("affuse", "code", "seed", "settings", "space")},
@@ -127,7 +103,8 @@ class TuningResult(Shown):
 
     def _summary(self) -> str:
         best = (f"{m.model} {self.metric} {_value(m.best):.3f}" for m in self.models)
-        return f"{self.models[0].identity['corpus']!r}, {self.request.trials} trials: {', '.join(best)}"
+        corpus, trials = self.models[0].identity["corpus"], self.request.trials
+        return f"{corpus!r}, {trials} trials: {', '.join(best)}"
 
     def to_records(self) -> list[dict[str, Any]]:
         """A plain row for each trial, for a data frame."""
@@ -147,9 +124,10 @@ class TuningResult(Shown):
 
     def write_yaml(self, path: Path) -> None:
         """The settings as a file for `--settings`, with their origin as comments."""
+        known = self.models[0].identity
         lines = [
-            f"# Chosen by affuse tune on the validation part of {self.models[0].identity['corpus']}"
-            f" (fold {self.request.fold}, fingerprint {self.models[0].identity['fingerprint']}).",
+            f"# Chosen by affuse tune on the validation part of {known['corpus']} (fold "
+            f"{self.request.fold}, fingerprint {known['fingerprint']})."
         ]
         for tuned in self.models:
             untuned = tuned.preset
@@ -168,7 +146,7 @@ class TuningResult(Shown):
             **{key: known[key] for key in ("corpus", "fingerprint", "fold", "metric")},
             "trials": self.request.trials,
             "max_parameters": self.request.max_parameters,
-            "models": {tuned.model: tuned.content() for tuned in self.models},
+            "models": {tuned.model: tuned.to_dict() for tuned in self.models},
         }
 
 
@@ -199,7 +177,3 @@ def _content(trial: FrozenTrial) -> dict[str, Any]:
 def _value(trial: FrozenTrial) -> float:
     assert trial.value is not None
     return trial.value
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -17,9 +17,11 @@ import optuna
 from affuse import __version__
 from affuse.errors import InputError
 from affuse.processes import begin_worker, worker_context
+from affuse.progress import OnWork
 from affuse.readers.registry import load_corpus
 from affuse.samples import Corpus
 from affuse.training.code import code_of
+from affuse.training.devices import AUTO, resolve_device
 from affuse.training.presets import check_keys, corpus_options, plan
 from affuse.training.session import require_targets, require_trainable
 from affuse.tuning.outcome import StudyResult, TuningResult
@@ -44,9 +46,6 @@ POLL = 0.5
 MAX_REJECTED = 20
 """So many times the trials asked for may be turned down before the search is given up."""
 
-OnProgress = Callable[[int, int, str], None]
-"""Told trials finished, trials in all, and a word on the best so far."""
-
 
 @dataclass(frozen=True)
 class TuningRequest:
@@ -66,6 +65,7 @@ class TuningRequest:
             and, of several, its fold.
         max_parameters: a larger model is turned down before it is trained.
         jobs: processes at once.
+        device: on which models train, by name; see `affuse.training.devices.resolve_device`.
     """
 
     corpus: str
@@ -80,18 +80,20 @@ class TuningRequest:
     study: str | None = None
     max_parameters: int | None = None
     jobs: int = 1
+    device: str = AUTO
 
     def load(self) -> Corpus:
         """The corpus, after everything that can be checked without it.
 
         Raises:
-            InputError: an unknown model, setting or fold, or a corpus that cannot be read.
+            InputError: an unknown model, setting, fold or device, or a corpus that cannot be read.
         """
         if self.trials < 1 or self.jobs < 1:
             raise InputError("trials and jobs", remedy="give 1 or more of each")
         if not self.models or len(set(map(base_name, self.models))) < len(self.models):
             # The settings that come out go by the registered name.
             raise InputError("no model, or one named twice", remedy="name each model once")
+        resolve_device(self.device)
         check_keys(self.corpus, self.settings)
         plans = [plan(self.corpus, name, self.settings, self.data) for name in self.models]
         if any(planned.train.init for planned in plans):
@@ -103,10 +105,8 @@ class TuningRequest:
         options = corpus_options(self.corpus, self.settings, self.data)
         corpus = load_corpus(self.corpus, self.data, options)
         if self.fold >= len(corpus.folds):
-            raise InputError(
-                f"{corpus.name} has {len(corpus.folds)} fold(s)",
-                remedy=f"give --fold from 0 to {len(corpus.folds) - 1}",
-            )
+            remedy = f"give --fold from 0 to {len(corpus.folds) - 1}"
+            raise InputError(f"{corpus.name} has {len(corpus.folds)} fold(s)", remedy=remedy)
         split = corpus.folds[self.fold]
         require_targets([*split.train, *split.valid])
         for planned in plans:
@@ -119,14 +119,18 @@ class TuningRequest:
         Raises:
             InputError: a space that is empty or holds what the model does not allow.
         """
-        return {model: self._objective(model) for model in self.models}
-
-    def _objective(self, model: str) -> Objective:
-        space = search_space(self.corpus, model, self.settings, self.space_changes, self.data)
-        if not space:
-            raise InputError(f"nothing of {model} is left to search", remedy="set less by hand")
-        fixed = (self.corpus, model, self.settings, space, self.seed)
-        return Objective(*fixed, max_parameters=self.max_parameters, data=self.data)
+        found = {}
+        for model in self.models:
+            space = search_space(self.corpus, model, self.settings, self.space_changes, self.data)
+            if not space:
+                raise InputError(f"nothing of {model} is left to search", remedy="set less by hand")
+            found[model] = Objective(
+                *(self.corpus, model, self.settings, space, self.seed),
+                max_parameters=self.max_parameters,
+                data=self.data,
+                device=self.device,
+            )
+        return found
 
     def study_name(self, corpus: Corpus, model: str) -> str:
         """Of a model's study; folds are apart, as their scores cannot be compared."""
@@ -150,9 +154,9 @@ class TuningRequest:
         }
 
 
-def tune(
+def run_search(
     request: TuningRequest,
-    on_progress: OnProgress = lambda *_: None,
+    on_progress: OnWork = lambda *_: None,
     on_notice: Callable[[str], object] = warnings.warn,
 ) -> TuningResult:
     """Search until every model has its number of trials, and report what was found.
@@ -161,14 +165,14 @@ def tune(
     again, or on several machines at once, all work towards the same number.
 
     Args:
-        on_progress: told of every change.
+        on_progress: told trials finished, trials in all, and a word on the best so far.
         on_notice: told in a line which earlier trials are not counted, and why.
 
     Raises:
         InputError: what `TuningRequest.load` raises, a storage that cannot be used, a study of
             something else, or a space in which nothing can be trained.
     """
-    _silence_optuna()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of every trial
     corpus = request.load()
     with database_errors(request.database):
         studies = open_studies(request, corpus, on_notice)
@@ -205,7 +209,7 @@ def _work(
     request: TuningRequest,
     corpus: Corpus,
     studies: Mapping[str, optuna.Study],
-    on_progress: OnProgress,
+    on_progress: OnWork,
 ) -> None:
     """Let workers bring every study to its number of trials."""
     metric = corpus.task.selection[0]
@@ -243,11 +247,6 @@ def _progress(
     return sum(counts.values()), trials * len(counts), latest
 
 
-def _silence_optuna() -> None:
-    """It tells of every trial; here a progress bar does."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
 _worker: tuple[TuningRequest, FoldData] | None = None
 """What a worker process was begun for."""
 
@@ -256,7 +255,7 @@ def _begin(request: TuningRequest) -> None:
     """Load the corpus once a process, and keep of it what tuning may see."""
     global _worker
     begin_worker()
-    _silence_optuna()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     _worker = request, FoldData.of(request.load(), request.fold)
 
 

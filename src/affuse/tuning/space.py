@@ -16,7 +16,16 @@ from optuna.trial import Trial
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from affuse.config import Choice, Options, Range, Space, declared_space, parse_options, read_yaml
+from affuse.config import (
+    Choice,
+    Options,
+    Range,
+    Scalar,
+    Space,
+    declared_space,
+    parse_options,
+    read_yaml,
+)
 from affuse.errors import InputError
 from affuse.fusion import models
 from affuse.readers.registry import resolve
@@ -49,19 +58,13 @@ def read_space(path: Path) -> SpaceChanges:
 def _read_entry(key: str, entry: Any, path: Path) -> Range | Choice | None:
     if entry is None:
         return None
-    if isinstance(entry, list) and entry and all(_scalar(value) for value in entry):
+    if isinstance(entry, list) and entry and all(isinstance(v, Scalar) for v in entry):
         return Choice(*entry)
     if not isinstance(entry, dict):
-        raise InputError(
-            f"{key} is neither a range nor a list of values",
-            remedy="write {low: 0, high: 0.5}, [1, 3, 5] or null",
-            source=path,
-        )
+        remedy = "write {low: 0, high: 0.5}, [1, 3, 5] or null"
+        problem = f"{key} is neither a range nor a list of values"
+        raise InputError(problem, remedy=remedy, source=path)
     return Range(**parse_options(_RangeEntry, entry, source=f"{path}, {key}").model_dump())
-
-
-def _scalar(value: Any) -> bool:
-    return value is None or isinstance(value, (str, int, float, bool))
 
 
 def search_space(
@@ -83,11 +86,9 @@ def search_space(
     fields: dict[str, FieldInfo] = TrainOptions.model_fields | cls.model_fields
     reader = resolve(corpus)[0].options.model_fields
     check_keys(corpus, changes)
-    if foreign := [key for key in changes if key in reader]:
-        raise InputError(
-            f"{foreign[0]} belongs to the corpus and is not tuned",
-            remedy=f"give it with --set {foreign[0]}=",
-        )
+    if foreign := next((key for key in changes if key in reader), None):
+        problem = f"{foreign} belongs to the corpus and is not tuned"
+        raise InputError(problem, remedy=f"give it with --set {foreign}=")
     changes = concerning(base, changes)
     fixed = set(concerning(base, {k: v for k, v in settings.items() if k not in reader}))
     declared = declared_space(TrainOptions) | declared_space(cls)
@@ -96,8 +97,12 @@ def search_space(
     space = {k: r for k, r in declared.items() if k not in fixed and changes.get(k, r) is not None}
     for key, entry in changes.items():
         if entry is not None and key in fields:
-            space[key] = _in_place_of(declared.get(key), entry)
-            _require_allowed(key, space[key], fields[key])
+            known = declared.get(key)
+            if isinstance(known, Range) and isinstance(entry, Range):
+                # What must divide its values does so still.
+                entry = replace(entry, multiple_of=known.multiple_of)
+            _require_allowed(key, entry, fields[key])
+            space[key] = entry
     kept = {key: None if key in changes else values[key] for key in space}
     return {
         key: _fitted(key, entry, fields[key], _unit(entry, space, values), kept[key])
@@ -131,13 +136,6 @@ def concerning(model: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if "." not in key} | own
 
 
-def _in_place_of(declared: Range | Choice | None, given: Range | Choice) -> Range | Choice:
-    """The user's range; what must divide its values does so still."""
-    if isinstance(declared, Range) and isinstance(given, Range):
-        return replace(given, multiple_of=declared.multiple_of)
-    return given
-
-
 def _require_allowed(key: str, entry: Range | Choice, field: FieldInfo) -> None:
     allowed: Any = Annotated[field.annotation, field]
     adapter: TypeAdapter[Any] = TypeAdapter(allowed)
@@ -145,9 +143,8 @@ def _require_allowed(key: str, entry: Range | Choice, field: FieldInfo) -> None:
         try:
             adapter.validate_python(value)
         except ValidationError as error:
-            raise InputError(
-                f"{key} = {value!r}: {error.errors()[0]['msg']}", remedy="narrow its range"
-            ) from None
+            problem = f"{key} = {value!r}: {error.errors()[0]['msg']}"
+            raise InputError(problem, remedy="narrow its range") from None
 
 
 def _unit(entry: Range | Choice, space: Space, values: Mapping[str, Any]) -> int:
@@ -184,10 +181,8 @@ def _fitted(
             high = low + math.floor((high - low) / entry.step + 1e-9) * entry.step
         fitted = replace(entry, low=low, high=high)
     if fitted.low > fitted.high or (fitted.log and fitted.low <= 0):
-        raise InputError(
-            f"no value of {key} from {entry.low:g} to {entry.high:g} can be taken",
-            remedy="change its range",
-        )
+        problem = f"no value of {key} from {entry.low:g} to {entry.high:g} can be taken"
+        raise InputError(problem, remedy="change its range")
     return fitted
 
 
@@ -202,7 +197,7 @@ def _on_grid(entry: Range, value: int | None, unit: int) -> Range:
     return replace(entry, low=low, high=low + (high - low) // step * step, step=step)
 
 
-def draw(trial: Trial, key: str, entry: Range | Choice) -> Any:
+def draw_value(trial: Trial, key: str, entry: Range | Choice) -> Any:
     """A value for `key`, chosen by the trial's sampler."""
     if isinstance(entry, Choice):
         return trial.suggest_categorical(key, entry.values)

@@ -93,17 +93,12 @@ def open_storage(database: Database) -> RDBStorage:
         try:
             storage = _connect(database)
         except NoSuchModuleError:
-            raise InputError(
-                "is of no known kind",
-                remedy="give a postgresql or sqlite URL",
-                source=database.shown,
-            ) from None
+            remedy = "give a postgresql or sqlite URL"
+            raise InputError("is of no known kind", remedy=remedy, source=database.shown) from None
         except ImportError as error:
             # Optuna hides which one under an error of its own.
-            missing = getattr(error.__cause__ or error, "name", None)
-            raise InputError(
-                f"needs the package {missing}", remedy="install it", source=database.shown
-            ) from None
+            problem = f"needs the package {getattr(error.__cause__ or error, 'name', None)}"
+            raise InputError(problem, remedy="install it", source=database.shown) from None
         except RuntimeError as error:
             # Tables of another version of Optuna.
             raise InputError(str(error), remedy="or give another --storage") from None
@@ -186,16 +181,12 @@ def database_errors(database: Database) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
-        raise InputError(
-            f"cannot be used as storage ({_reason(error, database)})",
-            remedy="see that it is there and yours, and repeat: finished trials are kept",
-            source=database.shown,
-        ) from None
-
-
-def _reason(error: BaseException, database: Database) -> str:
-    """The innermost cause's first line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    line = next(iter(str(error).splitlines()), type(error).__name__)
-    return line.replace(database.url.password, "***") if database.url.password else line
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        reason = next(iter(str(cause).splitlines()), type(cause).__name__)
+        if database.url.password:
+            reason = reason.replace(database.url.password, "***")
+        problem = f"cannot be used as storage ({reason})"
+        remedy = "see that it is there and yours, and repeat: finished trials are kept"
+        raise InputError(problem, remedy=remedy, source=database.shown) from None

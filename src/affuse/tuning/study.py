@@ -8,7 +8,6 @@ trial that falls silent is failed by the others, who begin it anew.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 import time
@@ -31,7 +30,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from affuse.errors import InputError
-from affuse.files import differences
+from affuse.files import differences, digest_json
 from affuse.tuning.storage import quiet_heartbeat
 
 IDENTITY = "identity"
@@ -96,8 +95,7 @@ def open_study(
         )
     if found.get(CODE) == code:
         return study
-    digest = hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()[:8]
-    study = _make_or_load(storage, f"{name}@{digest}", direction, identity, preset)
+    study = _make_or_load(storage, f"{name}@{digest_json(code)[:8]}", direction, identity, preset)
     names = {n for n in optuna.get_all_study_names(storage) if n.startswith(f"{name}@")} | {name}
     others = (optuna.load_study(storage=storage, study_name=n) for n in names - {study.study_name})
     if not finished(study) and (trials := sum(len(finished(other)) for other in others)):
@@ -161,8 +159,7 @@ def best_value(study: optuna.Study) -> float | None:
 
 def has_room(study: optuna.Study, trials: int) -> bool:
     """Whether fewer than `trials` are finished or under way."""
-    states = (*FINISHED, TrialState.RUNNING)
-    taken = study.get_trials(deepcopy=False, states=states)
+    taken = study.get_trials(deepcopy=False, states=(*FINISHED, TrialState.RUNNING))
     return sum(_counts(trial) for trial in taken) < trials
 
 

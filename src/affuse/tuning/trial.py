@@ -20,7 +20,7 @@ from affuse.tasks import Task
 from affuse.training.normalise import NormaliseMode, normalise
 from affuse.training.presets import Settings, TrainOptions, plan
 from affuse.training.session import typical_lengths
-from affuse.tuning.space import base_name, draw, for_model
+from affuse.tuning.space import base_name, draw_value, for_model
 from affuse.tuning.study import REJECTED
 
 PARAMETERS = "parameters"
@@ -64,6 +64,7 @@ class Objective:
         seed: of every trial's training.
         max_parameters: a larger model is turned down before it is trained; None for any size.
         data: where the corpus lies, for a name that needs it.
+        device: on which it trains, by name.
     """
 
     corpus: str
@@ -73,6 +74,7 @@ class Objective:
     seed: int
     max_parameters: int | None = None
     data: Path | None = None
+    device: str = "auto"
 
     @property
     def epochs(self) -> int:
@@ -105,6 +107,7 @@ class Objective:
                     seed=self.seed,
                     folder=Path(folder),
                     on_epoch=report,
+                    device=self.device,
                 )
         except InputError as error:
             trial.set_user_attr(STOPPED, str(error))
@@ -118,7 +121,7 @@ class Objective:
 
     def _draw(self, trial: Trial, fold: FoldData) -> tuple[TrainOptions, Build]:
         """Options of training, and the model to train, for the settings that a trial draws."""
-        drawn = {key: draw(trial, key, entry) for key, entry in self.space.items()}
+        drawn = {key: draw_value(trial, key, entry) for key, entry in self.space.items()}
         try:
             settings = {**self.settings, **for_model(self.model, drawn)}
             planned = plan(self.corpus, self.model, settings, self.data)

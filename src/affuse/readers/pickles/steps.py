@@ -10,7 +10,6 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-from affuse.errors import decode_latin1, decode_text
 from affuse.readers.pickles.machine import Machine
 from affuse.readers.pickles.values import (
     DamagedError,
@@ -81,6 +80,14 @@ def _string(layout: str, decode: Callable[[bytes], object], *, encoded: bool = F
         m.stack.append(decode(data) if isinstance(data, bytes) else LongString(data, encoded))
 
     return step
+
+
+def _utf8(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
+def _latin1(data: bytes) -> str:
+    return data.decode("latin-1")
 
 
 def _line(decode: Callable[[bytes], object], longest: int = -1) -> Step:
@@ -155,7 +162,7 @@ def _pop_mark(m: Machine) -> None:
 
 
 def _global_by_line(m: Machine) -> None:
-    module, name = decode_text(m.read_line(-1)), decode_text(m.read_line(-1))
+    module, name = _utf8(m.read_line(-1)), _utf8(m.read_line(-1))
     m.stack.append(find_global(module, name))
 
 
@@ -222,12 +229,12 @@ _STEPS: dict[bytes, Step] = {
     pickle.LONG1: _counted("B", decode_int),
     pickle.LONG4: _counted("<i", decode_int),
     pickle.STRING: _line(parse_quoted),
-    pickle.BINSTRING: _string("<i", decode_latin1),
-    pickle.SHORT_BINSTRING: _string("B", decode_latin1),
+    pickle.BINSTRING: _string("<i", _latin1),
+    pickle.SHORT_BINSTRING: _string("B", _latin1),
     pickle.UNICODE: _line(lambda line: line.decode("raw-unicode-escape")),
-    pickle.SHORT_BINUNICODE: _string("B", decode_text),
-    pickle.BINUNICODE: _string("<I", decode_text, encoded=True),
-    pickle.BINUNICODE8: _string("<Q", decode_text, encoded=True),
+    pickle.SHORT_BINUNICODE: _string("B", _utf8),
+    pickle.BINUNICODE: _string("<I", _utf8, encoded=True),
+    pickle.BINUNICODE8: _string("<Q", _utf8, encoded=True),
     pickle.SHORT_BINBYTES: _string("B", bytes),
     pickle.BINBYTES: _string("<I", bytes),
     pickle.BINBYTES8: _string("<Q", bytes),

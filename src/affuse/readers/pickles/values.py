@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from affuse.errors import has_only_characters
+from affuse.readers.npz import has_only_characters
 from affuse.samples import release
 
 _DTYPE = re.compile(r"b1|[iu][1248]|f2|f4|f8|f12|f16|c8|c16|[SU][1-9]\d{0,6}|O8?")

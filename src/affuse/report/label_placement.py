@@ -6,17 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from affuse.tasks import Bools, Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Annotation
 
-Array = NDArray[np.floating[Any]]
-Curve = tuple[Sequence[float], Sequence[float]]
+Polyline = tuple[Sequence[float], Sequence[float]]
 """x and y of a line's corners, in data coordinates."""
 
 # In points of 1/72 inch.
@@ -45,7 +45,7 @@ class Label:
     bold: bool = False
 
 
-def place_labels(axis: Axes, labels: Sequence[Label], curves: Sequence[Curve]) -> bool:
+def place_labels(axis: Axes, labels: Sequence[Label], curves: Sequence[Polyline]) -> bool:
     """Write each label at the place near its point where it covers least.
 
     Every label takes the cheapest of its places given the others, in turns until none moves. The
@@ -95,7 +95,7 @@ def _write(axis: Axes, label: Label) -> Annotation:
     return text
 
 
-def _pixels(axis: Axes, curve: Curve) -> Array:
+def _pixels(axis: Axes, curve: Polyline) -> Floats:
     """Points `(n, 2)` along a line, about two pixels apart."""
     corners = axis.transData.transform(np.column_stack(curve))
     parts = []
@@ -105,7 +105,7 @@ def _pixels(axis: Axes, curve: Curve) -> Array:
     return np.vstack(parts)
 
 
-def _places(point: Array, size: Array, scale: float, inside: Array) -> Array:
+def _places(point: Floats, size: Floats, scale: float, inside: Floats) -> Floats:
     """Boxes `(n, 4)` around a point, the nearest first: left, bottom, right, top."""
     boxes = []
     for distance in DISTANCES:
@@ -120,8 +120,8 @@ def _places(point: Array, size: Array, scale: float, inside: Array) -> Array:
 
 
 def _fixed_costs(
-    boxes: Array, own: int, points: Array, markers: Array, ink: Array, scale: float
-) -> Array:
+    boxes: Floats, own: int, points: Floats, markers: Floats, ink: Floats, scale: float
+) -> Floats:
     """What each place costs whatever the other labels do; places come in order of preference."""
     covered = sum((_covers(boxes, marker) for marker in markers), np.zeros(len(boxes)))
     away = np.linalg.norm(points - np.clip(points, boxes[:, None, :2], boxes[:, None, 2:]), axis=-1)
@@ -132,7 +132,7 @@ def _fixed_costs(
     return np.asarray(costs + np.arange(len(boxes)))
 
 
-def _settle(places: Sequence[Array], costs: Sequence[Array]) -> list[int]:
+def _settle(places: Sequence[Floats], costs: Sequence[Floats]) -> list[int]:
     """The index of each label's place."""
     chosen = [int(cost.argmin()) for cost in costs]
     for _ in range(PASSES):
@@ -146,7 +146,7 @@ def _settle(places: Sequence[Array], costs: Sequence[Array]) -> list[int]:
     return chosen
 
 
-def _covers(boxes: Array, other: Array) -> NDArray[np.bool_]:
+def _covers(boxes: Floats, other: Floats) -> Bools:
     """Which boxes `(n, 4)` overlap another one."""
     return np.asarray(
         (boxes[:, :2] < other[2:]).all(axis=1) & (boxes[:, 2:] > other[:2]).all(axis=1)
@@ -154,7 +154,7 @@ def _covers(boxes: Array, other: Array) -> NDArray[np.bool_]:
 
 
 def _put(
-    axis: Axes, label: Label, text: Annotation, point: Array, box: Array, scale: float
+    axis: Axes, label: Label, text: Annotation, point: Floats, box: Floats, scale: float
 ) -> None:
     now = text.get_window_extent()
     text.set_position(((box[0] - now.x0) / scale, (box[1] - now.y0) / scale))

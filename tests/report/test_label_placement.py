@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from affuse.report.labels import Label, place_labels
+from affuse.report.label_placement import Label, place_labels
 
 
 def place(
