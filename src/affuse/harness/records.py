@@ -58,7 +58,6 @@ class About(BaseModel):
         command: what to type to obtain it again.
         rows: model names in table order.
         reference: the model to which the others are compared, where it is among them.
-        task: what is predicted.
         folds: how many the corpus has.
         trivial: a fold each; none where a part lacks labels.
         runs: the name of each run asked for to the digest of its identity.
@@ -85,19 +84,12 @@ class About(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
+    """A finished run of N test samples."""
 
-    Attributes:
-        record: its JSON content.
-        ids: of the N test samples.
-        target: `(N, K)`.
-        prediction: raw outputs `(N, C)`.
-    """
-
-    record: Record
+    record: Record  # its JSON content
     ids: tuple[str, ...]
-    target: NDArray[np.float64]
-    prediction: NDArray[np.float64]
+    target: NDArray[np.float64]  # `(N, K)`
+    prediction: NDArray[np.float64]  # raw outputs `(N, C)`
 
 
 def write_run(runs: Path, name: str, record: Record, answers: Answers, key: Key) -> None:
@@ -173,8 +165,6 @@ def log_test_use(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
     for what was seen of the first may have guided it.
 
     Args:
-        folder: the results folder.
-        run: its name.
         checkpoint: the digest of its weights.
 
     Returns:
