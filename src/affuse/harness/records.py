@@ -152,8 +152,8 @@ def read_run(runs: Path, name: str, run: str) -> Run | None:
 def read_identity(runs: Path, name: str) -> dict[str, Any] | None:
     """All that decided how a finished run ended; None where there is none."""
     try:
-        found = json.loads((runs / f"{name}.json").read_text())["run"]
-    except (OSError, ValueError, KeyError, TypeError):
+        found = _read_object((runs / f"{name}.json").read_text()).get("run")
+    except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
 
@@ -183,15 +183,15 @@ def log_test_use(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
             os.fsync(log.fileno())
     except OSError as error:
         raise file_error(error, "cannot be written", file) from None
-    lines = (*map(_read, known.splitlines()), opened)
+    lines = (*map(_read_object, known.splitlines()), opened)
     same = [line for line in lines if line.get("run") == run]
     return {"count": len({line.get("checkpoint") for line in same}), "log": same}
 
 
-def _read(line: str) -> dict[str, Any]:
-    """A line's content; a line that a kill cut short has none."""
+def _read_object(text: str) -> dict[str, Any]:
+    """A JSON object; what a kill cut short has no content."""
     try:
-        content = json.loads(line)
+        content = json.loads(text)
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}

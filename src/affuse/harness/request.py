@@ -36,7 +36,6 @@ class Request:
         limit: first samples of each part that are used; all by default.
         drop_shared: whether training and validation samples that the test part holds are left out
             instead of refused.
-        jobs: processes at once.
         command: what to type to obtain the result again.
         memory: the corpus itself, where it is in memory; `corpus` is then its stored form.
     """

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from affuse.evaluation.statistics import verdict
-from affuse.harness.results import TRIVIAL, BenchmarkResult
+from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import by_label, heading, higher_is_better
 
 SWAPPED = r"F1$^\dagger$"
@@ -182,9 +182,7 @@ def _caption(result: BenchmarkResult, columns: Sequence[_Column]) -> str:
 
 def _seeds(result: BenchmarkResult) -> str:
     """How many seeds a model has, and over how many folds each score is averaged."""
-    rows = [row for model, row in result.models.items() if model != TRIVIAL]
-    counts = {len(s.runs) for row in rows for s in row.metrics.values()} or {0}
-    seeds = " to ".join(str(n) for n in sorted({min(counts), max(counts)}))
+    seeds = " to ".join(str(n) for n in sorted({*result.seed_counts}))
     folds = result.extra.get("folds") or 1
     mean = f", each the mean of {folds} folds" if folds > 1 else ""
     return f"{seeds} seed{'s' * (seeds != '1')} a model{mean}"
