@@ -30,10 +30,10 @@ from affuse import __version__
 from affuse.evaluation.held_out import run_model
 from affuse.evaluation.statistics import summarise
 from affuse.files import write_atomic
-from affuse.incongruity.conflict import ConflictTruth, fit_conflict, judge
+from affuse.incongruity.conflict import fit_conflict
 from affuse.incongruity.hard import hard_samples
 from affuse.incongruity.latent import WAYS, latent_incongruity
-from affuse.incongruity.planted import plant_conflicts
+from affuse.incongruity.planted import ConflictTruth, evaluate_conflicts, plant_conflicts
 from affuse.incongruity.readings import fit_readers
 from affuse.incongruity.tendency import label_tendency, right, tendency
 from affuse.readers import load_corpus
@@ -59,7 +59,9 @@ def conflict(_: argparse.Namespace) -> Iterator[Row]:
         split, _normaliser = normalise(corpus.folds[0], "train")
         readers = fit_readers(corpus.task, split.train, split.valid)
         found = fit_conflict(readers, split.valid).score(split.test)
-        yield from _judged("controlled, incongruent=0.3", seed, judge(found, split.test))
+        yield from _conflict_rows(
+            "controlled, incongruent=0.3", seed, evaluate_conflicts(found, split.test)
+        )
 
 
 def ravdess(arguments: argparse.Namespace) -> Iterator[Row]:
@@ -70,7 +72,7 @@ def ravdess(arguments: argparse.Namespace) -> Iterator[Row]:
         readers = fit_readers(corpus.task, fold.train, fold.valid)
         valid, test = (_planted(corpus, part, number) for part in (fold.valid, fold.test))
         found = fit_conflict(readers, valid).score(test)
-        yield from _judged(corpus.name, number, judge(found, test))
+        yield from _conflict_rows(corpus.name, number, evaluate_conflicts(found, test))
 
 
 def kept(arguments: argparse.Namespace) -> Iterator[Row]:
@@ -129,7 +131,7 @@ def _trained(
     return train_run(corpus, planned, seed=seed, fold=fold, folder=place, resume=True)
 
 
-def _judged(corpus: str, seed: int, found: ConflictTruth | None) -> Iterator[Row]:
+def _conflict_rows(corpus: str, seed: int, found: ConflictTruth | None) -> Iterator[Row]:
     assert found is not None
     for measure in ("auroc", "pair_accuracy", "span_overlap", "calibration_error"):
         yield corpus, "", seed, measure, getattr(found, measure)

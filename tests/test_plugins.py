@@ -61,9 +61,9 @@ def read_tiny(path, options):
     return dataclasses.replace(load_corpus("controlled", options=few), name="tiny")
 """
 ENTRIES = """
-[affuse.fusion]
+[affuse.models]
 guess = guess_model
-[affuse.readers]
+[affuse.corpora]
 tiny = tiny_corpus
 """
 
@@ -176,9 +176,9 @@ def test_what_the_user_names_must_work(
 def test_a_broken_package_is_left_out_with_a_warning(fresh: Path) -> None:
     code = {"guess_model": MODEL.replace('"guess"', '"mult"'), "tiny_corpus": "1 / 0"}
     install(fresh, "theirs", ENTRIES, **code)
-    with pytest.warns(UserWarning, match=r"theirs: its affuse.fusion 'guess' .* model 'mult' of"):
+    with pytest.warns(UserWarning, match=r"theirs: its affuse.models 'guess' .* model 'mult' of"):
         assert "hct_mg" in models()
-    with pytest.warns(UserWarning, match=r"theirs: its affuse.readers 'tiny' .* \(ZeroDivision"):
+    with pytest.warns(UserWarning, match=r"theirs: its affuse.corpora 'tiny' .* \(ZeroDivision"):
         assert "tiny" not in corpora()
 
 

@@ -3,7 +3,7 @@
 A corpus is a name of `affuse.corpora()` with its options, the path of a file or folder, or a
 `Corpus` in memory. A checkpoint is what `train` returned, or the folder that it wrote. Options go
 by their names, `epochs=20`; one for a single model of several stands in `settings`, as
-`{"mult.layers": 2}`.
+`{"mult.layers": 2}`. `device` is where torch works: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ def train(
     fold: int = 0,
     resume: bool = False,
     threads: int = 1,
+    device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
@@ -144,7 +145,13 @@ def train(
             epochs_bar(f"{model} on {read.name}", planned.train.epochs, quiet=not progress)
         )
         return train_run(
-            *(read, planned), seed=seed, folder=folder, fold=fold, resume=resume, on_epoch=on_epoch
+            *(read, planned),
+            seed=seed,
+            folder=folder,
+            fold=fold,
+            resume=resume,
+            on_epoch=on_epoch,
+            device=device,
         )
 
 
@@ -154,6 +161,7 @@ def evaluate(
     *,
     data: str | Path | None = None,
     subsets: bool = False,
+    device: str = "auto",
     **options: Any,
 ) -> Evaluation:
     """Score a checkpoint on the corpus' test part, beside the trivial prediction of that fold.
@@ -169,7 +177,8 @@ def evaluate(
     from affuse.evaluation.scorecard import evaluate_checkpoint
 
     loaded = _checkpoint(checkpoint)
-    return evaluate_checkpoint(loaded, _read_for(loaded, corpus, data, options), subsets=subsets)
+    read = _read_for(loaded, corpus, data, options)
+    return evaluate_checkpoint(loaded, read, subsets=subsets, device=device)
 
 
 def benchmark(
@@ -185,6 +194,7 @@ def benchmark(
     limit: int | None = None,
     drop_shared: bool = False,
     jobs: int | None = None,
+    device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     command: str | None = None,
@@ -225,6 +235,7 @@ def benchmark(
             limit=limit,
             drop_shared=drop_shared,
             jobs=jobs or os.cpu_count() or 1,
+            device=device,
             command=command or _call(corpus, names, seeds, options),
             memory=memory,
         )
@@ -243,6 +254,7 @@ def ablate(
     out: str | Path | None = None,
     data: str | Path | None = None,
     jobs: int | None = None,
+    device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
@@ -260,6 +272,7 @@ def ablate(
             seeds=seeds,
             settings={**(settings or {}), **options},
             jobs=jobs or os.cpu_count() or 1,
+            device=device,
             memory=memory,
         )
         title = memory.name if memory is not None else place
@@ -281,6 +294,7 @@ def tune(
     storage: str | Path | None = None,
     study: str | None = None,
     jobs: int = 1,
+    device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
@@ -320,6 +334,7 @@ def tune(
             study=study,
             max_parameters=max_parameters,
             jobs=jobs,
+            device=device,
         )
         title = place if isinstance(corpus, str | Path) else corpus.name
         update = stack.enter_context(work_bar(f"tune {title}", "trials", quiet=not progress))
@@ -339,6 +354,7 @@ def explain(
     samples: Sequence[str] = (),
     seed: int = 0,
     threads: int = 1,
+    device: str = "auto",
     progress: bool = True,
     **options: Any,
 ) -> Explanation:
@@ -357,7 +373,7 @@ def explain(
     import torch
 
     from affuse.files import write_atomic
-    from affuse.incongruity.explainer import explain
+    from affuse.incongruity.explanation import explain
     from affuse.report.explanation_page import explanation_page
 
     torch.set_num_threads(threads)
@@ -365,7 +381,9 @@ def explain(
     other = None if against is None else _checkpoint(against)
     read = _read_for(loaded, corpus, data, options)
     with work_bar(f"explain {loaded.name}", "steps", quiet=not progress) as update:
-        found = explain(loaded, read, against=other, samples=samples, seed=seed, on_step=update)
+        found = explain(
+            loaded, read, against=other, samples=samples, seed=seed, on_step=update, device=device
+        )
     if out is not None:
         write_atomic(Path(out), explanation_page(found).encode())
     return found

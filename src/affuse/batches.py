@@ -61,7 +61,7 @@ class Batch:
         )
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same batch on a device; lengths stay with the host, who need not wait for copies."""
+        """The same batch on a device; lengths stay with the host, which waits for no copy."""
         place = torch.device(device)
 
         def copy(x: Tensor) -> Tensor:

@@ -113,6 +113,19 @@ CASES = [
         says=("au_mfcc.npz", "no such file", "put"),
     ),
     case(*TRAIN, "--out", "new", "--data", "good.pkl", says=("good.pkl", "leave the path out")),
+    # Devices
+    case(*TRAIN, "--out", "new", "--device", "cuda:99", says=("'cuda:99'", "choose one of: auto")),
+    case(*EVALUATE, "--device", "gpu", says=("no device 'gpu'", "choose one of: auto", "cpu")),
+    case(
+        *("explain", "run", "controlled", "--out", "new.html", "--device", "cuda:99"),
+        says=("no device 'cuda:99'", "choose one of: auto"),
+    ),
+    case(*BENCHMARK, "--device", "tpu", says=("no device 'tpu'", "choose one of: auto")),
+    case("ablate", "controlled", "--out", "new", "--device", "tpu", says=("'tpu'", "choose one")),
+    case(
+        *("tune", "controlled", "--out", "new.yaml", "--device", "tpu"),
+        says=("no device 'tpu'", "choose one of: auto"),
+    ),
     # Models and settings
     case(*TRAIN, "--out", "new", "--model", "hct_gm", says=("'hct_gm'", "did you mean 'hct_mg'?")),
     case(*TRAIN, "--out", "new", "--model", "unimodal:smell", says=("'smell'", "choose one of")),

@@ -115,9 +115,9 @@ class Snoop(FusionModel):
 '''
 
 ENTRIES = """
-[affuse.fusion]
+[affuse.models]
 snoop = marked_corpus
-[affuse.readers]
+[affuse.corpora]
 marked = marked_corpus
 """
 

@@ -15,8 +15,7 @@ import pytest
 from affuse.errors import InputError
 from affuse.files import to_strict_json
 from affuse.incongruity import latent, probes
-from affuse.incongruity.explainer import explain
-from affuse.incongruity.explanation import Explanation
+from affuse.incongruity.explanation import Explanation, explain
 from affuse.readers import load_corpus
 from affuse.report.explanation_page import SECTIONS, explanation_page
 from affuse.report.sentences import summary_sentences

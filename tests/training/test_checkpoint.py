@@ -44,6 +44,15 @@ def saved(made, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+def test_samples_keep_the_order_of_their_modalities(made, corpus: Corpus) -> None:
+    fitted = made().normaliser
+    for order in (1, -1):
+        means, scales = (dict([*x.items()][::order]) for x in (fitted.means, fitted.scales))
+        checkpoint = replace(made(), normaliser=replace(fitted, means=means, scales=scales))
+        prepared = checkpoint.prepare(corpus.folds[0].test)
+        assert {s.modalities for s in prepared} == {corpus.modalities}
+
+
 @pytest.mark.parametrize("name", [*models(), "unimodal:audio"])
 def test_round_trip(made, corpus: Corpus, tmp_path: Path, name: str) -> None:
     before = made(name)

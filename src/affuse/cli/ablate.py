@@ -12,6 +12,7 @@ import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JobsOption,
     JsonFile,
     SetOption,
@@ -31,12 +32,15 @@ def ablate_command(
     ] = None,
     json_file: JsonFile = None,
     jobs: JobsOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Train HCT-MG whole, with each other gate and granularity, and without modality dropout."""
     from affuse.report.command_tables import ablation_table
 
     require_writable(json_file)
     settings = parse_settings(assignments)
-    found = affuse.ablate(corpus, seeds=seeds, out=out, data=data, jobs=jobs, settings=settings)
+    found = affuse.ablate(
+        corpus, seeds=seeds, out=out, data=data, jobs=jobs, settings=settings, device=device
+    )
     if not write_json(json_file, found.to_dict()):
         Console().print(ablation_table(found))

@@ -13,6 +13,7 @@ import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JobsOption,
     JsonFile,
     SetOption,
@@ -22,8 +23,8 @@ from affuse.cli.common import (
     write_json,
 )
 
-PLACES = ("--out", "--json", "--csv", "--jobs")
-"""Options that say where results go and how fast they come."""
+PLACES = ("--out", "--json", "--csv", "--jobs", "--device")
+"""Options that say where results come from and go, and how fast."""
 
 
 def benchmark_command(
@@ -60,6 +61,7 @@ def benchmark_command(
     json_file: JsonFile = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", metavar="FILE")] = None,
     jobs: JobsOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Compare models on a corpus: validation selects, the test split is opened once a run."""
     from affuse.report.tables import print_result, write_csv
@@ -78,6 +80,7 @@ def benchmark_command(
         limit=limit,
         drop_shared=drop_shared,
         jobs=jobs,
+        device=device,
         settings=settings if epochs is None else {**settings, "epochs": epochs},
         command=command_line(),
     )

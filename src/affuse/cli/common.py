@@ -41,6 +41,14 @@ SettingsOption = Annotated[
     ),
 ]
 TO_SCREEN = Path("-")
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Where torch works: auto, cpu, cuda, cuda:1 or mps; auto takes what there is.",
+    ),
+]
 JobsOption = Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")]
 JsonFile = Annotated[
     Path | None,

@@ -12,6 +12,7 @@ from affuse.cli.common import (
     CheckpointArgument,
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -27,6 +28,7 @@ def evaluate_command(
     subsets: Annotated[
         bool, typer.Option("--subsets", help="Also with every subset of the modalities.")
     ] = False,
+    device: DeviceOption = "auto",
     json_file: JsonFile = None,
     assignments: SetOption = None,
 ) -> None:
@@ -35,7 +37,12 @@ def evaluate_command(
 
     require_writable(json_file)
     found = affuse.evaluate(
-        checkpoint, corpus, data=data, subsets=subsets, **parse_settings(assignments)
+        checkpoint,
+        corpus,
+        data=data,
+        subsets=subsets,
+        device=device,
+        **parse_settings(assignments),
     )
     if write_json(json_file, found.to_dict()):
         return

@@ -13,6 +13,7 @@ from affuse.cli.common import (
     CheckpointArgument,
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -39,6 +40,7 @@ def explain_command(
     json_file: JsonFile = None,
     seed: Annotated[int, typer.Option(min=0, help="Of probes and spoilt input.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    device: DeviceOption = "auto",
     assignments: SetOption = None,
 ) -> None:
     """Explain a checkpoint on the corpus' test part, in one HTML file."""
@@ -55,6 +57,7 @@ def explain_command(
         samples=sample or (),
         seed=seed,
         threads=threads,
+        device=device,
         **parse_settings(assignments),
     )
     if write_json(json_file, found.to_dict()):

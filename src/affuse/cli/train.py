@@ -10,7 +10,14 @@ import typer
 from rich.console import Console
 
 import affuse
-from affuse.cli.common import CorpusArgument, DataOption, SetOption, SettingsOption, parse_settings
+from affuse.cli.common import (
+    CorpusArgument,
+    DataOption,
+    DeviceOption,
+    SetOption,
+    SettingsOption,
+    parse_settings,
+)
 
 
 def train_command(
@@ -24,6 +31,7 @@ def train_command(
         bool, typer.Option("--resume", help="Go on with what an interrupted run left in --out.")
     ] = False,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    device: DeviceOption = "auto",
     assignments: SetOption = None,
     settings_files: SettingsOption = None,
 ) -> None:
@@ -40,6 +48,7 @@ def train_command(
             fold=fold,
             resume=resume,
             threads=threads,
+            device=device,
             settings=parse_settings(assignments, settings_files),
         )
     except SystemExit:  # a signal, which Lightning turns into this

@@ -12,6 +12,7 @@ import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
+    DeviceOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -55,6 +56,7 @@ def tune_command(
         str | None, typer.Option(help="Name of the studies; the corpus' by default.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once.")] = 1,
+    device: DeviceOption = "auto",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Settings as YAML, for --settings.")
     ] = None,
@@ -83,6 +85,7 @@ def tune_command(
         storage=storage,
         study=study,
         jobs=jobs,
+        device=device,
         settings=parse_settings(assignments),
     )
     if write_json(json_file, tuning.to_dict()):

@@ -26,6 +26,7 @@ from affuse.metrics.scores import score_outputs
 from affuse.samples import FloatArray, Sample, labelled, targets_of
 from affuse.tasks import Task
 from affuse.training.checkpoint import Checkpoint
+from affuse.training.devices import AUTO, on_device
 
 
 @dataclass(frozen=True)
@@ -37,22 +38,31 @@ class Predictions:
     primary: NDArray[np.integer[Any]]
 
 
-def run_model(model: FusionModel, samples: Sequence[Sample], batch_size: int = 64) -> Predictions:
+def run_model(
+    model: FusionModel, samples: Sequence[Sample], batch_size: int = 64, *, device: str = AUTO
+) -> Predictions:
     """Run a model on prepared samples.
 
     Samples of similar length are batched together and put back in order, so that little is spent
     on padding; a model's answer does not depend on its batch.
+
+    Args:
+        device: on which it works, by name; see `affuse.training.devices.resolve_device`. The model
+            is afterwards where it was.
+
+    Raises:
+        InputError: no such device.
     """
     model.eval()
     lengths = [sum(map(len, s.sequences.values())) for s in samples]
     order = np.argsort(lengths, kind="stable")
     starts = range(0, len(order), batch_size)
     batches = ([samples[i] for i in order[start : start + batch_size]] for start in starts)
-    with torch.inference_mode():
-        outputs = [model(collate(batch, model.modalities)) for batch in batches]
+    with on_device(model, device) as place, torch.inference_mode():
+        outputs = [model(collate(batch, model.modalities).to(place)) for batch in batches]
     back = np.argsort(order)
     prediction, gate, primary = (
-        torch.cat([getattr(o, name) for o in outputs]).double().numpy()[back]
+        torch.cat([getattr(o, name) for o in outputs]).cpu().double().numpy()[back]
         for name in ("prediction", "gate", "primary")
     )
     return Predictions(prediction, gate, primary.astype(np.int64))
@@ -121,16 +131,19 @@ def hide(samples: Sequence[Sample]) -> list[Sample]:
     ]
 
 
-def answer(checkpoint: Checkpoint, hidden: Sequence[Sample], *, subsets: bool) -> Answers:
+def answer(
+    checkpoint: Checkpoint, hidden: Sequence[Sample], *, subsets: bool, device: str = AUTO
+) -> Answers:
     """A model's answers for samples that were hidden and prepared, in their order before that."""
     model, back = checkpoint.model, np.argsort(_order(len(hidden)))
-    said = run_model(model, hidden)
+    several = subsets and len(model.modalities) > 1
+    said = run_model(model, hidden, device=device)
     return Answers(
         model.modalities,
         said.prediction[back].astype(np.float32),
         said.primary[back] if model.gated else None,
         said.gate[back] if model.gated else None,
-        dict(_subsets(checkpoint, hidden, back)) if subsets and len(model.modalities) > 1 else {},
+        dict(_subsets(checkpoint, hidden, back, device)) if several else {},
     )
 
 
@@ -159,15 +172,18 @@ def score_answers(task: Task, answers: Answers, key: Key) -> Record:
     return record
 
 
-def open_test(checkpoint: Checkpoint, samples: Sequence[Sample], *, subsets: bool) -> Record:
+def open_test(
+    checkpoint: Checkpoint, samples: Sequence[Sample], *, subsets: bool, device: str = AUTO
+) -> Record:
     """Let a checkpoint answer a test part and score it, as `score_answers` returns it.
 
     Raises:
-        InputError: no labels, or features that the model cannot use.
+        InputError: no labels, no such device, or features that the model cannot use.
     """
     key = Key.of(samples)
     hidden = hide(checkpoint.prepare(labelled(samples)))
-    return score_answers(checkpoint.task, answer(checkpoint, hidden, subsets=subsets), key)
+    said = answer(checkpoint, hidden, subsets=subsets, device=device)
+    return score_answers(checkpoint.task, said, key)
 
 
 def _order(count: int) -> NDArray[np.int64]:
@@ -185,7 +201,7 @@ def own_copy(values: FloatArray) -> FloatArray:
 
 
 def _subsets(
-    checkpoint: Checkpoint, hidden: Sequence[Sample], back: Array
+    checkpoint: Checkpoint, hidden: Sequence[Sample], back: Array, device: str
 ) -> Iterator[tuple[str, tuple[Array, Array]]]:
     """Answers for every non-empty choice of modalities at inference."""
     modalities = checkpoint.model.modalities
@@ -195,7 +211,8 @@ def _subsets(
             usable = np.array([bool(s.sequences) for s in chosen])
             if not usable.any():
                 continue
-            said = run_model(checkpoint.model, [s for s in chosen if s.sequences])
+            some = [s for s in chosen if s.sequences]
+            said = run_model(checkpoint.model, some, device=device)
             whole = np.empty((len(chosen), said.prediction.shape[1]), np.float32)
             whole[usable] = said.prediction
             yield "+".join(kept), (usable[back], whole[back][usable[back]])

@@ -14,6 +14,7 @@ from affuse.samples import Corpus, Split, labelled, targets_of
 from affuse.shown import Shown
 from affuse.tasks import Task
 from affuse.training.checkpoint import Checkpoint
+from affuse.training.devices import AUTO
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Evaluation(Shown):
 
 
 def evaluate_checkpoint(
-    checkpoint: Checkpoint, corpus: Corpus, *, subsets: bool = False
+    checkpoint: Checkpoint, corpus: Corpus, *, subsets: bool = False, device: str = AUTO
 ) -> Evaluation:
     """Score a checkpoint on a corpus' test part.
 
@@ -125,5 +126,5 @@ def evaluate_checkpoint(
         corpus.name,
         checkpoint.trained_on(corpus),
         trivial={} if known is None else known.metrics,
-        **open_test(checkpoint, fold.test, subsets=subsets),
+        **open_test(checkpoint, fold.test, subsets=subsets, device=device),
     )

@@ -18,7 +18,7 @@ from affuse.extract.clip import ClipExtractor, Window
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.extract.voice.recognise import NAME as RECOGNISER
 from affuse.files import write_atomic
-from affuse.samples import Sample
+from affuse.samples import MODALITIES, Sample
 
 FORMAT = 1
 
@@ -108,7 +108,7 @@ def read_clip(path: Path) -> StoredClip:
 def _windows(
     described: Sequence[Mapping[str, Any]], arrays: Mapping[str, NDArray[Any]]
 ) -> list[Window]:
-    modalities = [name for name in ("text", "audio", "vision") if name in arrays]
+    modalities = [name for name in MODALITIES if name in arrays]
     parts: dict[str, list[list[NDArray[Any]]]] = {}
     for modality in modalities:
         ends = np.cumsum(arrays[f"{modality}.lengths"])[:-1]

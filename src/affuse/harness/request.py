@@ -13,6 +13,7 @@ from affuse.harness.leaks import plain, require_closed, without_shared
 from affuse.harness.records import SINGLE
 from affuse.readers.registry import load_corpus
 from affuse.samples import Corpus, Split
+from affuse.training.devices import AUTO, resolve_device
 from affuse.training.presets import Plan, check_keys, corpus_options, plan
 from affuse.training.session import require_trainable
 
@@ -36,6 +37,7 @@ class Request:
         limit: first samples of each part that are used; all by default.
         drop_shared: whether training and validation samples that the test part holds are left out
             instead of refused.
+        device: on which models work, by name; see `affuse.training.devices.resolve_device`.
         command: what to type to obtain the result again.
         memory: the corpus itself, where it is in memory; `corpus` is then its stored form.
     """
@@ -51,6 +53,7 @@ class Request:
     limit: int | None = None
     drop_shared: bool = False
     jobs: int = os.cpu_count() or 1
+    device: str = AUTO
     command: str = ""
     memory: Corpus | None = None
 
@@ -58,9 +61,10 @@ class Request:
         """The corpus, after every setting and model name has been checked.
 
         Raises:
-            InputError: an unknown model or setting, or a corpus that cannot be read or that hands
-                out its test labels.
+            InputError: an unknown model, setting or device, or a corpus that cannot be read or that
+                hands out its test labels.
         """
+        resolve_device(self.device)
         check_keys(self.corpus, self.settings)
         if min(self.seeds, self.jobs, 1 if self.limit is None else self.limit) < 1:
             raise InputError("seeds, jobs and limit", remedy="give 1 or more of each")

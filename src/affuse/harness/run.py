@@ -110,7 +110,7 @@ def run_benchmark(
         on_notice(line)
     if missing:
         preload(RUNS_IN)
-    hard = hard or _kept(folder) or hard_ids(corpus, on_search)
+    hard = hard or _kept(folder) or hard_ids(corpus, on_search, device=request.device)
     about = about.model_copy(update={"hard": hard})
     about.write(folder)
     content, task = content_of(corpus), corpus.task

@@ -95,6 +95,7 @@ def run_job(
         folder=work,
         resume=True,
         on_epoch=lambda *_: tick(1),
+        device=request.device,
     )
     # Early stopping leaves epochs out: the progress display counts them as done.
     tick(planned.train.epochs - len(checkpoint.training["history"]))
@@ -110,7 +111,7 @@ def run_job(
     }
     if "init" in checkpoint.training:
         facts["init"] = checkpoint.training["init"]
-    answers = answer(checkpoint, hidden, subsets=request.subsets)
+    answers = answer(checkpoint, hidden, subsets=request.subsets, device=request.device)
     facts["seconds"] = round(time.monotonic() - began, 1)
     return Answered(answers, weights_digest(work), facts)
 

@@ -15,6 +15,7 @@ from affuse.incongruity.hooks import BEFORE, block_ends, compressed
 from affuse.incongruity.tendency import answer_name, neutral, tendency
 from affuse.samples import Sample
 from affuse.tasks import Floats, Ints, Regression, Task
+from affuse.training.devices import AUTO, on_device
 
 _SPECIAL = {"[CLS]": "start", "[SEP]": "end"}
 
@@ -77,29 +78,35 @@ def case(
     conflict: Conflict,
     features: Mapping[str, str],
     why: str,
+    device: str = AUTO,
 ) -> Case:
     """Look at one prepared sample with a target.
 
     Args:
         features: modality to the name of its features, which tells how its words became steps.
         why: the sample is shown.
+        device: on which the model works, by name.
     """
     assert sample.target is not None
     model.eval()
-    with torch.no_grad():
-        output = model(collate([sample], model.modalities), detail=True)
+    with on_device(model, device) as place, torch.no_grad():
+        output = model(collate([sample], model.modalities).to(place), detail=True)
     present = [m for m in model.modalities if m in sample.sequences]
     own = {m: in_words(task, np.array([v])) for m, v in conflict.values.items()}
     if output.unimodal is not None:
-        rows = output.unimodal[0].numpy()
+        rows = output.unimodal[0].cpu().numpy()
         own |= {m: in_words(task, rows[model.modalities.index(m)][None]) for m in present}
-    gate = dict(zip(model.modalities, output.gate[0].tolist(), strict=True)) if model.gated else {}
+    gate = (
+        dict(zip(model.modalities, output.gate[0].cpu().tolist(), strict=True))
+        if model.gated
+        else {}
+    )
     return Case(
         sample.id,
         why,
         sample.text,
         label_in_words(task, sample.target),
-        in_words(task, output.prediction.numpy()),
+        in_words(task, output.prediction.cpu().numpy()),
         own,
         gate,
         conflict,
@@ -144,7 +151,7 @@ def _maps(
             for m, size in zip(ends, _sizes(output, ends, weights), strict=True)
         ]
         rows, columns = map(tuple, labels)
-        seen = weights[: len(rows), : len(columns)].numpy()
+        seen = weights[: len(rows), : len(columns)].cpu().numpy()
         found.append(AttentionMap(name, first, second, seen, rows, columns))
     return found
 

@@ -10,7 +10,6 @@ where at most one modality contradicts. `Evidence` is one modality's factor.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,19 +31,8 @@ _ASSUMED = 1e-3
 _BANDWIDTH = 0.05
 
 
-class Evidence(ABC):
-    """How the readings of one modality follow from the label; fitted."""
-
-    @abstractmethod
-    def __call__(self, outputs: Floats) -> Floats:
-        """Readings `(N, C)` to log factors `(N, Q, G, 2)`: candidate answers, agrees or opposes.
-
-        Up to a constant for each sample.
-        """
-
-
 @dataclass(frozen=True)
-class ValueEvidence(Evidence):
+class ValueEvidence:
     """p(r | y) of a regression: (1 - q) N(r; a y + c, s) + q N(r; -a' y + c', s').
 
     All values are about the neutral one.
@@ -62,7 +50,7 @@ class ValueEvidence(Evidence):
     spread: tuple[float, float]
 
     def __call__(self, outputs: Floats) -> Floats:
-        """See `Evidence`."""
+        """Readings `(N, 1)` to factors, see `Evidence`."""
         y = candidates(self.task) - neutral(self.task)
         r = outputs - neutral(self.task)
         parts = [
@@ -75,7 +63,7 @@ class ValueEvidence(Evidence):
 
 
 @dataclass(frozen=True)
-class ChoiceEvidence(Evidence):
+class ChoiceEvidence:
     """p(r | y) / p(r) of classes or labels: the reading's probabilities, or what they leave over.
 
     With p_y the probability that the reading gives to y, and pi_y how often y is true, a modality
@@ -95,13 +83,21 @@ class ChoiceEvidence(Evidence):
     prior: Floats
 
     def __call__(self, outputs: Floats) -> Floats:
-        """See `Evidence`."""
+        """Readings `(N, C)` to factors, see `Evidence`."""
         logits = torch.from_numpy(outputs.astype(np.float64))
         prior = torch.from_numpy(self.prior)
         found: Floats = _choice_factors(
             self.task, prior, logits, self.sharpness, self.share
         ).numpy()
         return found
+
+
+Evidence = ValueEvidence | ChoiceEvidence
+"""How the readings of a modality follow from the label; fitted.
+
+Called with N readings it gives log factors `(N, Q, G, 2)`, up to a constant for each sample: of the
+G candidate answers to Q questions, with which it agrees, or which it opposes.
+"""
 
 
 def candidates(task: Regression) -> Floats:

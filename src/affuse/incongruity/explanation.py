@@ -1,23 +1,38 @@
-"""What an explanation holds: dataclasses, and their JSON form."""
+"""An explanation of a trained model: every analysis of this room, on one test part."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from affuse.incongruity.cases import Case
-from affuse.incongruity.conflict import Conflict, ConflictTruth
-from affuse.incongruity.hard import HardSamples
-from affuse.incongruity.latent import LatentIncongruity
-from affuse.incongruity.robustness import Robustness
-from affuse.metrics.calibration import Reliability
+import numpy as np
+
+from affuse.errors import InputError, unknown_name
+from affuse.evaluation.held_out import Predictions, run_model
+from affuse.evaluation.scorecard import trivial_of
+from affuse.fusion import count_parameters
+from affuse.incongruity.cases import Case, case, in_words, label_in_words
+from affuse.incongruity.conflict import Conflict, fit_conflict, known_conflicts, told_conflicts
+from affuse.incongruity.hard import HardSamples, hard_samples
+from affuse.incongruity.hooks import crosses
+from affuse.incongruity.latent import LatentIncongruity, latent_incongruity
+from affuse.incongruity.planted import ConflictTruth, evaluate_conflicts
+from affuse.incongruity.readings import Readers, fit_readers
+from affuse.incongruity.robustness import Robustness, robustness
+from affuse.incongruity.tendency import answers, tendency
+from affuse.metrics.calibration import Reliability, reliability
+from affuse.metrics.scores import score_outputs
+from affuse.samples import Corpus, Sample, Split, labelled, targets_of
 from affuse.shown import Shown
-from affuse.tasks import Floats, Task
+from affuse.tasks import Bools, Floats, Regression, Task
+from affuse.training.checkpoint import Checkpoint
+from affuse.training.devices import AUTO
 
 
 @dataclass(frozen=True)
-class Gate:
+class GateFacts:
     """Whom a model trusts.
 
     Attributes:
@@ -54,7 +69,7 @@ class ModelFacts:
     name: str
     parameters: int
     scores: Mapping[str, Mapping[str, float]]
-    gate: Gate | None
+    gate: GateFacts | None
     latent: LatentIncongruity | None
     robustness: Robustness
     reliability: Reliability
@@ -145,3 +160,187 @@ class Explanation(Shown):
             "robustness": facts.robustness.to_dict(),
             "reliability": asdict(facts.reliability),
         }
+
+
+OnStep = Callable[[int, int, str], None]
+"""Told steps done, of how many, and what comes next."""
+
+
+def explain(
+    checkpoint: Checkpoint,
+    corpus: Corpus,
+    *,
+    against: Checkpoint | None = None,
+    samples: Sequence[str] = (),
+    seed: int = 0,
+    on_step: OnStep = lambda *_: None,
+    device: str = AUTO,
+) -> Explanation:
+    """Explain a model on the labelled test samples of the fold that it was trained on.
+
+    Args:
+        against: another model to set beside it, of the same task and features.
+        samples: ids to look at one by one; by default some that tell most.
+        seed: of probes and spoiling.
+        on_step: told what is done.
+        device: on which models and probes work, by name.
+
+    Raises:
+        InputError: labels are missing, fewer than two modalities, an unknown id, or no such device.
+    """
+    fold, trivial = checkpoint.fold_of(corpus), trivial_of(corpus.task, checkpoint.fold_of(corpus))
+    for model in (checkpoint, *([] if against is None else [against])):
+        model.check_corpus(corpus, model.folder)
+        model.require_unseen(corpus, fold.test, model.folder)
+    split = _prepared(checkpoint, fold)
+    ids = [sample.id for sample in split.test]
+    for name in samples:
+        if name not in ids:
+            raise unknown_name("sample", name, ids, source=f"{corpus.name}, test part")
+    steps = _Steps(3 + 2 * (1 + (against is not None)), on_step)
+    steps.next("readers of each modality")
+    readers = fit_readers(corpus.task, split.train, split.valid, seed, device=device)
+    steps.next("conflicts and hard samples")
+    conflicts = fit_conflict(readers, split.valid).score(split.test)
+    hard = hard_samples(readers, split.test)
+    said = run_model(checkpoint.model, split.test, device=device)
+    facts = _facts(checkpoint, split, said, hard.mask, seed, steps, device)
+    other = None
+    if against is not None:
+        theirs = _prepared(against, fold)
+        answered = run_model(against.model, theirs.test, device=device)
+        other = _facts(against, theirs, answered, hard.mask, seed, steps, device)
+    steps.next("single samples")
+    chosen = _chosen(samples, split.test, conflicts, said, corpus.task)
+    cases = tuple(
+        case(
+            *(checkpoint.model, corpus.task, split.test[row], conflicts[row]),
+            *(corpus.features, why, device),
+        )
+        for row, why in chosen
+    )
+    steps.next("done")
+    return Explanation(
+        corpus.name,
+        corpus.task,
+        len(ids),
+        checkpoint.trained_on(corpus),
+        facts,
+        other,
+        {} if trivial is None else trivial.metrics,
+        tuple(conflicts),
+        evaluate_conflicts(conflicts, split.test),
+        _conflict_reliability(readers, conflicts, split.test),
+        hard,
+        tuple(label_in_words(corpus.task, target) for target in targets_of(split.test)),
+        tuple(in_words(corpus.task, row[None]) for row in said.prediction),
+        cases,
+    )
+
+
+class _Steps:
+    """Counts what is done."""
+
+    def __init__(self, total: int, on_step: OnStep) -> None:
+        self.done, self.total, self.on_step = 0, total, on_step
+
+    def next(self, what: str) -> None:
+        self.on_step(self.done, self.total, what)
+        self.done = min(self.done + 1, self.total)
+
+
+def _prepared(checkpoint: Checkpoint, fold: Split) -> Split:
+    parts = {name: labelled(part) for name, part in fold.parts().items()}
+    for name, part in parts.items():
+        if not part:
+            raise InputError(
+                f"the {name} part has no labels", remedy="explain on a corpus with labels"
+            )
+    return Split(**{name: checkpoint.prepare(part) for name, part in parts.items()})
+
+
+def _facts(
+    checkpoint: Checkpoint,
+    split: Split,
+    said: Predictions,
+    hard: Bools,
+    seed: int,
+    steps: _Steps,
+    device: str,
+) -> ModelFacts:
+    name, model, task = checkpoint.name, checkpoint.model, checkpoint.task
+    targets = targets_of(split.test).astype(np.float64)
+    slices = {"all": np.ones_like(hard), "hard": hard, "other": ~hard}
+    steps.next(f"what crossmodal attention does in {name}")
+    latent = None
+    if crosses(model, split.test, device):
+        latent = latent_incongruity(name, model, task, split, seed, device=device)
+    steps.next(f"{name} on spoilt input")
+    return ModelFacts(
+        name,
+        count_parameters(model),
+        {
+            part: score_outputs(task, said.prediction[rows], targets[rows])
+            for part, rows in slices.items()
+            if rows.any()
+        },
+        _gate(checkpoint, said) if model.gated else None,
+        latent,
+        robustness(name, model, task, split.test, seed=seed, device=device),
+        _answer_reliability(task, said.prediction, targets),
+    )
+
+
+def _gate(checkpoint: Checkpoint, said: Predictions) -> GateFacts:
+    modalities = checkpoint.model.modalities
+    history = checkpoint.training.get("history", [])
+    led = Counter(modalities[row] for row in said.primary)
+    return GateFacts(
+        {m: tuple(float(e.get(f"gate_{m}", np.nan)) for e in history) for m in modalities},
+        int(checkpoint.training.get("best_epoch", 0)),
+        dict(zip(modalities, said.gate.T, strict=True)),
+        {m: led[m] for m in modalities},
+    )
+
+
+def _answer_reliability(task: Task, prediction: Floats, targets: Floats) -> Reliability:
+    """Values against labels, or how sure the chosen answers are against how often they are true."""
+    if isinstance(task, Regression):
+        return reliability(task.decode(prediction)[:, 0], targets[:, 0], task.low, task.high)
+    p = task.decode(prediction).reshape(len(prediction), *answers(task)).max(axis=2)
+    return reliability(p.ravel(), (tendency(task, prediction) == targets).ravel().astype(float))
+
+
+def _conflict_reliability(
+    readers: Readers, conflicts: Sequence[Conflict], samples: Sequence[Sample]
+) -> Reliability:
+    truth = known_conflicts(samples)
+    if truth is None:
+        truth = told_conflicts(readers.read(samples), targets_of(samples))
+    scores = np.array([conflict.score for conflict in conflicts])
+    return reliability(scores, truth.astype(np.float64))
+
+
+def _chosen(
+    ids: Sequence[str],
+    samples: Sequence[Sample],
+    conflicts: Sequence[Conflict],
+    said: Predictions,
+    task: Task,
+) -> list[tuple[int, str]]:
+    """Rows to look at and why: those asked for, or a few that tell most."""
+    if ids:
+        rows = {sample.id: row for row, sample in enumerate(samples)}
+        return [(rows[name], "asked for") for name in dict.fromkeys(ids)]
+    scores = np.array([conflict.score for conflict in conflicts])
+    targets = targets_of(samples).astype(np.float64)
+    if isinstance(task, Regression):
+        miss = np.abs(said.prediction - targets)[:, 0]
+    else:
+        miss = (tendency(task, said.prediction) != targets).mean(axis=1) + 0.01 * scores
+    proposed = [
+        (int(scores.argmax()), "the highest conflict score"),
+        (int(miss.argmax()), "the largest error of the model"),
+        (int((scores + miss / max(float(miss.max()), 1e-9)).argmin()), "agreement, answered well"),
+    ]
+    return [(row, why) for n, (row, why) in enumerate(proposed) if row not in dict(proposed[:n])]

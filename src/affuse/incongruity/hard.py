@@ -18,6 +18,7 @@ from affuse.incongruity.readings import Readers, fit_readers
 from affuse.incongruity.tendency import NO_TENDENCY, answer_name, answers, label_tendency
 from affuse.samples import Corpus, Sample, Split, labelled, targets_of
 from affuse.tasks import Bools, Task
+from affuse.training.devices import AUTO
 from affuse.training.normalise import normalise
 
 
@@ -104,7 +105,7 @@ OnFold = Callable[[int, int], None]
 _AT_ONCE = 256
 
 
-def hard_ids(corpus: Corpus, on_fold: OnFold = lambda *_: None) -> HardIds:
+def hard_ids(corpus: Corpus, on_fold: OnFold = lambda *_: None, *, device: str = AUTO) -> HardIds:
     """Ids of the hard samples of each fold's test part; empty where a part lacks labels."""
     # Sums depend on the number of threads, and with them who is just decisive.
     threads = torch.get_num_threads()
@@ -113,17 +114,17 @@ def hard_ids(corpus: Corpus, on_fold: OnFold = lambda *_: None) -> HardIds:
         found = []
         for number, fold in enumerate(corpus.folds, start=1):
             on_fold(number, len(corpus.folds))
-            found.append(_of(corpus.task, fold))
+            found.append(_of(corpus.task, fold, device))
         return tuple(found)
     finally:
         torch.set_num_threads(threads)
 
 
-def _of(task: Task, fold: Split) -> tuple[str, ...]:
+def _of(task: Task, fold: Split, device: str) -> tuple[str, ...]:
     known = Split(**{name: labelled(part) for name, part in fold.parts().items()})
     if not all(known.parts().values()):
         return ()
     split, _ = normalise(known, "train")
-    readers = fit_readers(task, split.train, split.valid)
+    readers = fit_readers(task, split.train, split.valid, device=device)
     parts = (split.test[start : start + _AT_ONCE] for start in range(0, len(split.test), _AT_ONCE))
     return tuple(s.id for part in parts for s in hard_samples(readers, part).samples)

@@ -22,6 +22,7 @@ from affuse.batches import Batch, collate
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, FusionOutput
 from affuse.samples import Sample
+from affuse.training.devices import AUTO, on_device
 
 BEFORE, AFTER = ".before", ".after"
 # Samples whose latents are computed at once.
@@ -66,25 +67,27 @@ class Trace:
     own: Mapping[str, Stream]
 
 
-def crosses(model: FusionModel, samples: Sequence[Sample]) -> bool:
+def crosses(model: FusionModel, samples: Sequence[Sample], device: str = AUTO) -> bool:
     """Whether a model leaves latents of crossmodal blocks, tried on the first sample."""
     model.eval()
-    with torch.no_grad():
-        latents = model(collate(samples[:1], model.modalities), detail=True).latents or {}
+    with on_device(model, device) as place, torch.no_grad():
+        batch = collate(samples[:1], model.modalities).to(place)
+        latents = model(batch, detail=True).latents or {}
     return any(key.endswith(BEFORE) for key in latents)
 
 
-def trace(model: FusionModel, samples: Sequence[Sample]) -> Trace:
-    """Run a model on prepared samples and keep what its crossmodal blocks leave.
+def trace(model: FusionModel, samples: Sequence[Sample], device: str = AUTO) -> Trace:
+    """Run a model on prepared samples and keep what its crossmodal blocks leave, on that device.
 
     Raises:
-        InputError: a model that has no such blocks.
+        InputError: a model that has no such blocks, or no such device.
     """
     model.eval()
     parts = []
-    with torch.no_grad():  # inference mode would bar the latents from a probe's training
+    # Inference mode would bar the latents from a probe's training.
+    with on_device(model, device) as place, torch.no_grad():
         for start in range(0, len(samples), _BATCH):
-            batch = collate(samples[start : start + _BATCH], model.modalities)
+            batch = collate(samples[start : start + _BATCH], model.modalities).to(place)
             parts.append(_trace_batch(model, batch, model(batch, detail=True)))
     blocks = tuple(_join_blocks(same) for same in zip(*(p.blocks for p in parts), strict=True))
     return Trace(blocks, {m: _join([p.own[m] for p in parts]) for m in parts[0].own})
@@ -128,7 +131,8 @@ def block_ends(name: str, model: FusionModel, output: FusionOutput) -> tuple[Ten
     target, arrow, source = name.partition("<-")
     if arrow:
         ends = (model.modalities.index(end) for end in (target, source))
-        first, second = (torch.full((size,), end) for end in ends)
+        place = output.primary.device
+        first, second = (torch.full((size,), end, device=place) for end in ends)
         return first, second
     level = re.search(r"(\d+)$", name)
     if level is None:
@@ -145,7 +149,8 @@ def _masks_of(
 ) -> Tensor:
     """Each sample's mask of its own target `(B, T)`."""
     padded = [pad(masks[m], (0, steps - masks[m].shape[1])) for m in modalities]
-    return torch.stack(padded, dim=1)[torch.arange(len(target)), target]
+    rows = torch.arange(len(target), device=target.device)
+    return torch.stack(padded, dim=1)[rows, target]
 
 
 def compressed(mask: Tensor, steps: int) -> Tensor:

@@ -22,18 +22,97 @@ from torch import Tensor
 
 from affuse.fusion import FusionModel
 from affuse.incongruity.hooks import Block, Stream, Trace, trace
-from affuse.incongruity.latent_changes import Change, ChangeSummary, change
-from affuse.incongruity.probes import Probe, fit_probe
+from affuse.incongruity.probes import Probe, Reading, fit_probe
 from affuse.incongruity.readings import spread
-from affuse.incongruity.tendency import label_tendency, right, tendency
+from affuse.incongruity.tendency import Estimate, estimates, label_tendency, right, tendency
 from affuse.samples import Split, targets_of
-from affuse.tasks import Bools, Ints, Task
+from affuse.tasks import Bools, Floats, Ints, Task
+from affuse.training.devices import AUTO, resolve_device
 
 # Probes of this size learn nothing from more.
 MOST_SAMPLES = 1000
 # Fewer samples that share target and source teach a probe nothing.
 LEAST_SAMPLES = 50
 WAYS = ("kept", "refitted")
+
+
+@dataclass(frozen=True)
+class ChangeSummary:
+    """Means of a `Change` with 95% intervals over samples.
+
+    Attributes:
+        samples: how many.
+        before, after: share whose tendency is the label's.
+        flip_rate: share whose tendency changed, in [0, 1].
+        displacement: mean Jensen-Shannon divergence, in [0, 1]; nan where it says nothing.
+        damage: share right before and wrong after, less the reverse, in [-1, 1]. It equals
+            `before` less `after`.
+    """
+
+    samples: int
+    before: Estimate
+    after: Estimate
+    flip_rate: Estimate
+    displacement: Estimate
+    damage: Estimate
+
+
+@dataclass(frozen=True)
+class Change:
+    """Before against after, one value a sample, `(N,)`; a mean over the task's questions.
+
+    Attributes:
+        before, after: whether the tendency is the label's, nan where the label has none.
+        flipped: whether the tendency changed.
+        displaced: Jensen-Shannon divergence of the saliences in bits, in [0, 1]; nan between two
+            probes that were fitted apart, since these may listen to different steps that say the
+            same.
+    """
+
+    before: Floats
+    after: Floats
+    flipped: Floats
+    displaced: Floats
+
+    def summary(self, chosen: Bools | None = None) -> ChangeSummary:
+        """Means over the samples that `chosen` `(N,)` selects, or over all."""
+        rows = np.ones(len(self.before), dtype=np.bool_) if chosen is None else chosen
+        before, after = self.before[rows], self.after[rows]
+        columns = (before, after, self.flipped[rows], self.displaced[rows], before - after)
+        return ChangeSummary(len(before), *estimates(np.stack(columns, axis=1)))
+
+
+def change(task: Task, before: Reading, after: Reading, label: Ints, *, one_probe: bool) -> Change:
+    """Compare two readings of the same N samples.
+
+    Args:
+        label: tendencies of the labels, `(N, Q)`.
+        one_probe: whether the same probe read both.
+    """
+    first, second = tendency(task, before.outputs), tendency(task, after.outputs)
+    displaced = np.full(len(label), np.nan)
+    if one_probe:
+        saliences = before.salience(task, first), after.salience(task, second)
+        displaced = divergence(*saliences)
+    return Change(
+        right(first, label), right(second, label), (first != second).mean(axis=1), displaced
+    )
+
+
+def divergence(p: Floats, q: Floats) -> Floats:
+    """Jensen-Shannon divergence `(N,)` in bits of distributions `(N, T)` (Lin 1991).
+
+    0 where they are equal, 1 where they share no step.
+    """
+    middle = (p + q) / 2
+    shares = _relative(p, middle) / 2 + _relative(q, middle) / 2
+    return np.clip(shares, 0.0, 1.0)
+
+
+def _relative(p: Floats, q: Floats) -> Floats:
+    ratio = np.divide(p, q, out=np.ones_like(p), where=p > 0)
+    bits: Floats = (p * np.log2(ratio)).sum(axis=1)
+    return bits
 
 
 @dataclass(frozen=True)
@@ -115,20 +194,14 @@ class LatentIncongruity:
         }
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A stream of some samples, and their targets `(N, K)`."""
-
-    stream: Stream
-    targets: Tensor
-
-    def of(self, rows: Tensor) -> _Part:
-        latents, mask = self.stream.latents[rows], self.stream.mask[rows]
-        return _Part(Stream(latents, mask), self.targets[rows])
-
-
 def latent_incongruity(
-    name: str, model: FusionModel, task: Task, split: Split, seed: int = 0
+    name: str,
+    model: FusionModel,
+    task: Task,
+    split: Split,
+    seed: int = 0,
+    *,
+    device: str = AUTO,
 ) -> LatentIncongruity:
     """Measure a model on the test part of a split.
 
@@ -137,14 +210,15 @@ def latent_incongruity(
         model: with crossmodal blocks that leave their latents; see `affuse.incongruity.hooks`.
         split: prepared samples with targets: train fits the probes, valid chooses among them.
         seed: of the probes' training.
+        device: on which model and probes work, by name.
 
     Raises:
-        InputError: a model without such blocks, or a sample without a target.
+        InputError: a model without such blocks, a sample without a target, or no such device.
     """
     parts = [spread(split.train, MOST_SAMPLES), spread(split.valid, MOST_SAMPLES), split.test]
-    remedy = "leave it out: tendencies are held against labels"
-    targets = [torch.from_numpy(targets_of(samples, remedy)) for samples in parts]
-    traces = [trace(model, samples) for samples in parts]
+    remedy, where = "leave it out: tendencies are held against labels", resolve_device(device)
+    targets = [torch.from_numpy(targets_of(samples, remedy)).to(where) for samples in parts]
+    traces = [trace(model, samples, device) for samples in parts]
     probes, told = _own_probes(task, traces, targets, seed)
     blocks = []
     for place in range(len(traces[0].blocks)):
@@ -153,7 +227,7 @@ def latent_incongruity(
             names = model.modalities[target], model.modalities[source]
             rows = [(b.target == target) & (b.source == source) for b in same]
             kept, refitted = _examine(task, same, rows, targets, probes[names[0]], seed)
-            examined = np.flatnonzero(rows[2].numpy())
+            examined = np.flatnonzero(rows[2].cpu().numpy())
             blocks.append(BlockIncongruity(same[0].name, *names, examined, kept, refitted))
     return LatentIncongruity(name, tuple(s.id for s in split.test), tuple(blocks), told)
 
@@ -164,13 +238,13 @@ def _own_probes(
     """A probe of each modality's unimodal latents, and how often it is right on test."""
     probes, told = {}, {}
     for modality in traces[0].own:
-        train, valid, test = (
-            _Part(t.own[modality], y).of(t.own[modality].mask.any(dim=1))
+        train, valid, (latents, mask, y) = (
+            _rows(t.own[modality], y, t.own[modality].mask.any(dim=1))
             for t, y in zip(traces, targets, strict=True)
         )
-        probes[modality] = _fit(task, train, valid, seed)
-        read = probes[modality].read(test.stream.latents, test.stream.mask)
-        hits = right(tendency(task, read.outputs), label_tendency(task, test.targets.numpy()))
+        probes[modality] = fit_probe(task, *train, valid, seed)
+        said = tendency(task, probes[modality].read(latents, mask).outputs)
+        hits = right(said, label_tendency(task, y.cpu().numpy()))
         told[modality] = float(hits[np.isfinite(hits)].mean())
     return probes, told
 
@@ -178,7 +252,8 @@ def _own_probes(
 def _ways(same: Sequence[Block]) -> list[tuple[int, int]]:
     """Pairs of target and source that every part knows, and enough samples of train."""
     train, *others = (
-        Counter(zip(block.target.tolist(), block.source.tolist(), strict=True)) for block in same
+        Counter(zip(block.target.cpu().tolist(), block.source.cpu().tolist(), strict=True))
+        for block in same
     )
     return [
         (target, source)
@@ -204,22 +279,20 @@ def _examine(
         own: the probe of the target's unimodal latents; standardised anew at either place.
     """
     before, after = (
-        [_Part(stream, y).of(chosen) for stream, y, chosen in zip(side, targets, rows, strict=True)]
+        list(map(_rows, side, targets, rows))
         for side in ([b.before for b in same], [b.after for b in same])
     )
-    first, second = (
-        own.at(part[0].stream.latents, part[0].stream.mask) for part in (before, after)
-    )
-    fresh = _fit(task, after[0], after[1], seed)
-    label = label_tendency(task, after[2].targets.numpy())
-    held = first.read(before[2].stream.latents, before[2].stream.mask)
-    left, again = (p.read(after[2].stream.latents, after[2].stream.mask) for p in (second, fresh))
+    fresh = fit_probe(task, *after[0], after[1], seed)
+    *test, y = after[2]
+    held = own.at(*before[0][:2]).read(*before[2][:2])
+    left, again = own.at(*after[0][:2]).read(*test), fresh.read(*test)
+    label = label_tendency(task, y.cpu().numpy())
     return (
         change(task, held, left, label, one_probe=True),
         change(task, held, again, label, one_probe=False),
     )
 
 
-def _fit(task: Task, train: _Part, valid: _Part, seed: int) -> Probe:
-    known = valid.stream.latents, valid.stream.mask, valid.targets
-    return fit_probe(task, train.stream.latents, train.stream.mask, train.targets, known, seed)
+def _rows(stream: Stream, targets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents, mask and targets of some samples."""
+    return stream.latents[rows], stream.mask[rows], targets[rows]

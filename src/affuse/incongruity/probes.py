@@ -87,7 +87,7 @@ class Probe:
         weights = _listen(z @ self.gate + self.gate_bias, mask)
         contributions = weights[..., None] * (z @ self.value)
         outputs = contributions.sum(dim=1) + self.bias
-        arrays = (t.numpy() for t in (outputs, weights, contributions))
+        arrays = (t.cpu().numpy() for t in (outputs, weights, contributions))
         return Reading(*arrays)
 
     def at(self, x: Tensor, mask: Tensor) -> Probe:
@@ -118,11 +118,12 @@ def fit_probe(
         mask: `(N, T)`, True is real.
         targets: `(N, K)`.
         valid: the same three of the validation part, which chooses the noise.
-        seed: of the random numbers; the global ones are left alone.
+        seed: of the random numbers, which the processor draws, so that they are the same wherever
+            `x` and the rest lie; the global ones are left alone.
     """
     generator = torch.Generator().manual_seed(seed)
     mean, scale = _moments(x, mask)
-    net = _Training(x.shape[2], task, generator)
+    net = _Training(x.shape[2], task, generator).to(x.device)
     centre, unit = _units(task)
     z, y = (x - mean) / scale, (targets - centre) / unit
     _train(net, z, mask, y, generator)
@@ -157,10 +158,12 @@ def _exceeds(ours: Tensor, theirs: Tensor) -> bool:
 class _Training(nn.Module):
     """S probes side by side, each under its strength of noise; einsum names are `sbtdc`."""
 
+    noise: Tensor
+
     def __init__(self, width: int, task: Task, generator: torch.Generator) -> None:
         super().__init__()
         self.task = task
-        self.noise = torch.tensor(NOISES)[:, None, None, None]
+        self.register_buffer("noise", torch.tensor(NOISES)[:, None, None, None])
         shape = len(NOISES), width, 1 + task.outputs
         # u and V side by side: what is heard is one product.
         self.weight = nn.Parameter(0.3 / width**0.5 * torch.randn(shape, generator=generator))
@@ -174,7 +177,8 @@ class _Training(nn.Module):
         if generator is not None:
             # Noise on D values seen through a weight vector is noise of that vector's length.
             length = self.weight.norm(dim=1)[:, None, None]
-            heard = heard + self.noise * length * torch.randn(heard.shape, generator=generator)
+            drawn = torch.randn(heard.shape, generator=generator).to(heard.device)
+            heard = heard + self.noise * length * drawn
         weights = _listen(heard[..., 0] + self.gate_bias[:, None, None], mask)
         return (weights[..., None] * heard[..., 1:]).sum(dim=2) + self.bias[:, None]
 
@@ -224,9 +228,11 @@ def _train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=_STEPS)
     for step in range(_STEPS):
         rows = torch.randint(len(mask), (min(_BATCH, len(mask)),), generator=generator)
+        rows = rows.to(mask.device)
         heard = mask[rows]
         if heard.shape[1] > 1:
-            heard = heard & (torch.rand(heard.shape, generator=generator) >= _HIDDEN)
+            spared = torch.rand(heard.shape, generator=generator) >= _HIDDEN
+            heard = heard & spared.to(heard.device)
         # First by the plain loss: a mixture that begins anywhere may end anywhere.
         robust = step >= _WARM * _STEPS
         loss = net.losses(z[rows], heard, targets[rows], generator, robust).mean(dim=1).sum()

@@ -7,7 +7,7 @@ whichever models are compared on them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,9 +21,12 @@ from affuse.incongruity.probes import Probe, fit_probe
 from affuse.incongruity.tendency import neutral
 from affuse.samples import Sample
 from affuse.tasks import Bools, Floats, Ints, Regression, Task
+from affuse.training.devices import AUTO, resolve_device
 
 # More training samples than this teach a probe of this size nothing; they would fill the memory.
 MOST_SAMPLES = 2000
+# Steps to which a reader listens at least so much as to the loudest, as a share.
+LEAST_SHARE = 0.2
 T = TypeVar("T")
 
 
@@ -94,7 +97,8 @@ class Readers:
         Raises:
             InputError: no samples.
         """
-        batch = collate(samples, self.modalities)
+        place = next(iter(self.probes.values())).bias.device
+        batch = collate(samples, self.modalities).to(place)
         shape = len(samples), len(self.modalities)
         outputs = np.full((*shape, self.task.outputs), np.nan)
         present = np.zeros(shape, dtype=np.bool_)
@@ -106,7 +110,7 @@ class Readers:
                 continue
             mask = batch.masks[modality]
             reading = probe.read(batch.sequences[modality], mask)
-            some = mask.any(dim=1).numpy()
+            some = mask.any(dim=1).cpu().numpy()
             present[:, column] = some
             outputs[some, column] = reading.outputs[some]
             factors[some, column] = self.evidence[modality](reading.outputs[some])
@@ -115,19 +119,26 @@ class Readers:
 
 
 def fit_readers(
-    task: Task, train: Sequence[Sample], valid: Sequence[Sample], seed: int = 0
+    task: Task,
+    train: Sequence[Sample],
+    valid: Sequence[Sample],
+    seed: int = 0,
+    *,
+    device: str = AUTO,
 ) -> Readers:
     """Fit a reader of each modality that both parts have.
 
     Args:
         train, valid: samples with targets, prepared alike (standardised, say).
         seed: of the probes' training.
+        device: on which probes are fitted and read, by name.
 
     Raises:
-        InputError: a sample without a target, or no modality.
+        InputError: a sample without a target, no modality, or no such device.
     """
     train, valid = spread(train, MOST_SAMPLES), spread(valid, MOST_SAMPLES)
-    parts = collate(train), collate(valid)
+    place = resolve_device(device)
+    parts = collate(train).to(place), collate(valid).to(place)
     targets = [_targets(batch) for batch in parts]
     prior = label_prior(task, targets[0])
     probes: dict[str, Probe] = {}
@@ -136,9 +147,9 @@ def fit_readers(
         (x, mask, y), (x_valid, mask_valid, y_valid) = (_having(b, modality) for b in parts)
         known = x_valid, mask_valid, y_valid
         probe = probes[modality] = fit_probe(task, x, mask, y, known, seed)
-        told = [(probe.read(x_valid, mask_valid).outputs, y_valid.numpy())]
+        told = [(probe.read(x_valid, mask_valid).outputs, y_valid.cpu().numpy())]
         if not probe.overfits:
-            told.append((probe.read(x, mask).outputs, y.numpy()))
+            told.append((probe.read(x, mask).outputs, y.cpu().numpy()))
         evidence[modality] = fit_evidence(
             task, prior, *map(np.concatenate, zip(*told, strict=True))
         )
@@ -163,7 +174,7 @@ def _targets(batch: Batch) -> Floats:
             "a sample without a target in the training or validation part",
             remedy="leave it out: readers are fitted on labels",
         )
-    targets: Floats = batch.targets.numpy()
+    targets: Floats = batch.targets.cpu().numpy()
     return targets
 
 
@@ -172,3 +183,62 @@ def _having(batch: Batch, modality: str) -> tuple[torch.Tensor, torch.Tensor, to
     assert batch.targets is not None
     some = batch.masks[modality].any(dim=1)
     return batch.sequences[modality][some], batch.masks[modality][some], batch.targets[some]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Steps `first` up to, not including, `last`, and their seconds where these are known."""
+
+    first: int
+    last: int
+    start: float | None = None
+    end: float | None = None
+
+    def __str__(self) -> str:
+        if self.start is None or self.end is None:
+            return f"steps {self.first} to {self.last - 1}"
+        return f"{self.start:.2f} to {self.end:.2f} s"
+
+
+def heard_spans(sample: Sample, modality: str, weights: Floats) -> tuple[Span, ...]:
+    """Where a reader listens, as runs of steps.
+
+    Args:
+        sample: gives the length and the times.
+        modality: whose.
+        weights: `(T,)` or longer where padded.
+    """
+    steps = len(sample.sequences[modality])
+    weights = weights[:steps]
+    loud = weights >= LEAST_SHARE * weights.max()
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(np.int8), [0]])))
+    ends = _step_ends(sample, modality)
+    return tuple(
+        Span(int(first), int(last))
+        if ends is None
+        else Span(int(first), int(last), float(ends[first]), float(ends[last]))
+        for first, last in edges.reshape(-1, 2)
+    )
+
+
+def overlap(found: Iterable[Span], planted: Iterable[Sequence[int]], steps: int) -> float:
+    """Intersection over union of steps, in [0, 1]; 1 where there are none of either."""
+    ours, theirs = (np.zeros(steps, dtype=np.bool_) for _ in range(2))
+    for span in found:
+        ours[span.first : span.last] = True
+    for first, last in planted:
+        theirs[first:last] = True
+    return _share(ours & theirs, ours | theirs)
+
+
+def _share(part: Bools, whole: Bools) -> float:
+    return float(part.sum() / whole.sum()) if whole.any() else 1.0
+
+
+def _step_ends(sample: Sample, modality: str) -> Floats | None:
+    """Seconds `(T + 1,)` at which steps begin, and at which the last one ends."""
+    times = sample.times.get(modality)
+    if times is None or len(times) != len(sample.sequences[modality]) or len(times) < 2:
+        return None
+    # The last step has no successor to end it: it is as long as the others.
+    return np.append(times, times[-1] + np.median(np.diff(times)))

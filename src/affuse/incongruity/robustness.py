@@ -8,13 +8,12 @@ steps that a weaker one drops and more.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from affuse.errors import InputError
 from affuse.evaluation.held_out import run_model
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.fusion import FusionModel
@@ -22,6 +21,7 @@ from affuse.incongruity.readings import spread
 from affuse.incongruity.tendency import Estimate, estimates, label_tendency, right, tendency
 from affuse.samples import FloatArray, Sample, targets_of
 from affuse.tasks import BinaryLabels, Floats, Regression, Task
+from affuse.training.devices import AUTO
 
 MOST_SAMPLES = 200
 
@@ -51,7 +51,7 @@ SPOILINGS = (
 
 
 @dataclass(frozen=True)
-class Curve:
+class RobustnessCurve:
     """One way to spoil one modality, at rising levels.
 
     Attributes:
@@ -85,7 +85,7 @@ class Robustness:
     metric: str
     samples: int
     clean: Estimate
-    curves: tuple[Curve, ...]
+    curves: tuple[RobustnessCurve, ...]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -99,6 +99,8 @@ def robustness(
     spoilings: Sequence[Spoiling] = SPOILINGS,
     most: int = MOST_SAMPLES,
     seed: int = 0,
+    *,
+    device: str = AUTO,
 ) -> Robustness:
     """Score a model on samples with each modality spoilt in each way.
 
@@ -108,25 +110,25 @@ def robustness(
         spoilings: which are tried.
         most: of more samples than this, as many are tried.
         seed: of the spoiling.
+        device: on which the model works, by name.
 
     Raises:
-        InputError: a sample without a target.
+        InputError: a sample without a target, or no such device.
     """
     samples = spread(samples, most)
-    if any(sample.target is None for sample in samples):
-        raise InputError("a sample without a target", remedy="leave it out: it cannot be scored")
-    clean = _scores(model, task, samples)
+    targets_of(samples, remedy="leave it out: it cannot be scored")
+    clean = _scores(model, task, samples, device)
     curves = []
     for spoiling in spoilings:
         for modality in model.modalities:
             levels = [
-                _scores(model, task, spoil(samples, modality, spoiling.name, level, seed))
+                _scores(model, task, spoil(samples, modality, spoiling.name, level, seed), device)
                 for level in spoiling.levels
             ]
             both = np.stack(levels + [level - clean for level in levels], axis=1)
             found, count = estimates(both, seed), len(levels)
             curves.append(
-                Curve(
+                RobustnessCurve(
                     spoiling.name,
                     modality,
                     spoiling.levels,
@@ -166,25 +168,15 @@ def spoil(
     having = [s.sequences[modality] for s in samples if modality in s.sequences]
     scale: Any = np.concatenate(having).std(axis=0) if having else None
     change = {"noise": _noisy, "shift": _shifted, "drop": _dropped}[name]
-    return [
-        s.with_sequences(
-            {**s.sequences, modality: _spoilt(change, s, modality, level, scale, seed)}
-        )
-        if modality in s.sequences
-        else s
-        for s in samples
-    ]
 
+    def spoilt(sample: Sample) -> Sample:
+        if modality not in sample.sequences:
+            return sample
+        rng = np.random.default_rng([seed, zlib.crc32(f"{sample.id} {modality}".encode())])
+        x = change(sample.sequences[modality], level, scale, rng).astype(np.float32)
+        return sample.with_sequences({**sample.sequences, modality: x})
 
-Change = Callable[[FloatArray, float, FloatArray, np.random.Generator], FloatArray]
-
-
-def _spoilt(
-    change: Change, sample: Sample, modality: str, level: float, scale: FloatArray, seed: int
-) -> FloatArray:
-    key = zlib.crc32(f"{sample.id} {modality}".encode())
-    rng = np.random.default_rng([seed, key])
-    return change(sample.sequences[modality], level, scale, rng).astype(np.float32)
+    return list(map(spoilt, samples))
 
 
 def _noisy(x: FloatArray, level: float, scale: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -213,14 +205,15 @@ def _swapped(samples: Sequence[Sample], modality: str, seed: int) -> list[Sample
     ]
 
 
-def _scores(model: FusionModel, task: Task, samples: Sequence[Sample]) -> Floats:
+def _scores(model: FusionModel, task: Task, samples: Sequence[Sample], device: str) -> Floats:
     """Each sample's score `(N,)`; nan for one that has no modality left."""
     usable = np.array([any(m in model.modalities for m in s.modalities) for s in samples])
     scores = np.full(len(samples), np.nan)
     kept = [sample for sample, some in zip(samples, usable, strict=True) if some]
     if not kept:
         return scores
-    answered = run_model(model, [sample.without_target() for sample in kept]).prediction
+    unaware = [sample.without_target() for sample in kept]
+    answered = run_model(model, unaware, device=device).prediction
     targets = targets_of(kept)
     if isinstance(task, Regression):
         scores[usable] = np.abs(answered - targets)[:, 0]

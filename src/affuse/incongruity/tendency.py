@@ -93,14 +93,11 @@ class Estimate:
     ci95: tuple[float, float]
 
 
-def estimate(values: Floats, seed: int = 0) -> Estimate:
-    """The mean of `(N,)`, leaving out nan; nan where nothing is left."""
-    (only,) = estimates(values[:, None], seed)
-    return only
-
-
 def estimates(values: Floats, seed: int = 0) -> list[Estimate]:
-    """The means of the columns of `(N, K)` over the same resamples, each leaving out its nan."""
+    """The means of the columns of `(N, K)` over the same resamples, each leaving out its nan.
+
+    nan where nothing is left.
+    """
     known = np.isfinite(values)
     filled = np.where(known, values, 0.0)
     if not len(values):

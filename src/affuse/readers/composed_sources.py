@@ -20,7 +20,7 @@ from affuse.extract.face import EXPRESSIONS, read_face
 from affuse.extract.features import ClipFeatures
 from affuse.extract.voice import RATE
 from affuse.extract.voice.descriptors import read_audio
-from affuse.progress import progress_bar
+from affuse.progress import items_bar
 from affuse.readers.mosi import FILE, load_utterances
 from affuse.readers.npz import load_arrays
 from affuse.readers.rated import read_rated_texts
@@ -189,7 +189,7 @@ def _by_all_cores(
 ) -> list[FloatArray]:
     """What `extract` makes of each item, with a progress bar."""
     found = []
-    with progress_bar(label, len(items)) as advance, ProcessPoolExecutor() as pool:
+    with items_bar(label, "items", len(items)) as advance, ProcessPoolExecutor() as pool:
         for features in pool.map(extract, items, chunksize=8):
             found.append(features)
             advance(1)

@@ -8,7 +8,7 @@ from typing import Any
 from affuse import __version__
 from affuse.incongruity.cases import Case
 from affuse.incongruity.explanation import Explanation, ModelFacts
-from affuse.incongruity.robustness import SPOILINGS, Curve
+from affuse.incongruity.robustness import SPOILINGS, RobustnessCurve
 from affuse.metrics.calibration import Reliability
 from affuse.metrics.scores import heading
 from affuse.report import charts
@@ -159,7 +159,7 @@ def _robustness(found: Explanation) -> View:
     return {"samples": own.samples, "css": {**css, **beside}, "charts": drawn}
 
 
-def _curve(facts: ModelFacts, curve: Curve, css: str) -> Line:
+def _curve(facts: ModelFacts, curve: RobustnessCurve, css: str) -> Line:
     name, scores = f"{facts.name}, {curve.modality}", [facts.robustness.clean, *curve.scores]
     means, bands = [score.mean for score in scores], [score.ci95 for score in scores]
     return Line(name, css, [0.0, *curve.levels], means, bands)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from affuse.incongruity.explanation import Explanation, ModelFacts
-from affuse.incongruity.robustness import Curve
+from affuse.incongruity.robustness import RobustnessCurve
 from affuse.incongruity.tendency import Estimate
 from affuse.metrics.scores import heading, higher_is_better
 
@@ -124,7 +124,7 @@ def _harm(damage: Estimate) -> str:
 def _robustness(facts: ModelFacts) -> Iterator[str]:
     up = higher_is_better(facts.robustness.metric)
 
-    def harm(curve: Curve) -> float:
+    def harm(curve: RobustnessCurve) -> float:
         change = curve.changes[-1].mean
         return -change if up else change
 

@@ -34,7 +34,7 @@ class BundleConfig(BaseModel):
     format: Literal[1] = 1
     affuse: str  # the version that exported
     name: str = Field(min_length=1)  # what the checkpoint is called
-    # model, options: the registered model.
+    # The registered model and its options.
     model: str
     options: dict[str, Any] = {}
     parameters: int  # how many it has

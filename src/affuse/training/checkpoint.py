@@ -97,10 +97,11 @@ class Checkpoint(Shown):
             return list(samples)
         speaker = self.training.get("options", {}).get("normalise") == "speaker"
         grouped = normalise_by_group(samples) if speaker else samples
-        # Their order on disk is one of chance.
-        ranks = {modality: rank for rank, modality in enumerate(self.model.widths)}
-        known = sorted(self.normaliser.means, key=lambda m: (ranks.get(m, len(ranks)), m))
-        return self.normaliser.apply_all([s.keep(known) for s in grouped])
+        # In the samples' order: a file of tensors has none, and probes are fitted in turn.
+        means = self.normaliser.means
+        return self.normaliser.apply_all(
+            [s.keep([m for m in s.modalities if m in means]) for s in grouped]
+        )
 
     def fold_of(self, corpus: Corpus) -> Split:
         """The fold of a corpus that it was trained on."""

@@ -29,6 +29,7 @@ from affuse.files import make_folder, write_atomic
 from affuse.fusion import FusionModel
 from affuse.samples import Sample
 from affuse.tasks import Task
+from affuse.training.devices import AUTO, resolve_device
 from affuse.training.module import FusionModule
 from affuse.training.presets import TrainOptions
 
@@ -63,6 +64,7 @@ def fit(
     seed: int,
     folder: Path,
     on_epoch: OnEpoch = lambda *_: None,
+    device: str = AUTO,
 ) -> FitResult:
     """Train until validation stops improving; the test split is not among the arguments.
 
@@ -73,10 +75,12 @@ def fit(
     Args:
         build: makes the model, after the seed is set.
         on_epoch: told the epoch and its history record.
+        device: on which it trains (`resolve_device`); the model comes back to the processor.
 
     Raises:
-        InputError: state in `folder` that cannot be read.
+        InputError: state in `folder` that cannot be read, or no such device.
     """
+    place = resolve_device(device)
     torch.manual_seed(seed)
     steps = -(-len(train) // options.batch_size)
     module = FusionModule(build(), task, options, steps, seed)
@@ -88,8 +92,8 @@ def fit(
     state = folder / STATE_FILE
     with _quiet():
         trainer = pl.Trainer(
-            accelerator="auto",
-            devices=1,
+            accelerator=place.type,
+            devices=1 if place.index is None else [place.index],
             max_epochs=options.epochs,
             gradient_clip_val=options.clip,
             callbacks=[_EpochEnd(state, on_epoch)],

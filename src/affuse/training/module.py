@@ -202,7 +202,7 @@ class FusionModule(pl.LightningModule):
             return prediction
         unimodal = torch.cat([o.unimodal for o in outputs if o.unimodal is not None])
         primary = torch.cat([o.primary for o in outputs])
-        lead = unimodal[torch.arange(len(primary)), primary]
+        lead = unimodal[torch.arange(len(primary), device=primary.device), primary]
         correction = torch.cat(corrections)
         shares = torch.linspace(1, 0, 21).tolist()
         losses = torch.stack([self.task.losses(lead + s * correction, target) for s in shares])

@@ -19,6 +19,7 @@ from affuse.fusion import FusionModel, create_model, models
 from affuse.samples import Corpus, Sample, Split
 from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, seen_in, weights_digest
 from affuse.training.code import code_of
+from affuse.training.devices import AUTO, resolve_device
 from affuse.training.normalise import Normaliser, normalise
 from affuse.training.presets import Plan
 from affuse.training.transfer import Origin, begin_with, read_origin
@@ -39,6 +40,7 @@ def train_run(
     fold: int = 0,
     resume: bool = False,
     on_epoch: OnEpoch = lambda *_: None,
+    device: str = AUTO,
 ) -> Checkpoint:
     """Train one model on one fold and leave its checkpoint in `folder`.
 
@@ -47,11 +49,14 @@ def train_run(
     Args:
         resume: go on with what an interrupted run left in `folder`.
         on_epoch: told each epoch and its history record.
+        device: on which it trains, by name; see `affuse.training.devices.resolve_device`. A run may
+            go on elsewhere than where it began.
 
     Raises:
         InputError: a folder that holds another run, or one when `resume` is not asked for; data or
-            options that cannot be trained. Then the folder is as it was.
+            options that cannot be trained; no such device. Then the folder is as it was.
     """
+    resolve_device(device)
     # Lightning takes seconds to load, and most of what is asked of runs needs none of it.
     from affuse.training.fit import fit
 
@@ -79,6 +84,7 @@ def train_run(
             seed=seed,
             folder=folder / WORK_FOLDER,
             on_epoch=on_epoch,
+            device=device,
         )
         _checkpoint(corpus, run, result, normaliser, origin).save(folder)
     shutil.rmtree(folder / WORK_FOLDER, ignore_errors=True)

@@ -21,6 +21,7 @@ from affuse.progress import OnWork
 from affuse.readers.registry import load_corpus
 from affuse.samples import Corpus
 from affuse.training.code import code_of
+from affuse.training.devices import AUTO, resolve_device
 from affuse.training.presets import check_keys, corpus_options, plan
 from affuse.training.session import require_targets, require_trainable
 from affuse.tuning.outcome import StudyResult, TuningResult
@@ -62,6 +63,7 @@ class TuningRequest:
         study: name of the studies, to which each adds its model; by default the corpus' name
             and, of several, its fold.
         max_parameters: a larger model is turned down before it is trained.
+        device: on which models train, by name; see `affuse.training.devices.resolve_device`.
     """
 
     corpus: str
@@ -76,18 +78,20 @@ class TuningRequest:
     study: str | None = None
     max_parameters: int | None = None
     jobs: int = 1
+    device: str = AUTO
 
     def load(self) -> Corpus:
         """The corpus, after everything that can be checked without it.
 
         Raises:
-            InputError: an unknown model, setting or fold, or a corpus that cannot be read.
+            InputError: an unknown model, setting, fold or device, or a corpus that cannot be read.
         """
         if self.trials < 1 or self.jobs < 1:
             raise InputError("trials and jobs", remedy="give 1 or more of each")
         if not self.models or len(set(map(base_name, self.models))) < len(self.models):
             # The settings that come out go by the registered name.
             raise InputError("no model, or one named twice", remedy="name each model once")
+        resolve_device(self.device)
         check_keys(self.corpus, self.settings)
         plans = [plan(self.corpus, name, self.settings, self.data) for name in self.models]
         if any(planned.train.init for planned in plans):
@@ -116,8 +120,12 @@ class TuningRequest:
             space = search_space(self.corpus, model, self.settings, self.space_changes, self.data)
             if not space:
                 raise InputError(f"nothing of {model} is left to search", remedy="set less by hand")
-            fixed = (self.corpus, model, self.settings, space, self.seed)
-            found[model] = Objective(*fixed, max_parameters=self.max_parameters, data=self.data)
+            found[model] = Objective(
+                *(self.corpus, model, self.settings, space, self.seed),
+                max_parameters=self.max_parameters,
+                data=self.data,
+                device=self.device,
+            )
         return found
 
     def study_name(self, corpus: Corpus, model: str) -> str:

@@ -54,6 +54,7 @@ class Objective:
         space: what is drawn.
         seed: of every trial's training.
         max_parameters: a larger model is turned down before it is trained; None for any size.
+        device: on which it trains, by name.
     """
 
     corpus: str
@@ -63,6 +64,7 @@ class Objective:
     seed: int
     max_parameters: int | None = None
     data: Path | None = None
+    device: str = "auto"
 
     @property
     def epochs(self) -> int:
@@ -95,6 +97,7 @@ class Objective:
                     seed=self.seed,
                     folder=Path(folder),
                     on_epoch=report,
+                    device=self.device,
                 )
         except InputError as error:
             trial.set_user_attr(STOPPED, str(error))

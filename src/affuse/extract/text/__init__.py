@@ -10,7 +10,7 @@ from pydantic import Field
 
 from affuse.config import Options
 from affuse.extract.cache import FeatureCache, cache_key, pack, unpack
-from affuse.progress import Advance, progress_bar
+from affuse.progress import Advance, items_bar
 from affuse.samples import FloatArray
 
 Layer = Annotated[int, Field(ge=0, le=6)]
@@ -74,7 +74,7 @@ def encode_corpus(
     key = cache_key(extractor.name, (text.encode() for text in distinct))
 
     def compute() -> dict[str, FloatArray]:
-        with progress_bar("text", len(distinct)) as advance:
+        with items_bar("text", "texts", len(distinct)) as advance:
             return pack([t.features for t in extractor.encode(distinct, advance)])
 
     found = dict(zip(distinct, unpack((cache or FeatureCache()).arrays(key, compute)), strict=True))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from affuse.extract.cache import Arrays, FeatureCache, cache_key, pack, unpack
 from affuse.extract.voice.descriptors import read_audio, voice_frames, voice_name
 from affuse.extract.voice.whisper import speech_frames, speech_name
-from affuse.progress import progress_bar
+from affuse.progress import items_bar
 from affuse.samples import FloatArray
 
 # One cache file for so many recordings: few files, and little to redo after a stop.
@@ -78,7 +78,7 @@ def _extracted(
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
     keys = [cache_key(name, (path.read_bytes() for path in chunk)) for chunk in chunks]
     missing = sum(len(c) for c, key in zip(chunks, keys, strict=True) if key not in cache)
-    with progress_bar(label, missing) as advance:
+    with items_bar(label, "recordings", missing) as advance:
 
         def compute(chunk: Sequence[Path]) -> Arrays:
             found = []

@@ -18,8 +18,8 @@ from pydantic import Field
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.extract.text.glove import Glove
-from affuse.progress import progress_bar
-from affuse.readers.csd.labels import Labels, find_folds, read_folds, read_labels
+from affuse.progress import items_bar
+from affuse.readers.csd.annotations import Labels, find_folds, read_folds, read_labels
 from affuse.readers.csd.sequence_file import CsdFile, Entry, open_csd, words_of
 from affuse.readers.pickles.padded import finite_or_zero
 from affuse.readers.registry import corpus_name, register_corpus
@@ -158,7 +158,7 @@ def _samples(
     labels: Labels, files: Mapping[str, CsdFile], folds: Mapping[str, str], *, aligned: bool
 ) -> Iterator[tuple[str, Sample]]:
     """Every segment of a video that a fold names, with that fold's part."""
-    with progress_bar("videos", len(labels.entries)) as advance:
+    with items_bar("segments", "videos", len(labels.entries)) as advance:
         for name, (targets, intervals) in labels.entries.items():
             video = name.partition("[")[0]
             found = _entries(name, video, files) if video in folds else {}

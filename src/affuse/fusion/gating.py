@@ -1,4 +1,4 @@
-"""Which modality leads: the gate of HCT-MG and its granularity.
+"""Which modality leads: the gate of HCT-MG, its granularity, and the order that follows from it.
 
 The contribution gate reads what each modality alone achieves on the task, instead of waiting for
 a gradient that argmax does not pass (arXiv 2305.13583 trains one weight a modality; those weights
@@ -8,21 +8,51 @@ barely move from their equal start).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from affuse.batches import Lengths
+from affuse.errors import unknown_name
 from affuse.fusion.layers import longest, traced
+from affuse.tasks import Bools, Ints
 
 Granularity = Literal["task", "batch", "sample"]
 
 
-class ContributionGate(nn.Module):
+class Gate(nn.Module):
+    """Weights of the modalities, softmax over those that are present; here the same for all."""
+
+    weights: Tensor
+
+    def track(self, losses: Tensor) -> None:
+        """Take in the mean validation loss `(M,)` of each head; NaN where there is none."""
+
+    def forward(self, expected_loss: Tensor | None, present: Tensor) -> Tensor:  # noqa: ARG002
+        """Expected losses `(B, M)`, where there are any, and presence `(B, M)` to weights."""
+        return masked_softmax(self.weights.expand(present.shape), present)
+
+
+class PaperGate(Gate):
+    """The paper's gate: one trainable weight a modality, equal at first."""
+
+    def __init__(self, modalities: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.ones(modalities))
+
+
+class FixedGate(Gate):
+    """A chosen primary; the others share what is left."""
+
+    def __init__(self, modalities: int, primary: int) -> None:
+        super().__init__()
+        self.register_buffer("weights", torch.eye(modalities)[primary], persistent=False)
+
+
+class ContributionGate(Gate):
     """Weights from the loss of each modality's own head: the lower, the more it contributes.
 
     w = softmax(-loss / (temperature * mean loss)) over the modalities that are present, where the
@@ -49,7 +79,6 @@ class ContributionGate(nn.Module):
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
     def track(self, losses: Tensor) -> None:
-        """Take in the mean validation loss `(M,)` of each head; NaN keeps the old value."""
         with torch.no_grad():
             losses = losses.to(self.tracked)
             known = torch.isfinite(losses)
@@ -59,7 +88,6 @@ class ContributionGate(nn.Module):
             self.updates += 1
 
     def forward(self, expected_loss: Tensor | None, present: Tensor) -> Tensor:
-        """Expected losses `(B, M)`, where there are any, and presence `(B, M)` to weights."""
         batch = self.granularity == "batch" and self.training
         if expected_loss is None or not (batch or self.granularity == "sample"):
             loss = self.tracked
@@ -75,39 +103,20 @@ class ContributionGate(nn.Module):
         return masked_softmax(logits, present)
 
 
-class PaperGate(nn.Module):
-    """The paper's gate: one trainable weight a modality, equal at first, softmax over them."""
-
-    def __init__(self, modalities: int) -> None:
-        super().__init__()
-        self.weights = nn.Parameter(torch.ones(modalities))
-
-    def track(self, losses: Tensor) -> None:
-        """Nothing: this gate learns only through the scaling of the streams."""
-
-    def forward(self, _: Tensor | None, present: Tensor) -> Tensor:
-        return masked_softmax(self.weights.expand(present.shape), present)
-
-
-class FixedGate(nn.Module):
-    """A chosen primary; the others share what is left."""
-
-    preference: Tensor
-
-    def __init__(self, modalities: int, primary: int) -> None:
-        super().__init__()
-        preference = torch.zeros(modalities)
-        preference[primary] = 1.0
-        self.register_buffer("preference", preference, persistent=False)
-
-    def track(self, losses: Tensor) -> None:
-        """Nothing: the choice is fixed."""
-
-    def forward(self, _: Tensor | None, present: Tensor) -> Tensor:
-        return masked_softmax(self.preference.expand(present.shape), present)
-
-
-Gate = ContributionGate | PaperGate | FixedGate
+def make_gate(
+    name: str, modalities: Sequence[str], granularity: Granularity, temperature: float
+) -> Gate:
+    """The gate `contribution`, `paper` or `fixed:<modality>`."""
+    kind, _, modality = name.partition(":")
+    if kind == "contribution":
+        return ContributionGate(len(modalities), granularity, temperature)
+    if kind == "paper":
+        return PaperGate(len(modalities))
+    if kind == "fixed":
+        if modality not in modalities:
+            raise unknown_name("modality", modality, modalities, source="gate=fixed")
+        return FixedGate(len(modalities), modalities.index(modality))
+    raise unknown_name("gate", name, ("contribution", "paper", "fixed:<modality>"))
 
 
 def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
@@ -115,16 +124,59 @@ def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
     return logits.masked_fill(~present, torch.finfo(logits.dtype).min).softmax(dim=-1) * present
 
 
-class Stream(NamedTuple):
+class Used(NamedTuple):
+    """Which modalities fusion uses.
+
+    Attributes:
+        modalities: bool `(B, M)`.
+        known: the same in the host's memory, where the host knows.
+    """
+
+    modalities: Tensor
+    known: Bools | None
+
+    def steps(self, place: int, lengths: Lengths | None) -> Lengths | None:
+        """The real steps `(B,)` of a modality that are used, where the host knows."""
+        if lengths is None or self.known is None:
+            return None
+        return lengths * self.known[:, place]
+
+
+def choose_used(
+    present: Tensor, lengths: Sequence[Lengths | None], rate: float, training: bool
+) -> Used:
+    """Hide modalities from fusion at random in training, never a sample's last one.
+
+    Args:
+        present: which modalities each sample has, `(B, M)`.
+        lengths: of each modality.
+        rate: share that is hidden.
+    """
+    counts = [count for count in lengths if count is not None]
+    known = np.stack(counts, axis=1) > 0 if len(counts) == len(lengths) else None
+    if not training or rate == 0:
+        return Used(present, known)
+    # Drawn by the host, who then knows without waiting for an accelerator.
+    spared = torch.rand(present.shape) >= rate
+    known = None if known is None else _spare(known, spared.numpy())
+    return Used(_spare(present, spared.to(present.device, non_blocking=True)), known)
+
+
+def _spare(present: Any, spared: Any) -> Any:
+    """What is present and spared, and all that is present where nothing of a sample is.
+
+    Bool `(B, M)`, all tensors or all arrays.
+    """
+    kept = present & spared
+    return kept | present & ~kept.any(1)[:, None]
+
+
+class FusionStream(NamedTuple):
     """Steps `(B, T, d)`, their mask `(B, T)`, and its lengths where the host knows them."""
 
     steps: Tensor
     mask: Tensor
     lengths: Lengths | None = None
-
-
-Places = NDArray[np.int64]
-"""An order of the modalities `(B, M)` in the host's memory."""
 
 
 class SharedRanking:
@@ -138,7 +190,7 @@ class SharedRanking:
         self.order = order
         self.places: list[int] = order[0].tolist()
 
-    def ranked(self, streams: Sequence[Stream]) -> list[Stream]:
+    def ranked(self, streams: Sequence[FusionStream]) -> list[FusionStream]:
         """M streams, the primary modality's first."""
         return [streams[modality] for modality in self.places]
 
@@ -146,7 +198,7 @@ class SharedRanking:
         """Of values `(B, M, C)`, the primary modality's `(B, C)`."""
         return values[:, self.places[0]]
 
-    def replaced(self, streams: Sequence[Stream], lead: Tensor) -> list[Tensor]:
+    def replaced(self, streams: Sequence[FusionStream], lead: Tensor) -> list[Tensor]:
         """The steps of M streams with `lead` in place of the primary modality's."""
         return [lead if m == self.places[0] else stream.steps for m, stream in enumerate(streams)]
 
@@ -156,16 +208,16 @@ class SampleRanking:
 
     Args:
         order: modalities by falling weight, `(B, M)`.
-        places: the same, where the host knows it.
+        places: the same in the host's memory, where the host knows.
     """
 
-    def __init__(self, order: Tensor, places: Places | None = None) -> None:
+    def __init__(self, order: Tensor, places: Ints | None = None) -> None:
         self.order, self.places = order, places
         # One flat index: far cheaper than indexing by rows and columns.
         rows = torch.arange(order.shape[0], device=order.device)[:, None]
         self.flat = rows * order.shape[1] + order
 
-    def ranked(self, streams: Sequence[Stream]) -> list[Stream]:
+    def ranked(self, streams: Sequence[FusionStream]) -> list[FusionStream]:
         """M streams padded to the longest, each sample's primary modality first."""
         size = longest([stream.mask.shape[1] for stream in streams])
         missing = [size - stream.mask.shape[1] for stream in streams]
@@ -174,9 +226,9 @@ class SampleRanking:
         masks = torch.stack([pad(stream.mask, (0, more)) for stream, more in pairs], dim=1)
         chosen = self.flat.flatten()
         both = (x.flatten(0, 1).index_select(0, chosen).view(x.shape) for x in (steps, masks))
-        return list(map(Stream, *(x.unbind(dim=1) for x in both), self._lengths(streams)))
+        return list(map(FusionStream, *(x.unbind(dim=1) for x in both), self._lengths(streams)))
 
-    def _lengths(self, streams: Sequence[Stream]) -> Sequence[Lengths | None]:
+    def _lengths(self, streams: Sequence[FusionStream]) -> Sequence[Lengths | None]:
         """Of each rank."""
         known = [stream.lengths for stream in streams if stream.lengths is not None]
         if self.places is None or len(known) < len(streams):
@@ -187,7 +239,7 @@ class SampleRanking:
         """Of values `(B, M, C)`, each sample's primary modality's `(B, C)`."""
         return values.flatten(0, 1).index_select(0, self.flat[:, 0])
 
-    def replaced(self, streams: Sequence[Stream], lead: Tensor) -> list[Tensor]:
+    def replaced(self, streams: Sequence[FusionStream], lead: Tensor) -> list[Tensor]:
         """The steps of M streams with `lead`, as long as the longest, where a sample's leads."""
         first, leads = self.order[:, 0, None, None], []
         for modality, (steps, *_) in enumerate(streams):

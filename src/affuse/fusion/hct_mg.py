@@ -1,18 +1,39 @@
-"""The network of HCT-MG: encoders with answers of their own, hierarchy, correction."""
+"""HCT-MG: the Hierarchical Crossmodal Transformer with Modality Gating (arXiv 2305.13583).
+
+The wiring is the paper's where its sources tell it (crossmodal attention from a primary modality,
+a self-attention encoder over the weighted streams); contribution, hierarchy, residual entry and
+granularity are ours, each a switch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 
-from affuse.batches import Lengths
-from affuse.fusion.encoders import Encoded, EncoderOptions, Head, modality_encoder
-from affuse.fusion.hct_mg.gating import SampleRanking, SharedRanking, Stream
+from affuse.batches import Batch, Lengths
+from affuse.config import Range
+from affuse.fusion.encoders import (
+    Encoded,
+    EncoderOptions,
+    Head,
+    encoder_options_for,
+    modality_encoder,
+)
+from affuse.fusion.gating import (
+    FusionStream,
+    Granularity,
+    SampleRanking,
+    SharedRanking,
+    Used,
+    choose_used,
+    make_gate,
+    ranking,
+)
 from affuse.fusion.layers import (
     Attention,
     AttentionPooling,
@@ -22,6 +43,124 @@ from affuse.fusion.layers import (
     Source,
     source,
 )
+from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
+
+
+class HctMgOptions(EncoderOptions):
+    """Options of HCT-MG, beside those of its encoders.
+
+    Attributes:
+        joint_layers: of the self-attention encoder over all streams.
+        gate: `contribution`, `paper` or `fixed:<modality>`; see `affuse.fusion.gating`.
+        granularity: of the contribution gate: one primary for the task, for each training batch or
+            for each sample.
+        temperature: of the contribution gate.
+        modality_dropout: share of modalities hidden from fusion in training.
+        members: networks that are trained side by side, each on its own loss, and answer by their
+            mean under one gate. For small corpora of short inputs: each costs as much as the first.
+    """
+
+    joint_layers: Annotated[int, Range(0, 2)] = Field(1, ge=0)
+    gate: str = "contribution"
+    granularity: Granularity = "task"
+    temperature: Annotated[float, Range(0.05, 1.0, log=True)] = Field(0.15, gt=0)
+    modality_dropout: Annotated[float, Range(0.0, 0.3)] = Field(0.1, ge=0, lt=1)
+    members: int = Field(1, ge=1)
+
+
+@register_model("hct_mg")
+class HctMg(FusionModel):
+    """Hierarchical crossmodal transformer with modality gating.
+
+    Each modality is encoded and answers alone. The gate ranks them; the first leads, and the others
+    enter its stream by crossmodal attention in the order of their weight, each by a gated residual
+    that starts near zero. A self-attention encoder reads all streams, weighed by the gate; what it
+    pools, beside each modality's own vector by its weight, corrects what the answers of all say
+    together:
+
+        prediction = own(primary) + trusted * (together - own(primary) + correction)
+
+    A single raw output is a value, and `together` the mean of the own answers by gate weight.
+    Several are logits, and `together` their sum, each by its weight relative to the primary's: the
+    product of experts. Nothing of it is trained: on the samples it learns from, a modality that
+    overfits would seem to need no other.
+    `trusted`, in [0, 1], is fitted on validation after every epoch: where the auxiliaries only add
+    noise it falls to zero, and fusion answers as its best modality does.
+    """
+
+    Options = HctMgOptions
+    trusted: Tensor
+    gated = True
+
+    def __init__(self, widths: Mapping[str, int], outputs: int, options: HctMgOptions) -> None:
+        super().__init__(widths, outputs, options)
+        require_several("hct_mg", widths)
+        o = options
+        self.members = nn.ModuleList(
+            HierarchicalNetwork(widths, outputs, o) for _ in range(o.members)
+        )
+        self.gate = make_gate(o.gate, self.modalities, o.granularity, o.temperature)
+        self.register_buffer("trusted", torch.ones(()))
+
+    def parts(self) -> dict[str, Sequence[nn.Module]]:
+        members = cast(Sequence[HierarchicalNetwork], self.members)
+        encoders = {f"encoder.{m}": [n.encoders[m] for n in members] for m in self.modalities}
+        heads = {f"head.{m}": [n.heads[m] for n in members] for m in self.modalities}
+        return {**encoders, **heads, type(self).__name__: list(members)}
+
+    def track(self, losses: Tensor) -> None:
+        self.gate.track(losses)
+
+    def trust(self, share: float) -> None:
+        self.trusted.fill_(share)
+
+    @classmethod
+    def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
+        return encoder_options_for(lengths)
+
+    def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
+        batch = self.admit(batch)
+        inputs = [self.counted(batch, m) for m in self.modalities]
+        members = cast(Sequence[HierarchicalNetwork], self.members)
+        # Nobody reads the estimates where the whole task has one gate.
+        estimate = self.training or self.options.granularity == "sample"
+        own = [member(inputs, estimate) for member in members]
+        expected = _mean([answers.expected_loss for answers in own])
+        lengths = [lengths for *_, lengths in inputs]
+        rate = self.options.modality_dropout
+        used = choose_used(self.presence(batch), lengths, rate, self.training)
+        gate = self.gate(expected, used.modalities)
+        ranked = ranking(gate, used.modalities)
+        # Of several members, the first is explained.
+        trace = _Detail({}, {}) if detail else None
+        outputs = []
+        for number, (member, answers) in enumerate(zip(members, own, strict=True)):
+            lead, added = member.fuse(answers, gate, ranked, used, None if number else trace)
+            # Training sees the whole correction; afterwards, as much as validation found to help.
+            prediction = lead + (added if self.training else self.trusted * added)
+            said = answers.unimodal, answers.expected_loss
+            outputs.append(FusionOutput(prediction, gate, ranked.order[:, 0], *said, added))
+        output = _together(outputs)
+        if trace is None:
+            return output
+        streams = {m: e.stream for m, e in zip(self.modalities, own[0].encoded, strict=True)}
+        return output._replace(attention=trace.attention, latents={**streams, **trace.latents})
+
+
+def _together(members: list[FusionOutput]) -> FusionOutput:
+    """The mean of what the members say; each learns by itself."""
+    if len(members) == 1:
+        return members[0]
+    names = ("prediction", "unimodal", "expected_loss", "correction")
+    mean: dict[str, Any] = {name: _mean([getattr(m, name) for m in members]) for name in names}
+    return members[0]._replace(**mean, members=tuple(members))
+
+
+def _mean(values: Sequence[Tensor | None]) -> Tensor | None:
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    return torch.stack(known).mean(dim=0)
 
 
 class OwnAnswers(NamedTuple):
@@ -38,25 +177,7 @@ class OwnAnswers(NamedTuple):
     expected_loss: Tensor | None
 
 
-class Used(NamedTuple):
-    """Which modalities fusion uses.
-
-    Attributes:
-        modalities: bool `(B, M)`.
-        known: the same in the host's memory, where the host knows.
-    """
-
-    modalities: Tensor
-    known: NDArray[np.bool_] | None
-
-    def steps(self, place: int, lengths: Lengths | None) -> Lengths | None:
-        """The real steps `(B,)` of a modality that are used, where the host knows."""
-        if lengths is None or self.known is None:
-            return None
-        return lengths * self.known[:, place]
-
-
-class Trace(NamedTuple):
+class _Detail(NamedTuple):
     """Collected where an explanation asks for it: see `FusionOutput`."""
 
     attention: dict[str, Tensor]
@@ -69,13 +190,10 @@ class HierarchicalNetwork(nn.Module):
     Args:
         widths: features D of each modality.
         outputs: C.
-        options: of the encoders; width and dropout hold for all.
-        joint_layers: of the self-attention encoder over all streams.
+        options: width and dropout hold for all.
     """
 
-    def __init__(
-        self, widths: Mapping[str, int], outputs: int, options: EncoderOptions, joint_layers: int
-    ) -> None:
+    def __init__(self, widths: Mapping[str, int], outputs: int, options: HctMgOptions) -> None:
         super().__init__()
         o, d, count = options, options.width, len(widths)
         self.encoders = nn.ModuleDict(
@@ -85,7 +203,9 @@ class HierarchicalNetwork(nn.Module):
         self.reliability = nn.ModuleDict({m: Head(d + outputs, 1, 0.0) for m in widths})
         self.marks = nn.Parameter(torch.randn(count, d) * 0.02)
         self.levels = nn.ModuleList(_CrossLevel(d, o.heads, o.dropout) for _ in range(count - 1))
-        self.joint = nn.ModuleList(EncoderLayer(d, o.heads, o.dropout) for _ in range(joint_layers))
+        self.joint = nn.ModuleList(
+            EncoderLayer(d, o.heads, o.dropout) for _ in range(o.joint_layers)
+        )
         self.joint_norm = nn.LayerNorm(d)
         self.pooling = AttentionPooling(d, o.heads)
         self.correction = Head(d, outputs, o.dropout, inputs=(count + 1) * d)
@@ -118,7 +238,7 @@ class HierarchicalNetwork(nn.Module):
         gate: Tensor,
         ranking: SharedRanking | SampleRanking,
         used: Used,
-        trace: Trace | None = None,
+        trace: _Detail | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The primary's own raw outputs `(B, C)` and what fusion adds to them, `(B, C)`.
 
@@ -131,7 +251,7 @@ class HierarchicalNetwork(nn.Module):
         """
         encoded, unimodal, _ = own
         streams = [
-            Stream(e.stream + mark, e.mask & some[:, None], used.steps(place, e.lengths))
+            FusionStream(e.stream + mark, e.mask & some[:, None], used.steps(place, e.lengths))
             for place, (e, mark, some) in enumerate(
                 zip(encoded, self.marks, used.modalities.unbind(dim=1), strict=True)
             )
@@ -148,7 +268,9 @@ class HierarchicalNetwork(nn.Module):
         together = (shares[..., None] * unimodal).sum(dim=1)
         return primary, together - primary + correction
 
-    def _enrich(self, ranked: Sequence[Stream], weights: Tensor, trace: Trace | None) -> Tensor:
+    def _enrich(
+        self, ranked: Sequence[FusionStream], weights: Tensor, trace: _Detail | None
+    ) -> Tensor:
         """The primary's stream `(B, T, d)` after the others entered it in the order of the gate.
 
         Args:
@@ -168,7 +290,9 @@ class HierarchicalNetwork(nn.Module):
                 trace.latents[f"level{rank}.after"] = lead
         return lead
 
-    def _join(self, steps: Sequence[Tensor], streams: Sequence[Stream], relative: Tensor) -> Tensor:
+    def _join(
+        self, steps: Sequence[Tensor], streams: Sequence[FusionStream], relative: Tensor
+    ) -> Tensor:
         """The steps `(B, T, d)` of M streams, read together and pooled to `(B, d)`."""
         masks = [stream.mask for stream in streams]
         # A layer norm would undo a stream that is merely scaled, so the gate weighs attention.

@@ -1,4 +1,4 @@
-"""The labels of .csd files: sentiment, or MOSEI's six emotions, in whichever order they lie."""
+"""The labels of .csd files, in whichever order they lie, and the folds that divide their videos."""
 
 from __future__ import annotations
 
