@@ -27,7 +27,6 @@ class Batch:
         masks: modality to bool tensor `(B, T)`, True where real. A sample without the modality
             has a row of False; a modality that no sample has is absent.
         targets: float tensor `(B, K)` or None.
-        ids: B sample ids.
         lengths: modality to the real steps `(B,)` of each sample, of which the host knows without
             asking an accelerator. None where the masks alone tell, as in a graph that is traced:
             then nothing is skipped because nothing is masked, and no sample is refused.

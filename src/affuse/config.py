@@ -101,8 +101,6 @@ class Range:
     """Numbers from `low` to `high`, both included.
 
     Attributes:
-        low: the least.
-        high: the greatest.
         step: between one number and the next; None for any float, or 1 for an int.
         log: whether every factor is as likely as every other, instead of every difference.
         multiple_of: another option of the same model, whose values divide all of these.

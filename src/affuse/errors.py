@@ -43,6 +43,11 @@ def unknown_name(
     return InputError(f"unknown {kind} '{name}'", remedy=remedy, source=source)
 
 
+def first_line(error: BaseException) -> str:
+    """What another library says, on one line of modest length."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:120]
+
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

@@ -50,10 +50,7 @@ def packaged(requirement: str, name: str, *, sha256: str) -> bytes:
 
 
 def packaged_folder(requirement: str) -> Path:
-    """The folder `model` of a package that carries weights; nothing is imported.
-
-    Args:
-        requirement: the package as pip takes it, `name==version`.
+    """The folder `model` of a package `name==version` with weights; nothing is imported.
 
     Raises:
         InputError: the package is not installed.

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from affuse.errors import InputError
 from affuse.plugins import registered_in
 
 
@@ -67,6 +68,12 @@ def preload(module: str) -> None:
     """Let what workers need begin to load, beside this process, before the first is asked for."""
     if isinstance(worker_context(module), ForkServerContext):
         forkserver.ensure_running()
+
+
+def worker_killed() -> InputError:
+    """The error for a worker that is gone without a word."""
+    remedy = "repeat with fewer --jobs; what is finished is kept"
+    return InputError("a worker process was killed, perhaps for want of memory", remedy=remedy)
 
 
 def begin_worker() -> None:

@@ -43,7 +43,7 @@ def untrained(corpus: Corpus, name: str) -> Checkpoint:
 
 def told(found: Explanation) -> str:
     """All that is told, without what floats differ by."""
-    return to_strict_json(_rounded(found.to_json()))
+    return to_strict_json(_rounded(found.to_dict()))
 
 
 def _rounded(value: object) -> object:

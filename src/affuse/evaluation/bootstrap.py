@@ -27,7 +27,7 @@ samples, is not in it.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -53,17 +53,11 @@ _CHUNK = 100
 
 @dataclass(frozen=True)
 class FoldAnswers:
-    """What S seeds of a model said of one fold's test part.
-
-    Attributes:
-        ids: of N samples.
-        target: `(N, K)`.
-        predictions: raw outputs `(S, N, C)`.
-    """
+    """What S seeds of a model answered to one fold's test part of N samples."""
 
     ids: Sequence[Hashable]
-    target: Array
-    predictions: Array
+    target: Array  # `(N, K)`
+    predictions: Array  # raw outputs `(S, N, C)`
 
 
 @dataclass(frozen=True)
@@ -93,10 +87,15 @@ def resampled_scores(
     place = {name: column for column, name in enumerate(names)}
     columns = [[place[name] for name in fold.ids] for fold in folds]
     drawn: list[Array] = np.split(_drawn(len(names)), RESAMPLES // _CHUNK)
-    parts = [
-        _averaged(task, folds, columns, weights.astype(np.float64), metrics)
-        for weights in (np.ones((1, len(names))), *drawn)
-    ]
+
+    def averaged(weights: Array) -> dict[str, Array]:
+        each = [
+            resampled(task, fold.predictions, fold.target, weights[:, chosen], metrics)
+            for fold, chosen in zip(folds, columns, strict=True)
+        ]
+        return {name: np.mean([scores[name] for scores in each], axis=0) for name in metrics}
+
+    parts = [averaged(w.astype(np.float64)) for w in (np.ones((1, len(names))), *drawn)]
     whole = {name: np.concatenate([part[name] for part in parts]) for name in metrics}
     return {name: Scores(rows[0], rows[1:], len(names)) for name, rows in whole.items()}
 
@@ -106,20 +105,6 @@ def _drawn(count: int) -> NDArray[np.uint16]:
     """How often each of `count` samples is taken in each resample, the same at every call."""
     rng = np.random.default_rng(SEED)
     return rng.multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(np.uint16)
-
-
-def _averaged(
-    task: Task,
-    folds: Sequence[FoldAnswers],
-    columns: Sequence[Sequence[int]],
-    weights: Array,
-    metrics: Sequence[str],
-) -> Mapping[str, Array]:
-    each = [
-        resampled(task, fold.predictions, fold.target, weights[:, chosen], metrics)
-        for fold, chosen in zip(folds, columns, strict=True)
-    ]
-    return {name: np.mean([scores[name] for scores in each], axis=0) for name in metrics}
 
 
 def paired_bootstrap(a: Scores, b: Scores) -> PairedDifference:
@@ -141,10 +126,7 @@ def paired_bootstrap(a: Scores, b: Scores) -> PairedDifference:
 def _variances(std: float, redrawn: Array, samples: int) -> tuple[float, float]:
     """Parts of the variance of the mean difference that seeds and that samples add.
 
-    Args:
-        std: of the differences of seeds.
-        redrawn: differences `(R, S)`.
-        samples: N.
+    By the deviation of the seeds' differences, and differences `(R, S)` of N samples redrawn.
     """
     draws, seeds = redrawn.shape
     centred = redrawn - redrawn.mean(axis=0)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from affuse.batches import collate
 from affuse.errors import InputError
-from affuse.fusion import FusionModel, FusionOutput
+from affuse.fusion import FusionModel
 from affuse.metrics.definitions import Array
 from affuse.metrics.scores import score_outputs
 from affuse.samples import FloatArray, Sample, labelled, targets_of
@@ -56,21 +56,16 @@ def run_model(
     model.eval()
     lengths = [sum(map(len, s.sequences.values())) for s in samples]
     order = np.argsort(lengths, kind="stable")
+    starts = range(0, len(order), batch_size)
+    batches = ([samples[i] for i in order[start : start + batch_size]] for start in starts)
     with on_device(model, device) as place, torch.inference_mode():
-        outputs = list(_run(model, [samples[i] for i in order], batch_size, place))
+        outputs = [model(collate(batch, model.modalities).to(place)) for batch in batches]
     back = np.argsort(order)
     prediction, gate, primary = (
         torch.cat([getattr(o, name) for o in outputs]).cpu().double().numpy()[back]
         for name in ("prediction", "gate", "primary")
     )
     return Predictions(prediction, gate, primary.astype(np.int64))
-
-
-def _run(
-    model: FusionModel, samples: list[Sample], size: int, place: torch.device
-) -> Iterator[FusionOutput]:
-    for start in range(0, len(samples), size):
-        yield model(collate(samples[start : start + size], model.modalities).to(place))
 
 
 Record = dict[str, Any]
@@ -81,7 +76,6 @@ class Key:
     """What the N labelled samples of a test part are scored by.
 
     Attributes:
-        ids: their names.
         target: `(N, K)`.
         primary: the modality that was planted as the true one, where a generator says so.
     """
@@ -160,7 +154,7 @@ def score_answers(task: Task, answers: Answers, key: Key) -> Record:
         `metrics`; for a gated model `primary` (the modality that led most samples), `led` (samples
         that each modality led) and mean `gate` weights; `subsets` where they were asked for.
     """
-    record: Record = {"metrics": _metrics(task, answers.prediction, key.target)}
+    record: Record = {"metrics": score_outputs(task, answers.prediction.astype(float), key.target)}
     modalities = answers.modalities
     if answers.primary is not None and answers.gate is not None:
         led = Counter(modalities[i] for i in answers.primary)
@@ -172,7 +166,7 @@ def score_answers(task: Task, answers: Answers, key: Key) -> Record:
             record["metrics"]["primary_accuracy"] = float(np.mean(right))
     if answers.subsets:
         record["subsets"] = {
-            kept: _metrics(task, prediction, key.target[usable])
+            kept: score_outputs(task, prediction.astype(float), key.target[usable])
             for kept, (usable, prediction) in answers.subsets.items()
         }
     return record
@@ -204,10 +198,6 @@ def own_copy(values: FloatArray) -> FloatArray:
         base = base.base
     # What is mapped from a file stays there: it may be larger than the memory.
     return values if isinstance(base, mmap.mmap) else np.array(values)
-
-
-def _metrics(task: Task, prediction: Array, target: Array) -> dict[str, float]:
-    return score_outputs(task, prediction.astype(np.float64), target)
 
 
 def _subsets(

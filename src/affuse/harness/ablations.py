@@ -18,13 +18,7 @@ from affuse.shown import Shown
 
 @dataclass(frozen=True)
 class Ablation:
-    """One row of an ablation table.
-
-    Attributes:
-        name: of the row.
-        question: what it answers.
-        settings: `key=value` for `affuse.harness.request.Request.settings`, over the preset.
-    """
+    """One row of an ablation table: the question that it answers, and its settings."""
 
     name: str
     question: str

@@ -171,10 +171,9 @@ def hard_slice(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     finished = {name: row for name, row in rows.items() if row.seeds}
     if not count or not finished:
         return {}
-    first = next(iter(finished.values()))
     return {
         "samples": count,
-        "of": sum(len(fold[0].ids) for fold in first.folds),
+        "of": sum(len(fold[0].ids) for fold in next(iter(finished.values())).folds),
         "models": {name: _hard_scores(about, row) for name, row in finished.items()},
     }
 
@@ -196,15 +195,10 @@ def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
 
 @dataclass(frozen=True)
 class ModelRuns:
-    """A model's seeds of which all folds are finished.
-
-    Attributes:
-        seeds: their numbers.
-        folds: a run a seed, fold by fold.
-    """
+    """A model's seeds of which all folds are finished."""
 
     seeds: tuple[int, ...]
-    folds: tuple[tuple[Run, ...], ...]
+    folds: tuple[tuple[Run, ...], ...]  # a run a seed, fold by fold
 
     @property
     def records(self) -> list[Record]:
@@ -238,9 +232,7 @@ def runs_of(runs: Sequence[Run], folds: int) -> ModelRuns:
 class Differences:
     """Comparisons of the rows of a table, each row redrawn once.
 
-    Args:
-        about: of the benchmark.
-        rows: label to row; those without a finished seed are not compared.
+    Rows without a finished seed are not compared.
     """
 
     def __init__(self, about: About, rows: Mapping[str, ModelRuns]) -> None:

@@ -91,19 +91,15 @@ def require_closed(corpus: Corpus) -> None:
         source = f"{corpus.name} fold {number}" if len(corpus.folds) > 1 else corpus.name
         tested = _Tested(fold.test, contents)
         for part, samples in (("train", fold.train), ("valid", fold.valid)):
-            found = [s.id for s in samples if tested.has(s)]
-            if found:
-                raise InputError(
-                    f"{len(found)} samples of {part} are test samples too, such as '{found[0]}'",
-                    remedy="leave them out of one part, or add --drop-shared to do so here",
-                    source=source,
+            if found := [s.id for s in samples if tested.has(s)]:
+                problem = (
+                    f"{len(found)} samples of {part} are test samples too, such as '{found[0]}'"
                 )
+                remedy = "leave them out of one part, or add --drop-shared to do so here"
+                raise InputError(problem, remedy=remedy, source=source)
         for place in _revealing(corpus.task, labelled(fold.test), corpus.widths):
-            raise InputError(
-                f"{place} tells the test labels",
-                remedy="leave it out of the features: what is measured is not in the clip",
-                source=source,
-            )
+            remedy = "leave it out of the features: what is measured is not in the clip"
+            raise InputError(f"{place} tells the test labels", remedy=remedy, source=source)
 
 
 class _Tested:

@@ -58,7 +58,6 @@ class About(BaseModel):
         command: what to type to obtain it again.
         rows: model names in table order.
         reference: the model to which the others are compared, where it is among them.
-        task: what is predicted.
         folds: how many the corpus has.
         trivial: a fold each; none where a part lacks labels.
         runs: the name of each run asked for to the digest of its identity.
@@ -85,19 +84,12 @@ class About(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
+    """A finished run of N test samples."""
 
-    Attributes:
-        record: its JSON content.
-        ids: of the N test samples.
-        target: `(N, K)`.
-        prediction: raw outputs `(N, C)`.
-    """
-
-    record: Record
+    record: Record  # its JSON content
     ids: tuple[str, ...]
-    target: NDArray[np.float64]
-    prediction: NDArray[np.float64]
+    target: NDArray[np.float64]  # `(N, K)`
+    prediction: NDArray[np.float64]  # raw outputs `(N, C)`
 
 
 def write_run(runs: Path, name: str, record: Record, answers: Answers, key: Key) -> None:
@@ -160,8 +152,8 @@ def read_run(runs: Path, name: str, run: str) -> Run | None:
 def read_identity(runs: Path, name: str) -> dict[str, Any] | None:
     """All that decided how a finished run ended; None where there is none."""
     try:
-        found = json.loads((runs / f"{name}.json").read_text())["run"]
-    except (OSError, ValueError, KeyError, TypeError):
+        found = _read_object((runs / f"{name}.json").read_text()).get("run")
+    except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
 
@@ -173,8 +165,6 @@ def log_test_use(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
     for what was seen of the first may have guided it.
 
     Args:
-        folder: the results folder.
-        run: its name.
         checkpoint: the digest of its weights.
 
     Returns:
@@ -193,15 +183,15 @@ def log_test_use(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
             os.fsync(log.fileno())
     except OSError as error:
         raise file_error(error, "cannot be written", file) from None
-    lines = (*map(_read, known.splitlines()), opened)
+    lines = (*map(_read_object, known.splitlines()), opened)
     same = [line for line in lines if line.get("run") == run]
     return {"count": len({line.get("checkpoint") for line in same}), "log": same}
 
 
-def _read(line: str) -> dict[str, Any]:
-    """A line's content; a line that a kill cut short has none."""
+def _read_object(text: str) -> dict[str, Any]:
+    """A JSON object; what a kill cut short has no content."""
     try:
-        content = json.loads(line)
+        content = json.loads(text)
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}

@@ -37,7 +37,6 @@ class Request:
         limit: first samples of each part that are used; all by default.
         drop_shared: whether training and validation samples that the test part holds are left out
             instead of refused.
-        jobs: processes at once.
         device: on which models work, by name; see `affuse.training.devices.resolve_device`.
         command: what to type to obtain the result again.
         memory: the corpus itself, where it is in memory; `corpus` is then its stored form.

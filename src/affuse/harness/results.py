@@ -106,9 +106,8 @@ class BenchmarkResult(Shown):
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"cannot be read ({error})", remedy="give a benchmark's .json file", source=path
-            ) from None
+            remedy = "give a benchmark's .json file"
+            raise InputError(f"cannot be read ({error})", remedy=remedy, source=path) from None
         return cls.from_json(text, source=path)
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,11 +135,16 @@ class BenchmarkResult(Shown):
         ]
 
     @property
-    def seeds(self) -> str:
-        """How many seeds its rows have, of how many folds, in words."""
+    def seed_counts(self) -> tuple[int, int]:
+        """The fewest and the most seeds that a model's score has."""
         rows = [row for name, row in self.models.items() if name != TRIVIAL]
         counts = {len(s.runs) for row in rows for s in row.metrics.values()} or {0}
-        low, high = min(counts), max(counts)
+        return min(counts), max(counts)
+
+    @property
+    def seeds(self) -> str:
+        """How many seeds its rows have, of how many folds, in words."""
+        low, high = self.seed_counts
         seeds = f"{high} seed{'s' * (high != 1)}" if low == high else f"{low} to {high} seeds"
         folds = self.extra.get("folds", 1)
         return f"{seeds} of {folds} folds" if folds != 1 else seeds

@@ -23,7 +23,7 @@ from affuse.files import holds
 from affuse.fusion import count_parameters
 from affuse.harness.leaks import TrainingView, content_of, training_view
 from affuse.harness.request import Job, Request
-from affuse.processes import begin_worker, worker_context
+from affuse.processes import begin_worker, worker_context, worker_killed
 from affuse.training.checkpoint import weights_digest
 from affuse.training.session import RUN, identity, train_run
 
@@ -64,10 +64,9 @@ def run_in_process(
 def _view(request: Request, job: Job, content: str) -> TrainingView:
     corpus = request.read()
     if content_of(corpus) != content:
-        raise InputError(
-            f"corpus {corpus.name} is not the same each time it is read",
-            remedy="do not change its files meanwhile; a reader must draw nothing at random",
-        )
+        remedy = "do not change its files meanwhile; a reader must draw nothing at random"
+        problem = f"corpus {corpus.name} is not the same each time it is read"
+        raise InputError(problem, remedy=remedy)
     view = training_view(corpus, job.fold)
     del corpus
     # Targets that only a cycle keeps must not be found either.
@@ -184,10 +183,7 @@ def _receive(connection: Connection) -> int | Answered:
     try:
         message = connection.recv()
     except (EOFError, OSError):
-        raise InputError(
-            "a worker process was killed, perhaps for want of memory",
-            remedy="repeat with fewer --jobs; what is finished is kept",
-        ) from None
+        raise worker_killed() from None
     if isinstance(message, Exception):
         raise message
     assert isinstance(message, int | Answered)

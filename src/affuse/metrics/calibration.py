@@ -28,11 +28,7 @@ class Platt:
         """By maximum likelihood, with targets that Platt drew in from 0 and 1 for few samples.
 
         The slope is held near 1 by the weight of one sample. The offset is free: it holds how
-        frequent conflicts are, of which the training part may know nothing.
-
-        Args:
-            log_odds: `(N,)`.
-            truth: `(N,)`.
+        frequent conflicts are, of which the training part may know nothing. Both are `(N,)`.
         """
         positives, negatives = truth.sum(), (~truth).sum()
         target = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
@@ -48,9 +44,7 @@ class Platt:
     def of_distance(cls, distance: Floats, truth: Bools) -> Platt:
         """By maximum likelihood, with a little weight on no slope, which is never below zero.
 
-        Args:
-            distance: `(N,)`, zero or more.
-            truth: `(N,)`.
+        Of distances `(N,)`, zero or more, and truth `(N,)`.
         """
         sign = np.where(truth, 1.0, -1.0)
 
@@ -62,19 +56,15 @@ class Platt:
 
     @classmethod
     def _fit(
-        cls,
-        loss: Callable[[float, float], float],
-        start: tuple[float, float],
-        least_slope: float,
+        cls, loss: Callable[[float, float], float], start: tuple[float, float], least_slope: float
     ) -> Platt:
         from scipy.optimize import minimize  # slow to import, and not for prediction
 
         def both(p: Floats) -> float:
             return loss(p[0], p[1])
 
-        slope, offset = minimize(
-            both, np.array(start), bounds=[(least_slope, None), (None, None)]
-        ).x
+        bounds = [(least_slope, None), (None, None)]
+        slope, offset = minimize(both, np.array(start), bounds=bounds).x
         return cls(float(slope), float(offset))
 
     def __call__(self, score: Floats) -> Floats:
@@ -115,10 +105,7 @@ def expected_calibration_error(probability: Floats, truth: Bools) -> float:
     """Mean distance between probability and share of truth over ten equal bins, by their size.
 
     Naeini et al. 2015, "Obtaining Well Calibrated Probabilities Using Bayesian Binning". In [0, 1];
-    a perfect score of few samples does not reach 0, since shares of few samples scatter.
-
-    Args:
-        probability: `(N,)` in [0, 1].
-        truth: `(N,)`.
+    a perfect score of few samples does not reach 0, since shares of few samples scatter. Both are
+    `(N,)`.
     """
     return reliability(probability, truth.astype(np.float64)).error

@@ -173,12 +173,7 @@ def higher_is_better(name: str) -> bool:
 
 
 def auroc(score: NDArray[np.floating[Any]], truth: NDArray[np.bool_]) -> float:
-    """Probability that a true sample scores above a false one, ties half; nan without both.
-
-    Args:
-        score: `(N,)`.
-        truth: `(N,)`.
-    """
+    """Probability that a true sample of `(N,)` scores above a false one, ties half; else nan."""
     from scipy.stats import rankdata
 
     positives = int(truth.sum())

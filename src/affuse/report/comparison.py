@@ -72,14 +72,11 @@ class SideBySide:
 
     Attributes:
         names: of A and B, such as their folders.
-        corpora: names of the corpora.
-        commands: that made them.
         rows: every model and metric in both, in A's order; a model's headline metric first.
         only: models that A alone has, and those that B alone has.
         unfinished: of each, models that lack seeds, with how many they have and were asked for.
-        data: what differs in it, as a path such as `options.layers`, to its values in A and B.
-        config: likewise, with the options of each model in both.
-        version: likewise, of packages.
+        data, config, version: what differs in them, as a path such as `options.layers`, to its
+            values in A and B.
         same_data: whether the fingerprints are equal; None where one is not known.
     """
 

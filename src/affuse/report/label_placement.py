@@ -52,8 +52,6 @@ def place_labels(axis: Axes, labels: Sequence[Label], curves: Sequence[Polyline]
     layout of the figure must stand, since places are in pixels.
 
     Args:
-        axis: where the points are drawn already.
-        labels: one a point.
         curves: lines to keep clear of if possible.
 
     Returns:

@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 
 def render_page(template: str, **view: object) -> str:
-    """The text of a page.
-
-    Args:
-        template: the name of its file.
-        view: what the template asks for; all of it is escaped.
-    """
+    """The text of a page from a template's file; all that is in the view is escaped."""
     return _environment().get_template(template).render(view)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
 from affuse.config import invalid
-from affuse.errors import InputError, file_error
+from affuse.errors import InputError, file_error, first_line
 from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.metrics.calibration import Platt
 from affuse.optional import require
@@ -186,5 +186,5 @@ def _open(path: Path, threads: int) -> Any:
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # its classes are not public, and a damaged file raises any
-        first = next(iter(str(error).splitlines()), type(error).__name__)[:120]
-        raise InputError(f"cannot be loaded ({first})", remedy=_AGAIN, source=path) from None
+        problem = f"cannot be loaded ({first_line(error)})"
+        raise InputError(problem, remedy=_AGAIN, source=path) from None

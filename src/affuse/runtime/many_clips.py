@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,9 +67,7 @@ def predict_clips(
                 yield PredictedClip(clip, content, known=True)
                 continue
 
-            def progress(done: float, total: float | None, clip: Clip = clip) -> None:
-                on_clip(clip, done, total)
-
+            progress = partial(on_clip, clip)
             answer = predictor.predict(clip.path, said, recognise=recognise, progress=progress)
             content = {**answer.to_dict(), _MADE_FROM: made_from}
             if place is not None:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 
 from affuse import __version__
 from affuse.config import invalid
-from affuse.errors import InputError, file_error
+from affuse.errors import InputError, file_error, first_line
 from affuse.files import digest, make_folder, null_to_nan, to_strict_json, write_atomic
 from affuse.fusion import FusionModel, count_parameters, create_model
 from affuse.samples import Corpus, Sample, Split, add_to_digest, release_sample
@@ -135,26 +135,21 @@ class Checkpoint(Shown):
 
     def check_corpus(self, corpus: Corpus, source: Path | None) -> None:
         """Raise `InputError` where a corpus has other features or another task."""
-        for modality, width in self.model.widths.items():
-            found = corpus.widths.get(modality)
-            if found is not None and found != width:
-                raise InputError(
-                    f"the checkpoint reads {modality} of width {width}, {corpus.name} has {found}",
-                    remedy="read the corpus with the features that the checkpoint was trained on",
-                    source=source,
-                )
-        if not set(self.model.widths) & set(corpus.widths):
-            raise InputError(
-                f"the checkpoint reads {', '.join(self.model.widths)}, {corpus.name} has none",
-                remedy="train on this corpus",
-                source=source,
-            )
+
+        def unfit(reads: str, remedy: str) -> InputError:
+            return InputError(f"the checkpoint {reads}", remedy=remedy, source=source)
+
+        name, widths = corpus.name, self.model.widths
+        for modality, width in widths.items():
+            found = corpus.widths.get(modality, width)
+            if found != width:
+                remedy = "read the corpus with the features that the checkpoint was trained on"
+                raise unfit(f"reads {modality} of width {width}, {name} has {found}", remedy)
+        if not set(widths) & set(corpus.widths):
+            raise unfit(f"reads {', '.join(widths)}, {name} has none", "train on this corpus")
         if self.task != corpus.task:
-            raise InputError(
-                f"the checkpoint predicts {self.task}, {corpus.name} holds {corpus.task}",
-                remedy="use a corpus with the task that the checkpoint was trained for",
-                source=source,
-            )
+            remedy = "use a corpus with the task that the checkpoint was trained for"
+            raise unfit(f"predicts {self.task}, {name} holds {corpus.task}", remedy)
 
 
 def seen_in(samples: Sequence[Sample]) -> NDArray[np.int64]:
@@ -212,14 +207,14 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     try:
         tensors = safetensors.torch.load(weights.read_bytes())
     except (OSError, SafetensorError) as error:
-        problem = f"weights cannot be read ({_first_line(error)})"
+        problem = f"weights cannot be read ({first_line(error)})"
         remedy = "train again or copy the checkpoint anew"
         raise InputError(problem, remedy=remedy, source=weights) from None
     try:
         task = Task.from_config(config.task)
         model = create_model(config.model, config.widths, task.outputs, config.options)
     except (InputError, TypeError, ValueError) as error:
-        problem = error.problem if isinstance(error, InputError) else _first_line(error)
+        problem = error.problem if isinstance(error, InputError) else first_line(error)
         raise InputError(problem, remedy=_AGAIN, source=folder / CONFIG) from None
     try:
         own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
@@ -228,7 +223,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         kept = {k: v.numpy() for k, v in tensors.items() if not k.startswith("model.")}
         normaliser = Normaliser.from_arrays(kept) if config.normalised else None
     except (InputError, RuntimeError, TypeError) as error:
-        problem = f"weights do not fit the config ({_first_line(error)})"
+        problem = f"weights do not fit the config ({first_line(error)})"
         remedy = "use the model.safetensors that belongs to this config.json"
         raise InputError(problem, remedy=remedy, source=weights) from None
     corpus = config.corpus.model_dump(exclude_unset=True)
@@ -268,7 +263,3 @@ def _read_config(path: Path) -> _Config:
         raise file_error(error, "cannot be read", path) from None
     except ValidationError as error:
         raise invalid(error, "a checkpoint's config", remedy=_AGAIN, source=path) from None
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:120]

@@ -46,11 +46,8 @@ def read_evaluation(file: Path) -> dict[str, Any]:
         found = json.loads(file.read_text(encoding="utf-8"))
         figures_of(found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(
-            "is no result of affuse evaluate",
-            remedy="give what `affuse evaluate ... --json FILE` wrote",
-            source=file,
-        ) from None
+        remedy = "give what `affuse evaluate ... --json FILE` wrote"
+        raise InputError("is no result of affuse evaluate", remedy=remedy, source=file) from None
     return dict(found)
 
 

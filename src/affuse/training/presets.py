@@ -30,9 +30,7 @@ class TrainOptions(Options):
 
     Attributes:
         epochs: at most this many passes over the training split.
-        batch_size: samples in a step.
         learning_rate: peak of AdamW, reached after `warmup` epochs, then a cosine to zero.
-        weight_decay: of AdamW.
         warmup: epochs of linear rise.
         clip: gradient norm.
         patience: epochs without a better validation score before training stops.
@@ -92,16 +90,8 @@ def load_preset(name: str) -> Preset:
     return Preset(content.get("shared", {}), content.get("models", {}))
 
 
-@dataclass(frozen=True)
-class _Chosen:
+def _choose(corpus: str | Corpus, data: Path | None) -> tuple[CorpusEntry, Preset, set[str]]:
     """What a corpus is read with, its preset, and every key that is a reader's."""
-
-    entry: CorpusEntry
-    preset: Preset
-    readers: frozenset[str]
-
-
-def _choose(corpus: str | Corpus, data: Path | None) -> _Chosen:
     if isinstance(corpus, Corpus):
         entry, name = corpora()[STORED], corpus.preset
     else:
@@ -110,8 +100,7 @@ def _choose(corpus: str | Corpus, data: Path | None) -> _Chosen:
         name = entry.name if where is None else entry.preset(where)
     # A corpus that was stored has been read: what its preset says to its own reader is done.
     origin = corpora().get(name.partition("-")[0], entry)
-    readers = {*entry.options.model_fields, *origin.options.model_fields}
-    return _Chosen(entry, load_preset(name), frozenset(readers))
+    return entry, load_preset(name), {*entry.options.model_fields, *origin.options.model_fields}
 
 
 @dataclass(frozen=True)
@@ -125,9 +114,9 @@ class Plan:
 
 def corpus_options(corpus: str, settings: Settings, data: Path | None = None) -> dict[str, Any]:
     """The reader's options: those of the preset and of `settings` that are the reader's."""
-    chosen = _choose(corpus, data)
-    merged = {**chosen.preset.shared, **settings}
-    return {k: v for k, v in merged.items() if k in chosen.entry.options.model_fields}
+    entry, preset, _ = _choose(corpus, data)
+    merged = {**preset.shared, **settings}
+    return {k: v for k, v in merged.items() if k in entry.options.model_fields}
 
 
 def plan(corpus: str | Corpus, model: str, settings: Settings, data: Path | None = None) -> Plan:
@@ -146,12 +135,12 @@ def plan(corpus: str | Corpus, model: str, settings: Settings, data: Path | None
     if base not in models():
         raise unknown_name("model", base, models())
     check_keys(corpus, settings)
-    chosen = _choose(corpus, data)
+    entry, preset, readers = _choose(corpus, data)
     own = {k.partition(".")[2]: v for k, v in settings.items() if k.startswith(f"{base}.")}
-    shared = {k: v for k, v in chosen.preset.shared.items() if k not in chosen.readers}
-    asked = {k: v for k, v in settings.items() if k not in chosen.entry.options.model_fields}
+    shared = {k: v for k, v in preset.shared.items() if k not in readers}
+    asked = {k: v for k, v in settings.items() if k not in entry.options.model_fields}
     name = corpus.name if isinstance(corpus, Corpus) else corpus
-    merged = {**shared, **chosen.preset.models.get(base, {}), **asked, **own}
+    merged = {**shared, **preset.models.get(base, {}), **asked, **own}
     fields = models()[base].cls.Options.model_fields
     train = {k: v for k, v in merged.items() if k in TrainOptions.model_fields}
     options = {k: v for k, v in merged.items() if k in fields}

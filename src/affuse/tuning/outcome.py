@@ -33,8 +33,6 @@ class StudyResult:
     """One model's study.
 
     Attributes:
-        model: its name.
-        study: the study's name.
         identity: what the study is of, with its space and seed.
         trials: those that count, by number.
         importances: key to the share of the score's variance that it accounts for (PED-ANOVA,

@@ -16,7 +16,7 @@ import optuna
 
 from affuse import __version__
 from affuse.errors import InputError
-from affuse.processes import begin_worker, worker_context
+from affuse.processes import begin_worker, worker_context, worker_killed
 from affuse.progress import OnWork
 from affuse.readers.registry import load_corpus
 from affuse.samples import Corpus
@@ -53,7 +53,6 @@ class TuningRequest:
 
     Attributes:
         corpus: a registered name or the path of a corpus file.
-        database: where the studies are.
         data: where the corpus lies, for a name that needs it.
         models: names, each tuned by itself.
         trials: how many of each model count in the end, those of earlier calls included.
@@ -64,7 +63,6 @@ class TuningRequest:
         study: name of the studies, to which each adds its model; by default the corpus' name
             and, of several, its fold.
         max_parameters: a larger model is turned down before it is trained.
-        jobs: processes at once.
         device: on which models train, by name; see `affuse.training.devices.resolve_device`.
     """
 
@@ -224,10 +222,7 @@ def _work(
                 for future in ended:
                     future.result()
         except BrokenProcessPool:
-            raise InputError(
-                "a worker process was killed, perhaps for want of memory",
-                remedy="repeat with fewer --jobs; what is finished is kept",
-            ) from None
+            raise worker_killed() from None
         except BaseException:
             # Their trials fall silent and are begun anew by whoever goes on.
             for process in list((pool._processes or {}).values()):

@@ -75,7 +75,6 @@ def search_space(
     Args:
         settings: what the user fixed; it is not searched.
         changes: the user's changes to what the options declare.
-        data: where the corpus lies, for a name that needs it.
 
     Raises:
         InputError: a key that cannot be searched or a range that the option does not allow.

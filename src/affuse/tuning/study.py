@@ -76,7 +76,6 @@ def open_study(
     would score: a second study, whose name ends in the digest of the code, stands beside theirs.
 
     Args:
-        direction: `minimize` or `maximize`.
         identity: JSON content that says what the study is of.
         preset: the values of its first trial.
         on_notice: told in a line of trials that other code made.

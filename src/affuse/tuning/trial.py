@@ -32,14 +32,7 @@ Build = Callable[[], FusionModel]
 
 @dataclass(frozen=True, eq=False)
 class FoldData:
-    """What tuning sees of one fold of a corpus; its test part is not among it.
-
-    Attributes:
-        task: what is predicted.
-        widths: modality to feature width.
-        train: samples to learn from.
-        valid: samples that settings are judged by.
-    """
+    """What tuning sees of one fold of a corpus; its test part is not among it."""
 
     task: Task
     widths: Mapping[str, int]
@@ -57,13 +50,10 @@ class Objective:
     """Trains one model with settings that a trial draws.
 
     Attributes:
-        corpus: as the user names it.
-        model: likewise.
         settings: what the user fixed.
         space: what is drawn.
         seed: of every trial's training.
         max_parameters: a larger model is turned down before it is trained; None for any size.
-        data: where the corpus lies, for a name that needs it.
         device: on which it trains, by name.
     """
 
