@@ -20,6 +20,7 @@ from affuse import plugins
 from affuse.errors import InputError
 from affuse.fusion import create_model, models, register_model
 from affuse.fusion.concat import Concat
+from affuse.harness import workers
 from affuse.readers import corpora, load_corpus
 from affuse.readers.registry import register_corpus
 from affuse.tuning import search
@@ -106,7 +107,8 @@ def named(value: str, action: Callable[[], Any]) -> Callable[[], Any]:
         plugins._loaded.clear()
         os.environ[plugins.VARIABLE] = value
         # The usual server of workers has the environment of the test's process.
-        search.worker_context = lambda _: multiprocessing.get_context("fork")
+        for module in (search, workers):
+            module.worker_context = lambda _: multiprocessing.get_context("fork")
         action()
 
     return begin
@@ -192,3 +194,22 @@ def test_a_name_keeps_its_meaning() -> None:
 
     with pytest.raises(InputError, match=r"corpus 'mult' of .* is the name of another in affuse"):
         register_corpus("mult", Concat.Options)(read)  # type: ignore[arg-type]
+
+
+def test_a_benchmark_does_not_take_the_scores_of_a_model_that_was_edited(tmp_path: Path) -> None:
+    words = "--models guess --seeds 1 --no-singles --set train=12 --set valid=6 --set test=6"
+
+    def score() -> tuple[float, str]:
+        command = f"benchmark controlled {words} --set epochs=1 --out kept"
+        ended = run_forked(named("guess.py", typed(*command.split())), tmp_path)
+        assert ended.code == 0, ended.output
+        result = json.loads((tmp_path / "kept" / "result.json").read_text())
+        return result["models"]["guess"]["metrics"]["mae"]["mean"], ended.err
+
+    (tmp_path / "guess.py").write_text(MODEL)
+    first, said = score()
+    assert (score()[0], "made anew" in said) == (first, False)
+    (tmp_path / "guess.py").write_text(MODEL.replace("sum(answers)", "3 + 0 * sum(answers)"))
+    second, said = score()
+    assert second != first
+    assert "the source of guess has changed: 1 finished run(s) of guess are made anew" in said
