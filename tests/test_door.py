@@ -48,7 +48,8 @@ print(json.dumps(results.to_records()))
 
 @pytest.fixture(scope="module")
 def said(
-    quick_probes: None, tmp_path_factory: pytest.TempPathFactory
+    quick_probes: None,  # noqa: ARG001 - they are quick meanwhile
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     folder = tmp_path_factory.mktemp("door")
     script = folder / "script.py"
