@@ -216,7 +216,7 @@ def benchmark(
         command: how the result says that it was made; by default this call.
     """
     from affuse.harness.request import Request
-    from affuse.harness.run import run_benchmark, shown_by
+    from affuse.harness.run import run_benchmark
     from affuse.report.tables import write_folder
 
     names = _names(models)
@@ -241,7 +241,7 @@ def benchmark(
         )
         title = memory.name if memory is not None else place
         update = stack.enter_context(work_bar(f"benchmark {title}", quiet=not progress))
-        result, _ = run_benchmark(request, folder, *shown_by(update), on_notice=say)
+        result, _ = run_benchmark(request, folder, update, on_notice=say)
         if out is not None:
             write_folder(result, folder)
     return result

@@ -31,7 +31,7 @@ from affuse.harness.records import (
 from affuse.harness.request import Job, Request, jobs
 from affuse.harness.results import BenchmarkResult
 from affuse.harness.workers import RUNS_IN, Answered, run_all
-from affuse.incongruity.hard import HardIds, OnFold, hard_ids
+from affuse.incongruity.hard import HardIds, hard_ids
 from affuse.processes import preload
 from affuse.progress import OnWork
 from affuse.samples import Corpus
@@ -40,31 +40,11 @@ from affuse.training.session import identity
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
 
-OnRuns = Callable[[int, int, Record | None], None]
-"""Told epochs done, epochs in all, and the record of a run that has just ended."""
-
-
-def shown_by(on_work: OnWork) -> tuple[OnRuns, OnFold]:
-    """What tells a progress bar of runs, and of the search for hard samples before them."""
-
-    def on_progress(done: int, total: int, record: Record | None) -> None:
-        latest = ""
-        if record is not None:
-            metric, value = next(iter(record["metrics"].items()))
-            latest = f"{record['model']} seed {record['seed']}: {metric} {value:.3f}"
-        on_work(done, total, latest)
-
-    def on_search(fold: int, folds: int) -> None:
-        on_work(0, 0, f"looking for hard samples, fold {fold} of {folds}")
-
-    return on_progress, on_search
-
 
 def run_benchmark(
     request: Request,
     folder: Path,
-    on_progress: OnRuns = lambda *_: None,
-    on_search: OnFold = lambda *_: None,
+    on_work: OnWork = lambda *_: None,
     *,
     hard: HardIds | None = None,
     on_notice: Callable[[str], None] = lambda _: None,
@@ -78,7 +58,8 @@ def run_benchmark(
     Args:
         hard: the hard samples of this corpus, where another benchmark of it has found them
             (`About.hard`). By default those that the folder keeps, else they are looked for.
-        on_search: told how far that is; it may take minutes.
+        on_work: told epochs done and in all, and how the latest run ended; with 0 in all, how far
+            the search for hard samples is, which may take minutes.
         on_notice: told in a line why finished runs are made anew.
 
     Raises:
@@ -110,6 +91,10 @@ def run_benchmark(
         on_notice(line)
     if missing:
         preload(RUNS_IN)
+
+    def on_search(fold: int, folds: int) -> None:
+        on_work(0, 0, f"looking for hard samples, fold {fold} of {folds}")
+
     hard = hard or _kept(folder) or hard_ids(corpus, on_search, device=request.device)
     about = about.model_copy(update={"hard": hard})
     about.write(folder)
@@ -134,14 +119,15 @@ def run_benchmark(
     # Closed at once when something goes wrong here, and not when Python gets round to it.
     with closing(run_all(request, list(missing), content, folder / RUNS)) as events:
         for event in events:
-            record = None
+            latest = ""
             if event is not None:
                 job, news = event
                 if isinstance(news, Answered):
-                    record = finish(job, news)
+                    metric, value = next(iter(finish(job, news)["metrics"].items()))
+                    latest = f"{job.model} seed {job.seed}: {metric} {value:.3f}"
                 else:
                     done += news
-            on_progress(done, total, record)
+            on_work(done, total, latest)
     finished = read_runs(folder, about)
     return assemble(about, finished), [run.record for run in finished]
 

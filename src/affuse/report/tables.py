@@ -83,13 +83,12 @@ def result_tables(
 
 def leading_modalities(result: BenchmarkResult) -> list[str]:
     """Which modality led, in how many runs, for each gated model."""
-    lines = []
-    for name, row in result.models.items():
-        if row.primary:
-            counts = ", ".join(f"{m} in {n}" for m, n in row.primary.items())
-            total = sum(row.primary.values())
-            lines.append(f"primary modality of {name}: {counts} of {total} runs")
-    return lines
+    return [
+        f"primary modality of {name}: {', '.join(f'{m} in {n}' for m, n in row.primary.items())} "
+        f"of {sum(row.primary.values())} runs"
+        for name, row in result.models.items()
+        if row.primary
+    ]
 
 
 def rich_table(

@@ -110,7 +110,9 @@ def _require_unseen(origin: Checkpoint, corpus: Corpus, fold: int, source: Path)
     trained = origin.corpus
     name = str(trained.get("name", ""))
     same = trained.get("fingerprint") == corpus.fingerprint() and trained.get("fold", 0) == fold
-    origin.require_unseen(corpus, corpus.folds[fold].test, source)
+    # A reader that was asked for one fold returns that fold alone.
+    split = corpus.folds[min(fold, len(corpus.folds) - 1)]
+    origin.require_unseen(corpus, split.test, source)
     if name.partition("[")[0] == corpus.name.partition("[")[0] and not same:
         raise InputError(
             f"it was trained on {name}, which may hold test samples of {corpus.name}",
