@@ -104,11 +104,9 @@ class ClipExtractor:
 def _known_duration(source: Source) -> float:
     """The length of a recording, which is then as if it had not been read."""
     if not rewinds(source):
-        raise InputError(
-            "words without times need a recording that can be read twice",
-            remedy="give a file, or a transcript with times (.srt, .vtt, .json)",
-            source=name_of(source),
-        )
+        problem = "words without times need a recording that can be read twice"
+        remedy = "give a file, or a transcript with times (.srt, .vtt, .json)"
+        raise InputError(problem, remedy=remedy, source=name_of(source))
     duration = media_duration(source)
     if not isinstance(source, Path):
         source.seek(0)

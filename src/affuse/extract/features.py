@@ -14,13 +14,7 @@ from affuse.extract.text import Layer, TextOptions
 from affuse.extract.text.glove import UNKNOWN
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE
-from affuse.extract.voice.descriptors import (
-    VOICE_WIDTH,
-    VOICED,
-    levelled,
-    voice_frames,
-    voice_name,
-)
+from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, levelled, voice_frames, voice_name
 from affuse.extract.voice.functionals import NAME as FUNCTIONALS
 from affuse.extract.voice.functionals import STATISTICS, functionals, pool_frames
 from affuse.extract.voice.recognise import is_speech

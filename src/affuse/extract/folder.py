@@ -45,11 +45,9 @@ def require_distinct(clips: Sequence[Clip]) -> None:
     seen: dict[Path, Clip] = {}
     for clip in clips:
         if clip.name in seen:
-            raise InputError(
-                f"would be written to the same file as {seen[clip.name].path}",
-                remedy="give the folder that both lie in, or one at a time",
-                source=clip.path,
-            )
+            problem = f"would be written to the same file as {seen[clip.name].path}"
+            remedy = "give the folder that both lie in, or one at a time"
+            raise InputError(problem, remedy=remedy, source=clip.path)
         seen[clip.name] = clip
 
 
@@ -117,10 +115,8 @@ def extract_all(
     found = find_clips(paths)
     require_distinct(found)
     if transcript is not None and len(found) > 1:
-        raise InputError(
-            f"one transcript for {len(found)} files",
-            remedy="put a transcript beside each, under its name: clip.srt for clip.mp4",
-        )
+        remedy = "put a transcript beside each, under its name: clip.srt for clip.mp4"
+        raise InputError(f"one transcript for {len(found)} files", remedy=remedy)
     for number, (file, name) in enumerate(found):
         target = out / name.with_name(f"{name.name}.npz")
         progress = on_clip(number, len(found), file)

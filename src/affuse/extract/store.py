@@ -98,11 +98,8 @@ def read_clip(path: Path) -> StoredClip:
         )
     except Exception as error:
         # Whatever is wrong in a file of a foreign hand, it is not one of these.
-        raise InputError(
-            f"is not a clip that `affuse extract` wrote ({type(error).__name__})",
-            remedy="extract it anew",
-            source=path,
-        ) from None
+        problem = f"is not a clip that `affuse extract` wrote ({type(error).__name__})"
+        raise InputError(problem, remedy="extract it anew", source=path) from None
 
 
 def _windows(

@@ -78,11 +78,9 @@ def meld_texts(file: Path) -> list[Text]:
             rows = list(csv.DictReader(lines))
         found = [_meld_text(row) for row in rows if row["text_en"].strip()]
     except (OSError, KeyError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"cannot be read as a table of utterances ({error})",
-            remedy="give id, split, label and text_en, as MELD has them",
-            source=file,
-        ) from None
+        problem = f"cannot be read as a table of utterances ({error})"
+        remedy = "give id, split, label and text_en, as MELD has them"
+        raise InputError(problem, remedy=remedy, source=file) from None
     return found
 
 

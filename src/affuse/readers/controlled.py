@@ -96,11 +96,8 @@ def read_controlled(path: Path | None, options: ControlledOptions) -> Corpus:
     Nothing is read: the path is None.
     """
     if path is not None:
-        raise InputError(
-            "corpus 'controlled' is generated and reads no data",
-            remedy="leave the path out",
-            source=path,
-        )
+        problem = "corpus 'controlled' is generated and reads no data"
+        raise InputError(problem, remedy="leave the path out", source=path)
     parts = {part: _part(part, options) for part in PARTS}
     return Corpus(
         name=corpus_name("controlled", options, always=("truth",)),

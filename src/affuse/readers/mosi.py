@@ -71,17 +71,13 @@ def load_utterances(file: Path) -> dict[str, NDArray[Any]]:
         InputError: missing, damaged or of other shapes.
     """
     if not file.is_file():
-        raise InputError(
-            "no such file", remedy=f"give the folder of CMU-MOSI that holds {FILE}", source=file
-        )
+        remedy = f"give the folder of CMU-MOSI that holds {FILE}"
+        raise InputError("no such file", remedy=remedy, source=file)
     table = load_arrays(file, _ARRAYS)
     shapes = {key: table[key].ndim for key in _ARRAYS}
     if shapes != dict.fromkeys(_ARRAYS, 1) | {"audio": 2}:
-        raise InputError(
-            f"its arrays have {shapes} dimensions",
-            remedy="use the file as it came: all have one, but audio two",
-            source=file,
-        )
+        remedy = "use the file as it came: all have one, but audio two"
+        raise InputError(f"its arrays have {shapes} dimensions", remedy=remedy, source=file)
     return table
 
 
@@ -104,11 +100,8 @@ def _split(samples: Sequence[Sample], parts: NDArray[Any], split: str, file: Pat
     known = ("train", "test") if split == "bc" else ("train", "val", "test")
     odd = sorted(set(parts.tolist()) - set(known))
     if odd:
-        raise InputError(
-            f"an utterance is in part '{odd[0]}' of split '{split}'",
-            remedy=f"use one of: {', '.join(known)}",
-            source=file,
-        )
+        problem = f"an utterance is in part '{odd[0]}' of split '{split}'"
+        raise InputError(problem, remedy=f"use one of: {', '.join(known)}", source=file)
     named = {
         name: [s for s, part in zip(samples, parts, strict=True) if part == name] for name in known
     }

@@ -97,11 +97,9 @@ def _read(file: Path) -> list[RatedText]:
         try:
             value = _SCALE * float(rating)
         except ValueError:
-            raise InputError(
-                f"line '{line[:40]}' has no rating",
-                remedy="give number, rating and text with tabs between",
-                source=file,
-            ) from None
+            problem = f"line '{line[:40]}' has no rating"
+            remedy = "give number, rating and text with tabs between"
+            raise InputError(problem, remedy=remedy, source=file) from None
         if text.strip():
             found.append(RatedText(topic, number, value, text.strip()))
     return found

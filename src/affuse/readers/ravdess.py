@@ -95,11 +95,8 @@ def speech_clips(folder: Path) -> list[Path]:
     files = (f for f in folder.rglob("03-01-*") if f.suffix.lower() in (".flac", ".wav"))
     clips = sorted(files, key=lambda file: file.stem)
     if not clips:
-        raise InputError(
-            "holds no RAVDESS speech clips",
-            remedy="give the folder whose audio/ has files such as 03-01-01-01-01-01-01.flac",
-            source=folder,
-        )
+        remedy = "give the folder whose audio/ has files such as 03-01-01-01-01-01-01.flac"
+        raise InputError("holds no RAVDESS speech clips", remedy=remedy, source=folder)
     for clip in clips:
         if not _SPEECH.fullmatch(clip.stem):
             raise InputError("is not named as RAVDESS clips are", remedy="remove it", source=clip)
@@ -137,18 +134,14 @@ def _audio_name(options: RavdessOptions) -> str:
 def _action_units(file: Path) -> dict[str, FloatArray]:
     """The action units `(35,)` of each take, by the id of its sound."""
     if not file.is_file():
-        raise InputError(
-            "no such file", remedy=f"put {_FACES} beside the folder audio", source=file
-        )
+        remedy = f"put {_FACES} beside the folder audio"
+        raise InputError("no such file", remedy=remedy, source=file)
     arrays = load_arrays(file, {"ids": "U", "au": "fiu"})
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and no face
         ids, units = arrays["ids"], arrays["au"].astype(np.float32)
     if (ids.ndim, units.ndim) != (1, 2):
-        raise InputError(
-            f"has ids of shape {ids.shape} and action units of shape {units.shape}",
-            remedy="give one row an id",
-            source=file,
-        )
+        problem = f"has ids of shape {ids.shape} and action units of shape {units.shape}"
+        raise InputError(problem, remedy="give one row an id", source=file)
     # 01 is the take on video with sound, 03 its sound alone.
     return {f"03{str(take)[2:]}": row for take, row in zip(ids, units, strict=True)}
 
@@ -169,11 +162,8 @@ def actor_folds(samples: Sequence[Sample], source: Path) -> tuple[Split, ...]:
     """Four splits with no actor in two parts of one; `InputError` for fewer than four actors."""
     actors = sorted({sample.group or "" for sample in samples})
     if len(actors) < FOLDS:
-        raise InputError(
-            f"has clips of {len(actors)} actors",
-            remedy=f"give at least {FOLDS}, so that each fold can test on actors of its own",
-            source=source,
-        )
+        remedy = f"give at least {FOLDS}, so that each fold can test on actors of its own"
+        raise InputError(f"has clips of {len(actors)} actors", remedy=remedy, source=source)
     folds = []
     for number in range(FOLDS):
         part_of = dict.fromkeys(actors, "train") | dict.fromkeys(actors[number::FOLDS], "test")

@@ -104,9 +104,8 @@ def load_corpus(
     entry, path = resolve(corpus)
     where = path or data
     if entry.needs_data and where is None:
-        raise InputError(
-            f"corpus '{entry.name}' needs its data", remedy="give its path with --data"
-        )
+        remedy = "give its path with --data"
+        raise InputError(f"corpus '{entry.name}' needs its data", remedy=remedy)
     if where is not None and not where.exists():
         raise InputError("no such file or folder", remedy="check the path", source=where)
     return entry.read(where, parse_options(entry.options, options or {}))

@@ -128,11 +128,8 @@ def _read_header(file: Path) -> Header:
         header = Header.model_validate_json(file.read_bytes())
         Task.from_config(header.task)
     except FileNotFoundError:
-        raise InputError(
-            "no stored corpus here",
-            remedy="give a folder that affuse corpus convert wrote",
-            source=file.parent,
-        ) from None
+        remedy = "give a folder that affuse corpus convert wrote"
+        raise InputError("no stored corpus here", remedy=remedy, source=file.parent) from None
     except OSError as error:
         raise file_error(error, "cannot be read", file) from None
     except InputError as error:
@@ -197,16 +194,14 @@ def _load(file: Path, dtype: type[np.generic], shape: tuple[int | None, ...]) ->
         wanted in (None, extent) for wanted, extent in zip(shape, array.shape, strict=True)
     )
     if array.dtype != dtype or not fits or not array.flags.c_contiguous:
-        raise InputError(
-            f"has shape {array.shape} and type {array.dtype}", remedy=_AGAIN, source=file
-        )
+        problem = f"has shape {array.shape} and type {array.dtype}"
+        raise InputError(problem, remedy=_AGAIN, source=file)
     return array
 
 
 def _split(fold: Fold, samples: list[Sample], folder: Path) -> Split:
     parts = fold.model_dump()
     if any(row >= len(samples) for rows in parts.values() for row in rows):
-        raise InputError(
-            "a fold names a sample that there is not", remedy=_AGAIN, source=folder / HEADER
-        )
+        problem = "a fold names a sample that there is not"
+        raise InputError(problem, remedy=_AGAIN, source=folder / HEADER)
     return Split(**{name: [samples[row] for row in rows] for name, rows in parts.items()})

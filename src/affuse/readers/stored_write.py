@@ -44,11 +44,9 @@ def store_corpus(corpus: Corpus, folder: Path, on_progress: OnProgress = lambda 
     require_new(folder)
     for modality in corpus.widths:
         if MODALITY.fullmatch(modality) is None:
-            raise InputError(
-                f"modality '{modality}' cannot name a file",
-                remedy="name it with letters, digits, _ and -",
-                source=corpus.name,
-            )
+            problem = f"modality '{modality}' cannot name a file"
+            remedy = "name it with letters, digits, _ and -"
+            raise InputError(problem, remedy=remedy, source=corpus.name)
     make_folder(folder.absolute().parent)
     draft = folder.absolute().with_name(f".{folder.absolute().name}.{os.getpid()}")
     try:
@@ -67,9 +65,8 @@ def store_corpus(corpus: Corpus, folder: Path, on_progress: OnProgress = lambda 
 def require_new(folder: Path) -> None:
     """Raise `InputError` where a folder exists and is not empty."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InputError(
-            "exists and holds something else", remedy="give a new or empty folder", source=folder
-        )
+        remedy = "give a new or empty folder"
+        raise InputError("exists and holds something else", remedy=remedy, source=folder)
 
 
 def _write(corpus: Corpus, folder: Path, on_progress: OnProgress) -> None:

@@ -13,13 +13,7 @@ import numpy as np
 
 from affuse.errors import InputError
 from affuse.extract.bundled import session
-from affuse.extract.face.measures import (
-    MEASURE_NAMES,
-    POSE_NAMES,
-    VERSION,
-    measure_face,
-    to_front,
-)
+from affuse.extract.face.measures import MEASURE_NAMES, POSE_NAMES, VERSION, measure_face, to_front
 from affuse.extract.face.networks import Detection, detect, place_landmarks, region_of
 from affuse.extract.face.regions import Image, Region, crop
 from affuse.samples import FloatArray
@@ -159,10 +153,8 @@ def _place(image: Image, region: Region) -> Face | None:
 
 def _require_image(image: Image) -> None:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise InputError(
-            f"a picture of shape {image.shape} and type {image.dtype}",
-            remedy="give bytes of red, green and blue, (height, width, 3)",
-        )
+        remedy = "give bytes of red, green and blue, (height, width, 3)"
+        raise InputError(f"a picture of shape {image.shape} and type {image.dtype}", remedy=remedy)
 
 
 def read_expression(image: Image, face: Face) -> FloatArray:

@@ -269,11 +269,8 @@ def rewinds(source: Source) -> bool:
 
 
 def _nothing(name: str) -> InputError:
-    return InputError(
-        "nothing in it can be read as sound or pictures",
-        remedy="give a whole media file, such as mp4, mkv, mov, wav or mp3",
-        source=name,
-    )
+    remedy = "give a whole media file, such as mp4, mkv, mov, wav or mp3"
+    return InputError("nothing in it can be read as sound or pictures", remedy=remedy, source=name)
 
 
 @contextmanager
@@ -289,8 +286,7 @@ def _readable(source: Source, damage: tuple[type[BaseException], ...]) -> Iterat
     try:
         yield
     except PermissionError:
-        raise InputError(
-            "may not be read", remedy="change its rights", source=name_of(source)
-        ) from None
+        remedy = "change its rights"
+        raise InputError("may not be read", remedy=remedy, source=name_of(source)) from None
     except damage:
         raise _nothing(name_of(source)) from None

@@ -157,9 +157,8 @@ class MiniLM:
 
     def __init__(self, layers: Sequence[int] = (LAYERS,), threads: int | None = None) -> None:
         if not layers or not all(0 <= layer <= LAYERS for layer in layers):
-            raise InputError(
-                f"MiniLM layers {list(layers)}", remedy=f"choose from 0 to {LAYERS}, at least one"
-            )
+            remedy = f"choose from 0 to {LAYERS}, at least one"
+            raise InputError(f"MiniLM layers {list(layers)}", remedy=remedy)
         self.layers = tuple(layers)
         self._threads = threads
 

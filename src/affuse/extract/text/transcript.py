@@ -65,11 +65,8 @@ def read_transcript(path: Path) -> Transcript:
     if suffix in (".srt", ".vtt"):
         cues = list(_cues(content))
         if not cues and content.strip().removeprefix("WEBVTT").strip():
-            raise InputError(
-                "has no subtitles",
-                remedy="give lines such as 00:00:01,000 --> 00:00:02,000",
-                source=path,
-            )
+            remedy = "give lines such as 00:00:01,000 --> 00:00:02,000"
+            raise InputError("has no subtitles", remedy=remedy, source=path)
         return _sorted(word for start, end, text in cues for word in _spread(text, start, end))
     if suffix == ".json":
         return _from_json(content, path)
@@ -139,11 +136,8 @@ def _from_json(content: str, path: Path) -> Transcript:
         found = json.loads(content)
         words = list(_json_words(found))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-        raise InputError(
-            "is not a transcript that is known",
-            remedy='give a list such as [{"word": "hello", "start": 0.2, "end": 0.5}]',
-            source=path,
-        ) from None
+        remedy = 'give a list such as [{"word": "hello", "start": 0.2, "end": 0.5}]'
+        raise InputError("is not a transcript that is known", remedy=remedy, source=path) from None
     if words:
         return _sorted(words)
     text = found.get("text", "") if isinstance(found, dict) else ""

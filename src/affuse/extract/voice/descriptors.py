@@ -80,21 +80,16 @@ def read_audio(path: Path) -> tuple[FloatArray, int]:
     try:
         signal = _decode(av, path)
     except (av.error.FFmpegError, ValueError) as error:
-        raise InputError(
-            f"cannot be read as audio or video ({getattr(error, 'strerror', error)})",
-            remedy="give a whole media file, such as wav, flac, mp3 or mp4",
-            source=path,
-        ) from None
+        problem = f"cannot be read as audio or video ({getattr(error, 'strerror', error)})"
+        remedy = "give a whole media file, such as wav, flac, mp3 or mp4"
+        raise InputError(problem, remedy=remedy, source=path) from None
     if signal is None:
         raise InputError("has no sound", remedy="give a file with an audio stream", source=path)
     if not np.isfinite(signal).all():
         raise InputError("has samples that are not finite", remedy="export it anew", source=path)
     if len(signal) < _SHORTEST * RATE:
-        raise InputError(
-            f"has {len(signal) / RATE:.3f} s of sound",
-            remedy=f"give at least {_SHORTEST:g} s",
-            source=path,
-        )
+        remedy = f"give at least {_SHORTEST:g} s"
+        raise InputError(f"has {len(signal) / RATE:.3f} s of sound", remedy=remedy, source=path)
     return signal, RATE
 
 

@@ -84,11 +84,8 @@ def read_csd(path: Path, options: CsdOptions) -> Corpus:
     seconds from the segment's begin.
     """
     if not path.is_dir():
-        raise InputError(
-            "is one sequence of a corpus",
-            remedy="give the folder that holds it with the labels' .csd",
-            source=path,
-        )
+        remedy = "give the folder that holds it with the labels' .csd"
+        raise InputError("is one sequence of a corpus", remedy=remedy, source=path)
     folds_file = find_folds(path, options.folds)
     folds = read_folds(folds_file)
     with ExitStack() as stack:
@@ -100,11 +97,8 @@ def read_csd(path: Path, options: CsdOptions) -> Corpus:
             parts[part].append(sample)
     for part, samples in parts.items():
         if not samples:
-            raise InputError(
-                f"no segment of the corpus is in a video of its '{part}'",
-                remedy="use the folds of this corpus",
-                source=folds_file,
-            )
+            problem = f"no segment of the corpus is in a video of its '{part}'"
+            raise InputError(problem, remedy="use the folds of this corpus", source=folds_file)
     split = Split(**parts)
     widths = widths_of(split.samples())
     return Corpus(
@@ -142,15 +136,11 @@ def _choose(opened: list[CsdFile], options: CsdOptions, folder: Path) -> dict[st
     files = {role: those[0] for role, those in found.items() if those}
     for missing, present in (("labels", "labels" in files), ("features", len(files) > 1)):
         if not present:
-            raise InputError(
-                f"has no {missing} among its .csd files",
-                remedy="add the file, or name it, as in labels=NAME or text=NAME",
-                source=folder,
-            )
+            remedy = "add the file, or name it, as in labels=NAME or text=NAME"
+            raise InputError(f"has no {missing} among its .csd files", remedy=remedy, source=folder)
     if options.align == "words" and not files.keys() & {"text", "words"}:
-        raise InputError(
-            "has no words to align to", remedy="add their .csd, or choose align=none", source=folder
-        )
+        remedy = "add their .csd, or choose align=none"
+        raise InputError("has no words to align to", remedy=remedy, source=folder)
     return files
 
 
@@ -189,11 +179,8 @@ def _read(file: CsdFile, key: str, role: str) -> Entry:
     features, intervals = file.read(key)
     holds_words = features.dtype.kind in "SO"
     if holds_words != (role == "words"):
-        raise InputError(
-            f"holds words where {role} belongs" if holds_words else "holds numbers, not words",
-            remedy=f"choose another file with {role}=NAME",
-            source=file.path,
-        )
+        problem = f"holds words where {role} belongs" if holds_words else "holds numbers, not words"
+        raise InputError(problem, remedy=f"choose another file with {role}=NAME", source=file.path)
     keep = intervals[:, 1] - intervals[:, 0] >= _SHORTEST
     if role == "words":
         words = np.array(words_of(features), dtype=object)[:, None]

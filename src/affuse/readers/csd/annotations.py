@@ -40,15 +40,13 @@ def read_labels(file: CsdFile, label: str, columns: tuple[str, ...] | None) -> L
     for name in file.entries:
         features, intervals = file.read(name)
         if features.dtype.kind in "SO":
-            raise InputError(
-                "holds words, not labels", remedy="choose with labels=NAME", source=file.path
-            )
+            remedy = "choose with labels=NAME"
+            raise InputError("holds words, not labels", remedy=remedy, source=file.path)
         values[name] = features.astype(np.float64), intervals
     widths = {found.shape[1] for found, _ in values.values()}
     if len(widths) != 1 or 0 in widths:
-        raise InputError(
-            f"has labels of widths {sorted(widths)}", remedy="fetch it again", source=file.path
-        )
+        remedy = "fetch it again"
+        raise InputError(f"has labels of widths {sorted(widths)}", remedy=remedy, source=file.path)
     names = _names(columns or file.dimension_names(), widths.pop(), required=columns is not None)
     chosen = _columns(values, names, label, file)
     task: Task = Regression(-3.0, 3.0) if label == "sentiment" else BinaryLabels(EMOTIONS)
@@ -64,10 +62,8 @@ def read_labels(file: CsdFile, label: str, columns: tuple[str, ...] | None) -> L
 def _names(names: tuple[str, ...] | None, width: int, *, required: bool) -> tuple[str, ...] | None:
     if names is None or len(names) != width:
         if required:
-            raise InputError(
-                f"option 'columns' names {len(names or ())} columns of {width}",
-                remedy="name every column of the labels, in their order",
-            )
+            problem = f"option 'columns' names {len(names or ())} columns of {width}"
+            raise InputError(problem, remedy="name every column of the labels, in their order")
         return None
     lower = (name.strip().lower() for name in names)
     return tuple(_ALSO.get(name, name) for name in lower)
@@ -129,11 +125,8 @@ def read_folds(file: Path) -> dict[str, str]:
             raise InputError(f"has no list '{part}'", remedy=_REMEDY, source=file)
         for video in videos:
             if parts.setdefault(video, part) != part:
-                raise InputError(
-                    f"video '{video}' is in '{parts[video]}' and in '{part}'",
-                    remedy="name each video once",
-                    source=file,
-                )
+                problem = f"video '{video}' is in '{parts[video]}' and in '{part}'"
+                raise InputError(problem, remedy="name each video once", source=file)
     return parts
 
 

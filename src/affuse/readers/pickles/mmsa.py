@@ -125,9 +125,8 @@ def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) 
     count = len(labels)
     texts = _texts(values, count, source)
     if options.text in EXTRACTED and texts is None:
-        raise InputError(
-            "has no 'raw_text' to extract features from", remedy="leave text out", source=source
-        )
+        remedy = "leave text out"
+        raise InputError("has no 'raw_text' to extract features from", remedy=remedy, source=source)
     identities = [_identity(i) for i in read_identities(values.get("id"), count, name, source)]
     return build_part(arrays, _steps(values, arrays, source), labels, identities, texts)
 
@@ -160,11 +159,8 @@ def _labels(values: Mapping[str, Any], label: str, source: str) -> NDArray[Any]:
     found = values.get(key)
     if found is None:
         there = [name for name, known in _LABELS.items() if known in values]
-        raise InputError(
-            f"has no '{key}'",
-            remedy=f"choose label={' or label='.join(there)}" if there else LAYOUT,
-            source=source,
-        )
+        remedy = f"choose label={' or label='.join(there)}" if there else LAYOUT
+        raise InputError(f"has no '{key}'", remedy=remedy, source=source)
     return require_one_label(_array(found), key, source)
 
 
@@ -181,11 +177,9 @@ def _texts(values: Mapping[str, Any], count: int, source: str) -> list[str] | No
         return None
     rows = texts.tolist() if isinstance(texts, np.ndarray) else texts
     if not isinstance(rows, list | tuple) or len(rows) != count:
-        raise InputError(
-            f"'raw_text' is {kind_of(texts)}, not {count} texts",
-            remedy="give one transcript a sample, or leave 'raw_text' out",
-            source=source,
-        )
+        problem = f"'raw_text' is {kind_of(texts)}, not {count} texts"
+        remedy = "give one transcript a sample, or leave 'raw_text' out"
+        raise InputError(problem, remedy=remedy, source=source)
     known = (row.decode("utf-8", "replace") if isinstance(row, bytes) else row for row in rows)
     return [plain_text(str(text)) for text in known]
 
@@ -211,11 +205,9 @@ def _steps(
         elif isinstance(known, np.ndarray) and known.shape == real.shape[:1]:
             own = real | (np.arange(real.shape[1]) < known[:, None])
         else:
-            raise InputError(
-                f"'{modality}_lengths' is {kind_of(known)}",
-                remedy="give one length a sample, or leave it out",
-                source=source,
-            )
+            problem = f"'{modality}_lengths' is {kind_of(known)}"
+            remedy = "give one length a sample, or leave it out"
+            raise InputError(problem, remedy=remedy, source=source)
         steps[modality] = own & real.any(axis=1, keepdims=True)
     return steps
 

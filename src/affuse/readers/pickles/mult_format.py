@@ -69,11 +69,8 @@ def read_mult(path: Path, options: MultOptions) -> Corpus:
     task = read["train"][0]
     for name, (other, _) in read.items():
         if other != task:
-            raise InputError(
-                f"'{name}' has labels of another kind than 'train'",
-                remedy="use splits of one corpus",
-                source=path,
-            )
+            problem = f"'{name}' has labels of another kind than 'train'"
+            raise InputError(problem, remedy="use splits of one corpus", source=path)
     targets = {name: found for name, (_, found) in read.items()}
     return build_corpus("mult", path, options, task, parts, targets)
 
@@ -97,11 +94,8 @@ def _targets(labels: NDArray[Any], source: str) -> tuple[Task, FloatArray]:
         task.check(targets, source=source)
         return task, targets
     if labels.shape[1:] != (len(EMOTIONS), 2):
-        raise InputError(
-            f"'labels' has shape {labels.shape}",
-            remedy=f"give it ({count}, 1, 1) for sentiment or ({count}, 4, 2) for emotions",
-            source=source,
-        )
+        remedy = f"give it ({count}, 1, 1) for sentiment or ({count}, 4, 2) for emotions"
+        raise InputError(f"'labels' has shape {labels.shape}", remedy=remedy, source=source)
     pairs_hold = np.isin(labels, (0, 1)).all(axis=(1, 2)) & (labels.sum(axis=2) == 1).all(axis=1)
     if not pairs_hold.all():
         raise InputError(

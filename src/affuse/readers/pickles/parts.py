@@ -140,11 +140,9 @@ def read_parts(path: Path, read_part: PartReader, layout: str) -> dict[str, Part
         for modality in dict.fromkeys((*train.widths, *part.widths)):
             width, expected = (p.widths.get(modality) for p in (part, train))
             if width != expected:
-                raise InputError(
-                    f"'{name}' has {modality} of width {width}, 'train' of {expected}",
-                    remedy="extract all splits with the same features",
-                    source=path,
-                )
+                problem = f"'{name}' has {modality} of width {width}, 'train' of {expected}"
+                remedy = "extract all splits with the same features"
+                raise InputError(problem, remedy=remedy, source=path)
     return parts
 
 
@@ -219,11 +217,8 @@ def read_identities(ids: object, count: int, part: str, source: str) -> list[Ide
     rows = ids.tolist() if isinstance(ids, np.ndarray) else ids
     if not isinstance(rows, list | tuple) or len(rows) != count:
         found = f"{len(rows)} rows" if isinstance(rows, list | tuple) else "no rows"
-        raise InputError(
-            f"'id' has {found} for {count} samples",
-            remedy="give one id a sample, or leave 'id' out",
-            source=source,
-        )
+        remedy = "give one id a sample, or leave 'id' out"
+        raise InputError(f"'id' has {found} for {count} samples", remedy=remedy, source=source)
     return [_identity(row, number, source) for number, row in enumerate(rows)]
 
 
@@ -235,11 +230,8 @@ def _identity(row: Any, number: int, source: str) -> Identity:
             return Identity(name, None)
         case [str(video), str(start), str(end)]:
             return Identity(f"{video}[{start}-{end}]", video)
-    raise InputError(
-        f"id {number} is neither a name nor a triple of video, start and end",
-        remedy="write such ids, or leave 'id' out",
-        source=source,
-    )
+    problem = f"id {number} is neither a name nor a triple of video, start and end"
+    raise InputError(problem, remedy="write such ids, or leave 'id' out", source=source)
 
 
 def plain_text(text: str) -> str:
