@@ -13,22 +13,14 @@ from pathlib import Path
 from affuse.errors import InputError
 from affuse.extract.face import FaceTracker
 from affuse.extract.features import ClipFeatures, ClipSettings
-from affuse.extract.media.decode import (
-    MediaReader,
-    Picture,
-    Sound,
-    Source,
-    media_duration,
-    name_of,
-    rewinds,
-)
+from affuse.extract.media import decode
 from affuse.extract.media.live import read_ahead
 from affuse.extract.media.windows import Clock, SoundBuffer, Windows
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.extract.voice.recognise import Recogniser
 from affuse.samples import FloatArray, Sample
 
-__all__ = ["ClipExtractor", "ClipSettings", "Source", "Transcript", "Window", "Word"]
+__all__ = ["ClipExtractor", "ClipSettings", "Transcript", "Window", "Word"]
 
 OnSeconds = Callable[[float, float | None], None]
 """Told the seconds that are done, of how many; None where the length is not known."""
@@ -75,7 +67,7 @@ class ClipExtractor:
 
     def windows(
         self,
-        source: Source,
+        source: decode.Source,
         transcript: Transcript | None = None,
         *,
         progress: OnSeconds | None = None,
@@ -96,18 +88,18 @@ class ClipExtractor:
         """
         if transcript is not None and not transcript.timed and transcript.words:
             transcript = transcript.spread(_known_duration(source))
-        with MediaReader(source, fps=self.settings.fps) as media:
-            reading = _Reading(self.features, media, transcript, name_of(source), progress)
+        with decode.MediaReader(source, fps=self.settings.fps) as media:
+            reading = _Reading(self.features, media, transcript, decode.name_of(source), progress)
             yield from reading.windows()
 
 
-def _known_duration(source: Source) -> float:
+def _known_duration(source: decode.Source) -> float:
     """The length of a recording, which is then as if it had not been read."""
-    if not rewinds(source):
+    if not decode.rewinds(source):
         problem = "words without times need a recording that can be read twice"
         remedy = "give a file, or a transcript with times (.srt, .vtt, .json)"
-        raise InputError(problem, remedy=remedy, source=name_of(source))
-    duration = media_duration(source)
+        raise InputError(problem, remedy=remedy, source=decode.name_of(source))
+    duration = decode.media_duration(source)
     if not isinstance(source, Path):
         source.seek(0)
     return duration or 0.0
@@ -119,7 +111,7 @@ class _Reading:
     def __init__(
         self,
         features: ClipFeatures,
-        media: MediaReader,
+        media: decode.MediaReader,
         transcript: Transcript | None,
         name: str,
         progress: OnSeconds | None,
@@ -149,7 +141,7 @@ class _Reading:
             for window in pending:
                 yield self._reported(window.result())
 
-    def _items(self) -> Generator[Sound | Picture]:
+    def _items(self) -> Generator[decode.Sound | decode.Picture]:
         if self._features.settings.wait:
             return read_ahead(self._media, _DECODED)
         # What is live is read when it comes: to wait for it must not outlast the reader.
@@ -166,8 +158,8 @@ class _Reading:
         if last is not None:
             yield last
 
-    def _add(self, item: Sound | Picture) -> None:
-        if isinstance(item, Sound):
+    def _add(self, item: decode.Sound | decode.Picture) -> None:
+        if isinstance(item, decode.Sound):
             self._sound.add(item)
             self._clock.advance("sound", self._sound.end)
             if self._recogniser is not None:

@@ -18,16 +18,8 @@ from pydantic import Field
 
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.readers.composed_sources import (
-    EMOTIONS,
-    Piece,
-    Text,
-    fer_faces,
-    meld_texts,
-    mosi_texts,
-    rated_texts,
-    ravdess_voices,
-)
+from affuse.readers import composed_sources as sources
+from affuse.readers.composed_sources import EMOTIONS, Piece, Text
 from affuse.readers.registry import corpus_name, register_corpus
 from affuse.samples import PARTS, Corpus, FloatArray, Sample, Split, widths_of
 from affuse.tasks import Classification, Regression, Task
@@ -78,8 +70,8 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
     clip = ClipSettings(text=options.text, layers=options.layers, cepstra=options.cepstra)
     reader = ClipFeatures(clip)
     pieces = {
-        "audio": ravdess_voices(path / "ravdess", reader, polar),
-        "vision": fer_faces(path / "faces", reader, polar),
+        "audio": sources.ravdess_voices(path / "ravdess", reader, polar),
+        "vision": sources.fer_faces(path / "faces", reader, polar),
     }
     parts = {
         part: compose(
@@ -108,9 +100,9 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
 
 def _texts(path: Path, options: ComposedOptions) -> list[Text]:
     if options.task == "emotion":
-        return meld_texts(path / "text" / "meld.csv")
-    rated = rated_texts(Path(options.rated)) if options.rated else []
-    return mosi_texts(path / "mosi") + rated
+        return sources.meld_texts(path / "text" / "meld.csv")
+    rated = sources.rated_texts(Path(options.rated)) if options.rated else []
+    return sources.mosi_texts(path / "mosi") + rated
 
 
 def compose(

@@ -21,16 +21,8 @@ from pydantic import Field
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.readers.pickles.padded import (
-    Steps,
-    attention_mask,
-    kind_of,
-    real_steps,
-    require_equal_counts,
-    require_features,
-    require_keys,
-    require_one_label,
-)
+from affuse.readers.pickles import padded
+from affuse.readers.pickles.padded import Steps, kind_of
 from affuse.readers.pickles.parts import (
     Identity,
     Part,
@@ -117,11 +109,11 @@ def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) 
         arrays["text"] = _text(values, options.text, source)
     for modality in ("audio", "vision"):
         if modality in values:
-            arrays[modality] = require_features(values[modality], modality, source)
+            arrays[modality] = padded.require_features(values[modality], modality, source)
     if not arrays:
         raise InputError("has neither audio nor vision", remedy=LAYOUT, source=source)
     labels = _labels(values, options.label, source)
-    require_equal_counts({**arrays, "labels": labels}, source)
+    padded.require_equal_counts({**arrays, "labels": labels}, source)
     count = len(labels)
     texts = _texts(values, count, source)
     if options.text in EXTRACTED and texts is None:
@@ -140,8 +132,8 @@ def _text(values: Mapping[str, Any], key: str, source: str) -> NDArray[Any]:
             remedy="use a file with 'text' too, or read raw_text with text=minilm or text=glove",
             source=f"{source}, '{key}'",
         )
-    require_keys(dict(values), (key,), LAYOUT, source)
-    return require_features(array, key, source)
+    padded.require_keys(dict(values), (key,), LAYOUT, source)
+    return padded.require_features(array, key, source)
 
 
 def _are_token_ids(array: object) -> bool:
@@ -161,7 +153,7 @@ def _labels(values: Mapping[str, Any], label: str, source: str) -> NDArray[Any]:
         there = [name for name, known in _LABELS.items() if known in values]
         remedy = f"choose label={' or label='.join(there)}" if there else LAYOUT
         raise InputError(f"has no '{key}'", remedy=remedy, source=source)
-    return require_one_label(_array(found), key, source)
+    return padded.require_one_label(_array(found), key, source)
 
 
 def _array(values: object) -> object:
@@ -195,10 +187,10 @@ def _steps(
     """The steps that count: real ones, and those that a mask or a length says are."""
     steps = {}
     for modality, array in arrays.items():
-        real = real_steps(array)
+        real = padded.real_steps(array)
         known = _array(values.get(f"{modality}_lengths"))
         if modality == "text":
-            mask = attention_mask(values.get(_IDS), *real.shape)
+            mask = padded.attention_mask(values.get(_IDS), *real.shape)
             own = real if mask is None else np.where(mask.any(axis=1, keepdims=True), mask, real)
         elif known is None:
             own = real

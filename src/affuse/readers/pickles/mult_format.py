@@ -15,13 +15,7 @@ from numpy.typing import NDArray
 
 from affuse.config import Options
 from affuse.errors import InputError
-from affuse.readers.pickles.padded import (
-    real_steps,
-    require_equal_counts,
-    require_features,
-    require_keys,
-    require_numbers,
-)
+from affuse.readers.pickles import padded
 from affuse.readers.pickles.parts import (
     Part,
     build_corpus,
@@ -77,12 +71,12 @@ def read_mult(path: Path, options: MultOptions) -> Corpus:
 
 def padded_part(values: dict[str, Any], name: str, source: str) -> Part:
     """A split with text, audio, vision, labels and perhaps ids; padding is zero."""
-    require_keys(values, (*MODALITIES, "labels"), LAYOUT, source)
-    arrays = {m: require_features(values[m], m, source) for m in MODALITIES}
-    labels = require_numbers(values["labels"], "labels", source)
-    require_equal_counts({**arrays, "labels": labels}, source)
+    padded.require_keys(values, (*MODALITIES, "labels"), LAYOUT, source)
+    arrays = {m: padded.require_features(values[m], m, source) for m in MODALITIES}
+    labels = padded.require_numbers(values["labels"], "labels", source)
+    padded.require_equal_counts({**arrays, "labels": labels}, source)
     identities = read_identities(values.get("id"), len(labels), name, source)
-    steps = {m: real_steps(array) for m, array in arrays.items()}
+    steps = {m: padded.real_steps(array) for m, array in arrays.items()}
     return build_part(arrays, steps, labels, identities)
 
 
