@@ -20,20 +20,9 @@ from affuse.errors import InputError
 _UNFOLDING = 300
 _SMALL = 1 << 24
 DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    tokenize.TokenError,
+    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError, zlib.error),
     zipfile.BadZipFile,
-    zlib.error,
 )
 """What numpy and h5py let through of the tools with which they read a damaged file."""
 
@@ -49,7 +38,11 @@ def load_arrays(file: Path, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]
             kind and number of rows.
     """
     try:
-        _require_modest(file)
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.infolist():
+                if member.file_size > max(_SMALL, _UNFOLDING * member.compress_size):
+                    name = ascii(member.filename)[1:-1][:40]
+                    raise ValueError(f"{name} unfolds to many times its size")
         with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in kinds if name in stored}
     except DAMAGE as error:
@@ -71,16 +64,6 @@ def load_arrays(file: Path, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]
         problem = f"its arrays do not have one row a sample: {rows}"
         raise InputError(problem, remedy="use the complete file", source=file)
     return arrays
-
-
-def _require_modest(file: Path) -> None:
-    """Raise `ValueError` where a member claims to be many times what is stored of it."""
-    with zipfile.ZipFile(file) as archive:
-        for member in archive.infolist():
-            if member.file_size > max(_SMALL, _UNFOLDING * member.compress_size):
-                raise ValueError(
-                    f"{ascii(member.filename)[1:-1][:40]} unfolds to many times its size"
-                )
 
 
 def has_only_characters(array: NDArray[Any]) -> bool:

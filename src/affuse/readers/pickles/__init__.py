@@ -17,14 +17,8 @@ from affuse.readers.pickles.steps import run_pickle
 from affuse.readers.pickles.values import DamagedError, RefusedError
 
 _DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    DamagedError,
-    LookupError,
-    MemoryError,
-    TypeError,
-    ValueError,
-    struct.error,
+    *(ArithmeticError, AttributeError, DamagedError, LookupError, MemoryError, TypeError),
+    *(ValueError, struct.error),
 )
 
 

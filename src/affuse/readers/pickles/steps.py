@@ -37,14 +37,11 @@ def run_pickle(machine: Machine) -> object:
     raise RefusedError(f"it takes more than {MAX_STEPS} steps")
 
 
-Step = Callable[[Machine], None]
+Step = Callable[[Machine], object]
 
 
 def _skip(count: int) -> Step:
-    def step(m: Machine) -> None:
-        m.read(count)
-
-    return step
+    return lambda m: m.read(count)
 
 
 def _new(make: Callable[[], object]) -> Step:
@@ -137,15 +134,8 @@ def _mark(m: Machine) -> None:
     m.stack = []
 
 
-def _pop(m: Machine) -> None:
-    if m.stack:
-        m.stack.pop()
-    else:
-        m.pop_to_mark()
-
-
-def _pop_mark(m: Machine) -> None:
-    m.pop_to_mark()
+def _pop(m: Machine) -> object:
+    return m.stack.pop() if m.stack else m.pop_to_mark()
 
 
 def _global_by_line(m: Machine) -> None:
@@ -193,10 +183,7 @@ _REFUSED = {
     "makes an instance of a class": (pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX),
     "uses a registered extension code": (pickle.EXT1, pickle.EXT2, pickle.EXT4),
     "refers to an object outside the file": (
-        pickle.PERSID,
-        pickle.BINPERSID,
-        pickle.NEXT_BUFFER,
-        pickle.READONLY_BUFFER,
+        *(pickle.PERSID, pickle.BINPERSID, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
     ),
 }
 
@@ -244,7 +231,7 @@ _STEPS: dict[bytes, Step] = {
     pickle.ADDITEMS: _add(set, lambda members, items: members.update(values.set_of(items))),
     pickle.MARK: _mark,
     pickle.POP: _pop,
-    pickle.POP_MARK: _pop_mark,
+    pickle.POP_MARK: Machine.pop_to_mark,
     pickle.DUP: lambda m: m.stack.append(m.stack[-1]),
     pickle.PUT: _put(_line_index),
     pickle.BINPUT: _put(lambda m: m.read_number("B")),
