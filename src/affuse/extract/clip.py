@@ -33,21 +33,17 @@ _DECODED = 32
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of a recording.
+    """A stretch of a recording; all seconds are from the start of the recording.
 
-    Attributes:
-        start, end: in seconds from the start of the recording; the last ends with it.
-        sample: any of `text`, `audio` and `vision`, with the second, from the start of the
-            recording, at which each step starts. A modality without content is absent: no known
-            word, no speech, no face. All may be.
-        words: those whose middle lies in the window.
-        there: when its last sound and picture were, by `time.monotonic`; features come later.
+    Its sample has any of `text`, `audio` and `vision`, with the second at which each step starts. A
+    modality without content is absent: no known word, no speech, no face. All may be.
     """
 
     start: float
-    end: float
+    end: float  # the last ends with the recording
     sample: Sample
-    words: tuple[Word, ...]
+    words: tuple[Word, ...]  # those whose middle lies in the window
+    # When its last sound and picture were, by `time.monotonic`; features come later.
     there: float = field(default=0.0, compare=False)
 
 
@@ -75,12 +71,8 @@ class ClipExtractor:
         """The windows of a recording in order, each as soon as it is read; at least one.
 
         A window ends every `step` seconds and holds the last `window` seconds; the last one ends
-        with the recording. Memory does not grow with the length of the recording.
-
-        Args:
-            source: a media file, or a stream of one.
-            transcript: without one, speech is recognised if the settings say so.
-            progress: told what is done.
+        with the recording. Memory does not grow with the length of the recording. Without a
+        transcript, speech is recognised if the settings say so.
 
         Raises:
             InputError: nothing in it can be read as sound or pictures; or words without times for
@@ -154,8 +146,7 @@ class _Reading:
         if "picture" in self._media.kinds:
             self._clock.advance("picture", self._media.pictured)
         yield from self._bounds.complete(self._clock.end)
-        last = self._bounds.last(self._clock.end)
-        if last is not None:
+        if (last := self._bounds.last(self._clock.end)) is not None:
             yield last
 
     def _add(self, item: decode.Sound | decode.Picture) -> None:
@@ -165,10 +156,8 @@ class _Reading:
             if self._recogniser is not None:
                 self._words += self._recogniser.add(item.start, item.samples)
             return
-        found = self._tracker.read(item.image)
-        if found is not None:
-            features = self._features.vision_step(item.image, found)
-            self._faces.append((item.time, features))
+        if (found := self._tracker.read(item.image)) is not None:
+            self._faces.append((item.time, self._features.vision_step(item.image, found)))
         self._clock.advance("picture", item.time + item.shown)
 
     def _ready(self) -> float:

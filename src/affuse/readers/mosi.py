@@ -44,10 +44,7 @@ def read_mosi(path: Path, options: MosiOptions) -> Corpus:
     Text is one step a token, audio one step of 73 means; a group is a video. Split `official` is
     the one that comes with the corpus. Split `bc` has 62 videos for training and 31 for test, no
     speaker in both; every sixth of its sorted training videos validates.
-
-    Args:
-        path: the folder that holds utterances.npz, or that file.
-        options: split and text features.
+    The path is the folder that holds utterances.npz, or that file.
     """
     file = path / FILE if path.is_dir() else path
     table = load_utterances(file)
@@ -65,11 +62,7 @@ def read_mosi(path: Path, options: MosiOptions) -> Corpus:
 
 
 def load_utterances(file: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of `utterances.npz`, one row an utterance.
-
-    Raises:
-        InputError: missing, damaged or of other shapes.
-    """
+    """The arrays of `utterances.npz`, one row an utterance; `InputError` for other files."""
     if not file.is_file():
         remedy = f"give the folder of CMU-MOSI that holds {FILE}"
         raise InputError("no such file", remedy=remedy, source=file)
@@ -102,9 +95,8 @@ def _split(samples: Sequence[Sample], parts: NDArray[Any], split: str, file: Pat
     if odd:
         problem = f"an utterance is in part '{odd[0]}' of split '{split}'"
         raise InputError(problem, remedy=f"use one of: {', '.join(known)}", source=file)
-    named = {
-        name: [s for s, part in zip(samples, parts, strict=True) if part == name] for name in known
-    }
+    placed = list(zip(samples, parts, strict=True))
+    named = {name: [s for s, part in placed if part == name] for name in known}
     if split == "official":
         return Split(named["train"], named["val"], named["test"])
     # Every sixth of the sorted videos, the first included.

@@ -51,11 +51,8 @@ def read_rated(path: Path, options: RatedOptions) -> Corpus:
     """Texts that people rated: sentiment in [-3, 3], one step a token; text is all there is.
 
     A tenth of the documents validates, another tests; which, follows from their names. A text that
-    occurs again is left out.
-
-    Args:
-        path: a folder with files `*_GroundTruth.txt`, anywhere below it.
-        options: text features, and topics by the beginning of their files' names.
+    occurs again is left out. The path is a folder with files `*_GroundTruth.txt`, anywhere below
+    it; topics are given by the beginning of their files' names.
     """
     distinct: dict[str, RatedText] = {}
     for text in _of_topics(read_rated_texts(path), options.topics, path):

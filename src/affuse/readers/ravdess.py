@@ -65,9 +65,7 @@ def read_ravdess(path: Path, options: RavdessOptions) -> Corpus:
     actor. Of the sorted actors, fold k tests every fourth from k on; three of the others validate.
     Reading the sound takes minutes the first time and is cached.
 
-    Args:
-        path: the folder that holds the clips below audio/, flac or wav, and au_mfcc.npz.
-        options: folds and features.
+    The path is the folder that holds the clips below audio/, flac or wav, and au_mfcc.npz.
     """
     clips = speech_clips(path / "audio")
     faces = _action_units(path / _FACES)

@@ -94,10 +94,9 @@ def resolve(corpus: str) -> tuple[CorpusEntry, Path | None]:
 def load_corpus(
     corpus: str, data: Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Corpus:
-    """Read a corpus by name or path.
+    """Read a corpus by its registered name, or by the path of its file or folder.
 
     Args:
-        corpus: a registered name, or the path of a corpus' file or folder.
         data: where its data is, for a name that needs it.
         options: of the reader; an unknown key is an error that proposes the nearest one.
     """

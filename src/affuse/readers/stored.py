@@ -92,11 +92,8 @@ def read_stored(path: Path, options: StoredOptions) -> Corpus:
 
     Sequences are read-only views of mapped files. The corpus has the name, options and
     fingerprint of the one that was stored, so that results of both may be compared. Its values
-    are read once, to be held against that fingerprint.
-
-    Args:
-        path: the folder, or the JSON file in it.
-        options: none.
+    are read once, to be held against that fingerprint. The path is the folder, or the JSON file in
+    it.
 
     Raises:
         InputError: a missing, damaged or foreign file, or values other than those stored.
@@ -160,18 +157,10 @@ def _samples(header: Header, folder: Path) -> list[Sample]:
     width = Task.from_config(header.task).target_width
     targets = np.array(_load(folder / TARGETS, np.float32, (count, width)))
     known = np.isfinite(targets).all(axis=1)
-    return [
-        Sample(
-            header.ids[row],
-            sequences[row],
-            targets[row] if known[row] else None,
-            times[row],
-            header.groups[row],
-            header.texts[row],
-            header.truths[row],
-        )
-        for row in range(count)
-    ]
+    labels = (target if fit else None for target, fit in zip(targets, known, strict=True))
+    told = zip(header.groups, header.texts, header.truths, strict=True)
+    rows = zip(header.ids, sequences, labels, times, told, strict=True)
+    return [Sample(name, steps, label, at, *rest) for name, steps, label, at, rest in rows]
 
 
 def _spans(file: Path, count: int, steps: int) -> list[tuple[int, int]]:

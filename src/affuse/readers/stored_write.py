@@ -73,7 +73,8 @@ def _write(corpus: Corpus, folder: Path, on_progress: OnProgress) -> None:
     samples, folds = _distinct(corpus)
     total = len(samples) * len(corpus.widths)
     for number, (modality, width) in enumerate(corpus.widths.items()):
-        advance = partial(_advance, on_progress, number * len(samples), total)
+        before = number * len(samples)
+        advance = partial(lambda before, row: on_progress(before + row, total), before)
         _write_modality(folder, samples, modality, width, advance)
     targets = np.full((len(samples), corpus.task.target_width), np.nan, np.float32)
     for row, sample in enumerate(samples):
@@ -96,10 +97,6 @@ def _write(corpus: Corpus, folder: Path, on_progress: OnProgress) -> None:
         folds=folds,
     )
     (folder / HEADER).write_text(to_strict_json(header.model_dump()), encoding="utf-8")
-
-
-def _advance(on_progress: OnProgress, before: int, total: int, row: int) -> None:
-    on_progress(before + row, total)
 
 
 def _distinct(corpus: Corpus) -> tuple[list[Sample], list[Fold]]:

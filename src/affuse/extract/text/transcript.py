@@ -19,7 +19,7 @@ _TIME = r"(?:(\d{1,5}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _CUE = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}.*$")
 _TAG = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 # The names that transcripts in JSON have for the parts of a word.
-_TEXT, _START, _END = ("word", "text", "w"), ("start", "start_time", "s"), ("end", "end_time", "e")
+_NAMES = ("word", "text", "w"), ("start", "start_time", "s"), ("end", "end_time", "e")
 
 
 class Word(NamedTuple):
@@ -34,9 +34,7 @@ class Word(NamedTuple):
 class Transcript:
     """The words of a recording, in the order in which they are spoken.
 
-    Attributes:
-        words: with `timed` false, start and end are 0 and mean nothing.
-        timed: whether the times are known; else the words are spread evenly over the recording.
+    Where they are not `timed`, start and end are 0; they are spread over the recording when read.
     """
 
     words: tuple[Word, ...]
@@ -162,21 +160,14 @@ def _json_words(found: Any) -> Iterator[Word]:
 
 def _json_entry(entry: Any) -> Iterator[Word]:
     if isinstance(entry, dict):
-        parts = [_named(entry, names) for names in (_TEXT, _START, _END)]
+        named = (next((n for n in names if n in entry), names[0]) for names in _NAMES)
+        text, start, end = (entry[name] for name in named)
     else:
-        parts = list(entry)
-    text, start, end = parts
+        text, start, end = entry
     start, end = float(start), float(end)
     if not isinstance(text, str) or not (math.isfinite(start) and math.isfinite(end)):
         raise ValueError
     yield from _spread(text.split(), min(start, end), max(start, end))
-
-
-def _named(entry: dict[str, Any], names: Iterable[str]) -> Any:
-    for name in names:
-        if name in entry:
-            return entry[name]
-    raise KeyError
 
 
 def _sorted(words: Iterable[Word]) -> Transcript:

@@ -63,10 +63,9 @@ def voice_name(*, cepstra: int = 0, trim: bool = False) -> str:
 
 
 def read_audio(path: Path) -> tuple[FloatArray, int]:
-    """Decode the first audio stream of a media file.
+    """The first audio stream of a media file, float32 `(N,)`, full scale 1, and its rate, 16000 Hz.
 
-    Returns:
-        The signal, float32 `(N,)`, full scale 1, its channels averaged, and its rate, 16000 Hz.
+    Channels are averaged.
 
     Raises:
         InputError: no such file, not media, no sound in it, damaged, or shorter than 0.1 s.
@@ -117,12 +116,9 @@ def voice_frames(
     27.5 Hz, the harmonics-to-noise ratio and the harmonic differences, which are 0 where the frame
     is unvoiced, and `voiced` (0 or 1), which tells that 0 from a measured one.
 
-    Args:
-        signal: `(N,)`, full scale 1, mono, finite, at least 20 ms; else `InputError`.
-        rate: samples a second.
-        cepstra: mel-frequency cepstral coefficients to append, from the first on, of 40 log-mel
-            bands up to 8 kHz in 25 ms windows.
-        trim: leave out silence at both ends but for a margin of 0.1 s.
+    The signal is `(N,)`, full scale 1, mono, finite, at least 20 ms; else `InputError`. `cepstra`
+    mel-frequency cepstral coefficients of 40 log-mel bands up to 8 kHz in 25 ms windows are
+    appended. To trim is to leave out silence at both ends but for a margin of 0.1 s.
     """
     require_signal(signal, _FRAME * rate)
     features, names = _descriptors(signal, rate)
@@ -134,11 +130,8 @@ def voice_frames(
         names += tuple(f"cepstrum{n + 1}" for n in range(cepstra))
     times = np.arange(len(features)) * HOP
     keep = _speech(features[:, 0]) if trim else slice(None)
-    return VoiceFrames(
-        np.ascontiguousarray(features[keep], dtype=np.float32),
-        times[keep].astype(np.float32),
-        names,
-    )
+    chosen = np.ascontiguousarray(features[keep], dtype=np.float32)
+    return VoiceFrames(chosen, times[keep].astype(np.float32), names)
 
 
 def levelled(signal: FloatArray) -> FloatArray:

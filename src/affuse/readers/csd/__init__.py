@@ -127,12 +127,10 @@ def _choose(opened: list[CsdFile], options: CsdOptions, folder: Path) -> dict[st
             found[role] = [file for file in opened if wanted.lower() in file.path.name.lower()]
         if len(found[role]) > 1 or (wanted is not None and not found[role]):
             there = found[role] or opened
-            raise InputError(
-                f"has {len(found[role])} files for {role}"
-                + (f" named '{wanted}'" if wanted is not None else ""),
-                remedy=f"choose with {role}=NAME one of: {', '.join(f.path.stem for f in there)}",
-                source=folder,
-            )
+            named = f" named '{wanted}'" if wanted is not None else ""
+            remedy = f"choose with {role}=NAME one of: {', '.join(f.path.stem for f in there)}"
+            problem = f"has {len(found[role])} files for {role}{named}"
+            raise InputError(problem, remedy=remedy, source=folder)
     files = {role: those[0] for role, those in found.items() if those}
     for missing, present in (("labels", "labels" in files), ("features", len(files) > 1)):
         if not present:
@@ -157,8 +155,7 @@ def _samples(
                 # Sequences that the SDK has aligned have one segment an entry, and number it.
                 own = name if video != name and len(intervals) == 1 else f"{name}[{row}]"
                 if sequences:
-                    sample = Sample(own, sequences, targets[row], times, video, text)
-                    yield folds[video], sample
+                    yield folds[video], Sample(own, sequences, targets[row], times, video, text)
             advance(1)
 
 
@@ -222,11 +219,9 @@ def _overlapping(entry: Entry, begin: float, end: float) -> Entry:
 
 def _means(entry: Entry, steps: NDArray[np.float64]) -> Entry:
     """For each step the mean of the rows that overlap it; nothing where no step has any."""
-    means = np.zeros((len(steps), entry.features.shape[1]))
-    found = False
+    means, found = np.zeros((len(steps), entry.features.shape[1])), False
     for row, (begin, end) in enumerate(steps):
         rows = _overlapping(entry, begin, end).features
         if len(rows):
-            means[row] = rows.mean(axis=0, dtype=np.float64)
-            found = True
+            means[row], found = rows.mean(axis=0, dtype=np.float64), True
     return Entry(means, steps) if found else Entry(means[:0], steps[:0])

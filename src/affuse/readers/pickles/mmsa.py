@@ -21,19 +21,9 @@ from pydantic import Field
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.readers.pickles import padded
+from affuse.readers.pickles import padded, parts
 from affuse.readers.pickles.padded import Steps, kind_of
-from affuse.readers.pickles.parts import (
-    Identity,
-    Part,
-    build_corpus,
-    build_part,
-    pickle_format,
-    plain_text,
-    preset_name,
-    read_identities,
-    read_parts,
-)
+from affuse.readers.pickles.parts import Identity, Part, pickle_format, plain_text
 from affuse.readers.registry import register_corpus
 from affuse.samples import PARTS, Corpus, FloatArray
 from affuse.tasks import Classification, Regression, Task
@@ -79,7 +69,7 @@ def _recognises(path: Path) -> bool:
 
 def _preset(path: Path) -> str:
     found = pickle_format(path)
-    return "mmsa" if found is None else preset_name("mmsa", found.widths)
+    return "mmsa" if found is None else parts.preset_name("mmsa", found.widths)
 
 
 @register_corpus("mmsa", MmsaOptions, recognises=_recognises, preset=_preset)
@@ -95,12 +85,11 @@ def read_mmsa(path: Path, options: MmsaOptions) -> Corpus:
 
     Samples are named by `id`, `video$_$clip`, and grouped by video.
     """
-    parts = read_parts(path, partial(_part, options), LAYOUT)
-    extracted = {}
+    splits, extracted = parts.read_parts(path, partial(_part, options), LAYOUT), {}
     if options.text in EXTRACTED:
-        parts, extracted["text"] = _with_text(parts, options.text)
-    task, targets = _targets({name: part.labels for name, part in parts.items()}, options, path)
-    return build_corpus("mmsa", path, options, task, parts, targets, extracted=extracted)
+        splits, extracted["text"] = _with_text(splits, options.text)
+    task, targets = _targets({name: part.labels for name, part in splits.items()}, options, path)
+    return parts.build_corpus("mmsa", path, options, task, splits, targets, extracted=extracted)
 
 
 def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) -> Part:
@@ -119,19 +108,18 @@ def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) 
     if options.text in EXTRACTED and texts is None:
         remedy = "leave text out"
         raise InputError("has no 'raw_text' to extract features from", remedy=remedy, source=source)
-    identities = [_identity(i) for i in read_identities(values.get("id"), count, name, source)]
-    return build_part(arrays, _steps(values, arrays, source), labels, identities, texts)
+    read = parts.read_identities(values.get("id"), count, name, source)
+    identities = [_identity(identity) for identity in read]
+    return parts.build_part(arrays, _steps(values, arrays, source), labels, identities, texts)
 
 
 def _text(values: Mapping[str, Any], key: str, source: str) -> NDArray[Any]:
     array = values.get(key)
     if key == _IDS or (array is None and _IDS in values) or _are_token_ids(array):
-        raise InputError(
-            "has no features of text, only BERT's token ids"
-            + ("" if key == _IDS or array is not None else f" ('{_IDS}')"),
-            remedy="use a file with 'text' too, or read raw_text with text=minilm or text=glove",
-            source=f"{source}, '{key}'",
-        )
+        named = "" if key == _IDS or array is not None else f" ('{_IDS}')"
+        problem = f"has no features of text, only BERT's token ids{named}"
+        remedy = "use a file with 'text' too, or read raw_text with text=minilm or text=glove"
+        raise InputError(problem, remedy=remedy, source=f"{source}, '{key}'")
     padded.require_keys(dict(values), (key,), LAYOUT, source)
     return padded.require_features(array, key, source)
 
@@ -204,28 +192,23 @@ def _steps(
     return steps
 
 
-def _with_text(parts: Mapping[str, Part], name: str) -> tuple[dict[str, Part], str]:
-    """Parts with text features extracted from their transcripts, and the extractor's name."""
+def _with_text(splits: Mapping[str, Part], name: str) -> tuple[dict[str, Part], str]:
+    """Splits with text features extracted from their transcripts, and the extractor's name."""
     extractor = TextOptions.model_validate({"text": name}).extractor()
-    texts = [text for part in parts.values() for text in part.texts or ()]
+    texts = [text for part in splits.values() for text in part.texts or ()]
     encoded = iter(encode_corpus(texts, extractor))
-    made = {
-        part_name: replace(
-            part,
-            sequences=[{"text": next(encoded), **found} for found in part.sequences],
-            widths={"text": extractor.width, **part.widths},
-        )
-        for part_name, part in parts.items()
-    }
+    made = {}
+    for key, part in splits.items():
+        sequences = [{"text": next(encoded), **found} for found in part.sequences]
+        widths = {"text": extractor.width, **part.widths}
+        made[key] = replace(part, sequences=sequences, widths=widths)
     return made, extractor.name
 
 
 def _targets(
     labels: Mapping[str, NDArray[Any]], options: MmsaOptions, path: Path
 ) -> tuple[Task, dict[str, FloatArray]]:
-    targets = {
-        name: found.reshape(len(found), 1).astype(np.float32) for name, found in labels.items()
-    }
+    targets = {n: found.reshape(len(found), 1).astype(np.float32) for n, found in labels.items()}
     task: Task = Classification(SENTIMENTS)
     if options.label != "classification":
         largest = max(float(np.nanmax(np.abs(found))) for found in targets.values())

@@ -115,14 +115,10 @@ def finite_or_zero(values: NDArray[Any]) -> FloatArray:
 def cut_padding(
     arrays: Mapping[str, NDArray[Any]], steps: Mapping[str, Steps]
 ) -> list[dict[str, FloatArray]]:
-    """Each sample's sequences: from its first step that counts to its last.
+    """Each sample's sequences of arrays `(N, T, D)`: from its first of the `steps` to its last.
 
     A modality without any such step is absent. Where all modalities have the same number of steps
     they are aligned, and cut together: from the first step that counts in any.
-
-    Args:
-        arrays: modality to `(N, T, D)`.
-        steps: modality to bool `(N, T)`, the steps that count.
     """
     spans = {m: _span(own) for m, own in steps.items()}
     if len({own.shape[1] for own in steps.values()}) == 1:
@@ -131,13 +127,9 @@ def cut_padding(
     present = {m: np.asarray(own.any(axis=1)) for m, own in steps.items()}
     samples = []
     for row in range(len(next(iter(steps.values())))):
-        samples.append(
-            {
-                m: finite_or_zero(array[row, spans[m][0][row] : spans[m][1][row]])
-                for m, array in arrays.items()
-                if present[m][row]
-            }
-        )
+        padded = {m: array[row] for m, array in arrays.items() if present[m][row]}
+        cut = {m: x[spans[m][0][row] : spans[m][1][row]] for m, x in padded.items()}
+        samples.append({m: finite_or_zero(x) for m, x in cut.items()})
         if row % _CHUNK == 0:
             for array in arrays.values():
                 release(array)

@@ -76,9 +76,7 @@ _CORPORA = {(5, 20): "mosi", (74, 47): "mosi", (74, 35): "mosei", (33, 709): "si
 def preset_name(reader: str, widths: Mapping[str, int], *, emotions: bool = False) -> str:
     """The preset for a corpus in the format of `reader`, or that name for an unknown corpus.
 
-    Args:
-        widths: modality to feature width.
-        emotions: whether a sample has several labels, each there or not.
+    With `emotions`, a sample has several labels, each there or not.
     """
     corpus = _CORPORA.get((widths.get("audio", 0), widths.get("vision", 0)))
     if corpus == "mosei" and emotions:
@@ -121,10 +119,7 @@ PartReader = Callable[[dict[str, Any], str, str], Part]
 
 
 def read_parts(path: Path, read_part: PartReader, layout: str) -> dict[str, Part]:
-    """The splits train, valid and test of a pickle.
-
-    Args:
-        layout: what such a file holds, the remedy of errors.
+    """The splits train, valid and test of a pickle; `layout` says in errors what it should hold.
 
     Raises:
         InputError: the file cannot be read, lacks a split, or its splits differ in width.
@@ -162,7 +157,6 @@ def build_corpus(
     A sample without any modality gets one zero step of the first, so that none is lost.
 
     Args:
-        reader: the name of the reader.
         targets: of each part, `(N, K)`.
         extracted: names of the features that are not the file's.
         preset: by default as the widths tell.
@@ -187,11 +181,10 @@ def _samples(part: Part, targets: FloatArray, names: UniqueNames) -> list[Sample
     first, width = next(iter(part.widths.items()))
     nothing = {first: np.zeros((1, width), dtype=np.float32)}
     texts: Sequence[str | None] = part.texts or [None] * len(part.identities)
+    rows = zip(part.identities, part.sequences, targets, texts, strict=True)
     return [
         Sample(names.add(name), sequences or nothing, target, group=video, text=text)
-        for (name, video), sequences, target, text in zip(
-            part.identities, part.sequences, targets, texts, strict=True
-        )
+        for (name, video), sequences, target, text in rows
     ]
 
 
