@@ -95,7 +95,7 @@ def extract_all(
     again: bool = False,
     on_clip: OnClip = lambda *_: lambda *_: None,
 ) -> Iterator[ExtractedClip]:
-    """Extract media files (as `find_clips` takes) to a folder, which is made.
+    """Extract media files, as `find_clips` takes them, to the folder `out`, which is made.
 
     Folders keep their shape, clip.mp4 becomes clip.mp4.npz. Unless `again`, a file whose features
     are there, of the same content, words, settings and extractors, is skipped. One that cannot be

@@ -103,6 +103,7 @@ class MediaReader:
                     found = True
                     yield item
         if self._resampler is not None:
+            # What it still holds.
             with suppress(*self._damage):
                 for piece in self._resampler.resample(None):
                     yield self._sounds.place(None, _samples(piece))

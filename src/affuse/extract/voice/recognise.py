@@ -52,7 +52,7 @@ def is_speech(signal: FloatArray) -> bool:
 class Recogniser:
     """Takes sound as it comes and gives words as soon as a piece of it is complete.
 
-    A piece has so many seconds at most. All words are known up to second `until`.
+    A piece is of `piece` seconds at most; up to second `until`, all words are known.
     """
 
     def __init__(self, piece: float) -> None:
@@ -100,11 +100,9 @@ class Recogniser:
         # Without a look for speech of its own, silence within is heard as "You". A penalty keeps it
         # from going round in circles; drawing at random again and again, as is usual, would take
         # three times as long and say something else each time.
-        decoding = {"beam_size": 1, "temperature": 0.0, "repetition_penalty": 1.1}
-        apart = {"vad_filter": True, "condition_on_previous_text": False}
-        segments, _ = _model().transcribe(
-            sound, language="en", word_timestamps=True, **decoding, **apart
-        )
+        decoding: dict[str, Any] = {"beam_size": 1, "temperature": 0.0, "repetition_penalty": 1.1}
+        decoding |= {"vad_filter": True, "condition_on_previous_text": False}
+        segments, _ = _model().transcribe(sound, language="en", word_timestamps=True, **decoding)
         return [
             Word(word.word.strip(), start + float(word.start), start + float(word.end))
             for segment in segments
