@@ -60,7 +60,7 @@ class Examination:
 def examine(
     name: str, data: Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Examination:
-    """Examine a corpus, and the file below it where that is a pickle; takes what `load_corpus` takes.
+    """Examine a corpus, given as `load_corpus` takes it, and the file below it if that is a pickle.
 
     Raises:
         InputError: wrong options, or nothing that could be examined.
