@@ -13,10 +13,8 @@ from affuse.extract.face.regions import Image
 from affuse.extract.text import Layer, TextOptions
 from affuse.extract.text.glove import UNKNOWN
 from affuse.extract.text.transcript import Word
-from affuse.extract.voice import RATE
-from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, levelled, voice_frames, voice_name
-from affuse.extract.voice.functionals import NAME as FUNCTIONALS
-from affuse.extract.voice.functionals import STATISTICS, functionals, pool_frames
+from affuse.extract.voice import RATE, descriptors
+from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, levelled, voice_frames
 from affuse.extract.voice.recognise import is_speech
 from affuse.samples import FloatArray, Sample
 
@@ -73,7 +71,7 @@ class ClipFeatures:
         self.settings = settings
         self._text = TextOptions(text=settings.text, layers=settings.layers).extractor()
         audio = VOICE_WIDTH + settings.cepstra
-        audio *= STATISTICS if settings.audio == "functionals" else 1
+        audio *= descriptors.STATISTICS if settings.audio == "functionals" else 1
         width = face.WIDTH + face.EXPRESSION_WIDTH * settings.expression
         self.widths = {"text": self._text.width, "audio": audio, "vision": width}
         vision = face.NAME + f", {face.EXPRESSION_NAME}" * settings.expression
@@ -125,9 +123,9 @@ class ClipFeatures:
 
     def _audio_name(self) -> str:
         settings = self.settings
-        frames = f"{voice_name(cepstra=settings.cepstra, trim=settings.trim)}, levelled"
+        frames = f"{descriptors.voice_name(cepstra=settings.cepstra, trim=settings.trim)}, levelled"
         if settings.audio == "functionals":
-            return f"{frames}, {FUNCTIONALS}"
+            return f"{frames}, {descriptors.FUNCTIONALS}"
         return f"{frames}, {settings.pool} averaged" if settings.pool > 1 else frames
 
     def _audio_steps(self, signal: FloatArray, start: float) -> _Steps | None:
@@ -144,9 +142,10 @@ class ClipFeatures:
         settings = self.settings
         frames = voice_frames(levelled(signal), RATE, cepstra=settings.cepstra, trim=settings.trim)
         if settings.audio == "functionals":
-            steps = functionals(frames.features, frames.features[:, VOICED])
+            steps = descriptors.functionals(frames.features, frames.features[:, VOICED])
             return steps[None], frames.times[:1]
-        return pool_frames(frames.features, settings.pool), frames.times[:: settings.pool]
+        steps = descriptors.pool_frames(frames.features, settings.pool)
+        return steps, frames.times[:: settings.pool]
 
 
 def _vision_steps(faces: list[tuple[float, FloatArray]]) -> _Steps | None:

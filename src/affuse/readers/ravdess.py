@@ -17,9 +17,8 @@ from pydantic import Field
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.extract.voice.descriptors import VOICED, voice_name
-from affuse.extract.voice.functionals import NAME as FUNCTIONALS
-from affuse.extract.voice.functionals import functionals, pool_frames
+from affuse.extract.voice import descriptors
+from affuse.extract.voice.descriptors import VOICED, functionals, pool_frames
 from affuse.extract.voice.recordings import speech_of, voices_of
 from affuse.extract.voice.whisper import speech_name
 from affuse.readers.npz import load_arrays
@@ -119,8 +118,8 @@ def _voices(
 
 
 def _audio_name(options: RavdessOptions) -> str:
-    frames = voice_name(cepstra=options.cepstra, trim=options.trim)
-    statistics = f"{FUNCTIONALS}: {frames}"
+    frames = descriptors.voice_name(cepstra=options.cepstra, trim=options.trim)
+    statistics = f"{descriptors.FUNCTIONALS}: {frames}"
     return {
         "frames": frames,
         "functionals": statistics,

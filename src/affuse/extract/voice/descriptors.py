@@ -22,6 +22,9 @@ from affuse.samples import FloatArray
 
 NAME = "voice frames"
 VERSION = 1
+FUNCTIONALS = f"functionals of the {NAME} (mean, deviation, percentiles; all and voiced; changes)"
+STATISTICS = 12
+"""Functionals of each feature."""
 HOP = 0.01
 """Seconds from one frame to the next."""
 MEL_BANDS = 40
@@ -42,6 +45,8 @@ _MARGIN = 0.1
 _PEAK = 0.5
 _MOST_GAIN = 200.0
 _LOUD = 0.1
+_FEWEST_VOICED = 5
+_PERCENTILES = (10, 50, 90)
 # How the two descriptors that depend on the gain do so: loudness compresses power by 0.33.
 _GAIN_EXPONENTS = {"Loudness": 0.66, "spectralFlux": 1.0}
 
@@ -207,3 +212,37 @@ def _speech(loudness: NDArray[Any]) -> slice:
     heard = np.flatnonzero(loudness >= quiet + _SPEECH_LOUDNESS * (loud - quiet))
     margin = round(_MARGIN / HOP)
     return slice(max(0, heard[0] - margin), heard[-1] + 1 + margin)
+
+
+def functionals(frames: FloatArray, voiced: FloatArray) -> FloatArray:
+    """Statistics over time of every feature, float32 `(12 * D,)`.
+
+    Mean, standard deviation and the 10th, 50th and 90th percentile over all frames, then the same
+    over the voiced ones, as eGeMAPS separates them (Eyben et al. 2016, section 3.2), then the
+    deviation and the mean size of the change from frame to frame.
+
+    Args:
+        frames: `(T, D)`, T >= 1.
+        voiced: `(T,)`, above one half where voiced. With fewer than 5 such frames, all count.
+    """
+    chosen = frames[voiced > 0.5]
+    if len(chosen) < _FEWEST_VOICED:
+        chosen = frames
+    change = np.diff(frames, axis=0) if len(frames) > 1 else np.zeros_like(frames)
+    parts = [*_moments(frames), *_moments(chosen), change.std(axis=0), np.abs(change).mean(axis=0)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def pool_frames(frames: FloatArray, count: int) -> FloatArray:
+    """Means of `count` consecutive frames, `(ceil(T / count), D)`; the last may have fewer."""
+    if count == 1:
+        return frames
+    starts = np.arange(0, len(frames), count)
+    sizes = np.diff(np.append(starts, len(frames)))
+    sums = np.add.reduceat(frames, starts, axis=0, dtype=np.float64)
+    return (sums / sizes[:, None]).astype(np.float32)
+
+
+def _moments(frames: FloatArray) -> list[FloatArray]:
+    percentiles = np.percentile(frames, _PERCENTILES, axis=0)
+    return [frames.mean(axis=0), frames.std(axis=0), *percentiles]
