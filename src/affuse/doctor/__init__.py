@@ -60,9 +60,7 @@ class Examination:
 def examine(
     name: str, data: Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Examination:
-    """Examine a corpus, and the file below it where that is a pickle.
-
-    The arguments are those of `load_corpus`.
+    """Examine a corpus, given as `load_corpus` takes it, and the file below it if that is a pickle.
 
     Raises:
         InputError: wrong options, or nothing that could be examined.
@@ -71,7 +69,7 @@ def examine(
     parse_options(entry.options, options or {})
     where = path or data
     file = measure_pickle(where)
-    corpus, refusal = None, None
+    corpus = refusal = None
     try:
         corpus = load_corpus(name, data, options)
     except InputError as error:

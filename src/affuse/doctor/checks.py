@@ -16,9 +16,8 @@ from affuse.readers.pickles.padded import FEATURES
 
 Check = Callable[[CheckInput], Iterator[Finding]]
 
-_UNUSABLE_NAMES = dict(
-    zip(UNUSABLE, ("-inf", "+inf", "not a number", "beyond float32"), strict=True)
-)
+# In the order of `UNUSABLE`.
+_UNUSABLE_NAMES = ("-inf", "+inf", "not a number", "beyond float32")
 
 
 def _empty_parts(found: CheckInput) -> Iterator[Finding]:
@@ -99,10 +98,10 @@ def _unusable_values(found: CheckInput) -> Iterator[Finding]:
     sources = [(f"{part} {m}", "samples", facts.unusable) for part, m, facts in found.arrays()]
     sources += [(name, "videos", counts) for name, counts in found.sequences.items()]
     for where, units, unusable in sources:
-        for code, counts in zip(UNUSABLE, unusable, strict=True):
+        for code, name, counts in zip(UNUSABLE, _UNUSABLE_NAMES, unusable, strict=True):
             if counts.any():
                 values, rows = int(counts.sum()), np.count_nonzero(counts)
-                detail = f"{values} values are {_UNUSABLE_NAMES[code]}, in {rows} {units}"
+                detail = f"{values} values are {name}, in {rows} {units}"
                 yield finding(code, where, values, detail)
 
 
@@ -152,7 +151,11 @@ def _shared_groups(found: CheckInput) -> Iterator[Finding]:
 def _ids(found: CheckInput) -> Iterator[Finding]:
     if any(part.identities is None for part in found.file.values()):
         yield finding("no-ids", "file", 1, "the file has no ids that can be read")
-    for fold, parts in enumerate(_names(found)):
+    # The file's own ids where it has them, for readers make them unique.
+    ids = [{p: [s.id for s in samples] for p, samples in f.items()} for f in found.corpus.folds]
+    if found.file:
+        ids = [{p: [i.name for i in f.identities or ()] for p, f in found.file.items()}]
+    for fold, parts in enumerate(ids):
         for part, names in parts.items():
             again = {name: uses for name, uses in Counter(names).items() if uses > 1}
             if again:
@@ -162,13 +165,6 @@ def _ids(found: CheckInput) -> Iterator[Finding]:
         for pair, common in _shared({part: set(names) for part, names in parts.items()}):
             detail = f"ids in both: {first_few(common)}"
             yield finding("shared-id", found.where(fold, pair), len(common), detail)
-
-
-def _names(found: CheckInput) -> list[dict[str, list[str]]]:
-    """Ids by fold and part: of the file where it has them, for readers make them unique."""
-    if found.file:
-        return [{p: [i.name for i in f.identities or ()] for p, f in found.file.items()}]
-    return [{p: [s.id for s in samples] for p, samples in f.items()} for f in found.corpus.folds]
 
 
 def _same_features(found: CheckInput) -> Iterator[Finding]:
@@ -201,22 +197,18 @@ def _poor_labels(found: CheckInput) -> Iterator[Finding]:
 
 
 def _missing_modalities(found: CheckInput) -> Iterator[Finding]:
-    for where, absent, count in _absences(found):
-        if absent == count:
-            yield finding("empty-modality", where, count, "no sample has it")
-        elif absent:
-            yield finding("missing-modality", where, absent, f"{absent} of {count} samples lack it")
-
-
-def _absences(found: CheckInput) -> Iterator[tuple[str, int, int]]:
-    """Part and modality, samples without it, samples: in the file, or else as they were read."""
-    for part, modality, facts in found.arrays():
-        yield f"{part} {modality}", facts.absent, facts.shape[0]
+    # In the file, or else as they were read: where, samples without it, samples.
+    absences = [(f"{p} {m}", facts.absent, facts.shape[0]) for p, m, facts in found.arrays()]
     for fold, parts in enumerate(() if found.file else found.corpus.folds):
         for part, samples in parts.items():
             for modality in found.corpus.ranges:
                 absent = sum(modality not in sample.modalities for sample in samples)
-                yield f"{found.where(fold, part)} {modality}", absent, len(samples)
+                absences.append((f"{found.where(fold, part)} {modality}", absent, len(samples)))
+    for where, absent, count in absences:
+        if absent == count:
+            yield finding("empty-modality", where, count, "no sample has it")
+        elif absent:
+            yield finding("missing-modality", where, absent, f"{absent} of {count} samples lack it")
 
 
 def _empty_samples(found: CheckInput) -> Iterator[Finding]:
@@ -247,20 +239,8 @@ def _shared(sets: Mapping[str, set[Any]]) -> Iterator[tuple[str, list[Any]]]:
             yield f"{first}/{second}", common
 
 
-CHECKS: list[Check] = [
-    _empty_parts,
-    _labels,
-    _swapped_axes,
-    _lengths,
-    _unusable_values,
-    _gaps,
-    _double_precision,
-    _unusable_after_reading,
-    _shared_groups,
-    _ids,
-    _same_features,
-    _poor_labels,
-    _missing_modalities,
-    _empty_samples,
-    _constant_features,
-]
+CHECKS: tuple[Check, ...] = (
+    *(_empty_parts, _labels, _swapped_axes, _lengths, _unusable_values, _gaps, _double_precision),
+    *(_unusable_after_reading, _shared_groups, _ids, _same_features, _poor_labels),
+    *(_missing_modalities, _empty_samples, _constant_features),
+)

@@ -57,31 +57,20 @@ class ArrayFacts:
 
     def to_dict(self) -> dict[str, Any]:
         """The same in numbers over all samples, for JSON and tables."""
-        samples, steps, width = self.shape
-        totals = self.unusable.sum(axis=1).tolist()
-        return {
-            "samples": samples,
-            "steps": steps,
-            "width": width,
-            "dtype": self.dtype,
-            "padding": self.padding,
-            **dict(zip(UNUSABLE, totals, strict=True)),
-        }
+        shape = dict(zip(("samples", "steps", "width"), self.shape, strict=True))
+        totals = dict(zip(UNUSABLE, self.unusable.sum(axis=1).tolist(), strict=True))
+        return {**shape, "dtype": self.dtype, "padding": self.padding, **totals}
 
 
 @dataclass(frozen=True, eq=False)
 class PartFacts:
-    """One part of a pickle."""
+    """One part of a pickle, of `count` samples; arrays and lengths are by modality."""
 
-    count: int  # samples
-    # Facts of each modality that has an array `(N, T, D)`.
+    count: int
     arrays: Mapping[str, ArrayFacts] = field(default_factory=dict)
-    # The arrays of labels by their key.
-    labels: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    # int64 `(N,)` of each modality whose lengths the file tells.
-    lengths: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
-    # Names and videos; None where the file has no ids or none that can be read.
-    identities: Sequence[Identity] | None = None
+    labels: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # by their key
+    lengths: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # `(N,)`, where told
+    identities: Sequence[Identity] | None = None  # None where there are no ids that can be read
 
 
 @dataclass(frozen=True)
@@ -141,10 +130,11 @@ def _measure_part(values: object, part: str, source: str) -> PartFacts:
         if isinstance(key, str) and (array := _numbers(value)) is not None
     }
     labels = {key: array for key, array in numbers.items() if "labels" in key}
-    counted = labels or numbers
-    count = min((len(array) for array in counted.values()), default=0)
+    count = min((len(array) for array in (labels or numbers).values()), default=0)
+    # BERT's features are not zero where it pads: its attention mask tells.
+    masks = {"text": numbers.get("text_bert")}
     arrays = {
-        m: _measure_array(numbers[m], _mask(numbers, m))
+        m: _measure_array(numbers[m], attention_mask(masks.get(m), *numbers[m].shape[:2]))
         for m in MODALITIES
         if m in numbers and numbers[m].ndim == 3 and 0 not in numbers[m].shape
     }
@@ -155,7 +145,10 @@ def _measure_part(values: object, part: str, source: str) -> PartFacts:
         and known.shape == facts.ends.shape
         and not np.isnan(known).any()
     }
-    return PartFacts(count, arrays, labels, lengths, _identities(values, count, part, source))
+    identities = None
+    with suppress(InputError):  # the reader says what is wrong with them
+        identities = read_identities(values["id"], count, part, source) if "id" in values else None
+    return PartFacts(count, arrays, labels, lengths, identities)
 
 
 def _numbers(value: object) -> NDArray[Any] | None:
@@ -164,21 +157,6 @@ def _numbers(value: object) -> NDArray[Any] | None:
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.ndim:
         return value
     return None
-
-
-def _identities(
-    values: Mapping[str, Any], count: int, part: str, source: str
-) -> list[Identity] | None:
-    try:
-        return read_identities(values["id"], count, part, source) if "id" in values else None
-    except InputError:
-        return None  # the reader says what is wrong with them
-
-
-def _mask(numbers: Mapping[str, NDArray[Any]], modality: str) -> Steps | None:
-    """BERT's attention mask of text: its features are not zero where it pads."""
-    known = numbers.get("text_bert") if modality == "text" else None
-    return attention_mask(known, *numbers[modality].shape[:2])
 
 
 def _measure_array(array: NDArray[Any], mask: Steps | None) -> ArrayFacts:
@@ -235,17 +213,13 @@ def measure_corpus(corpus: Corpus) -> CorpusFacts:
 
     def facts(sample: Sample) -> SampleFacts:
         if id(sample) not in known:
-            known[id(sample)] = _measure_sample(sample, ranges)
+            for modality, sequence in sample.sequences.items():
+                ranges[modality].add(sequence)
+            modalities, content = frozenset(sample.sequences), features_digest(sample)
+            known[id(sample)] = SampleFacts(sample.id, sample.group, modalities, content)
             if len(known) % _CHUNK == 0:
                 release_sample(sample)
         return known[id(sample)]
 
     folds = [{p: [*map(facts, s)] for p, s in fold.parts().items()} for fold in corpus.folds]
     return CorpusFacts(folds, ranges)
-
-
-def _measure_sample(sample: Sample, ranges: Mapping[str, Ranges]) -> SampleFacts:
-    for modality, sequence in sample.sequences.items():
-        ranges[modality].add(sequence)
-    modalities = frozenset(sample.sequences)
-    return SampleFacts(sample.id, sample.group, modalities, features_digest(sample))

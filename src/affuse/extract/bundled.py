@@ -13,11 +13,9 @@ def bundled(name: str) -> bytes:
     """The content of a file of the folder `data`; `InputError` where a checkout is not set up."""
     with as_file(files("affuse.extract") / "data" / name) as path:
         if not path.is_file():
-            raise InputError(
-                "a model that comes with affuse is not there",
-                remedy="install a built affuse, or run `make setup` in a checkout",
-                source=path,
-            )
+            problem = "a model that comes with affuse is not there"
+            remedy = "install a built affuse, or run `make setup` in a checkout"
+            raise InputError(problem, remedy=remedy, source=path)
         return path.read_bytes()
 
 

@@ -72,20 +72,17 @@ class FeatureCache:
                 np.savez(part, **arrays)  # type: ignore[arg-type]
                 part.close()
                 Path(part.name).replace(path)
-            except BaseException:
+            finally:
                 part.close()
                 Path(part.name).unlink(missing_ok=True)
-                raise
 
     def _warn(self, error: OSError) -> None:
         if not self._warned:
             self._warned = True
-            logging.getLogger(__name__).warning(
-                "%s: features cannot be cached (%s); set AFFUSE_CACHE to a folder that can be "
-                "written",
-                self.folder,
-                error.strerror or error,
-            )
+            reason = error.strerror or error
+            remedy = "set AFFUSE_CACHE to a folder that can be written"
+            warn = logging.getLogger(__name__).warning
+            warn("%s: features cannot be cached (%s); %s", self.folder, reason, remedy)
 
 
 def cache_key(extractor: str, contents: Iterable[bytes]) -> str:

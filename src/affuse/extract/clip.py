@@ -13,22 +13,14 @@ from pathlib import Path
 from affuse.errors import InputError
 from affuse.extract.face import FaceTracker
 from affuse.extract.features import ClipFeatures, ClipSettings
-from affuse.extract.media.decode import (
-    MediaReader,
-    Picture,
-    Sound,
-    Source,
-    media_duration,
-    name_of,
-    rewinds,
-)
+from affuse.extract.media import decode
 from affuse.extract.media.live import read_ahead
 from affuse.extract.media.windows import Clock, SoundBuffer, Windows
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.extract.voice.recognise import Recogniser
 from affuse.samples import FloatArray, Sample
 
-__all__ = ["ClipExtractor", "ClipSettings", "Source", "Transcript", "Window", "Word"]
+__all__ = ["ClipExtractor", "ClipSettings", "Transcript", "Window", "Word"]
 
 OnSeconds = Callable[[float, float | None], None]
 """Told the seconds that are done, of how many; None where the length is not known."""
@@ -41,21 +33,17 @@ _DECODED = 32
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of a recording.
+    """A stretch of a recording; all seconds are from the start of the recording.
 
-    Attributes:
-        start, end: in seconds from the start of the recording; the last ends with it.
-        sample: any of `text`, `audio` and `vision`, with the second, from the start of the
-            recording, at which each step starts. A modality without content is absent: no known
-            word, no speech, no face. All may be.
-        words: those whose middle lies in the window.
-        there: when its last sound and picture were, by `time.monotonic`; features come later.
+    Its sample has any of `text`, `audio` and `vision`, with the second at which each step starts. A
+    modality without content is absent: no known word, no speech, no face. All may be.
     """
 
     start: float
-    end: float
+    end: float  # the last ends with the recording
     sample: Sample
-    words: tuple[Word, ...]
+    words: tuple[Word, ...]  # those whose middle lies in the window
+    # When its last sound and picture were, by `time.monotonic`; features come later.
     there: float = field(default=0.0, compare=False)
 
 
@@ -75,7 +63,7 @@ class ClipExtractor:
 
     def windows(
         self,
-        source: Source,
+        source: decode.Source,
         transcript: Transcript | None = None,
         *,
         progress: OnSeconds | None = None,
@@ -83,12 +71,8 @@ class ClipExtractor:
         """The windows of a recording in order, each as soon as it is read; at least one.
 
         A window ends every `step` seconds and holds the last `window` seconds; the last one ends
-        with the recording. Memory does not grow with the length of the recording.
-
-        Args:
-            source: a media file, or a stream of one.
-            transcript: without one, speech is recognised if the settings say so.
-            progress: told what is done.
+        with the recording. Memory does not grow with the length of the recording. Without a
+        transcript, speech is recognised if the settings say so.
 
         Raises:
             InputError: nothing in it can be read as sound or pictures; or words without times for
@@ -96,20 +80,18 @@ class ClipExtractor:
         """
         if transcript is not None and not transcript.timed and transcript.words:
             transcript = transcript.spread(_known_duration(source))
-        with MediaReader(source, fps=self.settings.fps) as media:
-            reading = _Reading(self.features, media, transcript, name_of(source), progress)
+        with decode.MediaReader(source, fps=self.settings.fps) as media:
+            reading = _Reading(self.features, media, transcript, decode.name_of(source), progress)
             yield from reading.windows()
 
 
-def _known_duration(source: Source) -> float:
+def _known_duration(source: decode.Source) -> float:
     """The length of a recording, which is then as if it had not been read."""
-    if not rewinds(source):
-        raise InputError(
-            "words without times need a recording that can be read twice",
-            remedy="give a file, or a transcript with times (.srt, .vtt, .json)",
-            source=name_of(source),
-        )
-    duration = media_duration(source)
+    if not decode.rewinds(source):
+        problem = "words without times need a recording that can be read twice"
+        remedy = "give a file, or a transcript with times (.srt, .vtt, .json)"
+        raise InputError(problem, remedy=remedy, source=decode.name_of(source))
+    duration = decode.media_duration(source)
     if not isinstance(source, Path):
         source.seek(0)
     return duration or 0.0
@@ -121,7 +103,7 @@ class _Reading:
     def __init__(
         self,
         features: ClipFeatures,
-        media: MediaReader,
+        media: decode.MediaReader,
         transcript: Transcript | None,
         name: str,
         progress: OnSeconds | None,
@@ -151,7 +133,7 @@ class _Reading:
             for window in pending:
                 yield self._reported(window.result())
 
-    def _items(self) -> Generator[Sound | Picture]:
+    def _items(self) -> Generator[decode.Sound | decode.Picture]:
         if self._features.settings.wait:
             return read_ahead(self._media, _DECODED)
         # What is live is read when it comes: to wait for it must not outlast the reader.
@@ -164,21 +146,18 @@ class _Reading:
         if "picture" in self._media.kinds:
             self._clock.advance("picture", self._media.pictured)
         yield from self._bounds.complete(self._clock.end)
-        last = self._bounds.last(self._clock.end)
-        if last is not None:
+        if (last := self._bounds.last(self._clock.end)) is not None:
             yield last
 
-    def _add(self, item: Sound | Picture) -> None:
-        if isinstance(item, Sound):
+    def _add(self, item: decode.Sound | decode.Picture) -> None:
+        if isinstance(item, decode.Sound):
             self._sound.add(item)
             self._clock.advance("sound", self._sound.end)
             if self._recogniser is not None:
                 self._words += self._recogniser.add(item.start, item.samples)
             return
-        found = self._tracker.read(item.image)
-        if found is not None:
-            features = self._features.vision_step(item.image, found)
-            self._faces.append((item.time, features))
+        if (found := self._tracker.read(item.image)) is not None:
+            self._faces.append((item.time, self._features.vision_step(item.image, found)))
         self._clock.advance("picture", item.time + item.shown)
 
     def _ready(self) -> float:

@@ -33,8 +33,7 @@ class Clip(NamedTuple):
 def find_clips(paths: Sequence[str]) -> list[Clip]:
     """The media files that are meant, each once, in the order given, those of a folder sorted.
 
-    Args:
-        paths: files; folders, of which everything below that looks like media; or globs.
+    Paths are files; folders, of which everything below that looks like media; or globs.
     """
     clips = {clip.path: clip for given in paths for clip in _clips_at(given)}
     return list(clips.values())
@@ -45,11 +44,9 @@ def require_distinct(clips: Sequence[Clip]) -> None:
     seen: dict[Path, Clip] = {}
     for clip in clips:
         if clip.name in seen:
-            raise InputError(
-                f"would be written to the same file as {seen[clip.name].path}",
-                remedy="give the folder that both lie in, or one at a time",
-                source=clip.path,
-            )
+            problem = f"would be written to the same file as {seen[clip.name].path}"
+            remedy = "give the folder that both lie in, or one at a time"
+            raise InputError(problem, remedy=remedy, source=clip.path)
         seen[clip.name] = clip
 
 
@@ -64,9 +61,7 @@ def _clips_at(given: str) -> Iterator[Clip]:
         matches = sorted(Path(match) for match in glob.glob(given, recursive=True))  # noqa: PTH207
         if not matches:
             raise InputError("matches no file", remedy="check the pattern", source=given)
-        for match in matches:
-            if not match.is_dir():
-                yield Clip(match, Path(match.name))
+        yield from (Clip(match, Path(match.name)) for match in matches if not match.is_dir())
     else:
         # One that is not there has its line among the others, when its turn comes.
         yield Clip(path, Path(path.name))
@@ -100,16 +95,12 @@ def extract_all(
     again: bool = False,
     on_clip: OnClip = lambda *_: lambda *_: None,
 ) -> Iterator[ExtractedClip]:
-    """Extract media files to `out`: folders keep their shape, clip.mp4 becomes clip.mp4.npz.
+    """Extract media files, as `find_clips` takes them, to the folder `out`, which is made.
 
-    A file whose features are there, of the same content, words, settings and extractors, is
-    skipped. One that cannot be read is told of, and the next is taken.
-
-    Args:
-        paths: files, folders and globs (`find_clips`).
-        out: a folder; it is made.
-        transcript: of the one file; by default what lies beside each under its name.
-        again: skip nothing.
+    Folders keep their shape, clip.mp4 becomes clip.mp4.npz. Unless `again`, a file whose features
+    are there, of the same content, words, settings and extractors, is skipped. One that cannot be
+    read is told of, and the next is taken. A transcript is of the one file; by default it is what
+    lies beside each under its name.
 
     Raises:
         InputError: no media, two files of one name, or a transcript for many files.
@@ -117,10 +108,8 @@ def extract_all(
     found = find_clips(paths)
     require_distinct(found)
     if transcript is not None and len(found) > 1:
-        raise InputError(
-            f"one transcript for {len(found)} files",
-            remedy="put a transcript beside each, under its name: clip.srt for clip.mp4",
-        )
+        remedy = "put a transcript beside each, under its name: clip.srt for clip.mp4"
+        raise InputError(f"one transcript for {len(found)} files", remedy=remedy)
     for number, (file, name) in enumerate(found):
         target = out / name.with_name(f"{name.name}.npz")
         progress = on_clip(number, len(found), file)

@@ -66,9 +66,8 @@ def write_clip(path: Path, clip: StoredClip) -> None:
             for w in clip.windows
         ],
     }
-    arrays: dict[str, NDArray[Any]] = {
-        "header": np.frombuffer(json.dumps(header).encode(), np.uint8)
-    }
+    described = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    arrays: dict[str, NDArray[Any]] = {"header": described}
     for modality in sorted({m for w in clip.windows for m in w.sample.sequences}):
         having = [w.sample for w in clip.windows if modality in w.sample.sequences]
         arrays[modality] = np.concatenate([s.sequences[modality] for s in having])
@@ -88,21 +87,13 @@ def read_clip(path: Path) -> StoredClip:
         header = json.loads(arrays.pop("header").tobytes())
         if header["format"] != FORMAT:
             raise ValueError
-        return StoredClip(
-            header["file"],
-            header["key"],
-            header["duration"],
-            header["extractors"],
-            header["settings"],
-            _windows(header["windows"], arrays),
-        )
+        plain = ("file", "key", "duration", "extractors", "settings")
+        windows = _windows(header["windows"], arrays)
+        return StoredClip(**{key: header[key] for key in plain}, windows=windows)
     except Exception as error:
         # Whatever is wrong in a file of a foreign hand, it is not one of these.
-        raise InputError(
-            f"is not a clip that `affuse extract` wrote ({type(error).__name__})",
-            remedy="extract it anew",
-            source=path,
-        ) from None
+        problem = f"is not a clip that `affuse extract` wrote ({type(error).__name__})"
+        raise InputError(problem, remedy="extract it anew", source=path) from None
 
 
 def _windows(
@@ -117,11 +108,8 @@ def _windows(
     for number, window in enumerate(described):
         having = [m for m in modalities if len(parts[m][0][number])]
         words = tuple(Word(*word) for word in window["words"])
-        sample = Sample(
-            window["id"],
-            {m: parts[m][0][number] for m in having},
-            times={m: parts[m][1][number] for m in having},
-            text=" ".join(word.text for word in words) or None,
-        )
+        steps, times = ({m: parts[m][kind][number] for m in having} for kind in (0, 1))
+        text = " ".join(word.text for word in words) or None
+        sample = Sample(window["id"], steps, times=times, text=text)
         windows.append(Window(window["start"], window["end"], sample, words))
     return windows

@@ -13,21 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.readers.composed_sources import (
-    EMOTIONS,
-    Piece,
-    Text,
-    fer_faces,
-    meld_texts,
-    mosi_texts,
-    rated_texts,
-    ravdess_voices,
-)
+from affuse.readers import composed_sources as sources
+from affuse.readers.composed_sources import EMOTIONS, Piece, Text
 from affuse.readers.registry import corpus_name, register_corpus
 from affuse.samples import PARTS, Corpus, FloatArray, Sample, Split, widths_of
 from affuse.tasks import Classification, Regression, Task
@@ -67,19 +58,21 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
     that agree. Where a modality is reserved, it is neutral, as most of what people say is, and the
     label is what the two others show.
 
-    Args:
-        path: a folder with mosi, ravdess, text/meld.csv and faces/fer2013_48x48.npz.
-        options: task, text features, share of conflicts.
+    The path is a folder with mosi, ravdess, text/meld.csv and faces/fer2013_48x48.npz.
     """
     polar = options.task == "sentiment"
-    texts = _texts(path, options)
+    if polar:
+        texts = sources.mosi_texts(path / "mosi")
+        texts += sources.rated_texts(Path(options.rated)) if options.rated else []
+    else:
+        texts = sources.meld_texts(path / "text" / "meld.csv")
     extractor = options.extractor()
     encoded = encode_corpus([text.text for text in texts], extractor)
     clip = ClipSettings(text=options.text, layers=options.layers, cepstra=options.cepstra)
     reader = ClipFeatures(clip)
     pieces = {
-        "audio": ravdess_voices(path / "ravdess", reader, polar),
-        "vision": fer_faces(path / "faces", reader, polar),
+        "audio": sources.ravdess_voices(path / "ravdess", reader, polar),
+        "vision": sources.fer_faces(path / "faces", reader, polar),
     }
     parts = {
         part: compose(
@@ -106,13 +99,6 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
     )
 
 
-def _texts(path: Path, options: ComposedOptions) -> list[Text]:
-    if options.task == "emotion":
-        return meld_texts(path / "text" / "meld.csv")
-    rated = rated_texts(Path(options.rated)) if options.rated else []
-    return mosi_texts(path / "mosi") + rated
-
-
 def compose(
     texts: Sequence[tuple[Text, FloatArray]],
     pieces: dict[str, list[Piece]],
@@ -121,11 +107,9 @@ def compose(
     conflicts: float,
     reserved: float,
 ) -> list[Sample]:
-    """A sample a text, with a voice and a face drawn from those with its label.
+    """A sample a text (with its features `(T, D)`), and a voice and a face drawn by its label.
 
     Args:
-        texts: each with its features `(T, D)`.
-        pieces: modality to its pieces.
         conflicts: share of samples in which one modality has another label.
         reserved: share of the others in which one is neutral though the label is not.
     """
@@ -148,7 +132,9 @@ def compose(
     for column, m in enumerate(pieces, start=1):
         shown = np.where(conflict & (odd == column), other, meant)
         shown = np.where(reserve & (said != neutral) & (silent == column), neutral, shown)
-        chosen[m] = _draw(labels, shown, pieces[m], rng)
+        stocks = [[piece for piece in pieces[m] if piece.label == label] for label in labels]
+        draws = zip(shown, rng.random(len(shown)), strict=True)
+        chosen[m] = [stocks[label][int(u * len(stocks[label]))] for label, u in draws]
     # At the value that is usual for it.
     usual = np.array([np.median(values[said == label]) for label in range(len(labels))])
     targets = np.where(meant == said, values, usual[meant]).astype(np.float32)
@@ -165,18 +151,4 @@ def compose(
             },
         )
         for row, (text, features) in enumerate(texts)
-    ]
-
-
-def _draw(
-    labels: Sequence[str],
-    wanted: NDArray[np.intp],
-    pieces: Sequence[Piece],
-    rng: np.random.Generator,
-) -> list[Piece]:
-    """A piece with each wanted label."""
-    stocks = [[piece for piece in pieces if piece.label == label] for label in labels]
-    draws = rng.random(len(wanted))
-    return [
-        stocks[label][int(u * len(stocks[label]))] for label, u in zip(wanted, draws, strict=True)
     ]

@@ -75,15 +75,11 @@ def meld_texts(file: Path) -> list[Text]:
     """Utterances of MELD (Poria et al. 2019), columns id, split, label and text_en."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-        found = [_meld_text(row) for row in rows if row["text_en"].strip()]
+            return [_meld_text(row) for row in csv.DictReader(lines) if row["text_en"].strip()]
     except (OSError, KeyError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"cannot be read as a table of utterances ({error})",
-            remedy="give id, split, label and text_en, as MELD has them",
-            source=file,
-        ) from None
-    return found
+        problem = f"cannot be read as a table of utterances ({error})"
+        remedy = "give id, split, label and text_en, as MELD has them"
+        raise InputError(problem, remedy=remedy, source=file) from None
 
 
 def _meld_text(row: dict[str, str]) -> Text:
@@ -140,8 +136,7 @@ def _voice_features(extractor: ClipFeatures, take: tuple[Path, bool]) -> FloatAr
     clip, disturbed = take
     signal, _ = read_audio(clip)
     if disturbed:
-        seed = zlib.crc32(clip.stem.encode())
-        signal = disturb_sound(signal, np.random.default_rng(seed))
+        signal = disturb_sound(signal, np.random.default_rng(zlib.crc32(clip.stem.encode())))
     return extractor.voice_steps(signal)[0]
 
 
@@ -173,9 +168,8 @@ def fer_faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]
     rows = np.concatenate(chosen)
     pixels, read = arrays["x"][rows], partial(_face_features, extractor)
     key = cache_key(extractor.versions["vision"], [pixels.tobytes()])
-    stored = FeatureCache().arrays(
-        key, lambda: {"faces": np.stack(_by_all_cores("faces", read, pixels))}
-    )
+    made = partial(_by_all_cores, "faces", read, pixels)
+    stored = FeatureCache().arrays(key, lambda: {"faces": np.stack(made())})
     found = [
         Piece(f"face{row}", str(parts[row]), str(arrays["label"][row]), x[None])
         for row, x in zip(rows, stored["faces"], strict=True)

@@ -24,19 +24,8 @@ from pydantic import Field
 
 from affuse.config import Options
 from affuse.errors import InputError
-from affuse.readers.planting import (
-    DURATION,
-    PROFILES,
-    Bools,
-    Floats,
-    Ints,
-    Rendered,
-    Spans,
-    directions,
-    draw_affect,
-    generator,
-    render_modality,
-)
+from affuse.readers import planting
+from affuse.readers.planting import PROFILES, Bools, Floats, Ints, Rendered, Spans, generator
 from affuse.readers.registry import corpus_name, register_corpus
 from affuse.samples import MODALITIES, PARTS, Corpus, Sample, Split
 from affuse.tasks import Regression
@@ -96,11 +85,8 @@ def read_controlled(path: Path | None, options: ControlledOptions) -> Corpus:
     Nothing is read: the path is None.
     """
     if path is not None:
-        raise InputError(
-            "corpus 'controlled' is generated and reads no data",
-            remedy="leave the path out",
-            source=path,
-        )
+        problem = "corpus 'controlled' is generated and reads no data"
+        raise InputError(problem, remedy="leave the path out", source=path)
     parts = {part: _part(part, options) for part in PARTS}
     return Corpus(
         name=corpus_name("controlled", options, always=("truth",)),
@@ -115,9 +101,9 @@ def read_controlled(path: Path | None, options: ControlledOptions) -> Corpus:
 def _part(part: str, options: ControlledOptions) -> list[Sample]:
     count, number = getattr(options, part), PARTS.index(part)
     latents = _draw_latents(generator(options.seed, number, len(PROFILES)), count, options)
-    axes = directions(options.seed)
+    axes = planting.directions(options.seed)
     rendered = {
-        modality: render_modality(
+        modality: planting.render_modality(
             generator(options.seed, number, column),
             profile,
             axes[modality],
@@ -132,11 +118,12 @@ def _part(part: str, options: ControlledOptions) -> list[Sample]:
 
 def _draw_latents(rng: np.random.Generator, count: int, options: ControlledOptions) -> _Latents:
     # Everything is drawn whatever the options, so that one option changes only what it names.
-    target, unrelated = draw_affect(rng, count), draw_affect(rng, 3 * count).reshape(count, 3)
+    target = planting.draw_affect(rng, count)
+    unrelated = planting.draw_affect(rng, 3 * count).reshape(count, 3)
     error = rng.normal(size=(count, 3))
     drawn, step = rng.integers(0, 3, count), rng.integers(1, 3, count)
     against, order = rng.uniform(0.8, 1.2, count), rng.permutation(count)
-    duration = rng.uniform(*DURATION, count) * options.length
+    duration = rng.uniform(*planting.DURATION, count) * options.length
 
     mixed = options.truth == "mixed"
     primary = drawn if mixed else np.full(count, MODALITIES.index(options.truth))

@@ -44,10 +44,7 @@ def read_mosi(path: Path, options: MosiOptions) -> Corpus:
     Text is one step a token, audio one step of 73 means; a group is a video. Split `official` is
     the one that comes with the corpus. Split `bc` has 62 videos for training and 31 for test, no
     speaker in both; every sixth of its sorted training videos validates.
-
-    Args:
-        path: the folder that holds utterances.npz, or that file.
-        options: split and text features.
+    The path is the folder that holds utterances.npz, or that file.
     """
     file = path / FILE if path.is_dir() else path
     table = load_utterances(file)
@@ -65,23 +62,15 @@ def read_mosi(path: Path, options: MosiOptions) -> Corpus:
 
 
 def load_utterances(file: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of `utterances.npz`, one row an utterance.
-
-    Raises:
-        InputError: missing, damaged or of other shapes.
-    """
+    """The arrays of `utterances.npz`, one row an utterance; `InputError` for other files."""
     if not file.is_file():
-        raise InputError(
-            "no such file", remedy=f"give the folder of CMU-MOSI that holds {FILE}", source=file
-        )
+        remedy = f"give the folder of CMU-MOSI that holds {FILE}"
+        raise InputError("no such file", remedy=remedy, source=file)
     table = load_arrays(file, _ARRAYS)
     shapes = {key: table[key].ndim for key in _ARRAYS}
     if shapes != dict.fromkeys(_ARRAYS, 1) | {"audio": 2}:
-        raise InputError(
-            f"its arrays have {shapes} dimensions",
-            remedy="use the file as it came: all have one, but audio two",
-            source=file,
-        )
+        remedy = "use the file as it came: all have one, but audio two"
+        raise InputError(f"its arrays have {shapes} dimensions", remedy=remedy, source=file)
     return table
 
 
@@ -104,14 +93,10 @@ def _split(samples: Sequence[Sample], parts: NDArray[Any], split: str, file: Pat
     known = ("train", "test") if split == "bc" else ("train", "val", "test")
     odd = sorted(set(parts.tolist()) - set(known))
     if odd:
-        raise InputError(
-            f"an utterance is in part '{odd[0]}' of split '{split}'",
-            remedy=f"use one of: {', '.join(known)}",
-            source=file,
-        )
-    named = {
-        name: [s for s, part in zip(samples, parts, strict=True) if part == name] for name in known
-    }
+        problem = f"an utterance is in part '{odd[0]}' of split '{split}'"
+        raise InputError(problem, remedy=f"use one of: {', '.join(known)}", source=file)
+    placed = list(zip(samples, parts, strict=True))
+    named = {name: [s for s, part in placed if part == name] for name in known}
     if split == "official":
         return Split(named["train"], named["val"], named["test"])
     # Every sixth of the sorted videos, the first included.

@@ -90,10 +90,9 @@ def render_modality(
     noise: Floats,
     duration: Floats,
 ) -> Rendered:
-    """Sequences of one modality that show what it carries.
+    """Sequences of one modality that show what it carries; the nuisance comes from `rng`.
 
     Args:
-        rng: where the nuisance comes from.
         carried: `(N,)`.
         noise: how unclean the spans look, `(N,)`.
         duration: seconds, `(N,)`, long enough for one step a slot.

@@ -51,11 +51,8 @@ def read_rated(path: Path, options: RatedOptions) -> Corpus:
     """Texts that people rated: sentiment in [-3, 3], one step a token; text is all there is.
 
     A tenth of the documents validates, another tests; which, follows from their names. A text that
-    occurs again is left out.
-
-    Args:
-        path: a folder with files `*_GroundTruth.txt`, anywhere below it.
-        options: text features, and topics by the beginning of their files' names.
+    occurs again is left out. The path is a folder with files `*_GroundTruth.txt`, anywhere below
+    it; topics are given by the beginning of their files' names.
     """
     distinct: dict[str, RatedText] = {}
     for text in _of_topics(read_rated_texts(path), options.topics, path):
@@ -97,11 +94,9 @@ def _read(file: Path) -> list[RatedText]:
         try:
             value = _SCALE * float(rating)
         except ValueError:
-            raise InputError(
-                f"line '{line[:40]}' has no rating",
-                remedy="give number, rating and text with tabs between",
-                source=file,
-            ) from None
+            problem = f"line '{line[:40]}' has no rating"
+            remedy = "give number, rating and text with tabs between"
+            raise InputError(problem, remedy=remedy, source=file) from None
         if text.strip():
             found.append(RatedText(topic, number, value, text.strip()))
     return found

@@ -17,9 +17,8 @@ from pydantic import Field
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.extract.voice.descriptors import VOICED, voice_name
-from affuse.extract.voice.functionals import NAME as FUNCTIONALS
-from affuse.extract.voice.functionals import functionals, pool_frames
+from affuse.extract.voice import descriptors
+from affuse.extract.voice.descriptors import VOICED, functionals, pool_frames
 from affuse.extract.voice.recordings import speech_of, voices_of
 from affuse.extract.voice.whisper import speech_name
 from affuse.readers.npz import load_arrays
@@ -65,9 +64,7 @@ def read_ravdess(path: Path, options: RavdessOptions) -> Corpus:
     actor. Of the sorted actors, fold k tests every fourth from k on; three of the others validate.
     Reading the sound takes minutes the first time and is cached.
 
-    Args:
-        path: the folder that holds the clips below audio/, flac or wav, and au_mfcc.npz.
-        options: folds and features.
+    The path is the folder that holds the clips below audio/, flac or wav, and au_mfcc.npz.
     """
     clips = speech_clips(path / "audio")
     faces = _action_units(path / _FACES)
@@ -95,11 +92,8 @@ def speech_clips(folder: Path) -> list[Path]:
     files = (f for f in folder.rglob("03-01-*") if f.suffix.lower() in (".flac", ".wav"))
     clips = sorted(files, key=lambda file: file.stem)
     if not clips:
-        raise InputError(
-            "holds no RAVDESS speech clips",
-            remedy="give the folder whose audio/ has files such as 03-01-01-01-01-01-01.flac",
-            source=folder,
-        )
+        remedy = "give the folder whose audio/ has files such as 03-01-01-01-01-01-01.flac"
+        raise InputError("holds no RAVDESS speech clips", remedy=remedy, source=folder)
     for clip in clips:
         if not _SPEECH.fullmatch(clip.stem):
             raise InputError("is not named as RAVDESS clips are", remedy="remove it", source=clip)
@@ -124,8 +118,8 @@ def _voices(
 
 
 def _audio_name(options: RavdessOptions) -> str:
-    frames = voice_name(cepstra=options.cepstra, trim=options.trim)
-    statistics = f"{FUNCTIONALS}: {frames}"
+    frames = descriptors.voice_name(cepstra=options.cepstra, trim=options.trim)
+    statistics = f"{descriptors.FUNCTIONALS}: {frames}"
     return {
         "frames": frames,
         "functionals": statistics,
@@ -137,18 +131,14 @@ def _audio_name(options: RavdessOptions) -> str:
 def _action_units(file: Path) -> dict[str, FloatArray]:
     """The action units `(35,)` of each take, by the id of its sound."""
     if not file.is_file():
-        raise InputError(
-            "no such file", remedy=f"put {_FACES} beside the folder audio", source=file
-        )
+        remedy = f"put {_FACES} beside the folder audio"
+        raise InputError("no such file", remedy=remedy, source=file)
     arrays = load_arrays(file, {"ids": "U", "au": "fiu"})
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and no face
         ids, units = arrays["ids"], arrays["au"].astype(np.float32)
     if (ids.ndim, units.ndim) != (1, 2):
-        raise InputError(
-            f"has ids of shape {ids.shape} and action units of shape {units.shape}",
-            remedy="give one row an id",
-            source=file,
-        )
+        problem = f"has ids of shape {ids.shape} and action units of shape {units.shape}"
+        raise InputError(problem, remedy="give one row an id", source=file)
     # 01 is the take on video with sound, 03 its sound alone.
     return {f"03{str(take)[2:]}": row for take, row in zip(ids, units, strict=True)}
 
@@ -169,11 +159,8 @@ def actor_folds(samples: Sequence[Sample], source: Path) -> tuple[Split, ...]:
     """Four splits with no actor in two parts of one; `InputError` for fewer than four actors."""
     actors = sorted({sample.group or "" for sample in samples})
     if len(actors) < FOLDS:
-        raise InputError(
-            f"has clips of {len(actors)} actors",
-            remedy=f"give at least {FOLDS}, so that each fold can test on actors of its own",
-            source=source,
-        )
+        remedy = f"give at least {FOLDS}, so that each fold can test on actors of its own"
+        raise InputError(f"has clips of {len(actors)} actors", remedy=remedy, source=source)
     folds = []
     for number in range(FOLDS):
         part_of = dict.fromkeys(actors, "train") | dict.fromkeys(actors[number::FOLDS], "test")

@@ -94,19 +94,17 @@ def resolve(corpus: str) -> tuple[CorpusEntry, Path | None]:
 def load_corpus(
     corpus: str, data: Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Corpus:
-    """Read a corpus by name or path.
+    """Read a corpus by its registered name, or by the path of its file or folder.
 
     Args:
-        corpus: a registered name, or the path of a corpus' file or folder.
         data: where its data is, for a name that needs it.
         options: of the reader; an unknown key is an error that proposes the nearest one.
     """
     entry, path = resolve(corpus)
     where = path or data
     if entry.needs_data and where is None:
-        raise InputError(
-            f"corpus '{entry.name}' needs its data", remedy="give its path with --data"
-        )
+        remedy = "give its path with --data"
+        raise InputError(f"corpus '{entry.name}' needs its data", remedy=remedy)
     if where is not None and not where.exists():
         raise InputError("no such file or folder", remedy="check the path", source=where)
     return entry.read(where, parse_options(entry.options, options or {}))

@@ -92,11 +92,8 @@ def read_stored(path: Path, options: StoredOptions) -> Corpus:
 
     Sequences are read-only views of mapped files. The corpus has the name, options and
     fingerprint of the one that was stored, so that results of both may be compared. Its values
-    are read once, to be held against that fingerprint.
-
-    Args:
-        path: the folder, or the JSON file in it.
-        options: none.
+    are read once, to be held against that fingerprint. The path is the folder, or the JSON file in
+    it.
 
     Raises:
         InputError: a missing, damaged or foreign file, or values other than those stored.
@@ -128,11 +125,8 @@ def _read_header(file: Path) -> Header:
         header = Header.model_validate_json(file.read_bytes())
         Task.from_config(header.task)
     except FileNotFoundError:
-        raise InputError(
-            "no stored corpus here",
-            remedy="give a folder that affuse corpus convert wrote",
-            source=file.parent,
-        ) from None
+        remedy = "give a folder that affuse corpus convert wrote"
+        raise InputError("no stored corpus here", remedy=remedy, source=file.parent) from None
     except OSError as error:
         raise file_error(error, "cannot be read", file) from None
     except InputError as error:
@@ -163,18 +157,10 @@ def _samples(header: Header, folder: Path) -> list[Sample]:
     width = Task.from_config(header.task).target_width
     targets = np.array(_load(folder / TARGETS, np.float32, (count, width)))
     known = np.isfinite(targets).all(axis=1)
-    return [
-        Sample(
-            header.ids[row],
-            sequences[row],
-            targets[row] if known[row] else None,
-            times[row],
-            header.groups[row],
-            header.texts[row],
-            header.truths[row],
-        )
-        for row in range(count)
-    ]
+    labels = (target if fit else None for target, fit in zip(targets, known, strict=True))
+    told = zip(header.groups, header.texts, header.truths, strict=True)
+    rows = zip(header.ids, sequences, labels, times, told, strict=True)
+    return [Sample(name, steps, label, at, *rest) for name, steps, label, at, rest in rows]
 
 
 def _spans(file: Path, count: int, steps: int) -> list[tuple[int, int]]:
@@ -197,16 +183,14 @@ def _load(file: Path, dtype: type[np.generic], shape: tuple[int | None, ...]) ->
         wanted in (None, extent) for wanted, extent in zip(shape, array.shape, strict=True)
     )
     if array.dtype != dtype or not fits or not array.flags.c_contiguous:
-        raise InputError(
-            f"has shape {array.shape} and type {array.dtype}", remedy=_AGAIN, source=file
-        )
+        problem = f"has shape {array.shape} and type {array.dtype}"
+        raise InputError(problem, remedy=_AGAIN, source=file)
     return array
 
 
 def _split(fold: Fold, samples: list[Sample], folder: Path) -> Split:
     parts = fold.model_dump()
     if any(row >= len(samples) for rows in parts.values() for row in rows):
-        raise InputError(
-            "a fold names a sample that there is not", remedy=_AGAIN, source=folder / HEADER
-        )
+        problem = "a fold names a sample that there is not"
+        raise InputError(problem, remedy=_AGAIN, source=folder / HEADER)
     return Split(**{name: [samples[row] for row in rows] for name, rows in parts.items()})

@@ -44,11 +44,9 @@ def store_corpus(corpus: Corpus, folder: Path, on_progress: OnProgress = lambda 
     require_new(folder)
     for modality in corpus.widths:
         if MODALITY.fullmatch(modality) is None:
-            raise InputError(
-                f"modality '{modality}' cannot name a file",
-                remedy="name it with letters, digits, _ and -",
-                source=corpus.name,
-            )
+            problem = f"modality '{modality}' cannot name a file"
+            remedy = "name it with letters, digits, _ and -"
+            raise InputError(problem, remedy=remedy, source=corpus.name)
     make_folder(folder.absolute().parent)
     draft = folder.absolute().with_name(f".{folder.absolute().name}.{os.getpid()}")
     try:
@@ -67,16 +65,16 @@ def store_corpus(corpus: Corpus, folder: Path, on_progress: OnProgress = lambda 
 def require_new(folder: Path) -> None:
     """Raise `InputError` where a folder exists and is not empty."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InputError(
-            "exists and holds something else", remedy="give a new or empty folder", source=folder
-        )
+        remedy = "give a new or empty folder"
+        raise InputError("exists and holds something else", remedy=remedy, source=folder)
 
 
 def _write(corpus: Corpus, folder: Path, on_progress: OnProgress) -> None:
     samples, folds = _distinct(corpus)
     total = len(samples) * len(corpus.widths)
     for number, (modality, width) in enumerate(corpus.widths.items()):
-        advance = partial(_advance, on_progress, number * len(samples), total)
+        before = number * len(samples)
+        advance = partial(lambda before, row: on_progress(before + row, total), before)
         _write_modality(folder, samples, modality, width, advance)
     targets = np.full((len(samples), corpus.task.target_width), np.nan, np.float32)
     for row, sample in enumerate(samples):
@@ -99,10 +97,6 @@ def _write(corpus: Corpus, folder: Path, on_progress: OnProgress) -> None:
         folds=folds,
     )
     (folder / HEADER).write_text(to_strict_json(header.model_dump()), encoding="utf-8")
-
-
-def _advance(on_progress: OnProgress, before: int, total: int, row: int) -> None:
-    on_progress(before + row, total)
 
 
 def _distinct(corpus: Corpus) -> tuple[list[Sample], list[Fold]]:

@@ -13,13 +13,7 @@ import numpy as np
 
 from affuse.errors import InputError
 from affuse.extract.bundled import session
-from affuse.extract.face.measures import (
-    MEASURE_NAMES,
-    POSE_NAMES,
-    VERSION,
-    measure_face,
-    to_front,
-)
+from affuse.extract.face.measures import MEASURE_NAMES, POSE_NAMES, VERSION, measure_face, to_front
 from affuse.extract.face.networks import Detection, detect, place_landmarks, region_of
 from affuse.extract.face.regions import Image, Region, crop
 from affuse.samples import FloatArray
@@ -46,19 +40,12 @@ _SIDE, _SHARE, _ABOVE = 48, 0.727, 0.033
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face in a picture.
+    """A face in a picture."""
 
-    Attributes:
-        landmarks: float32 `(468, 3)`, as of `place_landmarks`.
-        presence: how certain it is that there is a face, from 0.5 to 1.
-        pose: float32 `(3,)`: yaw, pitch and roll in degrees.
-        measures: float32 `(37,)`.
-    """
-
-    landmarks: FloatArray
-    presence: float
-    pose: FloatArray
-    measures: FloatArray
+    landmarks: FloatArray  # float32 `(468, 3)`, as of `place_landmarks`
+    presence: float  # how certain it is that there is a face, from 0.5 to 1
+    pose: FloatArray  # float32 `(3,)`: yaw, pitch and roll in degrees
+    measures: FloatArray  # float32 `(37,)`
 
     @property
     def features(self) -> FloatArray:
@@ -72,12 +59,11 @@ class Face:
 
 
 def read_face(image: Image, *, cropped: bool = False) -> Face | None:
-    """The main face of a picture: the largest and most central. None where none is found.
+    """The main face of a picture, the largest and most central; None where none is found.
 
-    Args:
-        image: uint8 `(height, width, 3)`, red, green and blue; else `InputError`.
-        cropped: the picture holds one face and little else, as in collections of faces; it is then
-            sought in the whole picture where the detector finds none.
+    The image is uint8 `(height, width, 3)`, red, green and blue; else `InputError`. One that is
+    `cropped` holds one face and little else, as in collections of faces: it is then sought in the
+    whole picture where the detector finds none.
     """
     _require_image(image)
     found = _ranked(detect(image), image)
@@ -103,8 +89,7 @@ class FaceTracker:
     def read(self, image: Image) -> Face | None:
         """The main face of the next frame, as `read_face` takes; None where none is found."""
         _require_image(image)
-        face = self._follow(image)
-        if face is None:
+        if (face := self._follow(image)) is None:
             face = read_face(image)
             self._followed = 0
         self._region = None if face is None else face.region
@@ -115,8 +100,8 @@ class FaceTracker:
             return None
         self._followed += 1
         if self._followed % _LOOK_AROUND == 0:
-            rival = next(iter(_ranked(detect(image), image)), None)
-            if rival is not None and _rivals(rival, self._region, image):
+            rivals = _ranked(detect(image), image)
+            if rivals and _rivals(rivals[0], self._region, image):
                 return None
         return _place(image, self._region)
 
@@ -159,10 +144,8 @@ def _place(image: Image, region: Region) -> Face | None:
 
 def _require_image(image: Image) -> None:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise InputError(
-            f"a picture of shape {image.shape} and type {image.dtype}",
-            remedy="give bytes of red, green and blue, (height, width, 3)",
-        )
+        remedy = "give bytes of red, green and blue, (height, width, 3)"
+        raise InputError(f"a picture of shape {image.shape} and type {image.dtype}", remedy=remedy)
 
 
 def read_expression(image: Image, face: Face) -> FloatArray:

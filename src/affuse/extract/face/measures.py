@@ -1,14 +1,14 @@
 """What the face does, in measures that head pose and size do not change.
 
 Each is named after the movement that raises it, and stands near the action units of the Facial
-Action Coding System (Ekman, Friesen and Hager 2002): it is a distance between landmarks along one
-axis of the face turned to the front (below), less the same distance
-on the neutral canonical face, in percent of the distance of the outer eye corners. `docs/faces.md`
-lists them.
+Action Coding System (Ekman, Friesen and Hager 2002): a distance between landmarks along one axis of
+the face turned to the front, less the same on the neutral canonical face, in percent of the
+distance of the outer eye corners. `docs/faces.md` lists them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -143,12 +143,10 @@ _CENTRAL = (
 )
 
 
-def _both_sides() -> list[Measure]:
-    found = []
+def _both_sides() -> Iterator[Measure]:
     for name, units, axis, of, from_ in _SIDED:
-        found.append(Measure(f"{name}_right", units, axis, of, from_, "right"))
-        found.append(Measure(f"{name}_left", units, axis, _mirrored(of), _mirrored(from_), "left"))
-    return found
+        yield Measure(f"{name}_right", units, axis, of, from_, "right")
+        yield Measure(f"{name}_left", units, axis, _mirrored(of), _mirrored(from_), "left")
 
 
 def _mirrored(landmarks: tuple[int, ...]) -> tuple[int, ...]:

@@ -46,11 +46,10 @@ def detect(image: Image) -> list[Detection]:
 
 
 def place_landmarks(image: Image, region: Region) -> tuple[FloatArray, float]:
-    """Landmarks of the face in a region of a picture, and how certain it is that there is one.
+    """Landmarks of the face in a region of a picture, and the probability that there is one.
 
-    Returns:
-        float32 `(468, 3)`: x and y in pixels of the picture, and depth in the same unit, which
-        grows away from the viewer and is about 0 at the middle of the head. And a probability.
+    Float32 `(468, 3)`: x and y in pixels of the picture, and depth in the same unit, which grows
+    away from the viewer and is about 0 at the middle of the head.
     """
     pixels = crop(image, region, _MESH_SIDE)
     mesh, logit = session("face_mesh").run(None, {"image": pixels[None]})

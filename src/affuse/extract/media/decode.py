@@ -49,12 +49,9 @@ class Picture(NamedTuple):
 
 
 class MediaReader:
-    """Reads one media file. Iterating decodes it; that can be done once.
+    """Reads one media file, as a context. Iterating decodes it; that can be done once.
 
-    Use as a context. Memory does not grow with the length of the file.
-
-    Args:
-        fps: pictures a second to take at most.
+    It takes `fps` pictures a second at most. Memory does not grow with the length of the file.
 
     Attributes:
         kinds: of "sound" and "picture", those that the file has streams of.
@@ -105,7 +102,11 @@ class MediaReader:
                 for item in read:
                     found = True
                     yield item
-        yield from self._rest()
+        if self._resampler is not None:
+            # What it still holds.
+            with suppress(*self._damage):
+                for piece in self._resampler.resample(None):
+                    yield self._sounds.place(None, _samples(piece))
         if not found:
             raise _nothing(self._name)
 
@@ -164,13 +165,6 @@ class MediaReader:
             for piece in self._resampler.resample(frame):
                 yield self._sounds.place(start, _samples(piece))
                 start = None
-
-    def _rest(self) -> Iterator[Sound]:
-        """What the resampler still holds."""
-        if self._resampler is not None:
-            with suppress(*self._damage):
-                for piece in self._resampler.resample(None):
-                    yield self._sounds.place(None, _samples(piece))
 
     def _picture(self, frame: Any) -> Iterator[Picture]:
         rate = self._video.average_rate or self._video.guessed_rate
@@ -256,9 +250,8 @@ def _pixels(frame: Any, stream: Any) -> Image:
     width, height = frame.width * (aspect if 0.2 < aspect < 5 else 1.0), float(frame.height)
     shrink = min(1.0, LONGEST_SIDE / max(width, height))
     size = max(2, round(width * shrink)), max(2, round(height * shrink))
-    pixels = frame.to_ndarray(
-        format="rgb24", width=size[0], height=size[1], interpolation="FAST_BILINEAR"
-    )
+    shape = {"format": "rgb24", "width": size[0], "height": size[1]}
+    pixels = frame.to_ndarray(**shape, interpolation="FAST_BILINEAR")
     turned: Image = np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
     return turned
 
@@ -269,11 +262,8 @@ def rewinds(source: Source) -> bool:
 
 
 def _nothing(name: str) -> InputError:
-    return InputError(
-        "nothing in it can be read as sound or pictures",
-        remedy="give a whole media file, such as mp4, mkv, mov, wav or mp3",
-        source=name,
-    )
+    remedy = "give a whole media file, such as mp4, mkv, mov, wav or mp3"
+    return InputError("nothing in it can be read as sound or pictures", remedy=remedy, source=name)
 
 
 @contextmanager
@@ -289,8 +279,7 @@ def _readable(source: Source, damage: tuple[type[BaseException], ...]) -> Iterat
     try:
         yield
     except PermissionError:
-        raise InputError(
-            "may not be read", remedy="change its rights", source=name_of(source)
-        ) from None
+        remedy = "change its rights"
+        raise InputError("may not be read", remedy=remedy, source=name_of(source)) from None
     except damage:
         raise _nothing(name_of(source)) from None

@@ -26,15 +26,14 @@ class Follower(io.RawIOBase):
 
     def __init__(self, source: Path | IO[bytes], idle: float = 5.0) -> None:
         super().__init__()
+        path = source if isinstance(source, Path) else None
         try:
             # Unbuffered: a buffer would wait until it is full.
             self._file = source.open("rb", buffering=0) if isinstance(source, Path) else source
         except OSError as error:
-            raise file_error(
-                error, "cannot be read", source if isinstance(source, Path) else None
-            ) from None
-        self._idle = idle if isinstance(source, Path) else 0.0
-        self.name = str(source) if isinstance(source, Path) else "standard input"
+            raise file_error(error, "cannot be read", path) from None
+        self._idle = 0.0 if path is None else idle
+        self.name = "standard input" if path is None else str(path)
 
     def readable(self) -> bool:
         return True

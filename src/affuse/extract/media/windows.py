@@ -46,10 +46,7 @@ class SoundBuffer:
 
 
 class Windows:
-    """Tells which windows are complete.
-
-    A window ends every `step` seconds and reaches `length` back.
-    """
+    """Tells which windows are complete: one ends every `step` seconds and reaches `length` back."""
 
     def __init__(self, length: float, step: float) -> None:
         self._length, self._step = length, step
@@ -68,11 +65,9 @@ class Windows:
 
     def last(self, end: float) -> tuple[float, float] | None:
         """Start and end of the window that a recording ends with; None where none is left."""
-        before = self._end - self._step
-        if end <= before + 1e-3 and self._count > 1:
+        if end <= self._end - self._step + 1e-3 and self._count > 1:
             return None
-        start = self._end - self._length
-        return max(0.0, min(start, end - _SHORTEST)), end
+        return max(0.0, min(self._end - self._length, end - _SHORTEST)), end
 
     @property
     def _end(self) -> float:

@@ -18,17 +18,11 @@ Layer = Annotated[int, Field(ge=0, le=6)]
 
 @dataclass(frozen=True, slots=True)
 class TokenFeatures:
-    """The feature sequence of one text.
+    """The feature sequence of one text."""
 
-    Attributes:
-        features: float32 `(T, D)`, T >= 1.
-        tokens: T strings, what each step stands for.
-        word_ids: for each step the index into `text.split()` of the word it belongs to; None
-            where it belongs to none, as the special tokens.
-    """
-
-    features: FloatArray
-    tokens: list[str]
+    features: FloatArray  # float32 `(T, D)`, T >= 1
+    tokens: list[str]  # what each of the T steps stands for
+    # For each step the index into `text.split()` of its word; None for the special tokens.
     word_ids: list[int | None]
 
 
@@ -41,7 +35,6 @@ class TextExtractor(Protocol):
     @property
     def width(self) -> int:
         """D, the width of the features."""
-        ...
 
     def encode(
         self, texts: Sequence[str], progress: Advance | None = None

@@ -17,10 +17,8 @@ RATE = 16_000
 def require_signal(signal: FloatArray, shortest: float) -> None:
     """Raise `InputError` unless a signal is `(N,)`, finite and of `shortest` samples or more."""
     if signal.ndim != 1 or len(signal) < shortest or not np.isfinite(signal).all():
-        raise InputError(
-            f"a signal of shape {signal.shape}",
-            remedy="give finite mono samples, at least 20 ms of them",
-        )
+        remedy = "give finite mono samples, at least 20 ms of them"
+        raise InputError(f"a signal of shape {signal.shape}", remedy=remedy)
 
 
 def triangles(edges: NDArray[Any], bins: NDArray[Any]) -> NDArray[Any]:

@@ -52,11 +52,7 @@ def is_speech(signal: FloatArray) -> bool:
 class Recogniser:
     """Takes sound as it comes and gives words as soon as a piece of it is complete.
 
-    Args:
-        piece: seconds of sound that are recognised at once, at most.
-
-    Attributes:
-        until: the second up to which all words are known.
+    A piece is of `piece` seconds at most; up to second `until`, all words are known.
     """
 
     def __init__(self, piece: float) -> None:
@@ -93,8 +89,7 @@ class Recogniser:
         pauses = np.flatnonzero(~(chances >= _SPEECH))
         if not len(pauses):
             return self._piece
-        runs = np.split(pauses, np.flatnonzero(np.diff(pauses) > 1) + 1)
-        longest = max(runs, key=len)
+        longest = max(np.split(pauses, np.flatnonzero(np.diff(pauses) > 1) + 1), key=len)
         return min(first + round(float(longest.mean()) * _STEP), self._piece)
 
     def _recognised(self, count: int) -> list[Word]:
@@ -105,16 +100,9 @@ class Recogniser:
         # Without a look for speech of its own, silence within is heard as "You". A penalty keeps it
         # from going round in circles; drawing at random again and again, as is usual, would take
         # three times as long and say something else each time.
-        segments, _ = _model().transcribe(
-            sound,
-            language="en",
-            beam_size=1,
-            temperature=0.0,
-            repetition_penalty=1.1,
-            word_timestamps=True,
-            vad_filter=True,
-            condition_on_previous_text=False,
-        )
+        decoding: dict[str, Any] = {"beam_size": 1, "temperature": 0.0, "repetition_penalty": 1.1}
+        decoding |= {"vad_filter": True, "condition_on_previous_text": False}
+        segments, _ = _model().transcribe(sound, language="en", word_timestamps=True, **decoding)
         return [
             Word(word.word.strip(), start + float(word.start), start + float(word.end))
             for segment in segments
@@ -124,11 +112,6 @@ class Recogniser:
 
 @cache
 def _model() -> Any:
-    faster_whisper = require("faster_whisper", extra="asr")
-    return faster_whisper.WhisperModel(
-        str(packaged_folder(PACKAGE)),
-        device="cpu",
-        compute_type="int8",
-        cpu_threads=2,
-        local_files_only=True,
-    )
+    whisper = require("faster_whisper", extra="asr").WhisperModel
+    options = {"compute_type": "int8", "cpu_threads": 2, "local_files_only": True}
+    return whisper(str(packaged_folder(PACKAGE)), device="cpu", **options)

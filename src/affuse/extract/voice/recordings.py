@@ -32,10 +32,7 @@ def voices_of(
     trim: bool = False,
     workers: int | None = None,
 ) -> list[FloatArray]:
-    """`voice_frames` of each recording, float32 `(T, D)`.
-
-    Args:
-        workers: processes; by default one a core.
+    """`voice_frames` of each recording, float32 `(T, D)`; by default one process a core.
 
     Raises:
         InputError: a recording that cannot be read; it is named.
@@ -52,8 +49,7 @@ def speech_of(
 ) -> list[FloatArray]:
     """`speech_frames` of each recording, float32 `(T, 384)`, in the precision of float16.
 
-    Args:
-        workers: threads; by default one a core.
+    By default one thread a core works.
 
     Raises:
         InputError: a recording that cannot be read, which is named; or weights that are not

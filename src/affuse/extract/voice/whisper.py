@@ -52,9 +52,8 @@ def speech_frames(signal: FloatArray, rate: int) -> FloatArray:
     Whisper's own recogniser, which fills each window with silence up to 30 s, the encoder is given
     the sound alone: a tenth of the work for a clip of 3 s. State t is of sound from 0.02 t s on.
 
-    Args:
-        signal: `(N,)`, full scale 1, mono, finite, at least 20 ms.
-        rate: samples a second; 16000, which `affuse.extract.voice.descriptors.read_audio` returns.
+    The signal is `(N,)`, full scale 1, mono, finite, at least 20 ms of 16000 samples a second, as
+    `affuse.extract.voice.descriptors.read_audio` returns it.
 
     Raises:
         InputError: another signal or rate, or weights that are not installed or are damaged.
@@ -82,14 +81,9 @@ def _encode(signal: FloatArray) -> FloatArray:
 def _whisper() -> Any:
     files = {name: packaged(PACKAGE, name, sha256=sha256) for name, sha256 in _SHA256.items()}
     # One thread a call, so that sums are always taken in the same order, and a call a core.
-    return require("ctranslate2", extra="speech").models.Whisper(
-        PACKAGE,
-        device="cpu",
-        compute_type="float32",
-        intra_threads=1,
-        inter_threads=os.cpu_count() or 1,
-        files=files,
-    )
+    threads: dict[str, Any] = {"intra_threads": 1, "inter_threads": os.cpu_count() or 1}
+    whisper = require("ctranslate2", extra="speech").models.Whisper
+    return whisper(PACKAGE, device="cpu", compute_type="float32", files=files, **threads)
 
 
 def _log_mel(signal: FloatArray) -> FloatArray:

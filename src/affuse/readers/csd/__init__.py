@@ -84,11 +84,8 @@ def read_csd(path: Path, options: CsdOptions) -> Corpus:
     seconds from the segment's begin.
     """
     if not path.is_dir():
-        raise InputError(
-            "is one sequence of a corpus",
-            remedy="give the folder that holds it with the labels' .csd",
-            source=path,
-        )
+        remedy = "give the folder that holds it with the labels' .csd"
+        raise InputError("is one sequence of a corpus", remedy=remedy, source=path)
     folds_file = find_folds(path, options.folds)
     folds = read_folds(folds_file)
     with ExitStack() as stack:
@@ -100,11 +97,8 @@ def read_csd(path: Path, options: CsdOptions) -> Corpus:
             parts[part].append(sample)
     for part, samples in parts.items():
         if not samples:
-            raise InputError(
-                f"no segment of the corpus is in a video of its '{part}'",
-                remedy="use the folds of this corpus",
-                source=folds_file,
-            )
+            problem = f"no segment of the corpus is in a video of its '{part}'"
+            raise InputError(problem, remedy="use the folds of this corpus", source=folds_file)
     split = Split(**parts)
     widths = widths_of(split.samples())
     return Corpus(
@@ -133,24 +127,18 @@ def _choose(opened: list[CsdFile], options: CsdOptions, folder: Path) -> dict[st
             found[role] = [file for file in opened if wanted.lower() in file.path.name.lower()]
         if len(found[role]) > 1 or (wanted is not None and not found[role]):
             there = found[role] or opened
-            raise InputError(
-                f"has {len(found[role])} files for {role}"
-                + (f" named '{wanted}'" if wanted is not None else ""),
-                remedy=f"choose with {role}=NAME one of: {', '.join(f.path.stem for f in there)}",
-                source=folder,
-            )
+            named = f" named '{wanted}'" if wanted is not None else ""
+            remedy = f"choose with {role}=NAME one of: {', '.join(f.path.stem for f in there)}"
+            problem = f"has {len(found[role])} files for {role}{named}"
+            raise InputError(problem, remedy=remedy, source=folder)
     files = {role: those[0] for role, those in found.items() if those}
     for missing, present in (("labels", "labels" in files), ("features", len(files) > 1)):
         if not present:
-            raise InputError(
-                f"has no {missing} among its .csd files",
-                remedy="add the file, or name it, as in labels=NAME or text=NAME",
-                source=folder,
-            )
+            remedy = "add the file, or name it, as in labels=NAME or text=NAME"
+            raise InputError(f"has no {missing} among its .csd files", remedy=remedy, source=folder)
     if options.align == "words" and not files.keys() & {"text", "words"}:
-        raise InputError(
-            "has no words to align to", remedy="add their .csd, or choose align=none", source=folder
-        )
+        remedy = "add their .csd, or choose align=none"
+        raise InputError("has no words to align to", remedy=remedy, source=folder)
     return files
 
 
@@ -167,8 +155,7 @@ def _samples(
                 # Sequences that the SDK has aligned have one segment an entry, and number it.
                 own = name if video != name and len(intervals) == 1 else f"{name}[{row}]"
                 if sequences:
-                    sample = Sample(own, sequences, targets[row], times, video, text)
-                    yield folds[video], sample
+                    yield folds[video], Sample(own, sequences, targets[row], times, video, text)
             advance(1)
 
 
@@ -189,11 +176,8 @@ def _read(file: CsdFile, key: str, role: str) -> Entry:
     features, intervals = file.read(key)
     holds_words = features.dtype.kind in "SO"
     if holds_words != (role == "words"):
-        raise InputError(
-            f"holds words where {role} belongs" if holds_words else "holds numbers, not words",
-            remedy=f"choose another file with {role}=NAME",
-            source=file.path,
-        )
+        problem = f"holds words where {role} belongs" if holds_words else "holds numbers, not words"
+        raise InputError(problem, remedy=f"choose another file with {role}=NAME", source=file.path)
     keep = intervals[:, 1] - intervals[:, 0] >= _SHORTEST
     if role == "words":
         words = np.array(words_of(features), dtype=object)[:, None]
@@ -235,11 +219,9 @@ def _overlapping(entry: Entry, begin: float, end: float) -> Entry:
 
 def _means(entry: Entry, steps: NDArray[np.float64]) -> Entry:
     """For each step the mean of the rows that overlap it; nothing where no step has any."""
-    means = np.zeros((len(steps), entry.features.shape[1]))
-    found = False
+    means, found = np.zeros((len(steps), entry.features.shape[1])), False
     for row, (begin, end) in enumerate(steps):
         rows = _overlapping(entry, begin, end).features
         if len(rows):
-            means[row] = rows.mean(axis=0, dtype=np.float64)
-            found = True
+            means[row], found = rows.mean(axis=0, dtype=np.float64), True
     return Entry(means, steps) if found else Entry(means[:0], steps[:0])

@@ -19,7 +19,7 @@ from affuse.tasks import BinaryLabels, Regression, Task
 EMOTIONS = ("happy", "sad", "anger", "surprise", "disgust", "fear")
 _ALSO = {"happiness": "happy", "sadness": "sad", "angry": "anger", "surprised": "surprise"}
 _ALSO |= {"disgusted": "disgust", "fearful": "fear", "afraid": "fear"}
-Values = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+_Rows = tuple[NDArray[np.float64], NDArray[np.float64]]  # labels, and intervals in seconds
 
 
 class Labels(NamedTuple):
@@ -36,19 +36,17 @@ def read_labels(file: CsdFile, label: str, columns: tuple[str, ...] | None) -> L
     only column, or the only one with negative values: the order of columns is never assumed.
     Labels of other shapes or ranges, or columns that nothing names, are an `InputError`.
     """
-    values: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    values: dict[str, _Rows] = {}
     for name in file.entries:
         features, intervals = file.read(name)
         if features.dtype.kind in "SO":
-            raise InputError(
-                "holds words, not labels", remedy="choose with labels=NAME", source=file.path
-            )
+            remedy = "choose with labels=NAME"
+            raise InputError("holds words, not labels", remedy=remedy, source=file.path)
         values[name] = features.astype(np.float64), intervals
     widths = {found.shape[1] for found, _ in values.values()}
     if len(widths) != 1 or 0 in widths:
-        raise InputError(
-            f"has labels of widths {sorted(widths)}", remedy="fetch it again", source=file.path
-        )
+        remedy = "fetch it again"
+        raise InputError(f"has labels of widths {sorted(widths)}", remedy=remedy, source=file.path)
     names = _names(columns or file.dimension_names(), widths.pop(), required=columns is not None)
     chosen = _columns(values, names, label, file)
     task: Task = Regression(-3.0, 3.0) if label == "sentiment" else BinaryLabels(EMOTIONS)
@@ -64,16 +62,16 @@ def read_labels(file: CsdFile, label: str, columns: tuple[str, ...] | None) -> L
 def _names(names: tuple[str, ...] | None, width: int, *, required: bool) -> tuple[str, ...] | None:
     if names is None or len(names) != width:
         if required:
-            raise InputError(
-                f"option 'columns' names {len(names or ())} columns of {width}",
-                remedy="name every column of the labels, in their order",
-            )
+            problem = f"option 'columns' names {len(names or ())} columns of {width}"
+            raise InputError(problem, remedy="name every column of the labels, in their order")
         return None
     lower = (name.strip().lower() for name in names)
     return tuple(_ALSO.get(name, name) for name in lower)
 
 
-def _columns(values: Values, names: tuple[str, ...] | None, label: str, file: CsdFile) -> list[int]:
+def _columns(
+    values: Mapping[str, _Rows], names: tuple[str, ...] | None, label: str, file: CsdFile
+) -> list[int]:
     wanted = ("sentiment",) if label == "sentiment" else EMOTIONS
     if names is not None and all(names.count(name) == 1 for name in wanted):
         return [names.index(name) for name in wanted]
@@ -81,12 +79,10 @@ def _columns(values: Values, names: tuple[str, ...] | None, label: str, file: Cs
     negative = np.flatnonzero((stacked < 0).any(axis=0))
     if label == "sentiment" and (stacked.shape[1] == 1 or len(negative) == 1):
         return [0] if stacked.shape[1] == 1 else negative.tolist()
-    raise InputError(
-        f"does not tell which of its {stacked.shape[1]} columns is {' or '.join(wanted)}",
-        remedy="name all of them in their order, such as columns=[sentiment,happy,sad,anger,"
-        "surprise,disgust,fear]",
-        source=file.path,
-    )
+    problem = f"does not tell which of its {stacked.shape[1]} columns is {' or '.join(wanted)}"
+    example = "columns=[sentiment,happy,sad,anger,surprise,disgust,fear]"
+    remedy = f"name all of them in their order, such as {example}"
+    raise InputError(problem, remedy=remedy, source=file.path)
 
 
 FOLDS = "folds.json"
@@ -104,12 +100,10 @@ def find_folds(folder: Path, named: str | None) -> Path:
         return beside if beside.is_file() else Path(named)
     found = [*folder.glob(FOLDS), *sorted(folder.glob(STANDARD))]
     if len(found) != 1:
-        problem = "no folds" if not found else "several files of folds"
-        raise InputError(
-            f"has {problem}: which videos train and which test is part of no .csd file",
-            remedy=f"choose with folds=FILE, or put one file into the folder: {_REMEDY}",
-            source=folder,
-        )
+        problem = "has several files of folds" if found else "has no folds"
+        problem += ": which videos train and which test is part of no .csd file"
+        remedy = f"choose with folds=FILE, or put one file into the folder: {_REMEDY}"
+        raise InputError(problem, remedy=remedy, source=folder)
     return found[0]
 
 
@@ -129,11 +123,8 @@ def read_folds(file: Path) -> dict[str, str]:
             raise InputError(f"has no list '{part}'", remedy=_REMEDY, source=file)
         for video in videos:
             if parts.setdefault(video, part) != part:
-                raise InputError(
-                    f"video '{video}' is in '{parts[video]}' and in '{part}'",
-                    remedy="name each video once",
-                    source=file,
-                )
+                problem = f"video '{video}' is in '{parts[video]}' and in '{part}'"
+                raise InputError(problem, remedy="name each video once", source=file)
     return parts
 
 

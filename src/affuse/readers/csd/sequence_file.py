@@ -142,18 +142,14 @@ def open_csd(path: Path) -> Iterator[CsdFile]:
             raise OSError("not a file")
         file = h5py.File(path, "r", locking=False)
     except DAMAGE as error:
-        raise InputError(
-            f"is no HDF5 file, or a damaged one ({str(error)[:80]})",
-            remedy="fetch it again",
-            source=path,
-        ) from None
+        problem = f"is no HDF5 file, or a damaged one ({str(error)[:80]})"
+        raise InputError(problem, remedy="fetch it again", source=path) from None
     with file:
         try:
             csd = CsdFile(path, file, h5py)
         except DAMAGE as error:
-            raise InputError(
-                f"is damaged ({type(error).__name__})", remedy="fetch it again", source=path
-            ) from None
+            problem = f"is damaged ({type(error).__name__})"
+            raise InputError(problem, remedy="fetch it again", source=path) from None
         yield csd
 
 

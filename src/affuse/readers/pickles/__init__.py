@@ -17,14 +17,8 @@ from affuse.readers.pickles.steps import run_pickle
 from affuse.readers.pickles.values import DamagedError, RefusedError
 
 _DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    DamagedError,
-    LookupError,
-    MemoryError,
-    TypeError,
-    ValueError,
-    struct.error,
+    *(ArithmeticError, AttributeError, DamagedError, LookupError, MemoryError, TypeError),
+    *(ValueError, struct.error),
 )
 
 
@@ -50,26 +44,20 @@ def load_pickle(path: Path) -> object:
         with path.open("rb") as file:
             return _run(Machine(file, status.st_size), path)
     except OSError as error:
-        raise InputError(
-            f"it cannot be read ({error.strerror or error})",
-            remedy="check the path and its permissions",
-            source=path,
-        ) from None
+        problem = f"it cannot be read ({error.strerror or error})"
+        remedy = "check the path and its permissions"
+        raise InputError(problem, remedy=remedy, source=path) from None
 
 
 def _run(machine: Machine, path: Path) -> object:
     try:
         return run_pickle(machine)
     except RefusedError as error:
-        raise InputError(
-            f"{error}, which plain data does not need",
-            remedy="check that it is the right file, or save it as plain containers and arrays",
-            source=path,
-        ) from None
+        problem = f"{error}, which plain data does not need"
+        remedy = "check that it is the right file, or save it as plain containers and arrays"
+        raise InputError(problem, remedy=remedy, source=path) from None
     except _DAMAGE as error:
         detail = str(error) if isinstance(error, DamagedError) else "it makes no sense"
-        raise InputError(
-            f"not a pickle, or a damaged one: {detail} (at byte {machine.position})",
-            remedy="check that it is the right file and fetch it again",
-            source=path,
-        ) from None
+        problem = f"not a pickle, or a damaged one: {detail} (at byte {machine.position})"
+        remedy = "check that it is the right file and fetch it again"
+        raise InputError(problem, remedy=remedy, source=path) from None

@@ -21,27 +21,9 @@ from pydantic import Field
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.readers.pickles.padded import (
-    Steps,
-    attention_mask,
-    kind_of,
-    real_steps,
-    require_equal_counts,
-    require_features,
-    require_keys,
-    require_one_label,
-)
-from affuse.readers.pickles.parts import (
-    Identity,
-    Part,
-    build_corpus,
-    build_part,
-    pickle_format,
-    plain_text,
-    preset_name,
-    read_identities,
-    read_parts,
-)
+from affuse.readers.pickles import padded, parts
+from affuse.readers.pickles.padded import Steps, kind_of
+from affuse.readers.pickles.parts import Identity, Part, pickle_format, plain_text
 from affuse.readers.registry import register_corpus
 from affuse.samples import PARTS, Corpus, FloatArray
 from affuse.tasks import Classification, Regression, Task
@@ -87,7 +69,7 @@ def _recognises(path: Path) -> bool:
 
 def _preset(path: Path) -> str:
     found = pickle_format(path)
-    return "mmsa" if found is None else preset_name("mmsa", found.widths)
+    return "mmsa" if found is None else parts.preset_name("mmsa", found.widths)
 
 
 @register_corpus("mmsa", MmsaOptions, recognises=_recognises, preset=_preset)
@@ -103,12 +85,11 @@ def read_mmsa(path: Path, options: MmsaOptions) -> Corpus:
 
     Samples are named by `id`, `video$_$clip`, and grouped by video.
     """
-    parts = read_parts(path, partial(_part, options), LAYOUT)
-    extracted = {}
+    splits, extracted = parts.read_parts(path, partial(_part, options), LAYOUT), {}
     if options.text in EXTRACTED:
-        parts, extracted["text"] = _with_text(parts, options.text)
-    task, targets = _targets({name: part.labels for name, part in parts.items()}, options, path)
-    return build_corpus("mmsa", path, options, task, parts, targets, extracted=extracted)
+        splits, extracted["text"] = _with_text(splits, options.text)
+    task, targets = _targets({name: part.labels for name, part in splits.items()}, options, path)
+    return parts.build_corpus("mmsa", path, options, task, splits, targets, extracted=extracted)
 
 
 def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) -> Part:
@@ -117,32 +98,30 @@ def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) 
         arrays["text"] = _text(values, options.text, source)
     for modality in ("audio", "vision"):
         if modality in values:
-            arrays[modality] = require_features(values[modality], modality, source)
+            arrays[modality] = padded.require_features(values[modality], modality, source)
     if not arrays:
         raise InputError("has neither audio nor vision", remedy=LAYOUT, source=source)
     labels = _labels(values, options.label, source)
-    require_equal_counts({**arrays, "labels": labels}, source)
+    padded.require_equal_counts({**arrays, "labels": labels}, source)
     count = len(labels)
     texts = _texts(values, count, source)
     if options.text in EXTRACTED and texts is None:
-        raise InputError(
-            "has no 'raw_text' to extract features from", remedy="leave text out", source=source
-        )
-    identities = [_identity(i) for i in read_identities(values.get("id"), count, name, source)]
-    return build_part(arrays, _steps(values, arrays, source), labels, identities, texts)
+        remedy = "leave text out"
+        raise InputError("has no 'raw_text' to extract features from", remedy=remedy, source=source)
+    read = parts.read_identities(values.get("id"), count, name, source)
+    identities = [_identity(identity) for identity in read]
+    return parts.build_part(arrays, _steps(values, arrays, source), labels, identities, texts)
 
 
 def _text(values: Mapping[str, Any], key: str, source: str) -> NDArray[Any]:
     array = values.get(key)
     if key == _IDS or (array is None and _IDS in values) or _are_token_ids(array):
-        raise InputError(
-            "has no features of text, only BERT's token ids"
-            + ("" if key == _IDS or array is not None else f" ('{_IDS}')"),
-            remedy="use a file with 'text' too, or read raw_text with text=minilm or text=glove",
-            source=f"{source}, '{key}'",
-        )
-    require_keys(dict(values), (key,), LAYOUT, source)
-    return require_features(array, key, source)
+        named = "" if key == _IDS or array is not None else f" ('{_IDS}')"
+        problem = f"has no features of text, only BERT's token ids{named}"
+        remedy = "use a file with 'text' too, or read raw_text with text=minilm or text=glove"
+        raise InputError(problem, remedy=remedy, source=f"{source}, '{key}'")
+    padded.require_keys(dict(values), (key,), LAYOUT, source)
+    return padded.require_features(array, key, source)
 
 
 def _are_token_ids(array: object) -> bool:
@@ -160,12 +139,9 @@ def _labels(values: Mapping[str, Any], label: str, source: str) -> NDArray[Any]:
     found = values.get(key)
     if found is None:
         there = [name for name, known in _LABELS.items() if known in values]
-        raise InputError(
-            f"has no '{key}'",
-            remedy=f"choose label={' or label='.join(there)}" if there else LAYOUT,
-            source=source,
-        )
-    return require_one_label(_array(found), key, source)
+        remedy = f"choose label={' or label='.join(there)}" if there else LAYOUT
+        raise InputError(f"has no '{key}'", remedy=remedy, source=source)
+    return padded.require_one_label(_array(found), key, source)
 
 
 def _array(values: object) -> object:
@@ -181,11 +157,9 @@ def _texts(values: Mapping[str, Any], count: int, source: str) -> list[str] | No
         return None
     rows = texts.tolist() if isinstance(texts, np.ndarray) else texts
     if not isinstance(rows, list | tuple) or len(rows) != count:
-        raise InputError(
-            f"'raw_text' is {kind_of(texts)}, not {count} texts",
-            remedy="give one transcript a sample, or leave 'raw_text' out",
-            source=source,
-        )
+        problem = f"'raw_text' is {kind_of(texts)}, not {count} texts"
+        remedy = "give one transcript a sample, or leave 'raw_text' out"
+        raise InputError(problem, remedy=remedy, source=source)
     known = (row.decode("utf-8", "replace") if isinstance(row, bytes) else row for row in rows)
     return [plain_text(str(text)) for text in known]
 
@@ -201,47 +175,40 @@ def _steps(
     """The steps that count: real ones, and those that a mask or a length says are."""
     steps = {}
     for modality, array in arrays.items():
-        real = real_steps(array)
+        real = padded.real_steps(array)
         known = _array(values.get(f"{modality}_lengths"))
         if modality == "text":
-            mask = attention_mask(values.get(_IDS), *real.shape)
+            mask = padded.attention_mask(values.get(_IDS), *real.shape)
             own = real if mask is None else np.where(mask.any(axis=1, keepdims=True), mask, real)
         elif known is None:
             own = real
         elif isinstance(known, np.ndarray) and known.shape == real.shape[:1]:
             own = real | (np.arange(real.shape[1]) < known[:, None])
         else:
-            raise InputError(
-                f"'{modality}_lengths' is {kind_of(known)}",
-                remedy="give one length a sample, or leave it out",
-                source=source,
-            )
+            problem = f"'{modality}_lengths' is {kind_of(known)}"
+            remedy = "give one length a sample, or leave it out"
+            raise InputError(problem, remedy=remedy, source=source)
         steps[modality] = own & real.any(axis=1, keepdims=True)
     return steps
 
 
-def _with_text(parts: Mapping[str, Part], name: str) -> tuple[dict[str, Part], str]:
-    """Parts with text features extracted from their transcripts, and the extractor's name."""
+def _with_text(splits: Mapping[str, Part], name: str) -> tuple[dict[str, Part], str]:
+    """Splits with text features extracted from their transcripts, and the extractor's name."""
     extractor = TextOptions.model_validate({"text": name}).extractor()
-    texts = [text for part in parts.values() for text in part.texts or ()]
+    texts = [text for part in splits.values() for text in part.texts or ()]
     encoded = iter(encode_corpus(texts, extractor))
-    made = {
-        part_name: replace(
-            part,
-            sequences=[{"text": next(encoded), **found} for found in part.sequences],
-            widths={"text": extractor.width, **part.widths},
-        )
-        for part_name, part in parts.items()
-    }
+    made = {}
+    for key, part in splits.items():
+        sequences = [{"text": next(encoded), **found} for found in part.sequences]
+        widths = {"text": extractor.width, **part.widths}
+        made[key] = replace(part, sequences=sequences, widths=widths)
     return made, extractor.name
 
 
 def _targets(
     labels: Mapping[str, NDArray[Any]], options: MmsaOptions, path: Path
 ) -> tuple[Task, dict[str, FloatArray]]:
-    targets = {
-        name: found.reshape(len(found), 1).astype(np.float32) for name, found in labels.items()
-    }
+    targets = {n: found.reshape(len(found), 1).astype(np.float32) for n, found in labels.items()}
     task: Task = Classification(SENTIMENTS)
     if options.label != "classification":
         largest = max(float(np.nanmax(np.abs(found))) for found in targets.values())

@@ -23,10 +23,7 @@ from affuse.readers.registry import register_corpus
 from affuse.samples import MODALITIES, Corpus, FloatArray
 from affuse.tasks import Classification
 
-CLASSES = {
-    "humor": ("not humorous", "humorous"),
-    "sarcasm": ("not sarcastic", "sarcastic"),
-}
+CLASSES = {"humor": ("not humorous", "humorous"), "sarcasm": ("not sarcastic", "sarcastic")}
 UNNAMED = ("no", "yes")
 _NAMES = {"humor": "humor", "funny": "humor", "sarcasm": "sarcasm", "mustard": "sarcasm"}
 
@@ -65,9 +62,7 @@ def _targets(labels: NDArray[Any], source: str) -> FloatArray:
     flat = require_one_label(labels, "labels", source).reshape(-1, 1)
     odd = np.flatnonzero(~np.isin(flat, (-1, 0, 1)))
     if odd.size:
-        raise InputError(
-            f"label {int(odd[0])} is {float(flat[odd[0], 0]):g}",
-            remedy="give 1 for yes, 0 or -1 for no, or name the right corpus",
-            source=source,
-        )
+        problem = f"label {int(odd[0])} is {float(flat[odd[0], 0]):g}"
+        remedy = "give 1 for yes, 0 or -1 for no, or name the right corpus"
+        raise InputError(problem, remedy=remedy, source=source)
     return np.asarray(flat == 1, dtype=np.float32)

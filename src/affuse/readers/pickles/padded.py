@@ -53,11 +53,8 @@ def require_keys(data: object, keys: Sequence[str], layout: str, source: str) ->
 def require_numbers(values: object, name: str, source: str) -> NDArray[Any]:
     """`values`, an array of numbers that is not empty."""
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or not values.ndim:
-        raise InputError(
-            f"'{name}' is {kind_of(values)}, not an array of numbers",
-            remedy="save it as a numpy array of floats",
-            source=source,
-        )
+        problem = f"'{name}' is {kind_of(values)}, not an array of numbers"
+        raise InputError(problem, remedy="save it as a numpy array of floats", source=source)
     if not len(values):
         raise InputError("the split is empty", remedy="check the file", source=source)
     return values
@@ -67,9 +64,8 @@ def require_one_label(values: object, name: str, source: str) -> NDArray[Any]:
     """`values`, an array of numbers with one for each of N samples."""
     labels = require_numbers(values, name, source)
     if labels.size != len(labels):
-        raise InputError(
-            f"'{name}' has shape {labels.shape}", remedy="give one label a sample", source=source
-        )
+        remedy = "give one label a sample"
+        raise InputError(f"'{name}' has shape {labels.shape}", remedy=remedy, source=source)
     return labels
 
 
@@ -77,11 +73,8 @@ def require_features(values: object, name: str, source: str) -> NDArray[Any]:
     """`values`, an array of numbers `(N, T, D)`."""
     array = require_numbers(values, name, source)
     if array.ndim != 3 or 0 in array.shape:
-        raise InputError(
-            f"'{name}' has shape {array.shape}",
-            remedy="give it the shape (samples, steps, features)",
-            source=source,
-        )
+        remedy = "give it the shape (samples, steps, features)"
+        raise InputError(f"'{name}' has shape {array.shape}", remedy=remedy, source=source)
     return array
 
 
@@ -89,11 +82,8 @@ def require_equal_counts(arrays: Mapping[str, NDArray[Any]], source: str) -> Non
     """Raise `InputError` where arrays do not all have a row for every sample."""
     if len({len(array) for array in arrays.values()}) > 1:
         shown = ", ".join(f"{len(array)} of {key}" for key, array in arrays.items())
-        raise InputError(
-            f"has different numbers of samples: {shown}",
-            remedy="write one row of each for every sample",
-            source=source,
-        )
+        remedy = "write one row of each for every sample"
+        raise InputError(f"has different numbers of samples: {shown}", remedy=remedy, source=source)
 
 
 def real_steps(array: NDArray[Any]) -> Steps:
@@ -125,14 +115,10 @@ def finite_or_zero(values: NDArray[Any]) -> FloatArray:
 def cut_padding(
     arrays: Mapping[str, NDArray[Any]], steps: Mapping[str, Steps]
 ) -> list[dict[str, FloatArray]]:
-    """Each sample's sequences: from its first step that counts to its last.
+    """Each sample's sequences of arrays `(N, T, D)`: from its first of the `steps` to its last.
 
     A modality without any such step is absent. Where all modalities have the same number of steps
     they are aligned, and cut together: from the first step that counts in any.
-
-    Args:
-        arrays: modality to `(N, T, D)`.
-        steps: modality to bool `(N, T)`, the steps that count.
     """
     spans = {m: _span(own) for m, own in steps.items()}
     if len({own.shape[1] for own in steps.values()}) == 1:
@@ -141,13 +127,9 @@ def cut_padding(
     present = {m: np.asarray(own.any(axis=1)) for m, own in steps.items()}
     samples = []
     for row in range(len(next(iter(steps.values())))):
-        samples.append(
-            {
-                m: finite_or_zero(array[row, spans[m][0][row] : spans[m][1][row]])
-                for m, array in arrays.items()
-                if present[m][row]
-            }
-        )
+        padded = {m: array[row] for m, array in arrays.items() if present[m][row]}
+        cut = {m: x[spans[m][0][row] : spans[m][1][row]] for m, x in padded.items()}
+        samples.append({m: finite_or_zero(x) for m, x in cut.items()})
         if row % _CHUNK == 0:
             for array in arrays.values():
                 release(array)

@@ -76,9 +76,7 @@ _CORPORA = {(5, 20): "mosi", (74, 47): "mosi", (74, 35): "mosei", (33, 709): "si
 def preset_name(reader: str, widths: Mapping[str, int], *, emotions: bool = False) -> str:
     """The preset for a corpus in the format of `reader`, or that name for an unknown corpus.
 
-    Args:
-        widths: modality to feature width.
-        emotions: whether a sample has several labels, each there or not.
+    With `emotions`, a sample has several labels, each there or not.
     """
     corpus = _CORPORA.get((widths.get("audio", 0), widths.get("vision", 0)))
     if corpus == "mosei" and emotions:
@@ -121,10 +119,7 @@ PartReader = Callable[[dict[str, Any], str, str], Part]
 
 
 def read_parts(path: Path, read_part: PartReader, layout: str) -> dict[str, Part]:
-    """The splits train, valid and test of a pickle.
-
-    Args:
-        layout: what such a file holds, the remedy of errors.
+    """The splits train, valid and test of a pickle; `layout` says in errors what it should hold.
 
     Raises:
         InputError: the file cannot be read, lacks a split, or its splits differ in width.
@@ -140,11 +135,9 @@ def read_parts(path: Path, read_part: PartReader, layout: str) -> dict[str, Part
         for modality in dict.fromkeys((*train.widths, *part.widths)):
             width, expected = (p.widths.get(modality) for p in (part, train))
             if width != expected:
-                raise InputError(
-                    f"'{name}' has {modality} of width {width}, 'train' of {expected}",
-                    remedy="extract all splits with the same features",
-                    source=path,
-                )
+                problem = f"'{name}' has {modality} of width {width}, 'train' of {expected}"
+                remedy = "extract all splits with the same features"
+                raise InputError(problem, remedy=remedy, source=path)
     return parts
 
 
@@ -164,7 +157,6 @@ def build_corpus(
     A sample without any modality gets one zero step of the first, so that none is lost.
 
     Args:
-        reader: the name of the reader.
         targets: of each part, `(N, K)`.
         extracted: names of the features that are not the file's.
         preset: by default as the widths tell.
@@ -189,11 +181,10 @@ def _samples(part: Part, targets: FloatArray, names: UniqueNames) -> list[Sample
     first, width = next(iter(part.widths.items()))
     nothing = {first: np.zeros((1, width), dtype=np.float32)}
     texts: Sequence[str | None] = part.texts or [None] * len(part.identities)
+    rows = zip(part.identities, part.sequences, targets, texts, strict=True)
     return [
         Sample(names.add(name), sequences or nothing, target, group=video, text=text)
-        for (name, video), sequences, target, text in zip(
-            part.identities, part.sequences, targets, texts, strict=True
-        )
+        for (name, video), sequences, target, text in rows
     ]
 
 
@@ -219,11 +210,8 @@ def read_identities(ids: object, count: int, part: str, source: str) -> list[Ide
     rows = ids.tolist() if isinstance(ids, np.ndarray) else ids
     if not isinstance(rows, list | tuple) or len(rows) != count:
         found = f"{len(rows)} rows" if isinstance(rows, list | tuple) else "no rows"
-        raise InputError(
-            f"'id' has {found} for {count} samples",
-            remedy="give one id a sample, or leave 'id' out",
-            source=source,
-        )
+        remedy = "give one id a sample, or leave 'id' out"
+        raise InputError(f"'id' has {found} for {count} samples", remedy=remedy, source=source)
     return [_identity(row, number, source) for number, row in enumerate(rows)]
 
 
@@ -235,11 +223,8 @@ def _identity(row: Any, number: int, source: str) -> Identity:
             return Identity(name, None)
         case [str(video), str(start), str(end)]:
             return Identity(f"{video}[{start}-{end}]", video)
-    raise InputError(
-        f"id {number} is neither a name nor a triple of video, start and end",
-        remedy="write such ids, or leave 'id' out",
-        source=source,
-    )
+    problem = f"id {number} is neither a name nor a triple of video, start and end"
+    raise InputError(problem, remedy="write such ids, or leave 'id' out", source=source)
 
 
 def plain_text(text: str) -> str:

@@ -43,15 +43,10 @@ class Global:
 
 @dataclass(frozen=True, slots=True)
 class LongString:
-    """A string of many bytes, mapped and not read: the data of an array.
-
-    Attributes:
-        data: the bytes as the file has them.
-        encoded: whether they are text in UTF-8, as protocols 0 to 2 write the bytes of Python 3.
-    """
+    """A string of many bytes, mapped and not read: the data of an array."""
 
     data: memoryview
-    encoded: bool
+    encoded: bool  # as text in UTF-8: protocols 0 to 2 write the bytes of Python 3 so
 
 
 @dataclass(eq=False, slots=True)
@@ -104,11 +99,7 @@ def _require_plain_keys(keys: Sequence[object]) -> None:
 
 
 def find_global(module: str, name: str) -> Global:
-    """The stand-in for `module.name`.
-
-    Raises:
-        RefusedError: it is not one of the few that numpy arrays and builtin data need.
-    """
+    """The stand-in for `module.name`, one of the few that numpy arrays and builtin data need."""
     now = "builtins" if module == "__builtin__" else module.replace("numpy.core.", "numpy._core.")
     if f"{now}.{name}" not in CONSTRUCTORS:
         raise RefusedError(f"it asks for {ascii(f'{module}.{name}'[:80])[1:-1]}")
