@@ -264,8 +264,7 @@ class TemporalProjection(nn.Module):
             x = F.pad(zeroed(x, mask) if level and not full else x, (0, 0, side, side))
             x = norm(convolution(x.unfold(1, self.kernel, min(self.stride, 2)).flatten(2)))
             if self.stride > 1:
-                # Real where one of two steps is.
-                pairs = F.pad(mask, (0, 1)).unfold(1, 2, 2)
-                mask = mask.new_ones(x.shape[:2]) if full else pairs.any(dim=2)
                 x = F.gelu(x)
-        return self.drop(x), mask
+                # Real where one of two steps is.
+                mask = mask if full else F.pad(mask, (0, 1)).unfold(1, 2, 2).any(dim=2)
+        return self.drop(x), mask.new_ones(x.shape[:2]) if full else mask
