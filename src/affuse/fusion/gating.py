@@ -21,6 +21,8 @@ from affuse.fusion.layers import longest, traced
 from affuse.tasks import Bools, Ints
 
 Granularity = Literal["task", "batch", "sample"]
+# Share of the old value at each update of the tracked loss.
+_MOMENTUM = 0.5
 
 
 class Gate(nn.Module):
@@ -61,30 +63,24 @@ class ContributionGate(Gate):
     inference it would let a sample's neighbours change its answer, so the tracked loss decides.
 
     Args:
-        modalities: M.
-        granularity: task, batch or sample.
         temperature: relative difference in loss that makes one modality e times another's weight.
-        momentum: share of the old value at each update of the tracked loss.
     """
 
     tracked: Tensor
     updates: Tensor
 
-    def __init__(
-        self, modalities: int, granularity: Granularity, temperature: float, momentum: float = 0.5
-    ) -> None:
+    def __init__(self, modalities: int, granularity: Granularity, temperature: float) -> None:
         super().__init__()
-        self.granularity, self.temperature, self.momentum = granularity, temperature, momentum
+        self.granularity, self.temperature = granularity, temperature
         self.register_buffer("tracked", torch.ones(modalities))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
     def track(self, losses: Tensor) -> None:
         with torch.no_grad():
             losses = losses.to(self.tracked)
-            known = torch.isfinite(losses)
-            momentum = self.momentum if self.updates > 0 else 0.0
+            momentum = _MOMENTUM if self.updates > 0 else 0.0
             mixed = momentum * self.tracked + (1 - momentum) * losses
-            self.tracked.copy_(torch.where(known, mixed, self.tracked))
+            self.tracked.copy_(torch.where(torch.isfinite(losses), mixed, self.tracked))
             self.updates += 1
 
     def forward(self, expected_loss: Tensor | None, present: Tensor) -> Tensor:
@@ -125,12 +121,7 @@ def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
 
 
 class Used(NamedTuple):
-    """Which modalities fusion uses.
-
-    Attributes:
-        modalities: bool `(B, M)`.
-        known: the same in the host's memory, where the host knows.
-    """
+    """Which modalities fusion uses, `(B, M)`; `known` is the same where the host knows it."""
 
     modalities: Tensor
     known: Bools | None
@@ -145,13 +136,7 @@ class Used(NamedTuple):
 def choose_used(
     present: Tensor, lengths: Sequence[Lengths | None], rate: float, training: bool
 ) -> Used:
-    """Hide modalities from fusion at random in training, never a sample's last one.
-
-    Args:
-        present: which modalities each sample has, `(B, M)`.
-        lengths: of each modality.
-        rate: share that is hidden.
-    """
+    """Of what is `present` `(B, M)`, hide a share in training at random, never a sample's last."""
     counts = [count for count in lengths if count is not None]
     known = np.stack(counts, axis=1) > 0 if len(counts) == len(lengths) else None
     if not training or rate == 0:
@@ -163,10 +148,7 @@ def choose_used(
 
 
 def _spare(present: Any, spared: Any) -> Any:
-    """What is present and spared, and all that is present where nothing of a sample is.
-
-    Bool `(B, M)`, all tensors or all arrays.
-    """
+    """What is present and spared `(B, M)`, or all that is present where a sample keeps nothing."""
     kept = present & spared
     return kept | present & ~kept.any(1)[:, None]
 
@@ -180,11 +162,7 @@ class FusionStream(NamedTuple):
 
 
 class SharedRanking:
-    """One order of the modalities.
-
-    Args:
-        order: the same row of modalities by falling weight for each sample, `(B, M)`.
-    """
+    """One order of the modalities: `order` `(B, M)` has the same row for each sample."""
 
     def __init__(self, order: Tensor) -> None:
         self.order = order
@@ -204,12 +182,7 @@ class SharedRanking:
 
 
 class SampleRanking:
-    """An order of the modalities for each sample.
-
-    Args:
-        order: modalities by falling weight, `(B, M)`.
-        places: the same in the host's memory, where the host knows.
-    """
+    """An order `(B, M)` for each sample; `places` is the same where the host knows it."""
 
     def __init__(self, order: Tensor, places: Ints | None = None) -> None:
         self.order, self.places = order, places
@@ -241,10 +214,11 @@ class SampleRanking:
 
     def replaced(self, streams: Sequence[FusionStream], lead: Tensor) -> list[Tensor]:
         """The steps of M streams with `lead`, as long as the longest, where a sample's leads."""
-        first, leads = self.order[:, 0, None, None], []
-        for modality, (steps, *_) in enumerate(streams):
-            leads.append(lead[:, : steps.shape[1]].where(first == modality, steps))
-        return leads
+        first = self.order[:, 0, None, None]
+        return [
+            lead[:, : steps.shape[1]].where(first == modality, steps)
+            for modality, (steps, *_) in enumerate(streams)
+        ]
 
 
 def ranking(weights: Tensor, used: Tensor) -> SharedRanking | SampleRanking:
@@ -254,5 +228,4 @@ def ranking(weights: Tensor, used: Tensor) -> SharedRanking | SampleRanking:
     if order.device.type != "cpu" or traced():
         return SampleRanking(order)
     places = order.numpy()
-    alike = (places == places[:1]).all()
-    return SharedRanking(order) if alike else SampleRanking(order, places)
+    return SharedRanking(order) if (places == places[:1]).all() else SampleRanking(order, places)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from affuse.batches import Batch, Lengths
 from affuse.config import Range
+from affuse.fusion import gating
 from affuse.fusion.encoders import (
     Encoded,
     EncoderOptions,
@@ -24,16 +25,7 @@ from affuse.fusion.encoders import (
     encoder_options_for,
     modality_encoder,
 )
-from affuse.fusion.gating import (
-    FusionStream,
-    Granularity,
-    SampleRanking,
-    SharedRanking,
-    Used,
-    choose_used,
-    make_gate,
-    ranking,
-)
+from affuse.fusion.gating import FusionStream
 from affuse.fusion.layers import (
     Attention,
     AttentionPooling,
@@ -56,13 +48,13 @@ class HctMgOptions(EncoderOptions):
             for each sample.
         temperature: of the contribution gate.
         modality_dropout: share of modalities hidden from fusion in training.
-        members: networks that are trained side by side, each on its own loss, and answer by their
-            mean under one gate. For small corpora of short inputs: each costs as much as the first.
+        members: networks trained side by side, each on its own loss, that answer by their mean
+            under one gate. For small corpora of short inputs: each costs as much as the first.
     """
 
     joint_layers: Annotated[int, Range(0, 2)] = Field(1, ge=0)
     gate: str = "contribution"
-    granularity: Granularity = "task"
+    granularity: gating.Granularity = "task"
     temperature: Annotated[float, Range(0.05, 1.0, log=True)] = Field(0.15, gt=0)
     modality_dropout: Annotated[float, Range(0.0, 0.3)] = Field(0.1, ge=0, lt=1)
     members: int = Field(1, ge=1)
@@ -96,10 +88,9 @@ class HctMg(FusionModel):
         super().__init__(widths, outputs, options)
         require_several("hct_mg", widths)
         o = options
-        self.members = nn.ModuleList(
-            HierarchicalNetwork(widths, outputs, o) for _ in range(o.members)
-        )
-        self.gate = make_gate(o.gate, self.modalities, o.granularity, o.temperature)
+        networks = (HierarchicalNetwork(widths, outputs, o) for _ in range(o.members))
+        self.members = nn.ModuleList(networks)
+        self.gate = gating.make_gate(o.gate, self.modalities, o.granularity, o.temperature)
         self.register_buffer("trusted", torch.ones(()))
 
     def parts(self) -> dict[str, Sequence[nn.Module]]:
@@ -114,25 +105,23 @@ class HctMg(FusionModel):
     def trust(self, share: float) -> None:
         self.trusted.fill_(share)
 
-    @classmethod
-    def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
-        return encoder_options_for(lengths)
+    options_for = staticmethod(encoder_options_for)
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
-        inputs = [self.counted(batch, m) for m in self.modalities]
         members = cast(Sequence[HierarchicalNetwork], self.members)
+        inputs = [self.counted(batch, m) for m in self.modalities]
         # Nobody reads the estimates where the whole task has one gate.
         estimate = self.training or self.options.granularity == "sample"
         own = [member(inputs, estimate) for member in members]
         expected = _mean([answers.expected_loss for answers in own])
         lengths = [lengths for *_, lengths in inputs]
         rate = self.options.modality_dropout
-        used = choose_used(self.presence(batch), lengths, rate, self.training)
+        used = gating.choose_used(self.presence(batch), lengths, rate, self.training)
         gate = self.gate(expected, used.modalities)
-        ranked = ranking(gate, used.modalities)
+        ranked = gating.ranking(gate, used.modalities)
         # Of several members, the first is explained.
-        trace = _Detail({}, {}) if detail else None
+        trace: _Detail | None = ({}, {}) if detail else None
         outputs = []
         for number, (member, answers) in enumerate(zip(members, own, strict=True)):
             lead, added = member.fuse(answers, gate, ranked, used, None if number else trace)
@@ -144,7 +133,7 @@ class HctMg(FusionModel):
         if trace is None:
             return output
         streams = {m: e.stream for m, e in zip(self.modalities, own[0].encoded, strict=True)}
-        return output._replace(attention=trace.attention, latents={**streams, **trace.latents})
+        return output._replace(attention=trace[0], latents={**streams, **trace[1]})
 
 
 def _together(members: list[FusionOutput]) -> FusionOutput:
@@ -163,35 +152,20 @@ def _mean(values: Sequence[Tensor | None]) -> Tensor | None:
     return torch.stack(known).mean(dim=0)
 
 
-class OwnAnswers(NamedTuple):
-    """What each modality says alone.
+# Attention and latents, collected where an explanation asks for them: see `FusionOutput`.
+_Detail = tuple[dict[str, Tensor], dict[str, Tensor]]
 
-    Attributes:
-        encoded: M encoded streams.
-        unimodal: raw outputs `(B, M, C)`.
-        expected_loss: the estimate `(B, M)` of what each answer will cost, where wanted.
-    """
+
+class OwnAnswers(NamedTuple):
+    """What each of M modalities says alone: see `FusionOutput`."""
 
     encoded: list[Encoded]
     unimodal: Tensor
     expected_loss: Tensor | None
 
 
-class _Detail(NamedTuple):
-    """Collected where an explanation asks for it: see `FusionOutput`."""
-
-    attention: dict[str, Tensor]
-    latents: dict[str, Tensor]
-
-
 class HierarchicalNetwork(nn.Module):
-    """Encoders with heads of their own, and the fusion of what they encoded under a given gate.
-
-    Args:
-        widths: features D of each modality.
-        outputs: C.
-        options: width and dropout hold for all.
-    """
+    """Encoders with heads of their own, and the fusion of what they encoded under a given gate."""
 
     def __init__(self, widths: Mapping[str, int], outputs: int, options: HctMgOptions) -> None:
         super().__init__()
@@ -209,17 +183,13 @@ class HierarchicalNetwork(nn.Module):
         self.joint_norm = nn.LayerNorm(d)
         self.pooling = AttentionPooling(d, o.heads)
         self.correction = Head(d, outputs, o.dropout, inputs=(count + 1) * d)
-        self.correction.start_at_zero()
+        for parameter in self.correction[-1].parameters():
+            nn.init.zeros_(parameter)
 
     def forward(
         self, inputs: Sequence[tuple[Tensor, Tensor, Lengths | None]], estimate: bool
     ) -> OwnAnswers:
-        """What each modality says alone.
-
-        Args:
-            inputs: of each, features `(B, T, D)`, mask `(B, T)` and its lengths, where known.
-            estimate: whether expected losses are wanted.
-        """
+        """Of each, features `(B, T, D)`, mask `(B, T)` and lengths to what it says alone."""
         encoded = [e(*x) for e, x in zip(self.encoders.values(), inputs, strict=True)]
         answers = [h(e.pooled) for h, e in zip(self.heads.values(), encoded, strict=True)]
         unimodal = torch.stack(answers, dim=1)
@@ -236,18 +206,13 @@ class HierarchicalNetwork(nn.Module):
         self,
         own: OwnAnswers,
         gate: Tensor,
-        ranking: SharedRanking | SampleRanking,
-        used: Used,
+        ranking: gating.SharedRanking | gating.SampleRanking,
+        used: gating.Used,
         trace: _Detail | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The primary's own raw outputs `(B, C)` and what fusion adds to them, `(B, C)`.
 
-        Args:
-            own: what `forward` returned.
-            gate: weights `(B, M)`.
-            ranking: modalities by falling weight.
-            used: what is not has weight zero.
-            trace: where blocks leave what an explanation needs.
+        From what `forward` returned, under a gate `(B, M)` with weight zero for what is not used.
         """
         encoded, unimodal, _ = own
         streams = [
@@ -271,23 +236,15 @@ class HierarchicalNetwork(nn.Module):
     def _enrich(
         self, ranked: Sequence[FusionStream], weights: Tensor, trace: _Detail | None
     ) -> Tensor:
-        """The primary's stream `(B, T, d)` after the others entered it in the order of the gate.
-
-        Args:
-            ranked: the streams in that order.
-            weights: theirs, `(B, M)`.
-            trace: where blocks leave what an explanation needs.
-        """
+        """The primary's stream `(B, T, d)` after the others entered it by weight, `(B, M)`."""
         lead = ranked[0].steps
         for rank, level in enumerate(self.levels, start=1):
             other, mask, lengths = ranked[rank]
-            if trace is not None:
-                trace.latents[f"level{rank}.before"] = lead
-            readable = source(mask, other, lengths=lengths)
+            readable, before = source(mask, other, lengths=lengths), lead
             lead, attention = level(lead, other, readable, weights[:, rank], trace is not None)
-            if trace is not None and attention is not None:
-                trace.attention[f"level{rank}"] = attention
-                trace.latents[f"level{rank}.after"] = lead
+            if trace is not None:
+                trace[0][f"level{rank}"] = attention
+                trace[1].update({f"level{rank}.before": before, f"level{rank}.after": lead})
         return lead
 
     def _join(

@@ -32,7 +32,6 @@ class Conflict:
     """What is found in one sample.
 
     Attributes:
-        id: the sample's.
         score: in [0, 1], the probability that two modalities contradict each other.
         pair: the modality that contradicts, if any does, and the surest of those it contradicts;
             None for a sample with fewer than two modalities.
@@ -52,12 +51,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class ConflictScorer:
-    """Scores samples by what its readers read.
-
-    Attributes:
-        readers: of each modality.
-        calibration: fitted on the validation part.
-    """
+    """Scores samples by what its readers read; calibrated on the validation part."""
 
     readers: Readers
     calibration: Platt
@@ -94,18 +88,13 @@ def fit_conflict(readers: Readers, valid: Sequence[Sample]) -> ConflictScorer:
         InputError: fewer than two modalities.
     """
     if len(readers.modalities) < 2:
-        raise InputError(
-            "a conflict takes two modalities", remedy="read the corpus with two or more"
-        )
-    readings = readers.read(valid)
-    truth = known_conflicts(valid)
+        remedy = "read the corpus with two or more"
+        raise InputError("a conflict takes two modalities", remedy=remedy)
+    readings, truth = readers.read(valid), known_conflicts(valid)
     if truth is None:
-        targets = targets_of(
-            valid,
-            remedy="leave it out: the score is calibrated on what is known",
-            problem="a validation sample has neither a target nor a known conflict",
-        )
-        truth = told_conflicts(readings, targets)
+        remedy = "leave it out: the score is calibrated on what is known"
+        problem = "a validation sample has neither a target nor a known conflict"
+        truth = told_conflicts(readings, targets_of(valid, remedy=remedy, problem=problem))
     enough = readings.present.sum(axis=1) > 1
     odds = _log_odds(contradictions(readings))
     return ConflictScorer(readers, Platt.of_log_odds(odds[enough], truth[enough]))
@@ -120,10 +109,9 @@ def known_conflicts(samples: Sequence[Sample]) -> Bools | None:
 def told_conflicts(readings: Readings, targets: Floats) -> Bools:
     """Where some modality contradicts rather than none, given the labels `(N, K)`: bool `(N,)`."""
     task = readings.task
+    place = targets.astype(np.int64)
     if isinstance(task, Regression):
         place = np.abs(candidates(task) - targets).argmin(axis=1)[:, None]
-    else:
-        place = targets.astype(np.int64)
     chosen = place[:, None, :, None, None]
     factors = np.take_along_axis(readings.factors, chosen, axis=3)
     even = np.zeros((place.shape[1], 1))
@@ -136,13 +124,8 @@ def contradictions(readings: Readings) -> Floats:
     The mean over the task's questions.
     """
     prior = readings.prior
-    log = _joint(
-        readings.factors,
-        np.log(prior),
-        np.log(contrary_prior(readings.task, prior)),
-        readings.present,
-    )
-    return _shares(log)
+    contrary = contrary_prior(readings.task, prior)
+    return _shares(_joint(readings.factors, np.log(prior), np.log(contrary), readings.present))
 
 
 def _joint(factors: Floats, prior: Floats, contrary: Floats, present: Bools) -> Floats:
@@ -157,14 +140,12 @@ def _joint(factors: Floats, prior: Floats, contrary: Floats, present: Bools) -> 
 def _shares(log: Floats) -> Floats:
     """`(N, H, Q, G)` to each hypothesis' share `(N, H)`."""
     p = np.exp(log - log.max(axis=(1, 3), keepdims=True)).sum(axis=3)
-    shares: Floats = (p / p.sum(axis=1, keepdims=True)).mean(axis=2)
-    return shares
+    return np.asarray((p / p.sum(axis=1, keepdims=True)).mean(axis=2))
 
 
 def _log_odds(hypotheses: Floats) -> Floats:
     none = hypotheses[:, 0]
-    odds: Floats = np.log(np.maximum(1 - none, _TINY)) - np.log(np.maximum(none, _TINY))
-    return odds
+    return np.asarray(np.log(np.maximum(1 - none, _TINY)) - np.log(np.maximum(none, _TINY)))
 
 
 def _pairs(readings: Readings, hypotheses: Floats) -> Ints:
@@ -185,5 +166,4 @@ def _pairs(readings: Readings, hypotheses: Floats) -> Ints:
 
 def _entropy(p: Floats) -> Floats:
     """Of candidates `(N, M, Q, G)`: the mean over questions, `(N, M)`."""
-    found: Floats = -(p * np.log(np.maximum(p, _TINY))).sum(axis=3).mean(axis=2)
-    return found
+    return np.asarray(-(p * np.log(np.maximum(p, _TINY))).sum(axis=3).mean(axis=2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -57,12 +58,9 @@ class ModelFacts:
     """A model and what was found of it alone.
 
     Attributes:
-        name: as registered.
-        parameters: trainable ones.
         scores: slice of the test part (`all`, `hard`, `other`) to metric to score.
         gate: None of a model without one.
         latent: None of a model without crossmodal blocks.
-        robustness: under spoilt input.
         reliability: its answers against the labels.
     """
 
@@ -80,20 +78,14 @@ class Explanation(Shown):
     """A trained model on the N labelled samples of a test part.
 
     Attributes:
-        corpus: its name.
-        task: what is predicted.
-        samples: N.
         trained_on_this: whether the model was trained on this very data.
-        model: that is explained.
-        against: another one beside it.
+        against: another model beside it.
         trivial: metric to what the best constant scores.
         conflicts: one for each sample.
         truth: the scores against planted conflicts, where these are known.
         reliability: the conflict scores against planted conflicts, or where these are not known,
             against what the readers conclude once the labels are told.
-        hard: the hard samples.
-        labels: of each sample, in words.
-        answers: of the model to each sample, in words.
+        labels, answers: of each sample, in words; the answers are the model's.
         cases: samples that are looked at one by one.
     """
 
@@ -120,11 +112,10 @@ class Explanation(Shown):
 
     def to_records(self) -> list[dict[str, Any]]:
         """A plain row for each sample: its label, the model's answer and its conflict."""
+        rows = zip(self.labels, self.answers, self.conflicts, strict=True)
         return [
             {"label": label, "answer": answer, **conflict.to_dict()}
-            for label, answer, conflict in zip(
-                self.labels, self.answers, self.conflicts, strict=True
-            )
+            for label, answer, conflict in rows
         ]
 
     @property
@@ -189,37 +180,39 @@ def explain(
         InputError: labels are missing, fewer than two modalities, an unknown id, or no such device.
     """
     fold, trivial = checkpoint.fold_of(corpus), trivial_of(corpus.task, checkpoint.fold_of(corpus))
-    for model in (checkpoint, *([] if against is None else [against])):
-        model.check_corpus(corpus, model.folder)
-        model.require_unseen(corpus, fold.test, model.folder)
+    for one in (checkpoint, *([] if against is None else [against])):
+        one.check_corpus(corpus, one.folder)
+        one.require_unseen(corpus, fold.test, one.folder)
     split = _prepared(checkpoint, fold)
     ids = [sample.id for sample in split.test]
     for name in samples:
         if name not in ids:
             raise unknown_name("sample", name, ids, source=f"{corpus.name}, test part")
-    steps = _Steps(3 + 2 * (1 + (against is not None)), on_step)
-    steps.next("readers of each modality")
+    total, done = 3 + 2 * (1 + (against is not None)), count()
+
+    def begin(what: str) -> None:
+        on_step(next(done), total, what)
+
+    begin("readers of each modality")
     readers = fit_readers(corpus.task, split.train, split.valid, seed, device=device)
-    steps.next("conflicts and hard samples")
+    begin("conflicts and hard samples")
     conflicts = fit_conflict(readers, split.valid).score(split.test)
     hard = hard_samples(readers, split.test)
     said = run_model(checkpoint.model, split.test, device=device)
-    facts = _facts(checkpoint, split, said, hard.mask, seed, steps, device)
+    facts = _facts(checkpoint, split, said, hard.mask, seed, begin, device)
     other = None
     if against is not None:
         theirs = _prepared(against, fold)
         answered = run_model(against.model, theirs.test, device=device)
-        other = _facts(against, theirs, answered, hard.mask, seed, steps, device)
-    steps.next("single samples")
+        other = _facts(against, theirs, answered, hard.mask, seed, begin, device)
+    begin("single samples")
     chosen = _chosen(samples, split.test, conflicts, said, corpus.task)
+    model, features = checkpoint.model, corpus.features
     cases = tuple(
-        case(
-            *(checkpoint.model, corpus.task, split.test[row], conflicts[row]),
-            *(corpus.features, why, device),
-        )
+        case(model, corpus.task, split.test[row], conflicts[row], features, why, device)
         for row, why in chosen
     )
-    steps.next("done")
+    begin("done")
     return Explanation(
         corpus.name,
         corpus.task,
@@ -238,24 +231,12 @@ def explain(
     )
 
 
-class _Steps:
-    """Counts what is done."""
-
-    def __init__(self, total: int, on_step: OnStep) -> None:
-        self.done, self.total, self.on_step = 0, total, on_step
-
-    def next(self, what: str) -> None:
-        self.on_step(self.done, self.total, what)
-        self.done = min(self.done + 1, self.total)
-
-
 def _prepared(checkpoint: Checkpoint, fold: Split) -> Split:
     parts = {name: labelled(part) for name, part in fold.parts().items()}
     for name, part in parts.items():
         if not part:
-            raise InputError(
-                f"the {name} part has no labels", remedy="explain on a corpus with labels"
-            )
+            remedy = "explain on a corpus with labels"
+            raise InputError(f"the {name} part has no labels", remedy=remedy)
     return Split(**{name: checkpoint.prepare(part) for name, part in parts.items()})
 
 
@@ -265,17 +246,17 @@ def _facts(
     said: Predictions,
     hard: Bools,
     seed: int,
-    steps: _Steps,
+    begin: Callable[[str], None],
     device: str,
 ) -> ModelFacts:
     name, model, task = checkpoint.name, checkpoint.model, checkpoint.task
     targets = targets_of(split.test).astype(np.float64)
     slices = {"all": np.ones_like(hard), "hard": hard, "other": ~hard}
-    steps.next(f"what crossmodal attention does in {name}")
+    begin(f"what crossmodal attention does in {name}")
     latent = None
     if crosses(model, split.test, device):
         latent = latent_incongruity(name, model, task, split, seed, device=device)
-    steps.next(f"{name} on spoilt input")
+    begin(f"{name} on spoilt input")
     return ModelFacts(
         name,
         count_parameters(model),

@@ -27,8 +27,6 @@ class HardSample:
     """Why a sample is hard.
 
     Attributes:
-        id: the sample's.
-        text: its transcript, where there is one.
         apart: pairs of modalities that lean to different sides.
         astray: modalities that lean away from the label.
         leanings: modality to the names of its decisive tendencies; only those that have one.
@@ -43,12 +41,7 @@ class HardSample:
 
 @dataclass(frozen=True)
 class HardSamples:
-    """The hard ones among N samples.
-
-    Attributes:
-        mask: bool `(N,)`, the slice.
-        samples: one entry for each True, in order.
-    """
+    """The hard ones among N samples: the slice `mask` `(N,)`, and an entry for each True in it."""
 
     mask: Bools
     samples: tuple[HardSample, ...]
@@ -76,22 +69,13 @@ def hard_samples(readers: Readers, samples: Sequence[Sample]) -> HardSamples:
     found = []
     for row in np.flatnonzero(mask).tolist():
         sample, names = samples[row], readers.modalities
-        leanings = {
-            m: [
-                answer_name(readers.task, question, int(said[row, k, question]))
-                for question in np.flatnonzero(decisive[row, k]).tolist()
-            ]
-            for k, m in enumerate(names)
-        }
-        found.append(
-            HardSample(
-                sample.id,
-                sample.text,
-                tuple((names[a], names[b]) for a, b in np.argwhere(np.triu(apart[row])).tolist()),
-                tuple(m for m, is_astray in zip(names, astray[row], strict=True) if is_astray),
-                {m: tuple(leans) for m, leans in leanings.items() if leans},
-            )
-        )
+        pairs = tuple((names[a], names[b]) for a, b in np.argwhere(np.triu(apart[row])).tolist())
+        away_from_label = tuple(names[k] for k in np.flatnonzero(astray[row]).tolist())
+        leanings: dict[str, tuple[str, ...]] = {}
+        for k, question in np.argwhere(decisive[row]).tolist():
+            name = answer_name(readers.task, question, int(said[row, k, question]))
+            leanings[names[k]] = (*leanings.get(names[k], ()), name)
+        found.append(HardSample(sample.id, sample.text, pairs, away_from_label, leanings))
     return HardSamples(mask, tuple(found))
 
 

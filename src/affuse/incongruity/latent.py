@@ -41,7 +41,6 @@ class ChangeSummary:
     """Means of a `Change` with 95% intervals over samples.
 
     Attributes:
-        samples: how many.
         before, after: share whose tendency is the label's.
         flip_rate: share whose tendency changed, in [0, 1].
         displacement: mean Jensen-Shannon divergence, in [0, 1]; nan where it says nothing.
@@ -83,20 +82,13 @@ class Change:
 
 
 def change(task: Task, before: Reading, after: Reading, label: Ints, *, one_probe: bool) -> Change:
-    """Compare two readings of the same N samples.
-
-    Args:
-        label: tendencies of the labels, `(N, Q)`.
-        one_probe: whether the same probe read both.
-    """
+    """Compare two readings of N samples with tendencies `(N, Q)` of their labels."""
     first, second = tendency(task, before.outputs), tendency(task, after.outputs)
     displaced = np.full(len(label), np.nan)
     if one_probe:
-        saliences = before.salience(task, first), after.salience(task, second)
-        displaced = divergence(*saliences)
-    return Change(
-        right(first, label), right(second, label), (first != second).mean(axis=1), displaced
-    )
+        displaced = divergence(before.salience(task, first), after.salience(task, second))
+    flipped = (first != second).mean(axis=1)
+    return Change(right(first, label), right(second, label), flipped, displaced)
 
 
 def divergence(p: Floats, q: Floats) -> Floats:
@@ -104,27 +96,16 @@ def divergence(p: Floats, q: Floats) -> Floats:
 
     0 where they are equal, 1 where they share no step.
     """
-    middle = (p + q) / 2
-    shares = _relative(p, middle) / 2 + _relative(q, middle) / 2
-    return np.clip(shares, 0.0, 1.0)
-
-
-def _relative(p: Floats, q: Floats) -> Floats:
-    ratio = np.divide(p, q, out=np.ones_like(p), where=p > 0)
-    bits: Floats = (p * np.log2(ratio)).sum(axis=1)
-    return bits
+    middle, bits = (p + q) / 2, np.zeros(len(p))
+    for x in (p, q):
+        ratio = np.divide(x, middle, out=np.ones_like(x), where=x > 0)
+        bits += (x * np.log2(ratio)).sum(axis=1) / 2
+    return np.clip(bits, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class BlockIncongruity:
-    """One block for one target and source.
-
-    Attributes:
-        name: of the block.
-        target, source: modalities.
-        rows: indices of the examined samples that took this way.
-        kept, refitted: what happened to them, by either probe.
-    """
+    """One block for one target and source, and what happened to the samples `rows`, by probe."""
 
     name: str
     target: str
@@ -139,8 +120,6 @@ class LatentIncongruity:
     """What a model's crossmodal blocks do to N samples.
 
     Attributes:
-        model: its registered name.
-        ids: of the samples.
         blocks: one entry for each block, target and source that enough samples share.
         probes: modality to the share of the samples whose tendency its unimodal latents tell.
     """
@@ -156,7 +135,6 @@ class LatentIncongruity:
         """Over all blocks: a sample counts by the mean of what its blocks did to it.
 
         Args:
-            way: `kept` or `refitted`.
             chosen: a slice of the samples, bool `(N,)`, such as the hard ones.
             target: only the blocks that enrich this modality.
         """
@@ -195,18 +173,11 @@ class LatentIncongruity:
 
 
 def latent_incongruity(
-    name: str,
-    model: FusionModel,
-    task: Task,
-    split: Split,
-    seed: int = 0,
-    *,
-    device: str = AUTO,
+    name: str, model: FusionModel, task: Task, split: Split, seed: int = 0, *, device: str = AUTO
 ) -> LatentIncongruity:
     """Measure a model on the test part of a split.
 
     Args:
-        name: the model's registered name.
         model: with crossmodal blocks that leave their latents; see `affuse.incongruity.hooks`.
         split: prepared samples with targets: train fits the probes, valid chooses among them.
         seed: of the probes' training.
@@ -272,16 +243,11 @@ def _examine(
 ) -> tuple[Change, Change]:
     """What a block changed by the kept and by a refitted probe.
 
-    Args:
-        same: the block on train, valid and test.
-        rows: of each, bool `(N,)`.
-        targets: of each, `(N, K)`.
-        own: the probe of the target's unimodal latents; standardised anew at either place.
+    Of train, valid and test in turn: the block, targets `(N, K)` and rows `(N,)`. The target's
+    `own` probe is standardised anew at either place.
     """
-    before, after = (
-        list(map(_rows, side, targets, rows))
-        for side in ([b.before for b in same], [b.after for b in same])
-    )
+    before = list(map(_rows, [b.before for b in same], targets, rows))
+    after = list(map(_rows, [b.after for b in same], targets, rows))
     fresh = fit_probe(task, *after[0], after[1], seed)
     *test, y = after[2]
     held = own.at(*before[0][:2]).read(*before[2][:2])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,23 +65,16 @@ def plant_conflicts(
     chosen = set(rng.choice(able, round(share * len(able)), replace=False).tolist())
     planted = []
     for row, sample in enumerate(samples):
-        sequences, conflict = dict(sample.sequences), row in chosen
-        times = dict(sample.times)
-        if conflict:
+        conflicting = modality if row in chosen else None
+        facts = {"conflict": row in chosen, "conflicting": conflicting, "primary": against}
+        after = replace(sample, truth={**sample.truth, **facts})
+        if row in chosen:
             donor = samples[int(rng.choice(donors[row]))]
-            sequences[modality] = donor.sequences[modality]
-            times.pop(modality, None)
-            if modality in donor.times:
-                times[modality] = donor.times[modality]
-        truth = {
-            **sample.truth,
-            "conflict": conflict,
-            "conflicting": modality if conflict else None,
-            "primary": against,
-        }
-        planted.append(
-            Sample(sample.id, sequences, sample.target, times, sample.group, sample.text, truth)
-        )
+            sequences = {**sample.sequences, modality: donor.sequences[modality]}
+            times = {m: t for m, t in sample.times.items() if m != modality}
+            times |= {m: t for m, t in donor.times.items() if m == modality}
+            after = replace(after, sequences=sequences, times=times)
+        planted.append(after)
     return planted
 
 
@@ -90,8 +83,7 @@ class ConflictTruth:
     """How well the scores of samples with known conflicts do.
 
     Attributes:
-        samples: how many.
-        conflicts: how many of them hold one.
+        conflicts: how many of the samples hold one.
         auroc: of the score; nan without samples of both kinds.
         calibration_error: expected, of the score as a probability.
         pair_accuracy: share of the conflicts whose two modalities are named.
@@ -130,25 +122,15 @@ def evaluate_conflicts(
             named.append(float(set(conflict.pair or ()) == pair))
             if "spans" in sample.truth:
                 overlaps.append(_overlap(conflict, sample, sorted(pair)))
-    return ConflictTruth(
-        len(samples),
-        int(truth.sum()),
-        auroc(score, truth),
-        expected_calibration_error(score, truth),
-        _mean(named),
-        _mean(overlaps),
-    )
+    means = (float(np.mean(values)) if values else float("nan") for values in (named, overlaps))
+    error = expected_calibration_error(score, truth)
+    return ConflictTruth(len(samples), int(truth.sum()), auroc(score, truth), error, *means)
 
 
 def _overlap(conflict: Conflict, sample: Sample, pair: Sequence[str]) -> float:
-    each = [
-        overlap(conflict.spans[m], sample.truth["spans"][m], len(sample.sequences[m]))
-        if m in conflict.spans
-        else 0.0
-        for m in pair
-    ]
-    return float(np.mean(each))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
+    shares = [0.0] * len(pair)
+    for place, m in enumerate(pair):
+        if m in conflict.spans:
+            steps = len(sample.sequences[m])
+            shares[place] = overlap(conflict.spans[m], sample.truth["spans"][m], steps)
+    return float(np.mean(shares))

@@ -35,8 +35,6 @@ class Readings:
     """What M modalities of N samples say, each by itself.
 
     Attributes:
-        task: gives the Q questions.
-        modalities: their order.
         present: which samples have which, `(N, M)`.
         outputs: raw outputs of each modality's probe, `(N, M, C)`; nan where it is missing.
         factors: log evidence `(N, M, Q, G, 2)` for each candidate answer, if the modality agrees
@@ -73,14 +71,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class Readers:
-    """Fitted readers.
-
-    Attributes:
-        task: what the corpus predicts.
-        probes: modality to its probe.
-        evidence: modality to what its readings say of the label.
-        prior: of the candidate answers, `(Q, G)`.
-    """
+    """Fitted readers: each modality's probe, what its readings say of the label, and the prior."""
 
     task: Task
     probes: Mapping[str, Probe]
@@ -92,21 +83,16 @@ class Readers:
         return tuple(self.probes)
 
     def read(self, samples: Sequence[Sample]) -> Readings:
-        """Read samples, prepared as those that the readers were fitted on.
-
-        Raises:
-            InputError: no samples.
-        """
+        """Read samples, prepared as those that the readers were fitted on; some at the least."""
         place = next(iter(self.probes.values())).bias.device
         batch = collate(samples, self.modalities).to(place)
         shape = len(samples), len(self.modalities)
         outputs = np.full((*shape, self.task.outputs), np.nan)
         present = np.zeros(shape, dtype=np.bool_)
         factors = np.zeros((*shape, *self.prior.shape, 2))
-        weights: dict[str, Floats] = {}
+        weights: dict[str, Floats] = {m: np.zeros((len(samples), 0)) for m in self.modalities}
         for column, (modality, probe) in enumerate(self.probes.items()):
             if modality not in batch.sequences:
-                weights[modality] = np.zeros((len(samples), 0))
                 continue
             mask = batch.masks[modality]
             reading = probe.read(batch.sequences[modality], mask)
@@ -119,18 +105,12 @@ class Readers:
 
 
 def fit_readers(
-    task: Task,
-    train: Sequence[Sample],
-    valid: Sequence[Sample],
-    seed: int = 0,
-    *,
-    device: str = AUTO,
+    task: Task, train: Sequence[Sample], valid: Sequence[Sample], seed: int = 0, device: str = AUTO
 ) -> Readers:
     """Fit a reader of each modality that both parts have.
 
     Args:
         train, valid: samples with targets, prepared alike (standardised, say).
-        seed: of the probes' training.
         device: on which probes are fitted and read, by name.
 
     Raises:
@@ -139,20 +119,22 @@ def fit_readers(
     train, valid = spread(train, MOST_SAMPLES), spread(valid, MOST_SAMPLES)
     place = resolve_device(device)
     parts = collate(train).to(place), collate(valid).to(place)
-    targets = [_targets(batch) for batch in parts]
-    prior = label_prior(task, targets[0])
+    if any(batch.targets is None for batch in parts):
+        raise InputError(
+            "a sample without a target in the training or validation part",
+            remedy="leave it out: readers are fitted on labels",
+        )
+    assert parts[0].targets is not None
+    prior = label_prior(task, parts[0].targets.cpu().numpy())
     probes: dict[str, Probe] = {}
     evidence: dict[str, Evidence] = {}
     for modality in (m for m in parts[0].modalities if m in parts[1].sequences):
-        (x, mask, y), (x_valid, mask_valid, y_valid) = (_having(b, modality) for b in parts)
-        known = x_valid, mask_valid, y_valid
-        probe = probes[modality] = fit_probe(task, x, mask, y, known, seed)
-        told = [(probe.read(x_valid, mask_valid).outputs, y_valid.cpu().numpy())]
-        if not probe.overfits:
-            told.append((probe.read(x, mask).outputs, y.cpu().numpy()))
-        evidence[modality] = fit_evidence(
-            task, prior, *map(np.concatenate, zip(*told, strict=True))
-        )
+        train_part, valid_part = (_having(batch, modality) for batch in parts)
+        probe = probes[modality] = fit_probe(task, *train_part, valid_part, seed)
+        heard = [valid_part] if probe.overfits else [valid_part, train_part]
+        outputs = np.concatenate([probe.read(x, mask).outputs for x, mask, _ in heard])
+        labels = np.concatenate([y.cpu().numpy() for *_, y in heard])
+        evidence[modality] = fit_evidence(task, prior, outputs, labels)
     if not probes:
         raise InputError(
             "the training and the validation part share no modality",
@@ -166,16 +148,6 @@ def spread(samples: Sequence[T], most: int) -> list[T]:
     if len(samples) <= most:
         return list(samples)
     return [samples[i] for i in np.linspace(0, len(samples) - 1, most).astype(int)]
-
-
-def _targets(batch: Batch) -> Floats:
-    if batch.targets is None:
-        raise InputError(
-            "a sample without a target in the training or validation part",
-            remedy="leave it out: readers are fitted on labels",
-        )
-    targets: Floats = batch.targets.cpu().numpy()
-    return targets
 
 
 def _having(batch: Batch, modality: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -201,24 +173,16 @@ class Span:
 
 
 def heard_spans(sample: Sample, modality: str, weights: Floats) -> tuple[Span, ...]:
-    """Where a reader listens, as runs of steps.
-
-    Args:
-        sample: gives the length and the times.
-        modality: whose.
-        weights: `(T,)` or longer where padded.
-    """
+    """Where a reader listens, as runs of steps, from weights `(T,)`, or longer where padded."""
     steps = len(sample.sequences[modality])
     weights = weights[:steps]
     loud = weights >= LEAST_SHARE * weights.max()
     edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(np.int8), [0]])))
     ends = _step_ends(sample, modality)
-    return tuple(
-        Span(int(first), int(last))
-        if ends is None
-        else Span(int(first), int(last), float(ends[first]), float(ends[last]))
-        for first, last in edges.reshape(-1, 2)
-    )
+    runs: list[tuple[int, int]] = edges.reshape(-1, 2).tolist()
+    if ends is None:
+        return tuple(Span(first, last) for first, last in runs)
+    return tuple(Span(first, last, float(ends[first]), float(ends[last])) for first, last in runs)
 
 
 def overlap(found: Iterable[Span], planted: Iterable[Sequence[int]], steps: int) -> float:
@@ -228,11 +192,8 @@ def overlap(found: Iterable[Span], planted: Iterable[Sequence[int]], steps: int)
         ours[span.first : span.last] = True
     for first, last in planted:
         theirs[first:last] = True
-    return _share(ours & theirs, ours | theirs)
-
-
-def _share(part: Bools, whole: Bools) -> float:
-    return float(part.sum() / whole.sum()) if whole.any() else 1.0
+    either = ours | theirs
+    return float((ours & theirs).sum() / either.sum()) if either.any() else 1.0
 
 
 def _step_ends(sample: Sample, modality: str) -> Floats | None:

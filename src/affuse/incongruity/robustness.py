@@ -28,13 +28,7 @@ MOST_SAMPLES = 200
 
 @dataclass(frozen=True)
 class Spoiling:
-    """A way to spoil a modality, and how strongly it is tried.
-
-    Attributes:
-        name: of the way.
-        levels: in `unit`, rising.
-        unit: what a level counts.
-    """
+    """A way to spoil a modality, and how strongly it is tried: rising levels in a unit."""
 
     name: str
     levels: tuple[float, ...]
@@ -55,9 +49,6 @@ class RobustnessCurve:
     """One way to spoil one modality, at rising levels.
 
     Attributes:
-        spoiling: its name.
-        modality: which.
-        levels: see `Spoiling`.
         scores: mean score at each level, with its interval over samples.
         changes: score less that of the same samples unspoilt, at each level.
     """
@@ -74,7 +65,6 @@ class Robustness:
     """How a model stands what may happen to its input.
 
     Attributes:
-        model: its registered name.
         metric: `mae` (lower is better), `accuracy` or `accuracy_mean`.
         samples: how many were tried.
         clean: the score of the input as it is.
@@ -105,11 +95,8 @@ def robustness(
     """Score a model on samples with each modality spoilt in each way.
 
     Args:
-        name: the model's registered name.
         samples: prepared, with targets.
-        spoilings: which are tried.
         most: of more samples than this, as many are tried.
-        seed: of the spoiling.
         device: on which the model works, by name.
 
     Raises:
@@ -126,16 +113,9 @@ def robustness(
                 for level in spoiling.levels
             ]
             both = np.stack(levels + [level - clean for level in levels], axis=1)
-            found, count = estimates(both, seed), len(levels)
-            curves.append(
-                RobustnessCurve(
-                    spoiling.name,
-                    modality,
-                    spoiling.levels,
-                    tuple(found[:count]),
-                    tuple(found[count:]),
-                )
-            )
+            found, count = tuple(estimates(both, seed)), len(levels)
+            parts = spoiling.levels, found[:count], found[count:]
+            curves.append(RobustnessCurve(spoiling.name, modality, *parts))
     (overall,) = estimates(clean[:, None], seed)
     return Robustness(name, metric(task), len(samples), overall, tuple(curves))
 
@@ -197,12 +177,11 @@ def _swapped(samples: Sequence[Sample], modality: str, seed: int) -> list[Sample
     having = [row for row, s in enumerate(samples) if modality in s.sequences]
     order = np.random.default_rng(seed).permutation(len(having))
     donor = {having[a]: having[b] for a, b in zip(order, np.roll(order, 1), strict=True)}
-    return [
-        s.with_sequences({**s.sequences, modality: samples[donor[row]].sequences[modality]})
-        if row in donor
-        else s
-        for row, s in enumerate(samples)
-    ]
+    swapped = list(samples)
+    for row, other in donor.items():
+        voice = {modality: samples[other].sequences[modality]}
+        swapped[row] = samples[row].with_sequences({**samples[row].sequences, **voice})
+    return swapped
 
 
 def _scores(model: FusionModel, task: Task, samples: Sequence[Sample], device: str) -> Floats:
