@@ -2,8 +2,7 @@
 
 An affect y in [-3, 3] is carried by text, audio and vision, each in a few short salient spans
 among nuisance. Which modality tells it best, how noisily, and how often another one contradicts
-it are options, so that a gate, an explanation or a conflict score can be checked against what was
-planted (`Sample.truth`).
+it are options; what was planted is in `Sample.truth`.
 
 A frame of a salient span is `contrast * marker + carried * value + jitter`: the carried value
 along one direction, next to a marker that tells the span from its surroundings. The nuisance

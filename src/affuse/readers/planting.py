@@ -149,5 +149,4 @@ def _nuisance(
     for step in range(1, shape[1]):
         frames[:, step] = persistence * frames[:, step - 1] + fresh * frames[:, step]
     along = (frames * value).sum(axis=2, keepdims=True) * value
-    coloured: Floats = _NUISANCE * frames + (_NUISANCE_VALUE - _NUISANCE) * along
-    return coloured
+    return np.asarray(_NUISANCE * frames + (_NUISANCE_VALUE - _NUISANCE) * along)

@@ -59,8 +59,7 @@ def register_corpus(
     choose = preset or (lambda _: name)
 
     def decorate(read: Reader) -> Reader:
-        known = _ENTRIES.get(name)
-        if known is not None:
+        if (known := _ENTRIES.get(name)) is not None:
             require_same("corpus", name, known.read, read)
         registered_in.add(read.__module__)
         summary = (read.__doc__ or "").strip().splitlines()[0]

@@ -179,9 +179,8 @@ def _load(file: Path, dtype: type[np.generic], shape: tuple[int | None, ...]) ->
     except DAMAGE as error:
         reason = f"{type(error).__name__}: {error}"[:120]
         raise InputError(f"cannot be read ({reason})", remedy=_AGAIN, source=file) from None
-    fits = len(array.shape) == len(shape) and all(
-        wanted in (None, extent) for wanted, extent in zip(shape, array.shape, strict=True)
-    )
+    extents = zip(shape, array.shape, strict=False)
+    fits = array.ndim == len(shape) and all(wanted in (None, extent) for wanted, extent in extents)
     if array.dtype != dtype or not fits or not array.flags.c_contiguous:
         problem = f"has shape {array.shape} and type {array.dtype}"
         raise InputError(problem, remedy=_AGAIN, source=file)

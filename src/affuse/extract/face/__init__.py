@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from affuse.errors import InputError
-from affuse.extract.bundled import session
+from affuse.extract import session
 from affuse.extract.face.measures import MEASURE_NAMES, POSE_NAMES, VERSION, measure_face, to_front
 from affuse.extract.face.networks import Detection, detect, place_landmarks, region_of
 from affuse.extract.face.regions import Image, Region, crop

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from affuse.extract.bundled import bundled
+from affuse.extract import bundled
 from affuse.extract.face.networks import LANDMARKS
 from affuse.samples import FloatArray
 
@@ -160,8 +160,7 @@ MEASURE_NAMES = tuple(measure.name for measure in MEASURES)
 
 def measure_face(points: FloatArray) -> FloatArray:
     """All measures of `Fronted.points`, float32 `(37,)`, 0 for the canonical face."""
-    values: FloatArray = 100 * (_weights() @ (points - canonical_face()[0]).ravel())
-    return values
+    return np.asarray(100 * (_weights() @ (points - canonical_face()[0]).ravel()))
 
 
 @cache

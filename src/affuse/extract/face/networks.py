@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from affuse.extract.bundled import session
+from affuse.extract import session
 from affuse.extract.face.regions import Image, Region, crop, fit_square
 from affuse.samples import FloatArray
 
@@ -92,8 +92,7 @@ def _overlaps(box: FloatArray, boxes: FloatArray) -> FloatArray:
     high = np.minimum(box[:2] + box[2:4] / 2, boxes[:, :2] + boxes[:, 2:4] / 2)
     shared = np.clip(high - low, 0, None).prod(axis=1)
     union = box[2:4].prod() + boxes[:, 2:4].prod(axis=1) - shared
-    overlaps: FloatArray = shared / np.maximum(union, 1e-9)
-    return overlaps
+    return np.asarray(shared / np.maximum(union, 1e-9))
 
 
 def _upright(box: FloatArray, shown: Region) -> Region:

@@ -240,8 +240,7 @@ def name_of(source: Source) -> str:
 def _samples(piece: Any) -> FloatArray:
     """One channel, the mean of all; what is no number is silence."""
     channels = np.nan_to_num(piece.to_ndarray(), nan=0.0, posinf=1.0, neginf=-1.0)
-    mixed: FloatArray = np.clip(channels, -1, 1).mean(axis=0, dtype=np.float32)
-    return mixed
+    return np.asarray(np.clip(channels, -1, 1).mean(axis=0, dtype=np.float32))
 
 
 def _pixels(frame: Any, stream: Any) -> Image:
@@ -252,8 +251,7 @@ def _pixels(frame: Any, stream: Any) -> Image:
     size = max(2, round(width * shrink)), max(2, round(height * shrink))
     shape = {"format": "rgb24", "width": size[0], "height": size[1]}
     pixels = frame.to_ndarray(**shape, interpolation="FAST_BILINEAR")
-    turned: Image = np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
-    return turned
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
 
 
 def rewinds(source: Source) -> bool:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from affuse.extract.bundled import bundled
+from affuse.extract import bundled
 from affuse.extract.text import TokenFeatures
 from affuse.progress import Advance
 from affuse.samples import FloatArray

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from affuse.extract.bundled import session
+from affuse.extract import session
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE
 from affuse.extract.voice.whisper import PACKAGE

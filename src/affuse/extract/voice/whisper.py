@@ -62,9 +62,8 @@ def speech_frames(signal: FloatArray, rate: int) -> FloatArray:
     if rate != RATE:
         raise InputError(f"a signal of {rate} samples a second", remedy=f"resample it to {RATE}")
     steps = len(signal) // _STEP
-    windows = np.array_split(
-        signal[: steps * _STEP].reshape(steps, _STEP), -(-steps // round(WINDOW / HOP))
-    )
+    whole = signal[: steps * _STEP].reshape(steps, _STEP)
+    windows = np.array_split(whole, -(-steps // round(WINDOW / HOP)))
     return np.concatenate([_encode(window.ravel()) for window in windows])
 
 
@@ -73,8 +72,7 @@ def _encode(signal: FloatArray) -> FloatArray:
     bands = require("ctranslate2", extra="speech").StorageView.from_array(_log_mel(signal)[None])
     with _LOADING:
         whisper = _whisper()
-    states: FloatArray = np.array(whisper.encode(bands, to_cpu=True))[0]
-    return states
+    return np.asarray(np.array(whisper.encode(bands, to_cpu=True))[0])
 
 
 @cache

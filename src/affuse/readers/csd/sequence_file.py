@@ -63,10 +63,8 @@ class CsdFile:
         if features.ndim == 1:
             features = features[:, None]
         if features.ndim != 2 or intervals.shape != (len(features), 2):
-            self._refuse(
-                f"'{ascii(entry)[1:-1][:80]}' has features of shape {features.shape} and intervals "
-                f"of shape {intervals.shape}"
-            )
+            shapes = f"features of shape {features.shape} and intervals of shape {intervals.shape}"
+            self._refuse(f"'{ascii(entry)[1:-1][:80]}' has {shapes}")
         return Entry(features, intervals)
 
     def dimension_names(self) -> tuple[str, ...] | None:
@@ -100,22 +98,18 @@ class CsdFile:
         return self._own(parent, name, self._h5py.Group) is not None
 
     def _group(self, parent: Any, name: str) -> Any:
-        group = self._own(parent, name, self._h5py.Group)
-        if group is None:
+        if (group := self._own(parent, name, self._h5py.Group)) is None:
             self._refuse(f"has no group '{ascii(name)[1:-1][:80]}'")
         return group
 
     def _own(self, parent: Any, name: str, kind: type) -> Any:
         """The member of `parent`, if it is of this kind and lies in this file."""
         link = parent.get(name, getlink=True) if name in parent else None
-        if not isinstance(link, self._h5py.HardLink):
-            return None
-        member = parent[name]
+        member = parent[name] if isinstance(link, self._h5py.HardLink) else None
         return member if isinstance(member, kind) else None
 
     def _array(self, group: Any, name: str, kinds: str) -> NDArray[Any]:
-        data = self._own(group, name, self._h5py.Dataset)
-        if data is None:
+        if (data := self._own(group, name, self._h5py.Dataset)) is None:
             self._refuse(f"has no array '{name}'")
         if data.is_virtual or data.external:
             self._refuse(f"'{name}' refers to data outside the file")

@@ -79,8 +79,7 @@ def preset_name(reader: str, widths: Mapping[str, int], *, emotions: bool = Fals
     With `emotions`, a sample has several labels, each there or not.
     """
     corpus = _CORPORA.get((widths.get("audio", 0), widths.get("vision", 0)))
-    if corpus == "mosei" and emotions:
-        corpus = "iemocap"
+    corpus = "iemocap" if corpus == "mosei" and emotions else corpus
     return reader if corpus is None else f"{reader}-{corpus}"
 
 
