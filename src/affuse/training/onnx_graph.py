@@ -89,7 +89,7 @@ def to_onnx(model: FusionModel, normaliser: Normaliser | None) -> tuple[bytes, t
             dynamo=False,
             opset_version=OPSET,
             input_names=names,
-            output_names=given,
+            output_names=list(given),
             dynamic_axes={n: {0: "batch", 1: f"{n.removesuffix('.mask')} steps"} for n in names}
             | {n: {0: "batch"} for n in given},
         )
