@@ -104,7 +104,7 @@ class MISA(FusionModel):
         mixed = self.attention(tokens, src_key_padding_mask=~both) * both[..., None]
         loss = self._loss(vectors, shared, private, present) if self.training else None
         names = [f"{m}.{kind}" for kind in ("private", "shared") for m in self.modalities]
-        kept = (tokens * both[..., None]).split(1, dim=1)
+        kept = (tokens * both[..., None]).chunk(len(names), dim=1)
         latents = dict(zip(names, kept, strict=True)) if detail else None
         prediction = self.head(mixed.flatten(1))
         return FusionOutput(prediction, *self.even_gate(batch), regulariser=loss, latents=latents)

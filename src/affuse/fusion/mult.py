@@ -136,8 +136,8 @@ class MulT(FusionModel):
         summary = torch.cat(summaries, dim=1)
         inner = dropout(F.relu(self.hidden(summary)), self.options.output_dropout, self.training)
         prediction = self.head(summary + self.residual(inner))
-        asked = {"attention": attention, "latents": latents} if detail else {}
-        return FusionOutput(prediction, *self.even_gate(batch), **asked)
+        output = FusionOutput(prediction, *self.even_gate(batch))
+        return output._replace(attention=attention, latents=latents) if detail else output
 
     def _project(self, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
         """Streams `(B, T, d)` and masks `(B, T)`; one masked step for an absent modality."""

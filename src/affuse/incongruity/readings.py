@@ -83,7 +83,7 @@ class Readers:
         return tuple(self.probes)
 
     def read(self, samples: Sequence[Sample]) -> Readings:
-        """Read samples, prepared as those that the readers were fitted on; some at the least."""
+        """Read samples that are prepared as those of `fit_readers`; `InputError` without any."""
         place = next(iter(self.probes.values())).bias.device
         batch = collate(samples, self.modalities).to(place)
         shape = len(samples), len(self.modalities)
@@ -179,7 +179,7 @@ def heard_spans(sample: Sample, modality: str, weights: Floats) -> tuple[Span, .
     loud = weights >= LEAST_SHARE * weights.max()
     edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(np.int8), [0]])))
     ends = _step_ends(sample, modality)
-    runs: list[tuple[int, int]] = edges.reshape(-1, 2).tolist()
+    runs = [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
     if ends is None:
         return tuple(Span(first, last) for first, last in runs)
     return tuple(Span(first, last, float(ends[first]), float(ends[last])) for first, last in runs)

@@ -179,8 +179,8 @@ def _swapped(samples: Sequence[Sample], modality: str, seed: int) -> list[Sample
     donor = {having[a]: having[b] for a, b in zip(order, np.roll(order, 1), strict=True)}
     swapped = list(samples)
     for row, other in donor.items():
-        voice = {modality: samples[other].sequences[modality]}
-        swapped[row] = samples[row].with_sequences({**samples[row].sequences, **voice})
+        given = {modality: samples[other].sequences[modality]}
+        swapped[row] = samples[row].with_sequences({**samples[row].sequences, **given})
     return swapped
 
 

@@ -24,7 +24,7 @@ from affuse.runtime.contradiction import contradicted, disagreement
 from affuse.samples import Sample, labelled, targets_of
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.model_card import model_card, terms_of
-from affuse.training.onnx_graph import OUTPUTS, to_onnx
+from affuse.training.onnx_graph import to_onnx
 
 PARITY = 1e-4
 """How far a graph may answer from its model."""
@@ -49,7 +49,7 @@ def export_checkpoint(
 
     Args:
         folder: made if it does not exist; files of an earlier export are replaced.
-        name: of the checkpoint; by default the folder's.
+        name: by default the folder's.
         valid: samples as the corpus has them, not normalised, on which the scale of the conflict
             score is fitted. The validation part, never the test part.
         clip: settings of the `ClipExtractor` that made the features; by default what the corpus
@@ -66,7 +66,7 @@ def export_checkpoint(
     if checkpoint.training.get("options", {}).get("normalise") == "speaker":
         problem = "features were normalised for each speaker, which one clip does not allow"
         raise InputError(problem, remedy="train with normalise=train", source=folder)
-    graph = to_onnx(model, checkpoint.normaliser)
+    graph, outputs = to_onnx(model, checkpoint.normaliser)
     corpus = {key: value for key, value in checkpoint.corpus.items() if key != "features"}
     # Histories are long, and of no use where nothing is trained.
     training = {key: value for key, value in checkpoint.training.items() if key != "history"}
@@ -81,7 +81,7 @@ def export_checkpoint(
         features=checkpoint.corpus.get("features", {}),
         clip=dict(clip) if clip is not None else corpus.get("options", {}).get("clip"),
         normalised=checkpoint.normaliser is not None,
-        outputs=_outputs(graph),
+        outputs=outputs,
         corpus=corpus,
         training=training,
         terms=terms or terms_of(corpus, training),
@@ -100,12 +100,6 @@ def export_checkpoint(
         config = config.model_copy(update={"conflict": conflict})
     write_bundle(folder, graph, config, model_card(config, evaluation))
     return config
-
-
-def _outputs(graph: bytes) -> tuple[str, ...]:
-    onnx = require("onnx", extra="text")
-    given = {output.name for output in onnx.load_from_string(graph).graph.output}
-    return tuple(name for name in OUTPUTS if name in given)
 
 
 def _require_parity(checkpoint: Checkpoint, session: Session) -> None:

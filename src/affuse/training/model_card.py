@@ -52,11 +52,7 @@ def read_evaluation(file: Path) -> dict[str, Any]:
 
 
 def model_card(config: BundleConfig, evaluation: Mapping[str, Any] | None = None) -> str:
-    """Markdown: what the model is, what it was trained on, and what it must not be used for.
-
-    Args:
-        evaluation: as of `read_evaluation`; its figures are shown.
-    """
+    """Markdown: what the model is, its training data, its figures, and what not to use it for."""
     task = Task.from_config(config.task)
     widths = "\n".join(
         f"| {m} | {width} | {config.features.get(m, 'not stated')} |"

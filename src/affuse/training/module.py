@@ -7,13 +7,13 @@ import math
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from affuse.batches import Batch
 from affuse.fusion import FusionModel, FusionOutput
+from affuse.fusion.layers import zeroed
 from affuse.metrics.scores import score_outputs
 from affuse.tasks import Classification, Task
 from affuse.training.presets import TrainOptions
@@ -22,17 +22,13 @@ from affuse.training.presets import TrainOptions
 def augment(batch: Batch, options: TrainOptions) -> Batch:
     """A changed copy of a training batch, drawn from torch's global generator."""
     sequences = dict(batch.sequences)
-    for modality, deviation in options.shift.items():
-        if modality in sequences:
-            sequences[modality] = _shift(sequences[modality], deviation)
-    for modality, deviation in options.noise.items():
-        if modality in sequences:
-            x = sequences[modality]
-            sequences[modality] = x + deviation * torch.randn_like(x)
-    for modality, share in options.time_mask.items():
-        if modality in sequences:
-            hidden = _spans(batch.masks[modality], share)
-            sequences[modality] = sequences[modality].masked_fill(hidden[..., None], 0.0)
+    for m in (m for m in options.shift if m in sequences):
+        sequences[m] = _shift(sequences[m], options.shift[m])
+    for m in (m for m in options.noise if m in sequences):
+        sequences[m] = sequences[m] + options.noise[m] * torch.randn_like(sequences[m])
+    for m in (m for m in options.time_mask if m in sequences):
+        hidden = _spans(batch.masks[m], options.time_mask[m])
+        sequences[m] = zeroed(sequences[m], ~hidden)
     # Padding may now hold values: every layer masks it.
     return replace(batch, sequences=sequences)
 
@@ -158,17 +154,18 @@ class FusionModule(pl.LightningModule):
         batches.clear()
         prediction = self._trust(outputs, target)
         losses = self._train_losses
-        train_loss = float(torch.stack(losses).mean()) if losses else math.nan
-        record = {"epoch": float(self.current_epoch), "train_loss": train_loss}
-        record["valid_loss"] = float(self.task.losses(prediction, target).mean())
-        scores = score_outputs(self.task, _numpy(prediction), _numpy(target))
-        record |= {f"valid_{name}": value for name, value in scores.items()}
+        record = {
+            "epoch": float(self.current_epoch),
+            "train_loss": float(torch.stack(losses).mean()) if losses else math.nan,
+            "valid_loss": float(self.task.losses(prediction, target).mean()),
+        }
+        both = (x.detach().cpu().double().numpy() for x in (prediction, target))
+        record |= {f"valid_{k}": value for k, value in score_outputs(self.task, *both).items()}
         gate = torch.cat([o.gate for o in outputs]).mean(dim=0)
         record |= {f"gate_{m}": float(w) for m, w in zip(kept.modalities, gate, strict=True)}
         self.history.append(record)
         score = self._score(record)
-        last = self.options.select == "last"
-        if self.best is None or last or score < self.best.score:
+        if self.best is None or self.options.select == "last" or score < self.best.score:
             weights = {k: v.cpu().clone() for k, v in kept.state_dict().items()}
             self.best = Best(self.current_epoch, score, weights)
 
@@ -248,7 +245,3 @@ class FusionModule(pl.LightningModule):
 def _each_modality(losses: Any, unimodal: Tensor, target: Tensor) -> Tensor:
     """Loss `(B, M)` of each modality's own answer `(B, M, C)`."""
     return torch.stack([losses(own, target) for own in unimodal.unbind(dim=1)], dim=1)
-
-
-def _numpy(x: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return x.detach().cpu().double().numpy()

@@ -24,10 +24,8 @@ _FLOAT32 = np.finfo(np.float32)
 class Normaliser:
     """Subtracts a mean and divides by a scale, feature by feature, then clips to ±10 scales.
 
-    Attributes:
-        means: modality to float32 `(D,)`.
-        scales: modality to float32 `(D,)`: the standard deviation (of the population), or 1 where
-            a feature is constant.
+    Both are float32 `(D,)` of each modality; scales are standard deviations (of the population), or
+    1 where a feature is constant.
     """
 
     means: Mapping[str, FloatArray]
@@ -48,9 +46,8 @@ class Normaliser:
                 known = frames.setdefault(modality, [])
                 _require_usable(sample, modality, (known or [sequence])[0].shape[1])
                 known.append(sequence)
-        moments = {modality: _moments(arrays) for modality, arrays in frames.items()}
-        means = {modality: mean for modality, (mean, _) in moments.items()}
-        return cls(means, {modality: scale for modality, (_, scale) in moments.items()})
+        moments = {m: _moments(arrays) for m, arrays in frames.items()}
+        return cls(*({m: each[part] for m, each in moments.items()} for part in (0, 1)))
 
     def apply(self, sample: Sample) -> Sample:
         """`sample` in scale units around the mean.
@@ -58,7 +55,7 @@ class Normaliser:
         Raises:
             InputError: a modality that was not fitted, another width, or values not finite.
         """
-        normalised: dict[str, FloatArray] = {}
+        normalised = {}
         for modality, sequence in sample.sequences.items():
             if modality not in self.means:
                 raise InputError(
