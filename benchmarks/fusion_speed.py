@@ -81,7 +81,7 @@ class Case:
             {m: torch.ones(self.batch, steps, dtype=torch.bool) for m, steps in lengths.items()},
             torch.randn(self.batch, 1),
             tuple(map(str, range(self.batch))),
-            {m: np.full(self.batch, steps) for m, steps in lengths.items()},
+            {m: (steps,) * self.batch for m, steps in lengths.items()},
         )
         return create_model(self.model, WIDTHS, 1, self.options), batch
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from affuse.errors import InputError
 from affuse.samples import Sample, targets_of
 
-Lengths = NDArray[np.int64]
-"""The number of real steps of each of B samples, in the host's memory."""
+Lengths = tuple[int, ...]
+"""The number of real steps of each of B samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,9 @@ class Batch:
         masks: modality to bool tensor `(B, T)`, True where real. A sample without the modality
             has a row of False; a modality that no sample has is absent.
         targets: float tensor `(B, K)` or None.
-        lengths: modality to the real steps `(B,)` of each sample, of which the host knows without
-            asking an accelerator. None where the masks alone tell, as in a graph that is traced:
+        ids: B sample ids.
+        lengths: modality to the real steps of each sample, which the host so knows without asking
+            an accelerator. None where the masks alone tell, as in a graph that is traced:
             then nothing is skipped because nothing is masked, and no sample is refused.
     """
 
@@ -79,10 +79,10 @@ class Batch:
         """Raise `InputError` where a sample has no modality at all: no model can answer that."""
         if self.lengths is None:
             return
-        steps = sum(self.lengths.values(), np.zeros(self.size, np.int64))
-        if not steps.all():
+        some = list(map(any, zip(*self.lengths.values(), strict=True))) or [False] * self.size
+        if not all(some):
             raise InputError(
-                f"sample '{self.ids[steps.argmin()]}' has no modality with data",
+                f"sample '{self.ids[some.index(False)]}' has no modality with data",
                 remedy="give at least one of the modalities that the model was trained on",
             )
 
@@ -116,7 +116,8 @@ def collate(samples: Sequence[Sample], modalities: Iterable[str] | None = None) 
         # Arrays that lie over a file are read-only and may begin at any byte: torch wants neither.
         usable = (np.require(empty if a is None else a, None, ["A", "W"]) for a in arrays)
         tensors = [torch.from_numpy(a) for a in usable]
-        real = lengths[modality] = np.array([len(t) for t in tensors], np.int64)
+        lengths[modality] = tuple(map(len, tensors))
+        real = np.array(lengths[modality])
         sequences[modality] = pad_sequence(tensors, batch_first=True)
         masks[modality] = torch.from_numpy(np.arange(real.max()) < real[:, None])
     known = all(sample.target is not None for sample in samples)

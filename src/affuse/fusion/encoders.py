@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -110,7 +109,7 @@ class StaticEncoder(nn.Module):
         some = mask.any(dim=1, keepdim=True)
         x = zeroed(x, mask).sum(dim=1)
         pooled = self.layers(x / mask.sum(dim=1, keepdim=True).clamp(min=1)) * some
-        lengths = None if lengths is None else np.minimum(lengths, 1)
+        lengths = None if lengths is None else tuple(min(n, 1) for n in lengths)
         return Encoded(pooled[:, None], some, pooled, lengths)
 
 
@@ -136,7 +135,8 @@ class ModalityEncoder(nn.Module):
         overall = None if self.statistics is None else self.statistics(x, steps)
         x, mask = self.projection(x, mask, steps.full)
         x = x + sinusoidal_positions(x.shape[1], x.shape[2], x)
-        lengths = None if lengths is None else -(-lengths // self.projection.stride)
+        stride = self.projection.stride
+        lengths = None if lengths is None else tuple(-(-n // stride) for n in lengths)
         steps = source(mask, x, lengths=lengths)
         for layer in self.layers:
             x = layer(x, steps)

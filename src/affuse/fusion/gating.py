@@ -18,7 +18,7 @@ from torch.nn.functional import pad
 from affuse.batches import Lengths
 from affuse.errors import unknown_name
 from affuse.fusion.layers import longest, traced
-from affuse.tasks import Bools, Ints
+from affuse.tasks import Ints
 
 Granularity = Literal["task", "batch", "sample"]
 # Share of the old value at each update of the tracked loss.
@@ -121,30 +121,34 @@ def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
 
 
 class Used(NamedTuple):
-    """Which modalities fusion uses, `(B, M)`; `known` is the same where the host knows it."""
+    """Which modalities fusion uses, `(B, M)`.
+
+    `spared` says of each modality in which samples it is not hidden; None where all of it is used.
+    """
 
     modalities: Tensor
-    known: Bools | None
+    spared: Sequence[Sequence[bool]] | None = None
 
     def steps(self, place: int, lengths: Lengths | None) -> Lengths | None:
-        """The real steps `(B,)` of a modality that are used, where the host knows."""
-        if lengths is None or self.known is None:
-            return None
-        return lengths * self.known[:, place]
+        """The real steps of a modality that are used, where the host knows."""
+        if lengths is None or self.spared is None:
+            return lengths
+        return tuple(n * used for n, used in zip(lengths, self.spared[place], strict=True))
 
 
 def choose_used(
     present: Tensor, lengths: Sequence[Lengths | None], rate: float, training: bool
 ) -> Used:
     """Of what is `present` `(B, M)`, hide a share in training at random, never a sample's last."""
-    counts = [count for count in lengths if count is not None]
-    known = np.stack(counts, axis=1) > 0 if len(counts) == len(lengths) else None
     if not training or rate == 0:
-        return Used(present, known)
-    # Drawn by the host, who then knows without waiting for an accelerator.
+        return Used(present)
+    # Drawn by the host, which then knows without waiting for an accelerator.
     spared = torch.rand(present.shape) >= rate
-    known = None if known is None else _spare(known, spared.numpy())
-    return Used(_spare(present, spared.to(present.device, non_blocking=True)), known)
+    used = _spare(present, spared.to(present.device, non_blocking=True))
+    counts = [count for count in lengths if count is not None]
+    if len(counts) < len(lengths):
+        return Used(used)
+    return Used(used, _spare(np.array(counts).T > 0, spared.numpy()).T.tolist())
 
 
 def _spare(present: Any, spared: Any) -> Any:
@@ -206,7 +210,8 @@ class SampleRanking:
         known = [stream.lengths for stream in streams if stream.lengths is not None]
         if self.places is None or len(known) < len(streams):
             return [None] * len(streams)
-        return list(np.take_along_axis(np.stack(known, axis=1), self.places, axis=1).T)
+        ranked = np.take_along_axis(np.stack(known, axis=1), self.places, axis=1)
+        return [tuple(lengths) for lengths in ranked.T.tolist()]
 
     def primary(self, values: Tensor) -> Tensor:
         """Of values `(B, M, C)`, each sample's primary modality's `(B, C)`."""

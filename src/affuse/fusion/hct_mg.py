@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, cast
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -261,7 +260,8 @@ class HierarchicalNetwork(nn.Module):
         ]
         tokens, mask = torch.cat(list(steps), dim=1), torch.cat(masks, dim=1)
         known = [stream.lengths for stream in streams if stream.lengths is not None]
-        lengths = np.sum(known, axis=0) if len(known) == len(streams) else None
+        whole = len(known) == len(streams)
+        lengths = tuple(map(sum, zip(*known, strict=True))) if whole else None
         allowed = source(mask, tokens, torch.cat(prior, dim=1), lengths)
         for layer in self.joint:
             tokens = layer(tokens, allowed)

@@ -113,7 +113,7 @@ def source(
         lengths: of the mask, where known: what masks nothing, as that of a clip alone, costs
             nothing then.
     """
-    if lengths is not None and lengths.min() == mask.shape[1]:
+    if lengths is not None and min(lengths) == mask.shape[1]:
         return Source(prior, None)
     bias = like.new_zeros(mask.shape) if prior is None else prior
     bias = bias.masked_fill(~mask, torch.finfo(like.dtype).min)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -104,12 +103,11 @@ class FusionModel(nn.Module, ABC):
         return x, torch.zeros(batch.size, 1, dtype=torch.bool, device=like.device)
 
     def counted(self, batch: Batch, modality: str) -> tuple[Tensor, Tensor, Lengths | None]:
-        """What `take` returns, and the real steps `(B,)` of each sample, where the host knows."""
+        """What `take` returns, and the real steps of each sample, where the host knows."""
         x, mask = self.take(batch, modality)
         if batch.lengths is None:
             return x, mask, None
-        known = batch.lengths.get(modality)
-        return x, mask, np.zeros(batch.size, np.int64) if known is None else known
+        return x, mask, batch.lengths.get(modality, (0,) * batch.size)
 
     def presence(self, batch: Batch) -> Tensor:
         """Bool `(B, M)`: which modalities each sample has."""

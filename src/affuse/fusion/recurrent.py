@@ -113,7 +113,7 @@ def align(
 def _most_steps(known: Mapping[str, Lengths], reference: str, most: int) -> int:
     """Of the sample with the most, by the rule of `align`."""
     longest = np.max(list(known.values()), axis=0)
-    own = known.get(reference, np.zeros_like(longest))
+    own = np.array(known.get(reference, np.zeros_like(longest)))
     return min(most, int(np.where(own > 0, own, longest).max()))
 
 
