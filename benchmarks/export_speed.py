@@ -31,11 +31,11 @@ from rich.console import Console
 from rich.table import Table
 
 from affuse.batches import collate
-from affuse.evaluation import evaluate
 from affuse.files import write_atomic
 from affuse.fusion import count_parameters, create_model, models
+from affuse.metrics.scores import score_outputs
 from affuse.readers import load_corpus
-from affuse.runtime.onnx_session import Session
+from affuse.runtime.bundle import Session
 from affuse.samples import Sample
 from affuse.tasks import Regression
 from affuse.training.checkpoint import Checkpoint
@@ -127,7 +127,7 @@ def quality(epochs: int) -> list[dict[str, Any]]:
             folder = Path(draft) / precision
             export_checkpoint(checkpoint, folder, int8=precision == "int8")
             prediction = Session(folder).run(test).prediction.astype(np.float64)
-            scores = evaluate(corpus.task, prediction, targets)
+            scores = score_outputs(corpus.task, prediction, targets)
             rows.append(
                 {
                     "measure": "quality on controlled, test",

@@ -27,19 +27,14 @@ import torch
 from rich.console import Console
 
 from affuse import __version__
-from affuse.evaluation.held_out import predict
+from affuse.evaluation.held_out import run_model
 from affuse.evaluation.statistics import summarise
 from affuse.files import write_atomic
-from affuse.incongruity import (
-    ConflictTruth,
-    fit_conflict,
-    fit_readers,
-    hard_samples,
-    judge,
-    latent_incongruity,
-    plant_conflicts,
-)
-from affuse.incongruity.latent import WAYS
+from affuse.incongruity.conflict import fit_conflict
+from affuse.incongruity.hard import hard_samples
+from affuse.incongruity.latent import WAYS, latent_incongruity
+from affuse.incongruity.planted import ConflictTruth, evaluate_conflicts, plant_conflicts
+from affuse.incongruity.readings import fit_readers
 from affuse.incongruity.tendency import label_tendency, right, tendency
 from affuse.readers import load_corpus
 from affuse.samples import Corpus, Sample
@@ -64,7 +59,9 @@ def conflict(_: argparse.Namespace) -> Iterator[Row]:
         split, _normaliser = normalise(corpus.folds[0], "train")
         readers = fit_readers(corpus.task, split.train, split.valid)
         found = fit_conflict(readers, split.valid).score(split.test)
-        yield from _judged("controlled, incongruent=0.3", seed, judge(found, split.test))
+        yield from _conflict_rows(
+            "controlled, incongruent=0.3", seed, evaluate_conflicts(found, split.test)
+        )
 
 
 def ravdess(arguments: argparse.Namespace) -> Iterator[Row]:
@@ -75,7 +72,7 @@ def ravdess(arguments: argparse.Namespace) -> Iterator[Row]:
         readers = fit_readers(corpus.task, fold.train, fold.valid)
         valid, test = (_planted(corpus, part, number) for part in (fold.valid, fold.test))
         found = fit_conflict(readers, valid).score(test)
-        yield from _judged(corpus.name, number, judge(found, test))
+        yield from _conflict_rows(corpus.name, number, evaluate_conflicts(found, test))
 
 
 def kept(arguments: argparse.Namespace) -> Iterator[Row]:
@@ -134,14 +131,14 @@ def _trained(
     return train_run(corpus, planned, seed=seed, fold=fold, folder=place, resume=True)
 
 
-def _judged(corpus: str, seed: int, found: ConflictTruth | None) -> Iterator[Row]:
+def _conflict_rows(corpus: str, seed: int, found: ConflictTruth | None) -> Iterator[Row]:
     assert found is not None
     for measure in ("auroc", "pair_accuracy", "span_overlap", "calibration_error"):
         yield corpus, "", seed, measure, getattr(found, measure)
 
 
 def _right(checkpoint: Checkpoint, samples: Sequence[Sample]) -> Any:
-    return _right_of(checkpoint.task, predict(checkpoint.model, samples).prediction, samples)
+    return _right_of(checkpoint.task, run_model(checkpoint.model, samples).prediction, samples)
 
 
 def _right_of(task: Task, outputs: Any, samples: Sequence[Sample]) -> Any:
@@ -151,11 +148,11 @@ def _right_of(task: Task, outputs: Any, samples: Sequence[Sample]) -> Any:
 
 def _kept(checkpoint: Checkpoint, samples: Sequence[Sample]) -> dict[str, float]:
     """How often the answer is that of the primary modality alone, and of the best of the others."""
-    found = predict(checkpoint.model, samples)
+    found = run_model(checkpoint.model, samples)
     answer = tendency(checkpoint.task, found.prediction)[:, 0]
     alone = []
     for modality in checkpoint.model.modalities:
-        one = predict(checkpoint.model, [sample.keep([modality]) for sample in samples])
+        one = run_model(checkpoint.model, [sample.keep([modality]) for sample in samples])
         alone.append(tendency(checkpoint.task, one.prediction)[:, 0])
     agrees = np.stack(alone, axis=1) == answer[:, None]
     primary = found.primary[:, None] == np.arange(len(alone))

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from affuse.evaluation.bootstrap import FoldAnswers, compare, score
+from affuse.evaluation.bootstrap import FoldAnswers, paired_bootstrap, resampled_scores
 from affuse.evaluation.statistics import summarise
 from affuse.files import write_atomic
 from affuse.metrics.scores import resampled
@@ -122,9 +122,11 @@ def paired(world: World, sizes: Sizes, draws: int, rng: np.random.Generator) -> 
     """How often the interval of the paired difference holds it, by metric."""
     right, held = truth(world, rng), dict.fromkeys(world.metrics, 0)
     for _ in range(draws):
-        a, b = (score(world.task, folds, world.metrics) for folds in both(world, sizes, rng))
+        a, b = (
+            resampled_scores(world.task, folds, world.metrics) for folds in both(world, sizes, rng)
+        )
         for metric in world.metrics:
-            low, high = compare(a[metric], b[metric]).ci95
+            low, high = paired_bootstrap(a[metric], b[metric]).ci95
             held[metric] += int(low <= right[metric] <= high)
     return {metric: count / draws for metric, count in held.items()}
 

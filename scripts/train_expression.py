@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from affuse.extract.face.expression import EXPRESSIONS
+from affuse.extract.face import EXPRESSIONS
 from affuse.files import write_atomic
 
 KEPT_BACK = 7

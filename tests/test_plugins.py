@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from forked import run_forked, typed
@@ -17,8 +20,10 @@ from affuse import plugins
 from affuse.errors import InputError
 from affuse.fusion import create_model, models, register_model
 from affuse.fusion.concat import Concat
+from affuse.harness import workers
 from affuse.readers import corpora, load_corpus
 from affuse.readers.registry import register_corpus
+from affuse.tuning import search
 
 MODEL = """
 from affuse.config import Options
@@ -57,9 +62,9 @@ def read_tiny(path, options):
     return dataclasses.replace(load_corpus("controlled", options=few), name="tiny")
 """
 ENTRIES = """
-[affuse.fusion]
+[affuse.models]
 guess = guess_model
-[affuse.readers]
+[affuse.corpora]
 tiny = tiny_corpus
 """
 
@@ -93,6 +98,45 @@ def test_workers_of_a_benchmark_find_them_too(tmp_path: Path) -> None:
     ended = run_forked(beside(site, typed(*words.split())), tmp_path)
     assert ended.code == 0, ended.output
     assert "guess" in json.loads((tmp_path / "r.json").read_text())["models"]
+
+
+def named(value: str, action: Callable[[], Any]) -> Callable[[], Any]:
+    """`action` in a process that has just begun, in whose environment plug-ins are named."""
+
+    def begin() -> None:
+        plugins._loaded.clear()
+        os.environ[plugins.VARIABLE] = value
+        # The usual server of workers has the environment of the test's process.
+        for module in (search, workers):
+            module.worker_context = lambda _: multiprocessing.get_context("fork")
+        action()
+
+    return begin
+
+
+def test_a_search_does_not_count_trials_of_a_model_that_was_edited(tmp_path: Path) -> None:
+    words = "--model guess --trials 1 --set train=12 --set valid=6 --set test=6 --set epochs=1"
+
+    def tune(out: str) -> tuple[dict[str, Any], list[str]]:
+        command = f"tune controlled {words} --storage studies.db --json {out}"
+        ended = run_forked(named("guess.py", typed(*command.split())), tmp_path)
+        assert ended.code == 0, ended.output
+        said = [line for line in ended.err.splitlines() if line.startswith("affuse: ")]
+        return json.loads((tmp_path / out).read_text())["models"]["guess"], said
+
+    (tmp_path / "guess.py").write_text(MODEL)
+    first, said = tune("first.json")
+    assert said == []
+    (tmp_path / "guess.py").write_text(MODEL.replace("sum(answers)", "0 * sum(answers)"))
+    second, said = tune("second.json")
+    assert said == [
+        "affuse: the source of model 'guess' has changed since 1 trials of study "
+        f"'{first['study']}': they are not counted, and run anew"
+    ]
+    assert len(second["trials"]) == 1
+    assert second["best"]["value"] != first["best"]["value"]
+    assert second["code"]["training"] == first["code"]["training"]
+    assert second["code"]["model"] != first["code"]["model"]
 
 
 @pytest.mark.parametrize("value", ["guess.py", "json, guess", " guess.py,guess ,"])
@@ -134,9 +178,9 @@ def test_what_the_user_names_must_work(
 def test_a_broken_package_is_left_out_with_a_warning(fresh: Path) -> None:
     code = {"guess_model": MODEL.replace('"guess"', '"mult"'), "tiny_corpus": "1 / 0"}
     install(fresh, "theirs", ENTRIES, **code)
-    with pytest.warns(UserWarning, match=r"theirs: its affuse.fusion 'guess' .* model 'mult' of"):
+    with pytest.warns(UserWarning, match=r"theirs: its affuse.models 'guess' .* model 'mult' of"):
         assert "hct_mg" in models()
-    with pytest.warns(UserWarning, match=r"theirs: its affuse.readers 'tiny' .* \(ZeroDivision"):
+    with pytest.warns(UserWarning, match=r"theirs: its affuse.corpora 'tiny' .* \(ZeroDivision"):
         assert "tiny" not in corpora()
 
 
@@ -150,3 +194,22 @@ def test_a_name_keeps_its_meaning() -> None:
 
     with pytest.raises(InputError, match=r"corpus 'mult' of .* is the name of another in affuse"):
         register_corpus("mult", Concat.Options)(read)  # type: ignore[arg-type]
+
+
+def test_a_benchmark_does_not_take_the_scores_of_a_model_that_was_edited(tmp_path: Path) -> None:
+    words = "--models guess --seeds 1 --no-singles --set train=12 --set valid=6 --set test=6"
+
+    def score() -> tuple[float, str]:
+        command = f"benchmark controlled {words} --set epochs=1 --out kept"
+        ended = run_forked(named("guess.py", typed(*command.split())), tmp_path)
+        assert ended.code == 0, ended.output
+        result = json.loads((tmp_path / "kept" / "result.json").read_text())
+        return result["models"]["guess"]["metrics"]["mae"]["mean"], ended.err
+
+    (tmp_path / "guess.py").write_text(MODEL)
+    first, said = score()
+    assert (score()[0], "made anew" in said) == (first, False)
+    (tmp_path / "guess.py").write_text(MODEL.replace("sum(answers)", "3 + 0 * sum(answers)"))
+    second, said = score()
+    assert second != first
+    assert "the source of guess has changed: 1 finished run(s) of guess are made anew" in said

@@ -7,8 +7,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
-from affuse.config import Options
-from affuse.ranges import Choice, Range, declared_space
+from affuse.config import Choice, Options, Range, declared_space
 
 
 class Parent(Options):

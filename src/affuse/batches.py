@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from affuse.errors import InputError
-from affuse.samples import Sample
+from affuse.samples import Sample, targets_of
 
 Lengths = tuple[int, ...]
 """The number of real steps of each of B samples."""
@@ -37,6 +37,10 @@ class Batch:
     targets: Tensor | None
     ids: tuple[str, ...]
     lengths: Mapping[str, Lengths] | None = None
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{m} {tuple(x.shape)}" for m, x in self.sequences.items())
+        return f"Batch({shapes})"
 
     @property
     def size(self) -> int:
@@ -95,20 +99,19 @@ def collate(samples: Sequence[Sample], modalities: Iterable[str] | None = None) 
     """
     if not samples:
         raise InputError("a batch of no samples", remedy="give at least one sample")
-    wanted = list(modalities) if modalities is not None else _union(samples)
+    if modalities is None:
+        modalities = dict.fromkeys(m for sample in samples for m in sample.sequences)
     sequences: dict[str, Tensor] = {}
     masks: dict[str, Tensor] = {}
     lengths: dict[str, Lengths] = {}
-    for modality in wanted:
+    for modality in modalities:
         arrays = [s.sequences.get(modality) for s in samples]
         widths = {a.shape[1] for a in arrays if a is not None}
         if not widths:
             continue
         if len(widths) > 1:
-            raise InputError(
-                f"{modality} has widths {sorted(widths)} in one batch",
-                remedy="extract all samples with the same features",
-            )
+            problem = f"{modality} has widths {sorted(widths)} in one batch"
+            raise InputError(problem, remedy="extract all samples with the same features")
         empty = np.zeros((0, widths.pop()), dtype=np.float32)
         # Arrays that lie over a file are read-only and may begin at any byte: torch wants neither.
         usable = (np.require(empty if a is None else a, None, ["A", "W"]) for a in arrays)
@@ -117,13 +120,6 @@ def collate(samples: Sequence[Sample], modalities: Iterable[str] | None = None) 
         real = np.array(lengths[modality])
         sequences[modality] = pad_sequence(tensors, batch_first=True)
         masks[modality] = torch.from_numpy(np.arange(real.max()) < real[:, None])
-    targets = [s.target for s in samples if s.target is not None]
-    stacked = torch.from_numpy(np.stack(targets)) if len(targets) == len(samples) else None
-    return Batch(sequences, masks, stacked, tuple(s.id for s in samples), lengths)
-
-
-def _union(samples: Sequence[Sample]) -> list[str]:
-    seen: dict[str, None] = {}
-    for sample in samples:
-        seen.update(dict.fromkeys(sample.sequences))
-    return list(seen)
+    known = all(sample.target is not None for sample in samples)
+    targets = torch.from_numpy(targets_of(samples)) if known else None
+    return Batch(sequences, masks, targets, tuple(s.id for s in samples), lengths)

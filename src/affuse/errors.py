@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import difflib
 import errno
-import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 
 class AffuseError(Exception):
@@ -48,6 +43,11 @@ def unknown_name(
     return InputError(f"unknown {kind} '{name}'", remedy=remedy, source=source)
 
 
+def first_line(error: BaseException) -> str:
+    """What another library says, on one line of modest length."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:120]
+
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -56,22 +56,3 @@ def file_error(error: OSError, problem: str, source: str | Path | None) -> Input
     full = error.errno in _FULL
     remedy = "make room there and repeat" if full else "give a path that exists and is yours to use"
     return InputError(f"{problem} ({error.strerror or error})", remedy=remedy, source=source)
-
-
-def decode_text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogatepass")
-
-
-def decode_latin1(data: bytes) -> str:
-    return data.decode("latin-1")
-
-
-def has_only_characters(array: NDArray[Any]) -> bool:
-    """False for text in which a number stands for no character.
-
-    Neither numpy nor Python look: a string made of such breaks what they rely on.
-    """
-    if array.dtype.kind != "U" or not array.size:
-        return True
-    numbers = np.dtype("u4").newbyteorder(array.dtype.byteorder)
-    return bool(np.ravel(array, "K")[:, None].view(numbers).max() <= sys.maxunicode)

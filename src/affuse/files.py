@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,29 @@ def null_to_nan(content: Any) -> Any:
     return math.nan if content is None else content
 
 
+def digest(content: bytes, digits: int = 16) -> str:
+    """What tells one content from another: the first of 64 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:digits]
+
+
+def digest_json(content: Any) -> str:
+    """The same of JSON content, whatever the order of its keys."""
+    return digest(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
+
+
+def digest_file(path: Path) -> str:
+    """All 64 digits of a file, however large.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise file_error(error, "cannot be read", path) from None
+
+
 def holds(folder: Path, name: str, identity: Mapping[str, Any]) -> bool:
     """Whether `folder` was claimed for this work; False where it is absent or empty.
 
@@ -81,28 +105,22 @@ def holds(folder: Path, name: str, identity: Mapping[str, Any]) -> bool:
     file = folder / name
     if not file.exists():
         # A claim that was killed may have left its draft.
-        if folder.exists() and not (folder.is_dir() and all(map(_hidden, folder.iterdir()))):
-            raise InputError(
-                "exists and holds something else",
-                remedy="give a new or empty folder",
-                source=folder,
-            )
+        drafts = folder.is_dir() and all(file.name.startswith(".") for file in folder.iterdir())
+        if folder.exists() and not drafts:
+            remedy = "give a new or empty folder"
+            raise InputError("exists and holds something else", remedy=remedy, source=folder)
         return False
     try:
         found = json.loads(file.read_text())
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict):
-        raise InputError(
-            "cannot be read", remedy="delete its folder or give another", source=file
-        ) from None
-    differing = list(differences(identity, found))
-    if differing:
-        raise InputError(
-            f"holds other work, made with another {', '.join(differing[:5])}",
-            remedy="repeat its command, or give another folder",
-            source=folder,
-        )
+        remedy = "delete its folder or give another"
+        raise InputError("cannot be read", remedy=remedy, source=file)
+    if differing := list(differences(identity, found)):
+        problem = f"holds other work, made with another {', '.join(differing[:5])}"
+        remedy = "repeat its command, or give another folder"
+        raise InputError(problem, remedy=remedy, source=folder)
     return True
 
 
@@ -112,14 +130,11 @@ def claim(folder: Path, name: str, identity: Mapping[str, Any]) -> None:
     write_atomic(folder / name, to_strict_json(identity).encode())
 
 
-def differences(ours: Any, theirs: Any, at: str = "") -> Iterator[str]:
-    """Where two trees of dicts differ, as `train.epochs`."""
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        for key in dict.fromkeys((*ours, *theirs)):
-            yield from differences(ours.get(key), theirs.get(key), f"{at}.{key}" if at else key)
-    elif ours != theirs:
-        yield at
-
-
-def _hidden(path: Path) -> bool:
-    return path.name.startswith(".")
+def differences(ours: Any, theirs: Any, at: str = "") -> dict[str, tuple[Any, Any]]:
+    """Where two trees of dicts differ, as `train.epochs`, to both values."""
+    if not (isinstance(ours, Mapping) and isinstance(theirs, Mapping)):
+        return {} if ours == theirs else {at: (ours, theirs)}
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in dict.fromkeys((*ours, *theirs)):
+        found |= differences(ours.get(key), theirs.get(key), f"{at}.{key}" if at else key)
+    return found

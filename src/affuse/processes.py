@@ -6,12 +6,19 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from multiprocessing import forkserver, parent_process
 from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnContext
+from typing import Any
 
 import torch
+
+from affuse.errors import InputError
+from affuse.plugins import registered_in
 
 
 def worker_context(module: str) -> ForkServerContext | SpawnContext:
@@ -22,15 +29,51 @@ def worker_context(module: str) -> ForkServerContext | SpawnContext:
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
+    context = _Context()
     context.set_forkserver_preload([module, "affuse.training.fit"])
     return context
+
+
+class _Process(ForkServerProcess):
+    """A worker that does not run the user's script again, unless it needs what is defined there.
+
+    So a script needs no `if __name__ == "__main__"` around its calls of affuse.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - its name in multiprocessing
+        with _without_main() if "__main__" not in registered_in else nullcontext():
+            return ForkServerProcess._Popen(process_obj)
+
+
+class _Context(ForkServerContext):
+    Process = _Process
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide where the script lies from what tells a new process to run it."""
+    main = sys.modules["__main__"]
+    hidden = {name: vars(main)[name] for name in ("__spec__", "__file__") if name in vars(main)}
+    try:
+        for name in hidden:
+            setattr(main, name, None)
+        yield
+    finally:
+        for name, value in hidden.items():
+            setattr(main, name, value)
 
 
 def preload(module: str) -> None:
     """Let what workers need begin to load, beside this process, before the first is asked for."""
     if isinstance(worker_context(module), ForkServerContext):
         forkserver.ensure_running()
+
+
+def worker_killed() -> InputError:
+    """The error for a worker that is gone without a word."""
+    remedy = "repeat with fewer --jobs; what is finished is kept"
+    return InputError("a worker process was killed, perhaps for want of memory", remedy=remedy)
 
 
 def begin_worker() -> None:

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
+from affuse.shown import Shown
 from affuse.tasks import Task
 
 FloatArray = NDArray[np.float32]
+
+MODALITIES = ("text", "audio", "vision")
+PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,11 @@ class Sample:
     text: str | None = None
     truth: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{m} {x.shape}" for m, x in self.sequences.items())
+        target = "" if self.target is None else f", target {self.target.tolist()}"
+        return f"Sample({self.id!r}, {shapes or 'nothing'}{target})"
+
     def __post_init__(self) -> None:
         for modality, sequence in self.sequences.items():
             if sequence.ndim != 2 or sequence.shape[0] < 1 or sequence.dtype != np.float32:
@@ -62,7 +72,7 @@ class Sample:
     def keep(self, modalities: Iterable[str]) -> Sample:
         """The same sample with only these modalities (those it has)."""
         kept = {m: self.sequences[m] for m in modalities if m in self.sequences}
-        return Sample(self.id, kept, self.target, self.times, self.group, self.text, self.truth)
+        return self.with_sequences(kept)
 
     def with_sequences(self, sequences: Mapping[str, FloatArray]) -> Sample:
         """The same sample with other features."""
@@ -100,12 +110,19 @@ class Split:
     valid: Sequence[Sample]
     test: Sequence[Sample]
 
+    def __repr__(self) -> str:
+        return f"Split({', '.join(f'{name} {len(x)}' for name, x in self.parts().items())})"
+
     def parts(self) -> dict[str, Sequence[Sample]]:
         return {"train": self.train, "valid": self.valid, "test": self.test}
 
+    def samples(self) -> Iterator[Sample]:
+        """Those of all parts, one after the other."""
+        return chain(self.train, self.valid, self.test)
 
-@dataclass(frozen=True)
-class Corpus:
+
+@dataclass(frozen=True, repr=False)
+class Corpus(Shown):
     """What a reader returns.
 
     Attributes:
@@ -137,9 +154,8 @@ class Corpus:
     def _check(self, samples: Sequence[Sample], source: str) -> None:
         if not samples:
             raise InputError("the split is empty", remedy="check the file", source=source)
-        targets = [s.target for s in samples if s.target is not None]
-        if targets:
-            self.task.check(np.stack(targets), source=source)
+        if known := labelled(samples):
+            self.task.check(targets_of(known), source=source)
         for sample in samples:
             for modality, sequence in sample.sequences.items():
                 if self.widths.get(modality) != sequence.shape[1]:
@@ -153,6 +169,47 @@ class Corpus:
     @property
     def modalities(self) -> tuple[str, ...]:
         return tuple(self.widths)
+
+    def _summary(self) -> str:
+        widths = ", ".join(f"{m} {width}" for m, width in self.widths.items())
+        parts = ", ".join(f"{len(x)} {name}" for name, x in self.folds[0].parts().items())
+        folds = f" in the first of {len(self.folds)} folds" if len(self.folds) > 1 else ""
+        return f"{self.name!r}, {self.task.kind}, widths {widths}, {parts}{folds}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it is, without its samples: those are in `to_records`."""
+        return {
+            "name": self.name,
+            "task": self.task.to_config(),
+            "widths": dict(self.widths),
+            "folds": len(self.folds),
+            "options": dict(self.options),
+            "features": dict(self.features),
+            "fingerprint": self.fingerprint(),
+        }
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A plain row for each sample of each part, for a data frame."""
+        return [
+            {
+                "id": s.id,
+                "fold": number,
+                "part": part,
+                "group": s.group,
+                "target": None if s.target is None else s.target.tolist(),
+                **{f"{m}_steps": len(s.sequences.get(m, ())) for m in self.modalities},
+                "text": s.text,
+            }
+            for number, fold in enumerate(self.folds)
+            for part, samples in fold.parts().items()
+            for s in samples
+        ]
+
+    def require_fold(self, number: int) -> None:
+        """Raise `InputError` where there is no fold of that number."""
+        if number >= len(self.folds):
+            remedy = f"give --fold from 0 to {len(self.folds) - 1}"
+            raise InputError(f"{self.name} has {len(self.folds)} fold(s)", remedy=remedy)
 
     def fingerprint(self) -> str:
         """SHA-256 over ids, features and targets of all folds: changes when any value does."""
@@ -170,10 +227,17 @@ class Corpus:
                     digest.update(sample.id.encode())
                     if id(sample) not in seen:
                         seen.add(id(sample))
-                        _digest_sample(digest, sample)
+                        add_to_digest(digest, sample)
                         if len(seen) % _RELEASED_EVERY == 0:
                             release_sample(sample)
         return digest.hexdigest()[:16]
+
+
+def require_finite(sample: Sample, modality: str) -> None:
+    """Raise `InputError` where a modality has a value that is not finite."""
+    if not np.isfinite(sample.sequences[modality]).all():
+        problem = f"sample '{sample.id}' has {modality} with values that are not finite"
+        raise InputError(problem, remedy="set them to zero or leave the modality out")
 
 
 def release_sample(sample: Sample) -> None:
@@ -182,7 +246,8 @@ def release_sample(sample: Sample) -> None:
         release(sequence)
 
 
-def _digest_sample(digest: Any, sample: Sample) -> None:
+def add_to_digest(digest: Any, sample: Sample) -> None:
+    """Feed a sample's features and target to a digest of hashlib."""
     for modality, sequence in sample.sequences.items():
         digest.update(modality.encode())
         digest.update(np.ascontiguousarray(sequence).data)
@@ -190,7 +255,54 @@ def _digest_sample(digest: Any, sample: Sample) -> None:
         digest.update(sample.target.tobytes())
 
 
-def widths_of(samples: Iterable[Sample], order: Sequence[str]) -> dict[str, int]:
+def labelled(samples: Iterable[Sample]) -> list[Sample]:
+    """Those that have a target."""
+    return [sample for sample in samples if sample.target is not None]
+
+
+def targets_of(
+    samples: Sequence[Sample],
+    remedy: str = "leave it out",
+    problem: str = "a sample without a target",
+) -> FloatArray:
+    """Targets `(N, K)` of samples.
+
+    Raises:
+        InputError: one has none.
+    """
+    targets = [sample.target for sample in samples if sample.target is not None]
+    if len(targets) < len(samples):
+        raise InputError(problem, remedy=remedy)
+    return np.stack(targets)
+
+
+def features_digest(sample: Sample) -> bytes | None:
+    """A digest of a sample's features alone; None where they are all zero, which says nothing."""
+    if not any(x.any() for x in sample.sequences.values()):
+        return None
+    digest = hashlib.blake2b(digest_size=16)
+    for modality, sequence in sorted(sample.sequences.items()):
+        digest.update(f"{modality}{sequence.shape}".encode())
+        digest.update(np.ascontiguousarray(sequence).data)
+    return digest.digest()
+
+
+def pad_sequences(
+    sequences: Sequence[FloatArray | None], width: int, steps: int | None = None
+) -> FloatArray:
+    """Sequences `(T, D)` as one array `(N, steps, D)`, zeros at their ends and where one is None.
+
+    By default there are as many steps as the longest has, and one at least.
+    """
+    longest = max((len(x) for x in sequences if x is not None), default=1)
+    padded = np.zeros((len(sequences), longest if steps is None else steps, width), np.float32)
+    for row, sequence in enumerate(sequences):
+        if sequence is not None:
+            padded[row, : len(sequence)] = sequence
+    return padded
+
+
+def widths_of(samples: Iterable[Sample], order: Sequence[str] = MODALITIES) -> dict[str, int]:
     """Modality to width over all samples: `order` first, then any others as they occur."""
     found: dict[str, int] = {}
     for sample in samples:

@@ -18,7 +18,10 @@ from affuse.errors import InputError, unknown_name
 if TYPE_CHECKING:
     from torch import Tensor
 
-Array = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Selection = tuple[str, Literal["min", "max"]]
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Task(ABC):
     """Shapes: a model's raw outputs are `(N, outputs)`, targets `(N, target_width)`."""
 
     kind: ClassVar[str]
+    selection: ClassVar[Selection]
+    """The metric by which validation selects, and its direction."""
 
     @property
     @abstractmethod
@@ -33,34 +38,29 @@ class Task(ABC):
         """C, the number of raw outputs of a model."""
 
     @property
-    @abstractmethod
     def target_width(self) -> int:
         """K, the number of target values a sample has."""
+        return 1
 
     @property
     @abstractmethod
     def metrics(self) -> tuple[str, ...]:
         """Names in `affuse.metrics.scores`, the most telling first."""
 
-    @property
-    @abstractmethod
-    def selection(self) -> tuple[str, Literal["min", "max"]]:
-        """The metric by which validation selects, and its direction."""
-
     @abstractmethod
     def losses(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Loss of each sample, `(N,)`, from raw outputs `(N, C)` and targets `(N, K)`."""
 
     @abstractmethod
-    def decode(self, prediction: Array) -> Array:
+    def decode(self, prediction: Floats) -> Floats:
         """Raw outputs `(N, C)` to values (regression) or probabilities, `(N, C)`."""
 
     @abstractmethod
-    def trivial(self, targets: Array) -> Array:
+    def trivial(self, targets: Floats) -> Floats:
         """The constant raw output `(C,)` that is best knowing only the training targets."""
 
     @abstractmethod
-    def check(self, targets: Array, *, source: str) -> None:
+    def check(self, targets: Floats, *, source: str) -> None:
         """Raise `InputError` naming `source` where targets `(N, K)` are outside the task."""
 
     def to_config(self) -> dict[str, Any]:
@@ -75,26 +75,28 @@ class Task(ABC):
         """
         fields = dict(config)
         kind = str(fields.pop("kind", ""))
-        kinds: dict[str, type[Task]] = {
-            t.kind: t for t in (Regression, Classification, BinaryLabels)
-        }
+        known: tuple[type[Task], ...] = (Regression, Classification, BinaryLabels)
+        kinds = {task.kind: task for task in known}
         if kind not in kinds:
             raise unknown_name("task kind", kind, kinds)
         try:
             frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
             return kinds[kind](**frozen)
         except TypeError as error:
-            raise InputError(
-                f"task {kind}: {error}", remedy="use the fields of to_config"
-            ) from None
+            remedy = "use the fields of to_config"
+            raise InputError(f"task {kind}: {error}", remedy=remedy) from None
 
 
-def _require_finite(targets: Array, source: str) -> None:
+def _softmax(values: Floats) -> Floats:
+    shifted = np.exp(values - values.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def _require_finite(targets: Floats, source: str) -> None:
     bad = np.flatnonzero(~np.isfinite(targets).all(axis=1))
     if bad.size:
-        raise InputError(
-            f"label {int(bad[0])} is not finite", remedy="drop or mend that row", source=source
-        )
+        problem = f"label {int(bad[0])} is not finite"
+        raise InputError(problem, remedy="drop or mend that row", source=source)
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,12 @@ class Regression(Task):
     """One value in [low, high], such as sentiment in [-3, 3]. Trained by mean absolute error."""
 
     kind = "regression"
+    selection = "mae", "min"
     low: float = -3.0
     high: float = 3.0
 
     @property
     def outputs(self) -> int:
-        return 1
-
-    @property
-    def target_width(self) -> int:
         return 1
 
     @property
@@ -121,20 +120,16 @@ class Regression(Task):
             names += ["acc7", "acc5"]
         return tuple(names)
 
-    @property
-    def selection(self) -> tuple[str, Literal["min", "max"]]:
-        return "mae", "min"
-
     def losses(self, prediction: Tensor, target: Tensor) -> Tensor:
         return (prediction - target).abs().mean(dim=-1)
 
-    def decode(self, prediction: Array) -> Array:
+    def decode(self, prediction: Floats) -> Floats:
         return np.clip(prediction, self.low, self.high)
 
-    def trivial(self, targets: Array) -> Array:
+    def trivial(self, targets: Floats) -> Floats:
         return np.asarray(targets.mean(axis=0))
 
-    def check(self, targets: Array, *, source: str) -> None:
+    def check(self, targets: Floats, *, source: str) -> None:
         _require_finite(targets, source)
         out = np.flatnonzero((targets < self.low - 1e-4) | (targets > self.high + 1e-4))
         if out.size:
@@ -151,6 +146,7 @@ class Classification(Task):
     """One of several classes. Trained by cross-entropy; the target is the class index."""
 
     kind = "classification"
+    selection = "accuracy", "max"
     labels: tuple[str, ...] = ()
 
     @property
@@ -158,31 +154,22 @@ class Classification(Task):
         return len(self.labels)
 
     @property
-    def target_width(self) -> int:
-        return 1
-
-    @property
     def metrics(self) -> tuple[str, ...]:
         return ("accuracy", "f1_weighted", "f1_macro", "f1_weighted_swapped", "uar")
-
-    @property
-    def selection(self) -> tuple[str, Literal["min", "max"]]:
-        return "accuracy", "max"
 
     def losses(self, prediction: Tensor, target: Tensor) -> Tensor:
         from torch.nn.functional import cross_entropy
 
         return cross_entropy(prediction, target[:, 0].long(), reduction="none")
 
-    def decode(self, prediction: Array) -> Array:
-        shifted = np.exp(prediction - prediction.max(axis=-1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+    def decode(self, prediction: Floats) -> Floats:
+        return _softmax(prediction)
 
-    def trivial(self, targets: Array) -> Array:
+    def trivial(self, targets: Floats) -> Floats:
         counts = np.bincount(targets[:, 0].astype(int), minlength=self.outputs)
         return np.log(np.maximum(counts, 1e-3) / max(len(targets), 1))
 
-    def check(self, targets: Array, *, source: str) -> None:
+    def check(self, targets: Floats, *, source: str) -> None:
         _require_finite(targets, source)
         index = targets[:, 0]
         bad = np.flatnonzero((index < 0) | (index >= self.outputs) | (index != np.floor(index)))
@@ -203,6 +190,7 @@ class BinaryLabels(Task):
     """
 
     kind = "binary_labels"
+    selection = "f1_mean", "max"
     labels: tuple[str, ...] = ()
 
     @property
@@ -219,10 +207,6 @@ class BinaryLabels(Task):
         each = tuple(f"{m}_{label}" for label in self.labels for m in ("accuracy", "f1"))
         return averages + each
 
-    @property
-    def selection(self) -> tuple[str, Literal["min", "max"]]:
-        return "f1_mean", "max"
-
     def losses(self, prediction: Tensor, target: Tensor) -> Tensor:
         from torch.nn.functional import cross_entropy
 
@@ -230,17 +214,14 @@ class BinaryLabels(Task):
         each = cross_entropy(pairs, target.reshape(-1).long(), reduction="none")
         return each.reshape(target.shape).mean(dim=-1)
 
-    def decode(self, prediction: Array) -> Array:
-        pairs = prediction.reshape(len(prediction), -1, 2)
-        shifted = np.exp(pairs - pairs.max(axis=-1, keepdims=True))
-        shares = shifted / shifted.sum(axis=-1, keepdims=True)
-        return np.asarray(shares.reshape(prediction.shape))
+    def decode(self, prediction: Floats) -> Floats:
+        return _softmax(prediction.reshape(len(prediction), -1, 2)).reshape(prediction.shape)
 
-    def trivial(self, targets: Array) -> Array:
+    def trivial(self, targets: Floats) -> Floats:
         rate = np.clip(targets.mean(axis=0), 1e-3, 1 - 1e-3)
         return np.asarray(np.log(np.stack([1 - rate, rate], axis=1)).ravel())
 
-    def check(self, targets: Array, *, source: str) -> None:
+    def check(self, targets: Floats, *, source: str) -> None:
         _require_finite(targets, source)
         bad = np.flatnonzero(~np.isin(targets, (0.0, 1.0)).all(axis=1))
         if bad.size:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from affuse.cli.benchmark import command_line
+from affuse.harness.results import BenchmarkResult
 from affuse.report.latex import latex
-from affuse.report.tables import BenchmarkResult
 
 SMALL = [f"--set={s}" for s in ("train=16", "valid=6", "test=6", "width=8", "heads=2", "members=1")]
 QUICK = (*SMALL, "--models", "concat,hct_mg", "--seeds", "1", "--jobs", "1")

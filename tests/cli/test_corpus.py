@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from affuse.cli.corpus import app
+from affuse.cli.corpus import corpus_app
 from affuse.errors import InputError
 from affuse.readers.registry import corpora, load_corpus
 
@@ -20,7 +20,7 @@ SMALL = ("--set", "train=6", "--set", "valid=2", "--set", "test=4")
 
 
 def _run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "120"})
+    return CliRunner().invoke(corpus_app, list(arguments), env={"COLUMNS": "120"})
 
 
 def _output(*arguments: str) -> str:

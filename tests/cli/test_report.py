@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from affuse.cli.benchmark import write_folder
-from affuse.evaluation import BenchmarkResult, summarise
-from affuse.harness import Request, run_benchmark
+from affuse.evaluation.statistics import summarise
+from affuse.harness.request import Request
+from affuse.harness.results import BenchmarkResult
+from affuse.harness.run import run_benchmark
+from affuse.report.tables import write_folder
 
 REQUEST = Request(
     "controlled",

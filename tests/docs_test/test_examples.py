@@ -51,7 +51,7 @@ def test_example_runs(page: Path, tmp_path: Path) -> None:
 
 def test_a_model_of_ones_own_is_tested_by_the_suite(tmp_path: Path) -> None:
     (tmp_path / "mean_pool.py").write_text(_blocks("adding-a-model.md")[0])
-    suite = str(ROOT / "tests" / "models" / "test_registry.py")
+    suite = str(ROOT / "tests" / "fusion" / "test_model.py")
     output = _run(
         *("-m", "pytest", suite, "-k", "mean_pool", "-p", "no:cacheprovider"),
         *("--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")),

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from affuse.doctor import examine
-from affuse.doctor.corpus_checks import video_of
-from affuse.doctor.findings import some
-from affuse.doctor.views import measure_corpus
+from affuse.doctor.checks import video_of
+from affuse.doctor.facts import measure_corpus
+from affuse.doctor.findings import first_few
 from affuse.readers.stored_write import store_corpus
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Regression
@@ -130,5 +130,5 @@ def test_labels_that_are_not_asked_for_only_warn(tmp_path: Path) -> None:
 
 
 def test_names_from_files_do_not_reach_the_terminal_raw() -> None:
-    assert some(["a\x1b[31m", "b" * 80]) == "a?[31m, " + "b" * 60
-    assert some("abcd") == "a, b, c, …"
+    assert first_few(["a\x1b[31m", "b" * 80]) == "a?[31m, " + "b" * 60
+    assert first_few("abcd") == "a, b, c, …"

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from affuse.evaluation.bootstrap import FoldAnswers, Scores, compare, score
+from affuse.evaluation.bootstrap import FoldAnswers, Scores, paired_bootstrap, resampled_scores
 from affuse.evaluation.statistics import verdict
 from affuse.tasks import BinaryLabels, Classification, Regression, Task
 
@@ -29,7 +29,7 @@ def answered(target: NDArray[Any], *predictions: NDArray[Any], names: str = "") 
 
 
 def maes(*folds: FoldAnswers) -> Scores:
-    return score(MOSI, folds, ["mae"])["mae"]
+    return resampled_scores(MOSI, folds, ["mae"])["mae"]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_measured_is_the_metric_of_each_seed_and_draws_scatter_about_it(
 def test_where_seeds_agree_the_interval_is_that_of_the_samples(rng: np.random.Generator) -> None:
     target, errors = rng.normal(size=300), rng.normal(size=300)
     a, b = (maes(answered(target, *[target + e] * 4)) for e in (errors, 0.9 * errors))
-    found = compare(a, b)
+    found = paired_bootstrap(a, b)
     each = 0.1 * np.abs(errors)
     expected = stats.t.interval(0.95, 299, each.mean(), stats.sem(each))
     assert found.ci95 == pytest.approx(expected, abs=0.15 * (expected[1] - expected[0]))
@@ -63,7 +63,7 @@ def test_where_seeds_agree_the_interval_is_that_of_the_samples(rng: np.random.Ge
 def test_where_samples_agree_the_interval_is_students_over_seeds() -> None:
     target, shifts = np.zeros(50), np.array([0.1, 0.2, 0.6, 0.3])
     a, b = (maes(answered(target, *(target + s for s in by))) for by in (shifts, shifts * 0))
-    found = compare(a, b)
+    found = paired_bootstrap(a, b)
     assert found.ci95 == pytest.approx(
         stats.t.interval(0.95, 3, shifts.mean(), stats.sem(shifts)), rel=1e-6
     )
@@ -73,7 +73,7 @@ def test_where_samples_agree_the_interval_is_students_over_seeds() -> None:
 def test_one_seed_is_tested_over_samples_alone(rng: np.random.Generator) -> None:
     target, errors = rng.normal(size=300), rng.normal(size=(2, 300))
     a, b = (maes(answered(target, target + e)) for e in errors)
-    found = compare(a, b)
+    found = paired_bootstrap(a, b)
     each = np.abs(errors[0]) - np.abs(errors[1])
     width = 2 * stats.t.ppf(0.975, 299) * stats.sem(each)
     assert found.ci95[1] - found.ci95[0] == pytest.approx(width, rel=0.15)
@@ -83,7 +83,7 @@ def test_one_seed_is_tested_over_samples_alone(rng: np.random.Generator) -> None
 def test_the_same_answers_do_not_differ(rng: np.random.Generator) -> None:
     target = rng.normal(size=30)
     same = maes(answered(target, *(target + rng.normal(size=(3, 30)))))
-    found = compare(same, same)
+    found = paired_bootstrap(same, same)
     assert (found.mean, found.ci95, found.p) == (0.0, (0.0, 0.0), 1.0)
     assert verdict("mae", found) == "undecided"
 
@@ -91,7 +91,7 @@ def test_the_same_answers_do_not_differ(rng: np.random.Generator) -> None:
 def test_a_constant_is_compared_with_every_seed(rng: np.random.Generator) -> None:
     target = rng.normal(size=100)
     model = maes(answered(target, *(target + 0.1 * rng.normal(size=(3, 100)))))
-    found = compare(model, maes(answered(target, np.zeros(100))))
+    found = paired_bootstrap(model, maes(answered(target, np.zeros(100))))
     assert len(found.runs) == 3
     assert found.mean < -0.5
     assert found.p < 1e-4
@@ -102,7 +102,7 @@ def test_p_and_interval_say_the_same(rng: np.random.Generator, by: float) -> Non
     target, errors = rng.normal(size=80), rng.normal(size=(5, 80))
     a = maes(answered(target, *(target + errors)))
     b = maes(answered(target, *(target + (1 + by) * errors + 0.1 * rng.normal(size=(5, 80)))))
-    found, turned = compare(a, b), compare(b, a)
+    found, turned = paired_bootstrap(a, b), paired_bootstrap(b, a)
     low, high = found.ci95
     assert (found.p < 0.05) == (low > 0 or high < 0)
     assert (turned.mean, turned.ci95, turned.p) == (-found.mean, (-high, -low), found.p)
@@ -126,7 +126,7 @@ def test_all_metrics_of_all_tasks_have_a_difference(rng: np.random.Generator) ->
         kinds = 2 if task.outputs > 1 else 5
         target = rng.integers(0, kinds, (40, task.target_width)).astype(float)
         a, b = (
-            score(
+            resampled_scores(
                 task,
                 [FoldAnswers(range(40), target, rng.normal(size=(3, 40, task.outputs)))],
                 task.metrics,
@@ -134,15 +134,15 @@ def test_all_metrics_of_all_tasks_have_a_difference(rng: np.random.Generator) ->
             for _ in range(2)
         )
         for metric in task.metrics:
-            found = compare(a[metric], b[metric])
+            found = paired_bootstrap(a[metric], b[metric])
             assert found.ci95[0] < found.mean < found.ci95[1]
             assert 0 < found.p <= 1
 
 
 def test_a_metric_without_a_value_has_no_interval() -> None:
     never = answered(np.zeros(5), np.ones(5), np.ones(5))
-    scores = score(MOSI, [never], ["acc2_nonzero"])["acc2_nonzero"]
-    found = compare(scores, scores)
+    scores = resampled_scores(MOSI, [never], ["acc2_nonzero"])["acc2_nonzero"]
+    found = paired_bootstrap(scores, scores)
     assert all(math.isnan(v) for v in (found.mean, *found.ci95, found.p))
     assert verdict("acc2_nonzero", found) == "undecided"
 

@@ -13,7 +13,7 @@ import torch
 from affuse.batches import Batch
 from affuse.config import Options
 from affuse.errors import InputError
-from affuse.evaluation.held_out import answer, hide, open_test, own
+from affuse.evaluation.held_out import answer, hide, open_test, own_copy
 from affuse.fusion import FusionModel, FusionOutput
 from affuse.samples import Sample
 from affuse.tasks import Regression
@@ -118,11 +118,11 @@ def test_answers_are_in_the_order_of_the_samples(checkpoint: Checkpoint) -> None
 
 def test_features_are_kept_without_the_array_that_they_are_a_part_of(tmp_path: Path) -> None:
     table = np.ones((4, 3), np.float32)
-    assert not np.shares_memory(own(table[:, :2]), table)
+    assert not np.shares_memory(own_copy(table[:, :2]), table)
     np.save(tmp_path / "mapped.npy", table)
     mapped = np.asarray(np.load(tmp_path / "mapped.npy", mmap_mode="r"))
-    assert own(mapped[1:, :2]).base is not None
-    assert np.shares_memory(own(mapped[1:, :2]), mapped)
+    assert own_copy(mapped[1:, :2]).base is not None
+    assert np.shares_memory(own_copy(mapped[1:, :2]), mapped)
 
 
 def test_no_labels_is_an_error(checkpoint: Checkpoint) -> None:

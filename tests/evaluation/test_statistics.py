@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from affuse.errors import InputError
-from affuse.evaluation import paired_difference, summarise
+from affuse.evaluation.statistics import paired_difference, summarise
 
 RUNS = st.lists(st.integers(-1000, 1000).map(lambda n: n / 100), min_size=2, max_size=12)
 

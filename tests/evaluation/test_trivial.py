@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from affuse.evaluation.trivial import trivial_scores
+from affuse.evaluation.scorecard import trivial_scores
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Classification, Regression, Task
 

@@ -15,6 +15,7 @@ from media_files import tone, write_media
 
 from affuse.errors import InputError
 from affuse.extract.clip import ClipExtractor, ClipSettings, Transcript, Window, Word
+from affuse.extract.media.decode import media_duration
 from affuse.extract.store import StoredClip, clip_key, read_clip, write_clip
 
 SPOKEN = "bin blue at f two now"
@@ -54,7 +55,7 @@ def test_a_talking_head_has_all_three_modalities(talk: Path) -> None:
     assert all(np.isfinite(s).all() and s.dtype == np.float32 for s in sequences.values())
     assert [word.text for word in window.words] == SPOKEN.split()
     assert window.sample.text == SPOKEN
-    assert extractor.duration(talk) == pytest.approx(3.0, abs=0.05)
+    assert media_duration(talk) == pytest.approx(3.0, abs=0.05)
 
 
 def test_frames_of_the_voice_have_their_times(long_talk: Path) -> None:

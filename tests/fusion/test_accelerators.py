@@ -23,7 +23,7 @@ from affuse.batches import Batch, collate
 from affuse.fusion import FusionModel, create_model, layers, models
 from affuse.tasks import Regression
 from affuse.training.module import FusionModule
-from affuse.training.options import TrainOptions
+from affuse.training.presets import TrainOptions
 
 # A device that every build of torch knows well enough for tensors without values to lie there.
 ELSEWHERE = "lazy:0"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from affuse.incongruity import ablations
+from affuse.harness.ablations import ablations
 from affuse.training.presets import plan
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from affuse.errors import InputError
-from affuse.harness import Request, read_results, run_benchmark
+from affuse.harness.assemble import read_result
+from affuse.harness.request import Request
+from affuse.harness.run import run_benchmark
+from affuse.report.tables import markdown
 from affuse.training.presets import plan
 from affuse.training.session import train_run
 
@@ -38,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     result, _ = run_benchmark(REQUEST, folder)
     result.write_json(folder / "result.json")
-    (folder / "result.md").write_text(result.markdown())
+    (folder / "result.md").write_text(markdown(result))
     return folder
 
 
@@ -48,15 +51,15 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 
 
 def test_it_says_the_same_byte_for_byte(folder: Path) -> None:
-    result = read_results(folder)
+    result = read_result(folder)
     assert result.to_json() == (folder / "result.json").read_text()
-    assert result.markdown() == (folder / "result.md").read_text()
+    assert markdown(result) == (folder / "result.md").read_text()
 
 
 def test_runs_that_are_missing_are_fewer_runs(copy: Path) -> None:
     for name in ("hct_mg-fold0-seed1", "concat-fold0-seed0", "concat-fold0-seed1"):
         (copy / "runs" / f"{name}.json").unlink()
-    part = read_results(copy)
+    part = read_result(copy)
     assert part.models["concat"].metrics == {}
     assert len(part.models["hct_mg"].metrics["mae"].runs) == 1
     assert len(part.models["text"].metrics["mae"].runs) == 2
@@ -68,7 +71,7 @@ def test_runs_of_another_time_do_not_count(copy: Path) -> None:
     record = json.loads(file.read_text())
     record["run"]["train"]["learning_rate"] = 0.5
     file.write_text(json.dumps(record))
-    assert len(read_results(copy).models["hct_mg"].metrics["mae"].runs) == 1
+    assert len(read_result(copy).models["hct_mg"].metrics["mae"].runs) == 1
 
 
 @pytest.mark.parametrize("entry", ["answers", "versions", "test_opened"])
@@ -77,7 +80,7 @@ def test_runs_of_a_version_that_kept_less_do_not_count(copy: Path, entry: str) -
     record = json.loads(file.read_text())
     del record[entry]
     file.write_text(json.dumps(record))
-    assert len(read_results(copy).models["hct_mg"].metrics["mae"].runs) == 1
+    assert len(read_result(copy).models["hct_mg"].metrics["mae"].runs) == 1
 
 
 @pytest.mark.parametrize("damage", ["absent", "cut", "another"])
@@ -89,14 +92,14 @@ def test_runs_count_with_their_answers_alone(copy: Path, damage: str) -> None:
         file.write_bytes(file.read_bytes()[:-40])
     else:
         file.unlink()
-    assert len(read_results(copy).models["hct_mg"].metrics["mae"].runs) == 1
+    assert len(read_result(copy).models["hct_mg"].metrics["mae"].runs) == 1
 
 
 def test_folders_that_cannot_be_read_are_one_line(copy: Path, tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     for other in ("notes", "nowhere"):
         with pytest.raises(InputError, match="not the results folder of a benchmark; give"):
-            read_results(tmp_path / other)
+            read_result(tmp_path / other)
     about = copy / "table.json"
     for text, says in (
         ("{", "not what a benchmark writes"),
@@ -104,11 +107,11 @@ def test_folders_that_cannot_be_read_are_one_line(copy: Path, tmp_path: Path) ->
     ):
         about.write_text(text)
         with pytest.raises(InputError, match=says):
-            read_results(copy)
+            read_result(copy)
     about.unlink()
     # As a version left it that kept the runs alone.
     with pytest.raises(InputError, match=r"has no table.json; repeat the benchmark's command"):
-        read_results(copy)
+        read_result(copy)
 
 
 def test_rows_that_began_elsewhere_are_named(tmp_path: Path) -> None:
@@ -122,4 +125,4 @@ def test_rows_that_began_elsewhere_are_named(tmp_path: Path) -> None:
     (warning,) = (line for line in result.warnings if "began" in line)
     # Audio and vision alone have nothing of it.
     assert warning.startswith("text, concat began with weights trained on elsewhere: ")
-    assert warning in result.markdown()
+    assert warning in markdown(result)

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from affuse.evaluation.statistics import summarise
-from affuse.harness.differences import Differences
+from affuse.harness.assemble import Differences, runs_of
 from affuse.harness.records import About, Run, Trivial
-from affuse.harness.runs import row_of
-from affuse.report.tables import ModelResult
+from affuse.harness.results import ModelResult
 from affuse.tasks import Regression
 
 COUNT, SEEDS = 60, 3
@@ -45,7 +44,7 @@ def about(**changes: Any) -> About:
 
 
 def of(errors: dict[str, float], seeds: int = SEEDS) -> tuple[Differences, dict[str, ModelResult]]:
-    rows = {name: row_of([run(name, s) for s in range(seeds)], 1) for name in errors}
+    rows = {name: runs_of([run(name, s) for s in range(seeds)], 1) for name in errors}
     means = {n: ModelResult(1, {"mae": summarise([e])} if seeds else {}) for n, e in errors.items()}
     return Differences(about(), rows), means
 
@@ -108,9 +107,9 @@ def test_rows_without_runs_are_left_out() -> None:
 
 def test_only_shared_seeds_are_compared() -> None:
     rows = {
-        "better": row_of([run("better", s) for s in (0, 2, 3)], 1),
-        "text": row_of([run("text", s) for s in (1, 2, 3)], 1),
-        "audio": row_of([run("audio", 1)], 1),
+        "better": runs_of([run("better", s) for s in (0, 2, 3)], 1),
+        "text": runs_of([run("text", s) for s in (1, 2, 3)], 1),
+        "audio": runs_of([run("audio", 1)], 1),
     }
     found = Differences(about(), rows).all_to("better")
     assert list(found) == ["trivial", "text"]

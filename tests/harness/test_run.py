@@ -19,13 +19,16 @@ import pytest
 from forked import Forked, typed, workers
 
 from affuse.errors import InputError
-from affuse.evaluation import evaluate
-from affuse.evaluation.trivial import trivial_scores
+from affuse.evaluation.scorecard import trivial_scores
 from affuse.fusion import count_parameters, create_model
-from affuse.harness import Request, read_results, run_benchmark
+from affuse.harness.assemble import read_result
+from affuse.harness.request import Request
+from affuse.harness.results import BenchmarkResult
+from affuse.harness.run import run_benchmark
+from affuse.metrics.scores import score_outputs
 from affuse.readers import load_corpus
 from affuse.readers.stored_write import store_corpus
-from affuse.report.tables import BenchmarkResult
+from affuse.report.tables import markdown, write_csv
 from affuse.samples import Corpus, Split
 
 SIZES = {"train": 24, "valid": 12, "test": 12}
@@ -114,14 +117,14 @@ def test_the_same_seeds_give_the_same_table_byte_for_byte(
 ) -> None:
     again = Finished(tmp_path)
     assert again.result.to_json() == finished.result.to_json()
-    assert again.result.markdown() == finished.result.markdown()
+    assert markdown(again.result) == markdown(finished.result)
     for file in (finished.folder / "runs").glob("*.npz"):
         assert (tmp_path / "runs" / file.name).read_bytes() == file.read_bytes()
     for place, result in (
         (tmp_path / "a.csv", again.result),
         (tmp_path / "b.csv", finished.result),
     ):
-        result.write_csv(place)
+        write_csv(result, place)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
@@ -135,7 +138,7 @@ def test_every_run_keeps_answers_that_give_its_scores(finished: Finished) -> Non
         with np.load(io.BytesIO(content), allow_pickle=False) as kept:
             assert kept["ids"].tolist() == [s.id for s in test]
             assert np.array_equal(kept["target"], [s.target for s in test])
-            scores = evaluate(corpus.task, kept["prediction"].astype(float), kept["target"])
+            scores = score_outputs(corpus.task, kept["prediction"].astype(float), kept["target"])
             assert ("gate" in kept) == ("primary" in kept) == (record["model"] == "hct_mg")
         # The records' targets are doubles: sums may differ in the last digit.
         assert record["metrics"] == pytest.approx({**record["metrics"], **scores})
@@ -164,7 +167,7 @@ def test_another_checkpoint_for_the_same_run_is_counted(finished: Finished, copy
     assert warning.startswith(
         "the test part of concat, fold 0, seed 1 was opened for 2 checkpoints"
     )
-    assert warning in result.markdown()
+    assert warning in markdown(result)
     assert result.models == finished.result.models
     (record,) = (r for r in records if r["test_opened"]["count"] == 2)
     # The checkpoint that was there already said the same once more.
@@ -199,7 +202,7 @@ def test_repeated_it_trains_nothing_and_says_the_same(finished: Finished) -> Non
     assert told == []
     assert written(finished.folder / "runs") == before
     assert again.to_json() == finished.result.to_json()
-    assert again.markdown() == finished.result.markdown()
+    assert markdown(again) == markdown(finished.result)
     assert [r["metrics"] for r in records] == [r["metrics"] for r in finished.records]
 
 
@@ -276,7 +279,7 @@ def test_normalisation_other_than_by_the_training_part_is_named(tmp_path: Path) 
     request = replace(REQUEST, models=("concat",), seeds=1, settings=settings, singles=False)
     result, _ = run_benchmark(request, tmp_path)
     assert result.corpus.endswith(", normalise=none")
-    assert "normalise=none" in result.markdown()
+    assert "normalise=none" in markdown(result)
 
 
 def test_a_limit_is_said_and_kept_to(tmp_path: Path) -> None:
@@ -319,10 +322,10 @@ def test_folds_make_one_score_a_seed(tmp_path: Path) -> None:
     assert trivial.mean == pytest.approx(
         np.mean(expected) - result.models["trivial"].metrics["mae"].mean
     )
-    assert "2 seeds of 2 folds" in result.markdown()
+    assert "2 seeds of 2 folds" in markdown(result)
     # A seed counts when all its folds are there.
     (tmp_path / "out" / "runs" / "concat-fold1-seed0.json").unlink()
-    rest = read_results(tmp_path / "out").models["concat"].metrics["mae"].runs
+    rest = read_result(tmp_path / "out").models["concat"].metrics["mae"].runs
     assert rest == pytest.approx(expected[1:])
 
 

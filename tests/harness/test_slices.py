@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from affuse.harness import run as run_module
+from affuse.harness.assemble import ModelRuns, hard_slice
 from affuse.harness.records import About, Run, read_about
 from affuse.harness.request import Request
+from affuse.harness.results import BenchmarkResult, ModelResult
 from affuse.harness.run import run_benchmark
-from affuse.harness.runs import Row, hard_slice
 from affuse.incongruity.hard import hard_ids
 from affuse.readers import load_corpus
-from affuse.report.tables import BenchmarkResult, ModelResult
+from affuse.report.tables import hard_table, markdown
 from affuse.tasks import Regression
 
 IDS = ("a", "b", "c")
@@ -34,15 +35,15 @@ def run(*errors: float) -> Run:
 
 
 def test_scores_are_of_the_hard_samples_of_all_folds() -> None:
-    row = Row((0, 1), ((run(1, 9, 0), run(9, 9, 9)), (run(9, 9, 3), run(9, 9, 0))))
-    found = hard_slice(about((("a",), ("c",))), {"m": row, "none": Row((), ((), ()))})
+    row = ModelRuns((0, 1), ((run(1, 9, 0), run(9, 9, 9)), (run(9, 9, 3), run(9, 9, 0))))
+    found = hard_slice(about((("a",), ("c",))), {"m": row, "none": ModelRuns((), ((), ()))})
     assert (found["samples"], found["of"]) == (2, 6)
     assert list(found["models"]) == ["m"]
-    assert found["models"]["m"]["mae"].runs == pytest.approx((2.0, 4.5))
+    assert found["models"]["m"]["mae"]["runs"] == pytest.approx((2.0, 4.5))
 
 
 def test_no_slice_without_hard_samples() -> None:
-    assert hard_slice(about(((),)), {"m": Row((0,), ((run(0, 0, 0),),))}) == {}
+    assert hard_slice(about(((),)), {"m": ModelRuns((0,), ((run(0, 0, 0),),))}) == {}
 
 
 def test_hard_samples_are_found_before_any_model() -> None:
@@ -72,9 +73,9 @@ def test_the_table_shows_it() -> None:
     plain = {"mean": 1.25, "std": 0.5, "ci95": [0.75, 1.75], "runs": [1.0, 1.5]}
     hard = {"samples": 2, "of": 6, "models": {"m": {"mae": plain}}}
     result = BenchmarkResult("c", "", {}, {"m": ModelResult(1, {})}, extra={"hard": hard})
-    assert "Hard samples, 2 of 6" in result.markdown()
-    assert result.hard_table() is not None
-    assert replaced(result).hard_table() is None
+    assert "Hard samples, 2 of 6" in markdown(result)
+    assert hard_table(result) is not None
+    assert hard_table(replaced(result)) is None
 
 
 def replaced(result: BenchmarkResult) -> BenchmarkResult:

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from affuse.harness import Request
-from affuse.harness.request import Job
-from affuse.harness.without_targets import Sealed, content_of, seal
+from affuse.harness.leaks import TrainingView, content_of, training_view
+from affuse.harness.request import Job, Request
 from affuse.harness.workers import run_job
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Regression
@@ -95,7 +94,7 @@ def told(*roots: Any) -> int:
 
 def test_a_sealed_corpus_reaches_no_test_target(corpus: Corpus) -> None:
     assert told(corpus) > 10 * COUNT
-    sealed = seal(corpus, 1)
+    sealed = training_view(corpus, 1)
     assert told(sealed) == 0
     # What it must have is there: the walk sees it.
     arrays = [x for x in reachable(sealed) if isinstance(x, np.ndarray)]
@@ -117,7 +116,9 @@ def test_the_arguments_of_fit_reach_no_test_target(
 
     monkeypatch.setattr(fitting, "fit", watched)
     request = Request("controlled", models=("concat",), settings=SETTINGS)
-    answered = run_job(request, Job("concat", 1, 0), seal(corpus, 1), tmp_path, lambda _: None)
+    answered = run_job(
+        request, Job("concat", 1, 0), training_view(corpus, 1), tmp_path, lambda _: None
+    )
     assert len(seen) == 1
     # An output may be like one by chance.
     assert told(*seen) + told(answered) <= 2
@@ -130,9 +131,9 @@ def test_a_sealed_corpus_is_plain(corpus: Corpus) -> None:
     class Spy(Regression):
         """A task that remembers."""
 
-    sealed = seal(replace(corpus, task=Spy(-3.0, 3.0)), 0)
+    sealed = training_view(replace(corpus, task=Spy(-3.0, 3.0)), 0)
     assert type(sealed.task) is Regression
-    assert type(sealed) is Sealed
+    assert type(sealed) is TrainingView
     assert (sealed.options, sealed.features) == ({}, {})
     for sample in sealed.folds[0].test:
         assert (sample.target, sample.text, dict(sample.truth), dict(sample.times)) == (
@@ -142,7 +143,7 @@ def test_a_sealed_corpus_is_plain(corpus: Corpus) -> None:
 
 
 def test_a_run_is_known_by_the_corpus_that_was_sealed(corpus: Corpus) -> None:
-    sealed = seal(corpus, 1)
+    sealed = training_view(corpus, 1)
     assert sealed.fingerprint() == corpus.fingerprint()
     assert sealed.name == corpus.name
     train = [s.id for s in sealed.folds[1].train]
@@ -168,7 +169,7 @@ def test_content_covers_features_targets_and_groups(corpus: Corpus) -> None:
 
 def test_groups_stay_together_without_their_names(corpus: Corpus) -> None:
     original = corpus.folds[1].test
-    hidden = seal(corpus, 1).folds[1].test
+    hidden = training_view(corpus, 1).folds[1].test
     place = {s.sequences["audio"].tobytes(): s.group for s in original}
     pairs = {(place[s.sequences["audio"].tobytes()], s.group) for s in hidden}
     assert len(pairs) == 3

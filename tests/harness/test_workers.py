@@ -11,7 +11,8 @@ from forked import run_forked
 from installed import beside, install
 
 from affuse.errors import InputError
-from affuse.harness import Request, run_benchmark
+from affuse.harness.request import Request
+from affuse.harness.run import run_benchmark
 from affuse.readers import load_corpus
 from affuse.readers.pickles.mult_format import to_mult_pickle
 from affuse.readers.stored_write import store_corpus
@@ -114,9 +115,9 @@ class Snoop(FusionModel):
 '''
 
 ENTRIES = """
-[affuse.fusion]
+[affuse.models]
 snoop = marked_corpus
-[affuse.readers]
+[affuse.corpora]
 marked = marked_corpus
 """
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from affuse.incongruity import ConflictScorer, Readers, fit_conflict, fit_readers, probes
+from affuse.incongruity import probes
+from affuse.incongruity.conflict import ConflictScorer, fit_conflict
+from affuse.incongruity.readings import Readers, fit_readers
 from affuse.readers import load_corpus
 from affuse.samples import Split
 from affuse.tasks import Regression

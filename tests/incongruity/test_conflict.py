@@ -9,14 +9,21 @@ import numpy as np
 import pytest
 
 from affuse.errors import InputError
-from affuse.incongruity import ConflictScorer, Readers, fit_conflict, fit_readers, judge
-from affuse.incongruity.conflict import contradictions, known_conflicts, told_conflicts
+from affuse.incongruity.conflict import (
+    ConflictScorer,
+    contradictions,
+    fit_conflict,
+    known_conflicts,
+    told_conflicts,
+)
+from affuse.incongruity.planted import evaluate_conflicts
+from affuse.incongruity.readings import Readers, fit_readers
 from affuse.samples import Sample, Split
 from affuse.tasks import Classification, Regression
 
 
 def test_finds_what_was_planted(split: Split, scorer: ConflictScorer) -> None:
-    found = judge(scorer.score(split.test), split.test)
+    found = evaluate_conflicts(scorer.score(split.test), split.test)
     assert found is not None
     assert (found.samples, found.conflicts) == (300, 90)
     assert found.auroc >= 0.95
@@ -37,7 +44,7 @@ def test_scores_are_probabilities_with_a_pair_and_its_seconds(
         for modality, spans in conflict.spans.items():
             assert all(0 <= s.first < s.last <= len(sample.sequences[modality]) for s in spans)
             assert all(s.start is not None and s.end is not None for s in spans)
-        json.dumps(conflict.to_json(), allow_nan=False)
+        json.dumps(conflict.to_dict(), allow_nan=False)
 
 
 def test_neighbours_change_nothing(split: Split, scorer: ConflictScorer) -> None:
@@ -76,11 +83,11 @@ def test_told_the_label_the_readers_agree_with_the_truth(split: Split, readers: 
 def test_is_calibrated_without_known_conflicts(split: Split, readers: Readers) -> None:
     unaware = [replace(sample, truth={}) for sample in split.valid]
     assert known_conflicts(unaware) is None
-    found = judge(fit_conflict(readers, unaware).score(split.test), split.test)
+    found = evaluate_conflicts(fit_conflict(readers, unaware).score(split.test), split.test)
     assert found is not None
     assert found.auroc >= 0.95
     assert found.calibration_error < 0.12
-    assert judge([], unaware[:0] or unaware[:1]) is None
+    assert evaluate_conflicts([], unaware[:0] or unaware[:1]) is None
 
 
 def test_refuses_what_it_cannot_calibrate_on(split: Split, readers: Readers) -> None:
@@ -130,7 +137,7 @@ def test_classes_that_two_modalities_tell_apart() -> None:
     train, valid, test = samples(300, 0, 0.0), samples(150, 1, 0.3), samples(300, 2, 0.3)
     # What says nothing of the label must not be named.
     scorer = fit_conflict(fit_readers(task, train, valid), valid)
-    found = judge(scorer.score(test), test)
+    found = evaluate_conflicts(scorer.score(test), test)
     assert found is not None
     assert found.auroc > 0.9
     assert found.pair_accuracy > 0.85

@@ -14,10 +14,11 @@ import pytest
 
 from affuse.errors import InputError
 from affuse.files import to_strict_json
-from affuse.incongruity import Explanation, explain, latent, probes
+from affuse.incongruity import latent, probes
+from affuse.incongruity.explanation import Explanation, explain
 from affuse.readers import load_corpus
-from affuse.report.explanation_page import SECTIONS, page
-from affuse.report.sentences import summarise
+from affuse.report.explanation_page import SECTIONS, explanation_page
+from affuse.report.sentences import summary_sentences
 from affuse.samples import Corpus
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.presets import plan
@@ -75,7 +76,7 @@ def test_attention_maps_are_named_by_seconds(found: Explanation, corpus: Corpus)
 
 
 def test_json_tells_the_area_under_the_curve(found: Explanation) -> None:
-    content = json.loads(to_strict_json(found.to_json()))
+    content = json.loads(to_strict_json(found.to_dict()))
     assert found.truth is not None
     assert content["conflict_auroc"] == pytest.approx(found.truth.auroc)
     assert [model["name"] for model in content["models"]] == ["hct_mg", "mult"]
@@ -83,7 +84,7 @@ def test_json_tells_the_area_under_the_curve(found: Explanation) -> None:
 
 
 def test_the_summary_says_the_figures(found: Explanation) -> None:
-    text = " ".join(summarise(found))
+    text = " ".join(summary_sentences(found))
     assert found.model.gate is not None
     first = max(found.model.gate.mean, key=found.model.gate.mean.__getitem__)
     assert f"hct_mg trusts {first} most, with a mean weight of" in text
@@ -116,7 +117,7 @@ class _Tags(HTMLParser):
 
 
 def test_the_page_stands_alone(found: Explanation) -> None:
-    text = page(found)
+    text = explanation_page(found)
     tags = _Tags()
     tags.feed(text)
     assert tags.open == []
@@ -135,7 +136,7 @@ def test_the_page_stands_alone(found: Explanation) -> None:
 def test_text_from_a_corpus_cannot_become_markup(found: Explanation) -> None:
     bad = replace(found, corpus="<script>alert(1)</script>")
     bad = replace(bad, cases=(replace(found.cases[0], text="<img src=x>", why="&"),))
-    text = page(bad)
+    text = explanation_page(bad)
     assert "<img src=x>" not in text
     assert "<script>alert" not in text
 
@@ -150,7 +151,7 @@ def test_a_model_without_gate_or_blocks(corpus: Corpus, tmp_path: Path) -> None:
     assert found.model.latent is None
     assert steps[-1][0] == steps[-1][1]
     assert 1 <= len(found.cases) <= 3
-    text = page(found)
+    text = explanation_page(found)
     assert "concat has no gate" in text
 
 

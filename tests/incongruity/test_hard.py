@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from affuse.errors import InputError
-from affuse.incongruity import Readers, hard_samples
-from affuse.incongruity.hard import HardSamples
+from affuse.incongruity.hard import HardSamples, hard_samples
+from affuse.incongruity.readings import Readers
 from affuse.incongruity.tendency import label_tendency
 from affuse.samples import Split
 
@@ -38,7 +38,7 @@ def test_each_says_why(split: Split, readers: Readers, hard: HardSamples) -> Non
             assert sample.leanings[first] != sample.leanings[second]
         for modality, leans in sample.leanings.items():
             assert (leans != (side[row],)) == (modality in sample.astray)
-    json.dumps(hard.to_json(), allow_nan=False)
+    json.dumps(hard.to_dict(), allow_nan=False)
 
 
 def test_a_slice_does_not_depend_on_its_neighbours(

@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from affuse.incongruity.tendency import estimate, estimates
+from affuse.incongruity.tendency import Estimate, estimates
+
+
+def estimate(values: np.ndarray, seed: int = 0) -> Estimate:
+    return estimates(values[:, None], seed)[0]
 
 
 def test_interval_is_that_of_the_mean() -> None:

@@ -14,7 +14,8 @@ from affuse.config import Options
 from affuse.errors import InputError
 from affuse.files import to_strict_json
 from affuse.fusion import FusionModel, FusionOutput, create_model
-from affuse.incongruity import LatentIncongruity, latent_incongruity, probes
+from affuse.incongruity import probes
+from affuse.incongruity.latent import LatentIncongruity, latent_incongruity
 from affuse.samples import Sample, Split
 from affuse.tasks import Regression
 
@@ -118,7 +119,7 @@ def test_blocks_name_their_ends_and_slices_select(found) -> None:
     assert result.overall("kept", wrong).after.mean == 0
     assert result.overall("kept", wrong).samples == wrong.sum()
     assert result.overall("kept", target="face").samples == 0
-    content = json.loads(to_strict_json(result.to_json(wrong)))
+    content = json.loads(to_strict_json(result.to_dict(wrong)))
     assert content["samples"] == wrong.sum()
     assert content["targets"].keys() == {"voice"}
     assert content["overall"]["refitted"]["displacement"]["mean"] is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from affuse.incongruity.latent_changes import Change, divergence
+from affuse.incongruity.latent import Change, divergence
 
 
 def test_divergence_equals_the_reference() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from affuse.errors import InputError
-from affuse.incongruity import plant_conflicts
+from affuse.incongruity.planted import plant_conflicts
 from affuse.samples import Sample
 from affuse.tasks import Classification
 

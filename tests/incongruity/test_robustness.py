@@ -14,8 +14,7 @@ from affuse.config import Options
 from affuse.errors import InputError
 from affuse.files import to_strict_json
 from affuse.fusion import FusionModel, FusionOutput
-from affuse.incongruity import over_runs, robustness
-from affuse.incongruity.robustness import SPOILINGS, spoil
+from affuse.incongruity.robustness import SPOILINGS, over_runs, robustness, spoil
 from affuse.samples import Sample
 from affuse.tasks import Regression
 
@@ -124,7 +123,7 @@ def test_curves_tell_what_the_model_leans_on(samples, model: Listener) -> None:
 def test_is_deterministic_and_json(samples, model: Listener) -> None:
     first, again = (robustness("listener", model, TASK, samples, most=30) for _ in range(2))
     assert first == again
-    assert json.loads(to_strict_json(first.to_json()))["samples"] == 30
+    assert json.loads(to_strict_json(first.to_dict()))["samples"] == 30
 
 
 def test_runs_are_summed_up_by_level(samples, model: Listener) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from affuse.incongruity.spans import Span, heard_spans, overlap
+from affuse.incongruity.readings import Span, heard_spans, overlap
 from affuse.samples import Sample
 
 

@@ -16,8 +16,7 @@ from scipy.stats import pearsonr
 from sklearn import metrics as sk
 
 from affuse.errors import InputError
-from affuse.evaluation import LABELS, evaluate, heading, higher_is_better
-from affuse.metrics.scores import resampled
+from affuse.metrics.scores import LABELS, heading, higher_is_better, resampled, score_outputs
 from affuse.tasks import BinaryLabels, Classification, Regression, Task
 
 MOSI = Regression()
@@ -45,7 +44,7 @@ def pairs(flags: Any) -> NDArray[np.float32]:
 def test_regression_by_hand() -> None:
     truth = column([-3.0, -1.0, 0.0, 0.0, 0.4, 2.6])
     prediction = column([-2.2, 0.2, -0.1, 0.3, 0.6, 3.4])
-    scores = evaluate(MOSI, prediction, truth)
+    scores = score_outputs(MOSI, prediction, truth)
     assert tuple(scores) == MOSI.metrics
     expected = {
         "mae": (0.8 + 1.2 + 0.1 + 0.3 + 0.2 + 0.8) / 6,
@@ -61,11 +60,11 @@ def test_regression_by_hand() -> None:
         "acc5": 4 / 6,
     }
     assert {k: scores[k] for k in expected} == pytest.approx(expected, abs=1e-7)
-    assert evaluate(MOSI, column([1, 2, 3]), column([1, 3, 2]))["corr"] == pytest.approx(0.5)
+    assert score_outputs(MOSI, column([1, 2, 3]), column([1, 3, 2]))["corr"] == pytest.approx(0.5)
 
 
 def test_classification_by_hand() -> None:
-    scores = evaluate(CLASSES, one_hot([0, 1, 1, 1, 2, 2]), column([0, 0, 0, 1, 1, 2]))
+    scores = score_outputs(CLASSES, one_hot([0, 1, 1, 1, 2, 2]), column([0, 0, 0, 1, 1, 2]))
     f1 = {"a": 2 * 1 / (1 + 3), "b": 2 * 1 / (3 + 2), "c": 2 * 1 / (2 + 1)}
     assert scores == pytest.approx(
         {
@@ -83,7 +82,7 @@ def test_binary_labels_by_hand() -> None:
     task = BinaryLabels(("happy", "sad"))
     truth = np.array([[1, 0], [1, 0], [0, 0], [0, 1]], np.float32)
     said = [[1, 0], [0, 0], [0, 0], [0, 0]]
-    scores = evaluate(task, pairs(said), truth)
+    scores = score_outputs(task, pairs(said), truth)
     assert tuple(scores) == task.metrics
     happy = (2 * (2 * 2 / (3 + 2)) + 2 * (2 * 1 / (1 + 2))) / 4
     sad = (3 * (2 * 3 / (4 + 3)) + 1 * 0) / 4
@@ -106,7 +105,7 @@ def test_weighted_accuracy_of_emotions_by_hand() -> None:
     truth, said = column([1, 1, 0, 0, 0, 0]), column([1, 0, 0, 0, 0, 1])
     tp, tn, p, n = 1, 3, 2, 4
     names = ("weighted_accuracy_happy", "weighted_accuracy_mean")
-    scores = evaluate(task, pairs(said), truth, names)
+    scores = score_outputs(task, pairs(said), truth, names)
     assert scores == pytest.approx(dict.fromkeys(names, (tp * n / p + tn) / (2 * n)))
 
 
@@ -114,18 +113,18 @@ def test_sims_bins_by_hand() -> None:
     # An edge belongs to the bin below it, also at float32, where 0.1 exceeds the float64 0.1.
     truth = column([-1.0, -0.7, -0.1, 0.0, 0.1, 0.7, 1.0])
     prediction = column([-9.0, -0.6, 0.0, 0.1, 0.0, 0.8, 0.8])
-    scores = evaluate(SIMS, prediction, truth, ("sims_acc2", "sims_acc3", "sims_acc5"))
+    scores = score_outputs(SIMS, prediction, truth, ("sims_acc2", "sims_acc3", "sims_acc5"))
     # Two: only the fourth and fifth differ (0 is negative, 0.1 positive). Three: only the third.
     # Five: also the second (-0.7 is in the lowest) and the sixth (0.7 is not in the highest).
     assert scores == pytest.approx({"sims_acc2": 5 / 7, "sims_acc3": 6 / 7, "sims_acc5": 4 / 7})
-    assert "acc7" not in evaluate(SIMS, prediction, truth)
+    assert "acc7" not in score_outputs(SIMS, prediction, truth)
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(QUARTERS, QUARTERS), min_size=2, max_size=40))
 def test_regression_agrees_with_scikit_learn(rows: list[tuple[float, float]]) -> None:
     x, y = np.array(rows, np.float32).T
-    scores = evaluate(MOSI, column(x), column(y))
+    scores = score_outputs(MOSI, column(x), column(y))
     f1: dict[str, Any] = {"average": "weighted", "zero_division": 0}
     kept = y != 0
     assert scores["mae"] == pytest.approx(sk.mean_absolute_error(y, x))
@@ -158,7 +157,7 @@ def test_classification_agrees_with_scikit_learn(rows: list[tuple[int, int]]) ->
             "f1_weighted_swapped": sk.f1_score(said, true, average="weighted", **f1),
             "uar": sk.balanced_accuracy_score(true, said),
         }
-    assert evaluate(CLASSES, one_hot(said), column(true)) == pytest.approx(expected)
+    assert score_outputs(CLASSES, one_hot(said), column(true)) == pytest.approx(expected)
 
 
 @settings(deadline=None)
@@ -171,8 +170,8 @@ def test_order_of_samples_is_free_and_nothing_warns(data: Any, task: Task, size:
     order = rng.permutation(size)
     with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
         warnings.simplefilter("error")
-        scores = evaluate(task, prediction, flags)
-        shuffled = evaluate(task, prediction[order], flags[order])
+        scores = score_outputs(task, prediction, flags)
+        shuffled = score_outputs(task, prediction[order], flags[order])
     assert scores == pytest.approx(shuffled, nan_ok=True)
     fractions = [v for name, v in scores.items() if name not in ("mae", "corr")]
     assert all(np.isnan(v) or 0 <= v <= 1 for v in fractions)
@@ -191,7 +190,7 @@ def test_a_weight_is_how_often_a_sample_is_there(data: Any, task: Task) -> None:
     for draw, counts in enumerate(weights.astype(int)):
         for seed, prediction in enumerate(predictions):
             repeated = (np.repeat(x, counts, axis=0) for x in (prediction, target))
-            expected = evaluate(task, *repeated, names)
+            expected = score_outputs(task, *repeated, names)
             scores = {name: found[name][draw, seed] for name in names}
             assert scores == pytest.approx(expected, nan_ok=True)
 
@@ -209,7 +208,7 @@ def test_a_weight_is_how_often_a_sample_is_there(data: Any, task: Task) -> None:
 def test_all_zeros_on_iemocap(emotion: str, positives: int, accuracy: float, f1: float) -> None:
     truth = np.zeros((938, 4), np.float32)
     truth[:positives, IEMOCAP.labels.index(emotion)] = 1
-    scores = evaluate(IEMOCAP, pairs(np.zeros((938, 4))), truth)
+    scores = score_outputs(IEMOCAP, pairs(np.zeros((938, 4))), truth)
     assert scores[f"accuracy_{emotion}"] == pytest.approx(accuracy, abs=5e-4)
     assert scores[f"f1_{emotion}"] == pytest.approx(f1, abs=5e-4)
 
@@ -218,27 +217,29 @@ def test_majority_class_on_mosi(shared_data: Path) -> None:
     with (shared_data / "mosi" / "labels_text.csv").open(newline="", encoding="utf-8") as file:
         truth = [float(r["label"]) for r in csv.DictReader(file) if r["split"] == "test"]
     assert (len(truth), truth.count(0.0)) == (686, 30)
-    scores = evaluate(MOSI, np.full((686, 1), -1.0), column(truth))
+    scores = score_outputs(MOSI, np.full((686, 1), -1.0), column(truth))
     assert scores["acc2_nonzero"] == pytest.approx(0.578, abs=5e-4)
     assert scores["f1_nonzero"] == pytest.approx(0.423, abs=5e-4)
 
 
 def test_a_constant_tells_nothing() -> None:
     truth = column([-1.0, 0.5, 2.0])
-    assert evaluate(MOSI, column([0.1, 0.1, 0.1]), truth)["corr"] == 0.0
-    assert evaluate(MOSI, truth, column([0.1, 0.1, 0.1]))["corr"] == 0.0
+    assert score_outputs(MOSI, column([0.1, 0.1, 0.1]), truth)["corr"] == 0.0
+    assert score_outputs(MOSI, truth, column([0.1, 0.1, 0.1]))["corr"] == 0.0
 
 
 def test_correlation_survives_a_tiny_spread() -> None:
     x = np.array([[0.0], [1.0], [2.0]]) * 1e-200
-    assert evaluate(MOSI, x, column([0, 1, 2]))["corr"] == pytest.approx(1.0)
+    assert score_outputs(MOSI, x, column([0, 1, 2]))["corr"] == pytest.approx(1.0)
 
 
 def test_scores_without_a_value_are_nan() -> None:
-    scores = evaluate(MOSI, column([1.0, -1.0]), column([0.0, 0.0]))
+    scores = score_outputs(MOSI, column([1.0, -1.0]), column([0.0, 0.0]))
     undefined = {name for name, value in scores.items() if np.isnan(value)}
     assert undefined == {"acc2_nonzero", "f1_nonzero", "f1_nonzero_swapped"}
-    never = evaluate(IEMOCAP, pairs(np.zeros((3, 4))), np.zeros((3, 4)), ["weighted_accuracy_sad"])
+    never = score_outputs(
+        IEMOCAP, pairs(np.zeros((3, 4))), np.zeros((3, 4)), ["weighted_accuracy_sad"]
+    )
     assert np.isnan(never["weighted_accuracy_sad"])
 
 
@@ -255,7 +256,7 @@ def test_refuses_what_it_cannot_score(
     task: Task, prediction: NDArray[Any], target: NDArray[Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        evaluate(task, prediction, target)
+        score_outputs(task, prediction, target)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +270,7 @@ def test_refuses_what_it_cannot_score(
 def test_unknown_metric_names_the_nearest(task: Task, wrong: str, near: str) -> None:
     zeros = np.zeros((1, task.outputs)), np.zeros((1, task.target_width))
     with pytest.raises(InputError, match=f"did you mean '{near}'"):
-        evaluate(task, *zeros, [wrong])
+        score_outputs(task, *zeros, [wrong])
 
 
 def test_headings_name_every_f1_convention() -> None:

@@ -13,9 +13,9 @@ from affuse.readers.composed_sources import (
     EMOTIONS,
     Piece,
     Text,
-    elsewhere,
-    emotional_texts,
-    opinions,
+    disturb_sound,
+    meld_texts,
+    mosi_texts,
     polarity,
     rated_texts,
 )
@@ -95,13 +95,13 @@ def test_polarity_has_a_neutral_middle() -> None:
 
 
 def test_real_sources_are_divided_as_they_come(shared_data: Path) -> None:
-    said = emotional_texts(shared_data / "text" / "meld.csv")
+    said = meld_texts(shared_data / "text" / "meld.csv")
     assert {text.label for text in said} == set(EMOTIONS)
     parts = {text.part: 0 for text in said}
     assert set(parts) == {"train", "valid", "test"}
     dialogues = {part: {t.group for t in said if t.part == part} for part in parts}
     assert not dialogues["train"] & dialogues["test"]
-    judged = opinions(shared_data / "mosi")
+    judged = mosi_texts(shared_data / "mosi")
     assert sum(text.part == "test" for text in judged) == 686
 
 
@@ -119,14 +119,14 @@ def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "meld.csv"
     file.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="utterances"):
-        emotional_texts(file)
+        meld_texts(file)
 
 
 def test_a_voice_elsewhere_is_still_that_voice_but_not_the_same() -> None:
     rng = np.random.default_rng(0)
     steps = np.arange(16_000) / 16_000
     signal = np.sin(2 * np.pi * 220 * steps).astype(np.float32)
-    heard = elsewhere(signal, rng)
+    heard = disturb_sound(signal, rng)
     assert heard.shape == signal.shape
     assert heard.dtype == np.float32
     assert 0.5 < np.corrcoef(signal, heard)[0, 1] < 0.9999

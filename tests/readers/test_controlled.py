@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.readers.controlled import LEAST_CONFLICT, ControlledOptions, read_controlled
-from affuse.readers.planting import MODALITIES, PARTS, directions
+from affuse.readers.planting import directions
 from affuse.readers.registry import load_corpus
-from affuse.samples import Corpus, Sample
+from affuse.samples import MODALITIES, PARTS, Corpus, Sample
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from affuse.report.answer_files import affect_line, to_csv, to_srt
-from affuse.report.prediction_page import to_html
+from affuse.report.pages import prediction_page
 
 
 def window(start: float, end: float, sentiment: float | None) -> dict:
@@ -97,7 +97,7 @@ class _Page(HTMLParser):
 
 
 def test_the_page_is_whole_and_stands_alone(content) -> None:
-    source = to_html(content)
+    source = prediction_page(content)
     page = _Page()
     page.feed(source)
     assert page.open == []
@@ -113,7 +113,7 @@ def test_the_page_is_whole_and_stands_alone(content) -> None:
 
 def test_bars_lie_within_their_chart(content) -> None:
     page = _Page()
-    page.feed(to_html(content))
+    page.feed(prediction_page(content))
     bars = [
         {k: float(a[k]) for k in ("x", "y", "width", "height")} for t, a in page.seen if t == "rect"
     ]
@@ -121,6 +121,19 @@ def test_bars_lie_within_their_chart(content) -> None:
     for bar in bars:
         assert -0.01 <= bar["y"] <= bar["y"] + bar["height"] <= 90.01
         assert -0.01 <= bar["x"] <= bar["x"] + bar["width"] <= 1000.01
+
+
+def test_names_from_strangers_cannot_become_markup(content) -> None:
+    bad = '"><script>alert(1)</script>'
+    for name in ("emotion", "gate"):
+        content["timeline"][0][name] = {bad: 0.5, "neutral": 0.5}
+    source = prediction_page({**content, "checkpoint": [bad], "extractors": {bad: bad}})
+    page = _Page()
+    page.feed(source)
+    assert page.open == []
+    assert "script" not in [tag for tag, _ in page.seen]
+    classes = {part for _, a in page.seen for part in (a.get("class") or "").split()}
+    assert {"c0", "neutral"} <= classes
 
 
 def test_a_line_says_what_there_is() -> None:

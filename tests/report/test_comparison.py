@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy import stats
 
-from affuse.evaluation import BenchmarkResult, ModelResult, summarise
-from affuse.report.comparison import SideBySide, compare, welch
-from affuse.report.comparison_tables import markdown, screen
+from affuse.evaluation.statistics import summarise
+from affuse.files import to_strict_json
+from affuse.harness.results import BenchmarkResult, ModelResult
+from affuse.report.command_tables import comparison_markdown, comparison_tables
+from affuse.report.comparison import SideBySide, compare_results, welch
 
 RUNS = {
     "trivial": {"mae": [1.4], "acc7": [0.2]},
@@ -66,7 +68,7 @@ def shifted(by: float, *, noise: float = 0.0) -> dict[str, dict[str, list[float]
 
 def shown(found: SideBySide, width: int = 120) -> str:
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(screen(found))
+    console.print(comparison_tables(found))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -91,7 +93,7 @@ def test_groups_without_spread() -> None:
 
 
 def test_the_same_seeds_on_the_same_samples_are_paired() -> None:
-    found = compare(result(), result(shifted(0.0, noise=0.01)))
+    found = compare_results(result(), result(shifted(0.0, noise=0.01)))
     row = next(r for r in found.rows if (r.model, r.metric) == ("concat", "mae"))
     theirs = stats.ttest_rel(row.b.runs, row.a.runs)
     assert row.paired
@@ -111,7 +113,7 @@ def test_the_same_seeds_on_the_same_samples_are_paired() -> None:
     ids=str,
 )
 def test_other_runs_are_groups(change: dict[str, Any]) -> None:
-    found = compare(result(), result(shifted(0.0, noise=0.01), **change))
+    found = compare_results(result(), result(shifted(0.0, noise=0.01), **change))
     row = next(r for r in found.rows if (r.model, r.metric) == ("concat", "mae"))
     assert not row.paired
     assert (row.difference, row.ci95, row.p) == welch(row.a.runs, row.b.runs)
@@ -119,15 +121,15 @@ def test_other_runs_are_groups(change: dict[str, Any]) -> None:
 
 def test_seeds_of_which_some_are_missing_are_groups() -> None:
     fewer = {m: {k: v[:3] for k, v in scores.items()} for m, scores in RUNS.items()}
-    found = compare(result(fewer), result(fewer))
+    found = compare_results(result(fewer), result(fewer))
     assert not any(row.paired for row in found.rows)
     assert found.reproduces == "exactly"
-    for text in (shown(found), markdown(found)):
+    for text in (shown(found), comparison_markdown(found)):
         assert "Not finished in B: hct_mg has 3 of 5 seeds." in text
 
 
 def test_equal_scores_reproduce_exactly() -> None:
-    found = compare(result(), result())
+    found = compare_results(result(), result())
     assert found.reproduces == "exactly"
     assert {row.verdict for row in found.rows} == {"equal"}
     assert found.data == found.config == found.version == {}
@@ -139,11 +141,11 @@ def test_equal_scores_reproduce_exactly() -> None:
 
 def test_undefined_scores_are_equal_too() -> None:
     runs = {"concat": {"mae": [0.5, 0.6], "acc2_nonzero": [math.nan, math.nan]}}
-    assert compare(result(runs, seeds=2), result(runs, seeds=2)).reproduces == "exactly"
+    assert compare_results(result(runs, seeds=2), result(runs, seeds=2)).reproduces == "exactly"
 
 
 def test_scattered_scores_reproduce_within_intervals() -> None:
-    found = compare(result(), result(shifted(0.0, noise=0.02), versions="2"))
+    found = compare_results(result(), result(shifted(0.0, noise=0.02), versions="2"))
     assert found.reproduces == "within intervals"
     assert found.version == {"torch": ("1", "2")}
     assert "they differ in version" in found.summary[0]
@@ -151,14 +153,14 @@ def test_scattered_scores_reproduce_within_intervals() -> None:
 
 
 def test_rounding_is_no_difference() -> None:
-    found = compare(result(), result(shifted(1e-9)))
+    found = compare_results(result(), result(shifted(1e-9)))
     assert found.reproduces == "within intervals"
     assert {row.verdict for row in found.rows} == {"equal", "undecided"}
 
 
 @pytest.mark.parametrize(("by", "mae", "acc7"), [(0.1, "A", "B"), (-0.1, "B", "A")])
 def test_shifted_scores_do_not_reproduce(by: float, mae: str, acc7: str) -> None:
-    found = compare(result(), result(shifted(by, noise=0.001)))
+    found = compare_results(result(), result(shifted(by, noise=0.001)))
     assert found.reproduces == "no"
     assert found.apart == ("concat", "hct_mg")
     assert "do NOT reproduce: MAE differs for concat, hct_mg" in found.summary[1]
@@ -173,7 +175,7 @@ def test_one_of_many_models_may_differ_by_chance() -> None:
     names = [f"model{i}" for i in range(60)]
     a = {name: {"mae": rng.normal(0.8, 0.02, 5).tolist()} for name in names}
     b = {name: {"mae": rng.normal(0.8, 0.02, 5).tolist()} for name in names}
-    found = compare(result(a), result(b))
+    found = compare_results(result(a), result(b))
     assert any("better" in row.verdict for row in found.rows)
     assert found.reproduces == "within intervals"
 
@@ -181,16 +183,18 @@ def test_one_of_many_models_may_differ_by_chance() -> None:
 def test_single_seeds_cannot_tell() -> None:
     one = {m: {k: v[:1] for k, v in scores.items()} for m, scores in RUNS.items()}
     other = {m: {k: v[:1] for k, v in scores.items()} for m, scores in shifted(0.1).items()}
-    found = compare(result(one, seeds=1), result(other, seeds=1))
+    found = compare_results(result(one, seeds=1), result(other, seeds=1))
     assert found.reproduces == "unknown"
     assert "since a single seed has no interval" in found.summary[1]
     assert all(math.isnan(row.ci95[0]) for row in found.rows)
     assert "unknown" in shown(found)
-    assert compare(result(one, seeds=1), result(one, seeds=1)).reproduces == "exactly"
+    assert compare_results(result(one, seeds=1), result(one, seeds=1)).reproduces == "exactly"
 
 
 def test_other_data_are_said_loudly() -> None:
-    found = compare(result(), result(fingerprint="77aa", options={"layers": [2], "split": "bc"}))
+    found = compare_results(
+        result(), result(fingerprint="77aa", options={"layers": [2], "split": "bc"})
+    )
     assert found.reproduces == "unknown"
     assert found.summary[0].startswith("NOT COMPARABLE")
     assert "9f2c against 77aa" in found.summary[0]
@@ -199,7 +203,7 @@ def test_other_data_are_said_loudly() -> None:
 
 
 def test_a_missing_fingerprint_is_said() -> None:
-    found = compare(result(), result(fingerprint=None))
+    found = compare_results(result(), result(fingerprint=None))
     assert found.same_data is None
     assert "a fingerprint is missing" in found.summary[0]
 
@@ -211,7 +215,7 @@ def test_every_difference_in_config_is_named_once() -> None:
     }
     b = result(normalise="speaker", settings={"epochs": 10}, configuration=other)
     b.models["hct_mg"] = replace(b.models["hct_mg"], parameters=7)
-    assert compare(result(), b).config == {
+    assert compare_results(result(), b).config == {
         "normalise": ("train", "speaker"),
         "settings.epochs": (None, 10),
         "train.epochs of concat, hct_mg": (40, 10),
@@ -224,30 +228,30 @@ def test_every_difference_in_config_is_named_once() -> None:
 def test_options_that_one_result_does_not_know_are_no_difference() -> None:
     b = result()
     del b.extra["configuration"]
-    assert compare(result(), b).config == {}
+    assert compare_results(result(), b).config == {}
 
 
 def test_models_only_in_one_are_named() -> None:
     a = result({k: RUNS[k] for k in ("trivial", "concat")})
-    found = compare(a, result({k: RUNS[k] for k in ("trivial", "hct_mg")}))
+    found = compare_results(a, result({k: RUNS[k] for k in ("trivial", "hct_mg")}))
     assert found.only == (("concat",), ("hct_mg",))
-    for text in (shown(found), markdown(found)):
+    for text in (shown(found), comparison_markdown(found)):
         assert "Only in A: concat." in text
         assert "Only in B: hct_mg." in text
     assert {row.model for row in found.rows} == {"trivial"}
 
 
 def test_nothing_shared() -> None:
-    found = compare(result({"concat": RUNS["concat"]}), result({"concat": {}}))
+    found = compare_results(result({"concat": RUNS["concat"]}), result({"concat": {}}))
     assert found.rows == ()
     assert found.summary[1] == "No model and metric stands in both."
     assert "No model and metric" in shown(found)
-    assert "No model and metric" in markdown(found)
+    assert "No model and metric" in comparison_markdown(found)
 
 
 def test_json_holds_everything() -> None:
-    found = compare(result(), result(shifted(0.1), versions="2"), ("old", "new"))
-    content = json.loads(found.to_json())
+    found = compare_results(result(), result(shifted(0.1), versions="2"), ("old", "new"))
+    content = json.loads(to_strict_json(found.to_dict()))
     assert content["names"] == ["old", "new"]
     assert content["summary"] == list(found.summary)
     assert content["reproduces"] == "no"
@@ -259,9 +263,11 @@ def test_json_holds_everything() -> None:
 
 
 def test_tables_show_the_numbers() -> None:
-    found = compare(result(), result(shifted(0.1, noise=0.01), normalise="none"), ("old", "new"))
+    found = compare_results(
+        result(), result(shifted(0.1, noise=0.01), normalise="none"), ("old", "new")
+    )
     row = next(r for r in found.rows if (r.model, r.metric) == ("hct_mg", "mae"))
-    for text in (shown(found), markdown(found)):
+    for text in (shown(found), comparison_markdown(found)):
         line = next(x for x in text.splitlines() if "hct_mg" in x and "MAE" in x and "±" in x)
         for cell in (
             *(f"{s.mean:.3f} ±{s.std:.3f}" for s in (row.a, row.b)),
@@ -275,5 +281,5 @@ def test_tables_show_the_numbers() -> None:
 
 
 def test_a_narrow_terminal_cuts_nothing() -> None:
-    text = shown(compare(result(), result(shifted(0.1, noise=0.01))), width=70)
+    text = shown(compare_results(result(), result(shifted(0.1, noise=0.01))), width=70)
     assert "…" not in text

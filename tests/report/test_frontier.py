@@ -17,9 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from affuse.errors import InputError
-from affuse.evaluation import BenchmarkResult, ModelResult, summarise
+from affuse.evaluation.statistics import summarise
+from affuse.harness.results import BenchmarkResult, ModelResult
 from affuse.report.frontier import (
-    WIDTH,
+    FIGURE_WIDTH,
     Point,
     draw_frontier,
     frontier_figure,
@@ -110,7 +111,7 @@ def test_no_label_covers_another() -> None:
     boxes = [text.get_window_extent() for text in labels(figure).values()]
     assert len(boxes) == 14
     assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
-    assert figure.get_figwidth() == WIDTH
+    assert figure.get_figwidth() == FIGURE_WIDTH
 
 
 def test_the_frontier_is_marked() -> None:
@@ -205,7 +206,7 @@ def test_files_are_the_same_twice(tmp_path: Path, ending: str, begins: bytes) ->
 
 def test_pictures_are_of_a_columns_width(tmp_path: Path) -> None:
     draw_frontier([result()], tmp_path / "a.png")
-    assert imread(tmp_path / "a.png").shape[1] == round(300 * WIDTH)
+    assert imread(tmp_path / "a.png").shape[1] == round(300 * FIGURE_WIDTH)
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affuse.evaluation import (
-    BenchmarkResult,
-    Comparison,
-    ModelResult,
-    Summary,
-    paired_difference,
-    summarise,
-)
+from affuse.evaluation.statistics import Comparison, Summary, paired_difference, summarise
+from affuse.harness.results import BenchmarkResult, ModelResult
 from affuse.report.latex import escape, latex
 
 SENTIMENT = ("mae", "corr", "acc2_nonzero", "f1_nonzero", "f1_nonzero_swapped", "acc7", "acc5")

@@ -13,8 +13,9 @@ from matplotlib.image import imread
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.evaluation import BenchmarkResult, ModelResult, summarise
-from affuse.report import plots, summarise
+from affuse.evaluation.statistics import summarise
+from affuse.harness.results import BenchmarkResult, ModelResult
+from affuse.report import plots
 
 HISTORY: plots.History = {
     seed: [

@@ -15,14 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from affuse.errors import InputError
-from affuse.evaluation import (
-    BenchmarkResult,
-    Comparison,
-    ModelResult,
-    Summary,
-    paired_difference,
-    summarise,
-)
+from affuse.evaluation.statistics import Comparison, Summary, paired_difference, summarise
+from affuse.harness.results import BenchmarkResult, ModelResult
+from affuse.report.tables import label_table, markdown, paired_table, rich_table, write_csv
 
 SEEDS = {
     "unimodal:text": [0.86, 0.87, 0.88],
@@ -105,7 +100,7 @@ def test_scores_without_a_value_are_null() -> None:
     back = BenchmarkResult.from_json(text)
     assert math.isnan(back.models["trivial"].metrics["acc2_nonzero"].mean)
     assert back.extra == {"notes": None}
-    assert str(row_of(back.rich_table(), "trivial")[3]) == "undefined"
+    assert str(row_of(rich_table(back), "trivial")[3]) == "undefined"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +130,7 @@ def test_absent_files_and_folders_are_named(result: BenchmarkResult, tmp_path: P
     with pytest.raises(InputError, match="cannot be read"):
         BenchmarkResult.read_json(tmp_path / "none.json")
     with pytest.raises(InputError, match="cannot be written"):
-        result.write_csv(tmp_path / "none" / "mosi.csv")
+        write_csv(result, tmp_path / "none" / "mosi.csv")
 
 
 def test_failed_write_leaves_the_old_file(result: BenchmarkResult, tmp_path: Path) -> None:
@@ -148,7 +143,7 @@ def test_failed_write_leaves_the_old_file(result: BenchmarkResult, tmp_path: Pat
 
 def test_csv_is_long(result: BenchmarkResult, tmp_path: Path) -> None:
     path = tmp_path / "mosi.csv"
-    result.write_csv(path)
+    write_csv(result, path)
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 + 4 * len(METRICS)
@@ -160,7 +155,7 @@ def test_csv_is_long(result: BenchmarkResult, tmp_path: Path) -> None:
 
 
 def test_terminal_table_fits_and_breaks_no_number(result: BenchmarkResult) -> None:
-    text = render(result.rich_table())
+    text = render(rich_table(result))
     assert max(map(len, text.splitlines())) <= 120
     for summary in result.models["hct_mg"].metrics.values():
         assert f"{summary.mean:.3f} ±{summary.std:.3f}" in text
@@ -174,43 +169,43 @@ def test_terminal_table_fits_and_breaks_no_number(result: BenchmarkResult) -> No
 def test_a_narrow_terminal_has_fewer_columns_but_whole_names(
     result: BenchmarkResult, width: int
 ) -> None:
-    table, full = result.rich_table(width=width), result.rich_table()
+    table, full = rich_table(result, width=width), rich_table(result)
     text = render(table, max(width, 60))  # one column is always shown
     assert 3 <= len(table.columns) < len(full.columns)
     assert all(model in text for model in result.models)
 
 
 def test_terminal_table_shows_the_headline_and_names_the_rest(result: BenchmarkResult) -> None:
-    table = result.rich_table()
+    table = rich_table(result)
     headings = [str(column.header) for column in table.columns]
     assert headings == [
         *("model", "parameters", "MAE", "Pearson r", "Acc2 non-zero"),
         *("F1 non-zero (weights from truth)", "Acc7"),
     ]
     assert "also have: acc2_haszero, f1_nonzero_swapped" in str(table.caption)
-    chosen = result.rich_table(["f1_nonzero_swapped"])
+    chosen = rich_table(result, ["f1_nonzero_swapped"])
     assert str(chosen.columns[2].header) == "F1 non-zero (weights from prediction)"
 
 
 def test_rows_keep_their_order_and_absent_runs_are_dashes(result: BenchmarkResult) -> None:
-    table = result.rich_table()
+    table = rich_table(result)
     assert [str(cell) for cell in table.columns[0].cells] == list(result.models)
     assert [str(cell) for cell in row_of(table, "unimodal:vision")[2:]] == ["—"] * 5
     assert str(row_of(table, "trivial")[2]) == "1.400"
 
 
 def test_best_of_each_metric_is_bold_in_its_direction(result: BenchmarkResult) -> None:
-    table = result.rich_table()
+    table = rich_table(result)
     for column in table.columns[2:]:
         bold = [m for m, cell in zip(result.models, column.cells, strict=True) if cell.style]
         assert bold == ["hct_mg"]
-    assert result.markdown().count("**") == 2 * len(METRICS)
+    assert markdown(result).count("**") == 2 * len(METRICS)
 
 
 def test_warnings_and_folds_are_said(result: BenchmarkResult) -> None:
     fewer = {**result.models, "mult": ModelResult(1, scores([0.9, 0.8]))}
     said = replace(result, models=fewer, warnings=("mult does not beat text",), extra={"folds": 4})
-    text = said.markdown()
+    text = markdown(said)
     assert text.startswith("### mosi[split=bc], 2 to 3 seeds of 4 folds\n")
     assert "\n\nWarning: mult does not beat text.\n\n" in text
     assert json.loads(said.to_json())["warnings"] == ["mult does not beat text"]
@@ -221,21 +216,21 @@ def test_every_metric_of_a_difference_is_in_markdown(result: BenchmarkResult) ->
     down = paired_difference(SEEDS["hct_mg"], SEEDS["concat"])
     found = Comparison("mae", down, {"acc7": down}, "coin, two-sided")
     told = replace(result, paired={"hct_mg": {"concat": found}})
-    rows = [line for line in told.markdown().splitlines() if "against concat" in line]
+    rows = [line for line in markdown(told).splitlines() if "against concat" in line]
     assert [row.split(" | ")[1] for row in rows] == ["MAE", "Acc7"]
     assert [row.split(" | ")[-1] for row in rows] == ["hct_mg better |", "hct_mg worse |"]
-    assert "95% interval and p: coin, two-sided; not corrected" in told.markdown()
-    text = render(told.paired_table())
+    assert "95% interval and p: coin, two-sided; not corrected" in markdown(told)
+    text = render(paired_table(told))
     assert "Acc7" not in text
     assert "coin, two-sided" in text
     assert "of one seed" not in text
     single = replace(found, difference=paired_difference([0.5], [0.75]))
     alone = replace(result, paired={"hct_mg": {"concat": single}})
-    assert "of one seed: nothing is known" in " ".join(render(alone.paired_table()).split())
+    assert "of one seed: nothing is known" in " ".join(render(paired_table(alone)).split())
 
 
 def test_paired_table(result: BenchmarkResult) -> None:
-    text = render(result.paired_table())
+    text = render(paired_table(result))
     concat = next(line for line in text.splitlines() if "against concat" in line)
     # Lower is better: each difference is negative, and their interval excludes zero.
     assert "-0.060" in concat
@@ -258,7 +253,7 @@ def test_verdict(metric: str, a: list[float], b: list[float], verdict: str) -> N
 
 
 def test_markdown_holds_everything(result: BenchmarkResult) -> None:
-    text = result.markdown()
+    text = markdown(result)
     table = [line for line in text.splitlines() if line.startswith("| ")]
     assert {line.count(" | ") for line in table[: len(result.models) + 2]} == {1 + len(METRICS)}
     assert "F1 non-zero (weights from prediction)" in table[0]
@@ -269,11 +264,11 @@ def test_markdown_holds_everything(result: BenchmarkResult) -> None:
 
 def test_metrics_unknown_to_the_screen_are_still_shown() -> None:
     result = BenchmarkResult("c", "x", {}, {"m": ModelResult(1, {"f1_happy": summarise([0.5])})})
-    assert str(result.rich_table().columns[2].header) == "F1, happy (weights from truth)"
+    assert str(rich_table(result).columns[2].header) == "F1, happy (weights from truth)"
 
 
 def test_labels_have_a_table_of_their_own(result: BenchmarkResult) -> None:
-    assert result.label_table() is None
+    assert label_table(result) is None
     names = ("accuracy_mean", "f1_mean", "accuracy_happy", "f1_happy", "accuracy_sad", "f1_sad")
     models = {
         model: ModelResult(9, {m: summarise([base + n / 100]) for n, m in enumerate(names)})
@@ -281,13 +276,13 @@ def test_labels_have_a_table_of_their_own(result: BenchmarkResult) -> None:
     }
     models["unimodal:text"] = ModelResult(9, {"accuracy_mean": summarise([0.5])})
     several = BenchmarkResult("iemocap", "affuse benchmark iemocap", {}, models)
-    table = several.label_table()
+    table = label_table(several)
     assert table is not None
     text = render(table, 60)
     assert "happy" in text
     assert "0.720 / 0.730" in text
     assert "0.740 / 0.750" in text
     assert "- / -" in text
-    assert "f1_sad" not in render(several.rich_table())
+    assert "f1_sad" not in render(rich_table(several))
     # Where metrics are chosen, no table of labels stands beside them.
-    assert "f1_sad" in render(several.rich_table(("accuracy_mean",)))
+    assert "f1_sad" in render(rich_table(several, ("accuracy_mean",)))

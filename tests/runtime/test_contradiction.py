@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from affuse.runtime.contradiction import ConflictScale, conflict_of, contradicted, disagreement
+from affuse.metrics.calibration import Platt
+from affuse.runtime.contradiction import conflict_of, contradicted, disagreement
 from affuse.tasks import BinaryLabels, Classification, Regression
 
 EVEN = np.array([[0.5, 0.5]])
@@ -53,26 +54,8 @@ def test_a_label_shows_a_conflict_where_one_leans_to_it_and_one_away() -> None:
     ]
 
 
-def test_the_scale_gives_back_how_often_a_conflict_is() -> None:
-    rng = np.random.default_rng(0)
-    apart = rng.uniform(size=4000)
-    truth = rng.uniform(size=4000) < 1 / (1 + np.exp(-(6 * apart - 4)))
-    scale = ConflictScale.fit(apart, truth)
-    assert scale.slope == pytest.approx(6, abs=0.6)
-    assert scale.offset == pytest.approx(-4, abs=0.4)
-    assert scale(apart).mean() == pytest.approx(truth.mean(), abs=0.01)
-    assert scale.auroc > 0.8
-    assert ConflictScale(**scale.to_json()) == scale
-
-
-def test_less_disagreement_never_means_more_conflict() -> None:
-    apart = np.linspace(0, 1, 50)
-    assert ConflictScale.fit(apart, apart < 0.5).slope == 0
-
-
 def test_one_modality_has_no_conflict() -> None:
-    scale = ConflictScale(1.0, 1.0, 10, 0.5, 0.5)
     gate = np.array([[1.0, 0.0], [0.5, 0.5]])
-    alone, both = conflict_of(Regression(), np.array([[[1.0], [2.0]]] * 2), gate, scale)
+    alone, both = conflict_of(Regression(), np.array([[[1.0], [2.0]]] * 2), gate, Platt(1.0, 1.0))
     assert alone == 0
     assert both > 0.5

@@ -15,7 +15,7 @@ from affuse.errors import InputError
 from affuse.extract.media.live import Follower
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.runtime import predictor as predictors
-from affuse.runtime.answers import Answer, Trust, WindowAnswer, overall
+from affuse.runtime.answers import Answer, Trust, WindowAnswer, mean_answer
 from affuse.samples import Sample
 
 SPOKEN = Sample("clip", {"text": np.ones((3, 100), np.float32)})
@@ -39,21 +39,21 @@ def test_two_checkpoints_answer_together(bundles) -> None:
 
 def test_a_clip_has_a_timeline_with_its_words(bundles, recording) -> None:
     answer = affuse.load(bundles).predict(recording)
-    content = answer.to_json()
-    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    content = answer.to_dict()
+    assert json.loads(answer.to_json()) == content
     assert content["duration"] == pytest.approx(2, abs=0.05)
     assert [word["word"] for word in content["words"]] == ["what", "a", "lovely", "day", "terrible"]
     assert [window["start"] for window in content["timeline"]] == [0]
     assert content["primary"] == "text"
     assert content["extractors"].keys() == {"text", "audio", "vision"}
     assert content["checkpoint"] == ["sentiment", "emotion"]
-    said = affuse.load(bundles).predict(recording, "what a terrible day").to_json()
+    said = affuse.load(bundles).predict(recording, "what a terrible day").to_dict()
     assert [word["word"] for word in said["words"]] == ["what", "a", "terrible", "day"]
     assert said["sentiment"] != content["sentiment"]
 
 
 def test_where_nothing_is_said_or_shown_nothing_is_answered(bundles, recording) -> None:
-    content = affuse.load(bundles).predict(recording, Transcript(())).to_json()
+    content = affuse.load(bundles).predict(recording, Transcript(())).to_dict()
     assert content["sentiment"] is None
     assert content["emotion"] is None
     assert (content["gate"], content["primary"], content["conflict"]) == ({}, None, None)
@@ -129,7 +129,7 @@ def test_the_mean_of_windows_counts_them_by_their_length() -> None:
         emotion = None if value is None else {"calm": value, "sad": 1 - value}
         return WindowAnswer(start, end, Answer(value, emotion, trust), ())
 
-    answer = overall([window(0, 3, 0.0), window(3, 4, 1.0), window(4, 9, None)])
+    answer = mean_answer([window(0, 3, 0.0), window(3, 4, 1.0), window(4, 9, None)])
     assert answer.sentiment == pytest.approx(0.25)
     assert answer.emotion == pytest.approx({"calm": 0.25, "sad": 0.75})
     assert answer.trust["s"].gate == pytest.approx({"text": 0.25, "audio": 0.75})

@@ -64,7 +64,7 @@ def test_what_is_said_decides_where_nothing_else_is_known(predictor: Predictor) 
 
     def said(words: str) -> float:
         timed = tuple(Word(w, 0.0, 1.0) for w in words.split())
-        sample = text.assemble("a", 0.0, np.zeros(0, np.float32), [], timed)
+        sample = text.sample_of("a", 0.0, np.zeros(0, np.float32), [], timed)
         return predictor.predict_sample(sample).sentiment
 
     assert said("this film is wonderful and I loved it") > 0.5

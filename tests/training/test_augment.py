@@ -11,7 +11,7 @@ import torch
 from affuse.batches import Batch, collate
 from affuse.samples import Sample
 from affuse.training.module import augment
-from affuse.training.options import TrainOptions
+from affuse.training.presets import TrainOptions
 
 LENGTHS = [(40, 7), (13, 30), (25, 1)]
 EVERYTHING = {"noise": {"text": 0.3}, "shift": {"audio": 0.5}, "time_mask": {"text": 0.4}}

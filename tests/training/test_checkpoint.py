@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import predict
+from affuse.evaluation.held_out import run_model
 from affuse.fusion import create_model, models
 from affuse.samples import Corpus
 from affuse.tasks import BinaryLabels, Classification, Regression
@@ -44,6 +44,15 @@ def saved(made, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+def test_samples_keep_the_order_of_their_modalities(made, corpus: Corpus) -> None:
+    fitted = made().normaliser
+    for order in (1, -1):
+        means, scales = (dict([*x.items()][::order]) for x in (fitted.means, fitted.scales))
+        checkpoint = replace(made(), normaliser=replace(fitted, means=means, scales=scales))
+        prepared = checkpoint.prepare(corpus.folds[0].test)
+        assert {s.modalities for s in prepared} == {corpus.modalities}
+
+
 @pytest.mark.parametrize("name", [*models(), "unimodal:audio"])
 def test_round_trip(made, corpus: Corpus, tmp_path: Path, name: str) -> None:
     before = made(name)
@@ -58,7 +67,7 @@ def test_round_trip(made, corpus: Corpus, tmp_path: Path, name: str) -> None:
     for key, value in before.model.state_dict().items():
         assert torch.equal(after.model.state_dict()[key], value)
     test = corpus.folds[0].test
-    ours, theirs = (predict(c.model, c.prepare(test)) for c in (before, after))
+    ours, theirs = (run_model(c.model, c.prepare(test)) for c in (before, after))
     np.testing.assert_array_equal(ours.prediction, theirs.prediction)
     np.testing.assert_array_equal(ours.gate, theirs.gate)
 

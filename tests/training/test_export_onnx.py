@@ -16,8 +16,7 @@ from affuse.batches import Batch, collate
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, FusionOutput, create_model, models
-from affuse.runtime.bundle import read_config
-from affuse.runtime.onnx_session import Session
+from affuse.runtime.bundle import Session, read_config
 from affuse.samples import Sample
 from affuse.tasks import Classification, Regression, Task
 from affuse.training.checkpoint import Checkpoint
@@ -192,11 +191,11 @@ def test_conflict_is_calibrated_on_what_validation_knows(tmp_path) -> None:
         )
         for number in range(40)
     ]
-    known = export_checkpoint(checkpoint, tmp_path / "known", valid=valid).scale()
-    assert (known.samples, known.share) == (40, 0.25)
+    known = export_checkpoint(checkpoint, tmp_path / "known", valid=valid).conflict
+    assert (known["samples"], known["share"]) == (40, 0.25)
     unknown = [replace(sample, truth={}) for sample in valid]
-    told = export_checkpoint(checkpoint, tmp_path / "told", valid=unknown).scale()
-    assert told.share != known.share
+    told = export_checkpoint(checkpoint, tmp_path / "told", valid=unknown).conflict
+    assert told["share"] != known["share"]
     # Nothing to compare: one modality, or no target.
     lone = [sample.keep(["text"]) for sample in valid] + [s.without_target() for s in valid]
     assert export_checkpoint(checkpoint, tmp_path / "lone", valid=lone).conflict is None
@@ -225,6 +224,19 @@ def test_a_model_that_a_trace_does_not_hold_is_refused(tmp_path) -> None:
     model = _Counting(WIDTHS, 2, Options()).eval()
     with pytest.raises(InputError, match="the exported counting answers otherwise than the model"):
         export_checkpoint(Checkpoint("counting", model, TASK, None), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("lacking", ["export", "register_custom_op_symbolic", "symbolic_helper"])
+def test_a_torch_without_the_tracing_exporter_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    if lacking == "export":
+        monkeypatch.setattr(torch.onnx, "export", lambda: None)
+    else:
+        monkeypatch.delattr(torch.onnx, lacking)
+    with pytest.raises(InputError, match=r"no ONNX exporter that traces .*install"):
+        export_checkpoint(Checkpoint("hct_mg", build(), TASK, None), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from affuse.errors import InputError
-from affuse.evaluation import evaluate
-from affuse.evaluation.held_out import predict
+from affuse.evaluation.held_out import run_model
 from affuse.fusion import count_parameters, create_model
+from affuse.metrics.scores import score_outputs
 from affuse.readers import load_corpus
 from affuse.samples import Corpus
-from affuse.training.fit import STATE, FitResult, fit
+from affuse.training.fit import STATE_FILE, FitResult, fit
 from affuse.training.normalise import normalise
-from affuse.training.options import TrainOptions
+from affuse.training.presets import TrainOptions
 
 
 @pytest.fixture
@@ -87,9 +87,9 @@ def test_the_model_is_the_one_that_validation_selected(run, truth: str, average:
     )
     result = run(corpus=corpus, epochs=3, average=average, learning_rate=3e-3)
     split, _ = normalise(corpus.folds[0], "train")
-    answers = predict(result.model, split.valid)
+    answers = run_model(result.model, split.valid)
     targets = np.stack([s.target for s in split.valid if s.target is not None])
-    scores = evaluate(corpus.task, answers.prediction, targets)
+    scores = score_outputs(corpus.task, answers.prediction, targets)
     record = result.history[result.best_epoch]
     assert {m: record[f"valid_{m}"] for m in scores} == pytest.approx(scores, abs=1e-5)
     gate = dict(zip(result.model.modalities, answers.gate.mean(axis=0), strict=True))
@@ -165,7 +165,7 @@ def _empty(state: Path) -> None:
 @pytest.mark.parametrize("damage", [_cut, _other_tensor, _number, _text, _empty])
 def test_damaged_state_is_an_error_that_names_the_file(run, tmp_path: Path, damage: Any) -> None:
     run("concat", folder=tmp_path / "run", epochs=1)
-    state = tmp_path / "run" / STATE
+    state = tmp_path / "run" / STATE_FILE
     damage(state)
     before = state.read_bytes()
     with pytest.raises(InputError, match=r"last\.ckpt: .*; delete it to begin again") as caught:
@@ -184,7 +184,7 @@ class _Executes:
 
 def test_state_is_read_without_running_it(run, tmp_path: Path) -> None:
     run("concat", folder=tmp_path / "run", epochs=1)
-    state = tmp_path / "run" / STATE
+    state = tmp_path / "run" / STATE_FILE
     content = torch.load(state, weights_only=True)
     torch.save({**content, "history": _Executes(tmp_path / "executed")}, state)
     with pytest.raises(InputError, match="training state cannot be read"):

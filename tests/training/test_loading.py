@@ -12,7 +12,7 @@ import torch
 from affuse.batches import Batch
 from affuse.errors import InputError
 from affuse.samples import Sample
-from affuse.training.loading import BucketBatchSampler, data_loader
+from affuse.training.fit import BucketBatchSampler, data_loader
 
 
 def _skewed(count: int) -> list[int]:

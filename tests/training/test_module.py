@@ -12,7 +12,7 @@ from affuse.batches import Batch
 from affuse.fusion import FusionOutput
 from affuse.tasks import Classification, Regression, Task
 from affuse.training.module import FusionModule
-from affuse.training.options import TrainOptions
+from affuse.training.presets import TrainOptions
 
 SENTIMENT = Regression(-3.0, 3.0)
 EMOTION = Classification(("sad", "calm", "glad"))

@@ -16,8 +16,8 @@ from affuse.fusion import create_model, models
 from affuse.readers import load_corpus, registry
 from affuse.readers.registry import corpora
 from affuse.readers.stored_write import store_corpus
-from affuse.training.options import TrainOptions
 from affuse.training.presets import (
+    TrainOptions,
     check_keys,
     corpus_options,
     load_preset,

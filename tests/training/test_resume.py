@@ -17,7 +17,7 @@ from forked import Forked, typed
 
 from affuse.samples import Corpus
 from affuse.training.checkpoint import CONFIG, WEIGHTS
-from affuse.training.fit import STATE
+from affuse.training.fit import STATE_FILE
 from affuse.training.session import RUN, train_run
 
 SIZES = {"train": 60, "valid": 30, "test": 30}
@@ -31,7 +31,7 @@ SETTINGS = {
     "hct_mg.shift": "{text: 1}",
 }
 TRAIN = ("train", "controlled", *(f"--set={key}={value}" for key, value in SETTINGS.items()))
-LAST = Path("training") / STATE
+LAST = Path("training") / STATE_FILE
 
 
 def start(*arguments: object) -> Forked:

@@ -21,8 +21,8 @@ import pytest
 
 from affuse.readers import load_corpus
 from affuse.samples import Corpus
-from affuse.tuning.request import Request
-from affuse.tuning.storage import find_place
+from affuse.tuning.search import TuningRequest
+from affuse.tuning.storage import find_database
 
 SIZES = {"train": 24, "valid": 12, "test": 12}
 SETTINGS = {**SIZES, "epochs": 2, "heads": 2, "encoder_layers": 1, "kernel": 1}
@@ -34,13 +34,13 @@ def corpus() -> Corpus:
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Callable[..., Request]:
+def ask(tmp_path: Path) -> Callable[..., TuningRequest]:
     """`ask(**changes)`: a search of `concat` in a file of its own."""
 
-    def make(**changes: Any) -> Request:
-        place = find_place(str(tmp_path / "studies.db"), None)
+    def make(**changes: Any) -> TuningRequest:
+        database = find_database(str(tmp_path / "studies.db"), None)
         usual = {"models": ("concat",), "trials": 3, "settings": SETTINGS}
-        return Request("controlled", **{"place": place, **usual, **changes})
+        return TuningRequest("controlled", **{"database": database, **usual, **changes})
 
     return make
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from forked import Forked, typed
 
 from affuse.errors import InputError
-from affuse.tuning.run import tune
-from affuse.tuning.storage import find_place
+from affuse.tuning import storage as storage_module
+from affuse.tuning.search import run_search
+from affuse.tuning.storage import find_database, open_storage
+from affuse.tuning.study import fail_silent, finished, open_study, run_one
 
 TRIALS = 6
 
@@ -41,8 +44,23 @@ def test_two_commands_share_a_study_and_its_trials_sum_up(postgres, ask, tmp_pat
 
 
 def test_a_server_that_refuses_is_one_line_without_the_password(postgres, ask) -> None:
-    place = find_place(postgres.url.replace(postgres.password, "wrong-password"), None)
+    database = find_database(postgres.url.replace(postgres.password, "wrong-password"), None)
     with pytest.raises(InputError, match="cannot be used as storage") as refused:
-        tune(ask(place=place))
+        run_search(ask(database=database))
     assert "wrong-password" not in str(refused.value)
     assert "password authentication failed" in str(refused.value)
+
+
+def test_a_trial_whose_process_died_is_begun_anew(
+    postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_module, "GRACE", 0.2)
+    storage = open_storage(find_database(postgres.url, None))
+    study = open_study(storage, "dead", direction="minimize", identity={}, preset={"x": 0.5})
+    study.ask().suggest_float("x", 0, 1)
+    deadline, seen = time.monotonic() + 60, set()
+    while [trial.state.name for trial in study.trials] != ["FAIL", "WAITING"]:
+        assert time.monotonic() < deadline
+        fail_silent(study, seen)
+    run_one(study, lambda trial: trial.suggest_float("x", 0, 1), 1)
+    assert [(trial.number, trial.value) for trial in finished(study)] == [(1, 0.5)]

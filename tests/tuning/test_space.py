@@ -7,13 +7,12 @@ from pathlib import Path
 import optuna
 import pytest
 
+from affuse.config import Choice, Range
 from affuse.errors import InputError
 from affuse.fusion import create_model, models
-from affuse.ranges import Choice, Range
 from affuse.training import presets
-from affuse.training.options import TrainOptions
-from affuse.training.presets import plan
-from affuse.tuning.space import describe, draw, own, read_space, search_space, untuned
+from affuse.training.presets import TrainOptions, plan
+from affuse.tuning.space import describe, draw_value, for_model, read_space, search_space, untuned
 
 PRESETS = ("controlled", "mosi", "ravdess", "mult")
 
@@ -34,8 +33,8 @@ def test_every_drawn_setting_makes_a_model(model: str) -> None:
     drawn = []
     for _ in range(8):
         trial = study.ask()
-        drawn.append({key: draw(trial, key, entry) for key, entry in space.items()})
-        planned = plan("controlled", model, own(model, drawn[-1]))
+        drawn.append({key: draw_value(trial, key, entry) for key, entry in space.items()})
+        planned = plan("controlled", model, for_model(model, drawn[-1]))
         create_model(model, {"text": 6, "audio": 3, "vision": 4}, 1, planned.options)
         assert {k: planned.options.get(k, v) for k, v in drawn[-1].items()} == drawn[-1]
         assert planned.train.learning_rate == drawn[-1]["learning_rate"]

@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 
 from affuse.errors import InputError
-from affuse.tuning.storage import find_place, open_storage
+from affuse.tuning.storage import find_database, open_storage
 
 
 def test_a_file_beside_the_settings_is_the_default(tmp_path: Path) -> None:
-    place = find_place(None, tmp_path / "tuned.yaml")
-    assert (place.url.drivername, place.url.database) == ("sqlite", str(tmp_path / "tuned.db"))
-    assert str(find_place("new/studies.db", None)) == "new/studies.db"
-    assert find_place(f"sqlite:///{tmp_path}/a.db", None).url.database == f"{tmp_path}/a.db"
+    database = find_database(None, tmp_path / "tuned.yaml")
+    assert (database.url.drivername, database.url.database) == (
+        "sqlite",
+        str(tmp_path / "tuned.db"),
+    )
+    assert str(find_database("new/studies.db", None)) == "new/studies.db"
+    assert find_database(f"sqlite:///{tmp_path}/a.db", None).url.database == f"{tmp_path}/a.db"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks for Linux' state folder")
@@ -25,17 +28,19 @@ def test_without_a_file_it_is_the_users_state_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    place = find_place(None, None)
-    open_storage(place)
+    database = find_database(None, None)
+    open_storage(database)
     assert (tmp_path / "affuse" / "tune.db").stat().st_size > 0
 
 
 def test_a_password_is_not_shown() -> None:
-    place = find_place("postgresql://ada:s3cret@db.example:5432/studies?sslpassword=t0p", None)
-    assert place.url.drivername == "postgresql+psycopg"
-    assert place.url.password == "s3cret"
-    assert str(place) == "postgresql://ada:***@db.example:5432/studies"
-    assert place.url.query["sslpassword"] == "t0p"
+    database = find_database(
+        "postgresql://ada:s3cret@db.example:5432/studies?sslpassword=t0p", None
+    )
+    assert database.url.drivername == "postgresql+psycopg"
+    assert database.url.password == "s3cret"
+    assert str(database) == "postgresql://ada:***@db.example:5432/studies"
+    assert database.url.query["sslpassword"] == "t0p"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +49,7 @@ def test_a_password_is_not_shown() -> None:
 )
 def test_no_url_is_refused_without_being_repeated(given: str) -> None:
     with pytest.raises(InputError, match=r"the storage('s password)? (is no URL|holds an @)") as no:
-        find_place(given, None)
+        find_database(given, None)
     assert "s3cret" not in str(no.value)
 
 
@@ -66,19 +71,19 @@ def closed_port() -> int:
 )
 def test_what_cannot_be_reached_is_one_line(tmp_path: Path, given: str, match: str) -> None:
     (tmp_path / "notes.txt").write_text("Chapter 1" * 100)
-    place = find_place(given.format(port=closed_port(), folder=tmp_path), None)
+    database = find_database(given.format(port=closed_port(), folder=tmp_path), None)
     with pytest.raises(InputError, match=match) as refused:
-        open_storage(place)
+        open_storage(database)
     assert "s3cret" not in str(refused.value)
     assert "sqlalche.me" not in str(refused.value)
 
 
 def test_tables_may_be_made_by_several_at_once(tmp_path: Path) -> None:
-    place, made, start = find_place(str(tmp_path / "new.db"), None), [], threading.Barrier(4)
+    database, made, start = find_database(str(tmp_path / "new.db"), None), [], threading.Barrier(4)
 
     def connect() -> None:
         start.wait()
-        made.append(open_storage(place).get_all_studies())
+        made.append(open_storage(database).get_all_studies())
 
     threads = [threading.Thread(target=connect) for _ in range(4)]
     for thread in threads:

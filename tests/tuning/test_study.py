@@ -13,12 +13,13 @@ from optuna.exceptions import TrialPruned
 from optuna.trial import Trial, TrialState
 
 from affuse.errors import InputError
+from affuse.tuning import storage as storage_module
 from affuse.tuning import study as module
-from affuse.tuning.storage import find_place, open_storage
+from affuse.tuning.storage import find_database, open_storage
 from affuse.tuning.study import (
     REJECTED,
-    Watch,
     best_value,
+    fail_silent,
     finished,
     has_room,
     join_study,
@@ -32,7 +33,7 @@ IDENTITY = {"corpus": "controlled", "space": {"x": {"low": 0.0, "high": 1.0}}, "
 @pytest.fixture
 def storage(tmp_path: Path):
     """`storage()`: a connection of its own to the same file."""
-    return lambda: open_storage(find_place(str(tmp_path / "studies.db"), None))
+    return lambda: open_storage(find_database(str(tmp_path / "studies.db"), None))
 
 
 @pytest.fixture
@@ -123,37 +124,49 @@ def test_an_error_fails_its_trial_and_is_seen(join) -> None:
     assert has_room(study, 1)
 
 
-def watch_for(study: optuna.Study, watch: Watch, until) -> None:
-    deadline = time.monotonic() + 20
+def watch(study: optuna.Study, until: Callable[[], bool]) -> None:
+    deadline, seen = time.monotonic() + 20, set()
     while not until():
         assert time.monotonic() < deadline
-        watch.look(study)
+        fail_silent(study, seen)
         time.sleep(0.02)
 
 
 def test_a_silent_trial_is_begun_anew_once(join, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SILENCE", 0.1)
-    dead, study, watch = join(), join(), Watch()
+    monkeypatch.setattr(storage_module, "GRACE", 0.1)
+    dead, study = join(), join()
     dead.ask().suggest_float("x", 0, 1)
     assert not has_room(study, 1)
-    watch_for(study, watch, lambda: states(study) == ["FAIL", "WAITING"])
+    watch(study, lambda: states(study) == ["FAIL", "WAITING"])
     # It is the same trial again, and still the one of the preset.
     again = dead.ask()
     assert (again.number, again.suggest_float("x", 0, 1)) == (1, 0.5)
     assert again.user_attrs["preset"]
     # What has killed two processes is left alone.
-    watch_for(study, watch, lambda: states(study) == ["FAIL", "FAIL"])
+    watch(study, lambda: states(study) == ["FAIL", "FAIL"])
     # Of one that died before it had drawn anything there is nothing to begin anew.
     dead.ask()
-    watch_for(study, watch, lambda: states(study) == ["FAIL"] * 3)
+    watch(study, lambda: states(study) == ["FAIL"] * 3)
     assert has_room(study, 1)
+
+
+def test_the_first_trial_is_begun_anew_though_it_had_drawn_nothing(
+    join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_module, "GRACE", 0.1)
+    study = join()
+    study.ask()
+    watch(study, lambda: states(study) == ["FAIL", "WAITING"])
+    run_one(study, parabola, 1)
+    (trial,) = finished(study)
+    assert (trial.params, trial.user_attrs["preset"]) == ({"x": 0.5}, True)
 
 
 def test_a_trial_that_is_worked_on_is_left_alone(join, monkeypatch: pytest.MonkeyPatch) -> None:
     # Longer than a busy machine may keep a process waiting.
-    monkeypatch.setattr(module, "SILENCE", 3.0)
-    monkeypatch.setattr(module, "PULSE", 0.05)
-    study, watch, leave = join(), Watch(), threading.Event()
+    monkeypatch.setattr(storage_module, "GRACE", 3.0)
+    monkeypatch.setattr(storage_module, "HEARTBEAT", 0.05)
+    study, leave = join(), threading.Event()
 
     def slow(trial: Trial) -> float:
         leave.wait(30)
@@ -162,7 +175,7 @@ def test_a_trial_that_is_worked_on_is_left_alone(join, monkeypatch: pytest.Monke
     worker = threading.Thread(target=lambda: run_one(join(), slow, 1))
     worker.start()
     began = time.monotonic()
-    watch_for(study, watch, lambda: time.monotonic() - began > 4)
+    watch(study, lambda: time.monotonic() - began > 4)
     leave.set()
     worker.join()
     assert states(study) == ["COMPLETE"]
@@ -246,3 +259,59 @@ def test_a_study_whose_maker_was_killed_at_once_is_made_whole(
     study = open_study(storage(), "s", direction="minimize", identity=IDENTITY, preset={"x": 0.5})
     assert study.user_attrs["identity"] == IDENTITY
     assert states(study) == ["WAITING"]
+
+
+def test_trials_of_other_code_are_kept_but_not_counted(storage) -> None:
+    told: list[str] = []
+
+    def trials(count: int, **code: str) -> list[int]:
+        """The study's trials of this code, and those that it has after `count` are there."""
+        identity = {**IDENTITY, "model": "mine", **({"code": code} if code else {})}
+        made = {"direction": "minimize", "identity": identity, "preset": {"x": 0.5}}
+        name = open_study(storage(), "s", **made, on_notice=told.append).study_name
+        study = join_study(storage(), name, seed=0, epochs=8)
+        before = len(finished(study))
+        while has_room(study, count):
+            run_one(study, parabola, count)
+        return [before, len(finished(study))]
+
+    first, edited = {"model": "a", "training": "a"}, {"model": "b", "training": "a"}
+    assert trials(2) == [0, 2]
+    assert trials(3, **first) == [0, 3]
+    # It is said once, and each goes on with its own.
+    assert trials(4, **first) == [3, 4]
+    assert trials(1, **edited) == [0, 1]
+    assert trials(2, model="b", training="b") == [0, 2]
+    assert trials(4, **first) == [4, 4]
+    assert trials(2) == [2, 2]
+    assert told[0] == (
+        "nothing says which source code made the 2 trials of study 's': "
+        "they are not counted, and run anew"
+    )
+    assert len(told) == 3
+
+
+def test_it_is_said_which_code_has_changed(storage) -> None:
+    def make(**code: str) -> optuna.Study:
+        identity = {**IDENTITY, "model": "mine", "code": code}
+        made = {"direction": "minimize", "identity": identity, "preset": {"x": 0.5}}
+        return open_study(storage(), "s", **made)
+
+    run_one(make(model="a", training="a"), parabola, 1)
+    for code, what in (
+        ({"model": "b", "training": "a"}, "model 'mine'"),
+        ({"model": "a", "training": "b"}, "training"),
+        ({"model": "b", "training": "b"}, "model 'mine' and of training"),
+    ):
+        said = f"^the source of {what} has changed since 1 trials of study 's': they are not"
+        with pytest.warns(UserWarning, match=said):
+            make(**code)
+    # Whatever the code, a study of something else is refused.
+    with pytest.raises(InputError, match="made with another seed"):
+        open_study(
+            storage(),
+            "s",
+            direction="minimize",
+            identity={**IDENTITY, "model": "mine", "seed": 1, "code": {"model": "c"}},
+            preset={},
+        )

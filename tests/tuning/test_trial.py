@@ -12,19 +12,18 @@ from typing import Any
 import optuna
 import pytest
 
+from affuse.config import Choice
 from affuse.errors import InputError
 from affuse.fusion import count_parameters
-from affuse.ranges import Choice
 from affuse.readers import load_corpus
 from affuse.samples import Corpus, Sample, Split
 from affuse.training.presets import plan
 from affuse.training.session import train_run
-from affuse.tuning import run
-from affuse.tuning.request import Request
-from affuse.tuning.run import open_studies, work
-from affuse.tuning.space import own
+from affuse.tuning import search as search_module
+from affuse.tuning.search import TuningRequest, open_studies, work
+from affuse.tuning.space import for_model
 from affuse.tuning.study import REJECTED
-from affuse.tuning.trial import STOPPED, Material
+from affuse.tuning.trial import STOPPED, FoldData
 
 Search = Callable[..., list[optuna.trial.FrozenTrial]]
 
@@ -34,9 +33,9 @@ def search(ask, corpus: Corpus) -> Search:
     """`search(**changes)`: the trials of a search in this process."""
 
     def make(**changes: Any) -> list[optuna.trial.FrozenTrial]:
-        request: Request = ask(**changes)
+        request: TuningRequest = ask(**changes)
         (study,) = open_studies(request, corpus).values()
-        work(request, Material.of(corpus, 0), {request.models[0]: study.study_name})
+        work(request, FoldData.of(corpus, 0), {request.models[0]: study.study_name})
         return study.trials
 
     return make
@@ -71,10 +70,10 @@ def test_the_test_part_is_not_handed_over(ask, corpus: Corpus) -> None:
         len(test)
     request = ask(trials=2)
     (study,) = open_studies(request, held).values()
-    material = Material.of(held, 0)
-    work(request, material, {"concat": study.study_name})
+    fold = FoldData.of(held, 0)
+    work(request, fold, {"concat": study.study_name})
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
-    content = pickle.dumps(material)
+    content = pickle.dumps(fold)
     assert all(s.id.encode() in content for s in (*split.train, *split.valid))
     assert not any(s.id.encode() in content for s in split.test)
 
@@ -83,7 +82,7 @@ def test_its_score_is_that_of_training_with_its_settings(
     search: Search, ask, corpus: Corpus, tmp_path: Path
 ) -> None:
     trial = search(seed=1, trials=2)[1]
-    settings = {**ask().settings, **own("concat", trial.params)}
+    settings = {**ask().settings, **for_model("concat", trial.params)}
     planned = plan("controlled", "concat", settings)
     checkpoint = train_run(corpus, planned, seed=1, folder=tmp_path / "run")
     best = checkpoint.training["best_epoch"]
@@ -104,19 +103,19 @@ def test_a_trial_that_falls_behind_is_pruned_and_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     request = ask()
-    trainer = request.trainers()["concat"]
+    objective = request.objectives()["concat"]
     # Every error is more than none.
     study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=0.0))
     seen: list[str] = []
-    material = Material.of(corpus, 0)
+    fold = FoldData.of(corpus, 0)
 
-    def objective(trial: optuna.Trial) -> float:
+    def observed(trial: optuna.Trial) -> float:
         try:
-            return trainer(trial, material)
+            return objective(trial, fold)
         finally:
             seen.extend(path.name for path in tmp_path.iterdir())
 
-    study.optimize(objective, n_trials=1)
+    study.optimize(observed, n_trials=1)
     (trial,) = study.trials
     assert trial.state.name == "PRUNED"
     assert list(trial.intermediate_values) == [0]
@@ -141,7 +140,7 @@ def test_models_above_the_budget_are_turned_down_untrained(search: Search) -> No
 def test_a_budget_that_nothing_fits_is_one_error(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "TURNED_DOWN", 3)
+    monkeypatch.setattr(search_module, "MAX_REJECTED", 3)
     with pytest.raises(InputError, match=r"3 settings of concat .* parameters; change the space"):
         search(trials=1, max_parameters=10)
 
@@ -154,7 +153,7 @@ def test_training_that_diverges_is_a_trial_all_the_same(search: Search, ask) -> 
 
 
 def test_how_features_are_normalised_can_be_searched(search: Search) -> None:
-    trials = search(trials=3, asked={"normalise": Choice("train", "none")})
+    trials = search(trials=3, space_changes={"normalise": Choice("train", "none")})
     assert {trial.params["normalise"] for trial in trials} == {"train", "none"}
 
 
@@ -163,6 +162,6 @@ def test_samples_without_a_target_are_refused(ask, monkeypatch: pytest.MonkeyPat
     split = corpus.folds[0]
     mute = replace(split.valid[1], target=None)
     changed = replace(corpus, folds=(replace(split, valid=(split.valid[0], mute)),))
-    monkeypatch.setattr("affuse.tuning.request.load_corpus", lambda *_: changed)
+    monkeypatch.setattr("affuse.tuning.search.load_corpus", lambda *_: changed)
     with pytest.raises(InputError, match="has no target to learn from"):
         ask().load()

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
+import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
     DeviceOption,
+    JobsOption,
     JsonFile,
     SetOption,
     SettingsOption,
     parse_settings,
     require_writable,
+    write_json,
 )
-
-if TYPE_CHECKING:
-    from affuse.harness import Request
-    from affuse.report.tables import BenchmarkResult
-
 
 PLACES = ("--out", "--json", "--csv", "--jobs", "--device")
 """Options that say where results come from and go, and how fast."""
 
 
-def benchmark(
+def benchmark_command(
     corpus: CorpusArgument,
     data: DataOption = None,
     models: Annotated[
@@ -67,41 +60,34 @@ def benchmark(
     ] = None,
     json_file: JsonFile = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", metavar="FILE")] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes; all cores by default.")
-    ] = None,
+    jobs: JobsOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Compare models on a corpus: validation selects, the test split is opened once a run."""
-    from affuse.harness import Request
+    from affuse.report.tables import print_result, write_csv
 
-    require_writable(json_file)
-    require_writable(csv_file)
+    require_writable(json_file, csv_file)
     settings = parse_settings(assignments, settings_files)
-    asked = Request(
-        corpus=corpus,
-        data=data,
-        models=tuple(name.strip() for name in models.split(",") if name.strip()),
+    result = affuse.benchmark(
+        corpus,
+        models,
         seeds=seeds,
-        settings=settings if epochs is None else {**settings, "epochs": epochs},
+        out=out,
+        data=data,
         singles=singles,
         subsets=subsets,
         reference=reference,
         limit=limit,
         drop_shared=drop_shared,
-        jobs=jobs or os.cpu_count() or 1,
+        jobs=jobs,
         device=device,
+        settings=settings if epochs is None else {**settings, "epochs": epochs},
         command=command_line(),
     )
-    with ExitStack() as stack:
-        folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="affuse-")))
-        result = measure(asked, folder)[0]
-        if json_file is not None:
-            result.write_json(json_file)
-        if csv_file is not None:
-            result.write_csv(csv_file)
-        if out is not None:
-            write_folder(result, out)
+    if not write_json(json_file, result.to_dict()):
+        print_result(result)
+    if csv_file is not None:
+        write_csv(result, csv_file)
 
 
 def command_line() -> str:
@@ -113,67 +99,3 @@ def command_line() -> str:
         elif word.partition("=")[0] not in PLACES:
             kept.append(word)
     return shlex.join(kept)
-
-
-def measure(request: Request, folder: Path) -> tuple[BenchmarkResult, list[dict[str, Any]]]:
-    """Run a benchmark with a progress bar and print its tables."""
-    from affuse.harness import run_benchmark
-    from affuse.progress import work_bar
-
-    with work_bar(f"benchmark {request.corpus}") as update:
-
-        def on_progress(done: int, total: int, record: dict[str, Any] | None) -> None:
-            update(done, total, _describe(record) if record else "")
-
-        def on_search(fold: int, folds: int) -> None:
-            update(0, 0, f"looking for hard samples, fold {fold} of {folds}")
-
-        result, records = run_benchmark(request, folder, on_progress, on_search=on_search)
-    show(result)
-    return result, records
-
-
-def show(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> None:
-    """Print the tables, with the headline metrics or those named."""
-    console = Console()
-    console.print(result.rich_table(metrics, console.width))
-    labels = None if metrics else result.label_table()
-    if labels is not None:
-        console.print(labels)
-    if result.paired:
-        console.print(result.paired_table())
-    hard = result.hard_table()
-    if hard is not None:
-        console.print(hard)
-    for line in primaries(result):
-        console.print(line)
-    for line in result.warnings:
-        console.print(f"warning: {line}", style="yellow", markup=False, highlight=False)
-
-
-def primaries(result: BenchmarkResult) -> list[str]:
-    """Which modality led, in how many runs, for each gated model."""
-    lines = []
-    for name, row in result.models.items():
-        if row.primary:
-            counts = ", ".join(f"{m} in {n}" for m, n in row.primary.items())
-            lines.append(
-                f"primary modality of {name}: {counts} of {sum(row.primary.values())} runs"
-            )
-    return lines
-
-
-def write_folder(result: BenchmarkResult, folder: Path) -> None:
-    """The result as JSON, CSV, Markdown and LaTeX."""
-    from affuse.files import write_atomic
-    from affuse.report.latex import latex
-
-    result.write_json(folder / "result.json")
-    result.write_csv(folder / "result.csv")
-    write_atomic(folder / "result.md", result.markdown().encode())
-    write_atomic(folder / "result.tex", latex(result).encode())
-
-
-def _describe(record: dict[str, Any]) -> str:
-    metric, value = next(iter(record["metrics"].items()))
-    return f"{record['model']} seed {record['seed']}: {metric} {value:.3f}"

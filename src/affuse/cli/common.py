@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from affuse.config import parse_assignment
-from affuse.errors import InputError, file_error
+from affuse.config import parse_assignment, read_yaml
+from affuse.errors import InputError
+from affuse.files import to_strict_json, write_atomic
 
 if TYPE_CHECKING:
     from affuse.extract.text.transcript import Transcript
 
+CheckpointArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")
+]
 CorpusArgument = Annotated[
     str, typer.Argument(metavar="CORPUS", help="A corpus of `affuse corpus list`, or a file.")
 ]
@@ -34,6 +40,7 @@ SettingsOption = Annotated[
         help="YAML of options, as `affuse tune` writes it; repeat for more. --set overrules it.",
     ),
 ]
+TO_SCREEN = Path("-")
 DeviceOption = Annotated[
     str,
     typer.Option(
@@ -42,9 +49,49 @@ DeviceOption = Annotated[
         help="Where torch works: auto, cpu, cuda, cuda:1 or mps; auto takes what there is.",
     ),
 ]
+JobsOption = Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")]
 JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")
+    Path | None,
+    typer.Option(
+        "--json", metavar="[FILE]", help="JSON instead of tables, or to a file beside them."
+    ),
 ]
+
+
+class Command(TyperCommand):
+    """A command whose `--json` may stand alone: then JSON goes to the screen."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(_with_value(args)))
+
+
+def _with_value(args: list[str]) -> Iterator[str]:
+    for place, word in enumerate(args):
+        following = args[place + 1 : place + 2]
+        bare = word == "--json" and "--" not in args[:place]
+        alone = not following or (following[0].startswith("-") and following[0] != "-")
+        yield "--json=-" if bare and alone else word
+        if bare and not alone:
+            file = Path(following[0])
+            # It is rather what the command should read.
+            if file.is_file() and file.suffix not in (".json", ".jsonl"):
+                raise InputError(
+                    "is there and is no .json file, so that --json does not write over it",
+                    remedy="put --json last to print, or name a .json file",
+                    source=file,
+                )
+
+
+def write_json(place: Path | None, content: Any) -> bool:
+    """Write a result where `--json` says; True where that is the screen, and tables are not."""
+    if place is None:
+        return False
+    text = to_strict_json(content)
+    if place == TO_SCREEN:
+        typer.echo(text, nl=False)
+        return True
+    write_atomic(place, text.encode())
+    return False
 
 
 def parse_settings(
@@ -58,41 +105,25 @@ def parse_settings(
     asked = dict(parse_assignment(text) for text in assignments or [])
     found: dict[str, Any] = {}
     for file in files or []:
-        found |= _read_settings(file)
+        found |= read_yaml(file, "holds no settings", "write lines such as epochs: 20")
     # A model's own setting goes before one for all, but not where a file gave the one for the model
     # and the user the other.
     kept = {k: value for k, value in found.items() if k.partition(".")[2] not in asked}
     return {**kept, **asked}
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise file_error(error, "cannot be read", path) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        content = None
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise InputError("holds no settings", remedy="write lines such as epochs: 20", source=path)
-    return content
-
-
-def require_writable(path: Path | None) -> None:
+def require_writable(*files: Path | None) -> None:
     """Fail before the work, not after it, where a result could not be written.
 
     Raises:
-        InputError: the folder does not exist or is not the user's, or the path is a folder.
+        InputError: a folder does not exist or is not the user's, or a path is a folder.
     """
-    if path is None:
-        return
-    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
-        raise InputError(
-            "cannot be written",
-            remedy="give a file in a folder that exists and is yours to write",
-            source=path,
-        )
+    for file in files:
+        if file is None or file == TO_SCREEN:
+            continue
+        if file.is_dir() or not os.access(file.absolute().parent, os.W_OK):
+            remedy = "give a file in a folder that exists and is yours to write"
+            raise InputError("cannot be written", remedy=remedy, source=file)
 
 
 def keep_blas_to_one_thread() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,52 +10,56 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from affuse.cli.common import CorpusArgument, DataOption, JsonFile, require_writable
-from affuse.config import parse_assignment
+from affuse.cli.common import (
+    Command,
+    CorpusArgument,
+    DataOption,
+    JsonFile,
+    parse_settings,
+    require_writable,
+    write_json,
+)
 from affuse.errors import InputError
-from affuse.files import to_strict_json, write_atomic
+from affuse.files import write_atomic
 from affuse.progress import work_bar
-from affuse.report.inspection import print_examination
 
 if TYPE_CHECKING:
     from affuse.config import Options
 
-app = typer.Typer(help="List, inspect and make corpora.", no_args_is_help=True)
+corpus_app = typer.Typer(help="List, inspect and make corpora.", no_args_is_help=True)
 
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus; may be repeated."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command("list")
-def list_corpora(as_json: AsJson = False) -> None:
+@corpus_app.command("list", cls=Command)
+def list_corpora(json_file: JsonFile = None) -> None:
     """List the corpora, with their options and defaults."""
     from affuse.readers.registry import corpora
 
-    entries = corpora().values()
-    if as_json:
-        listed = [
-            {
-                "name": entry.name,
-                "summary": entry.summary,
-                "needs_data": entry.needs_data,
-                "options": _defaults(entry.options),
-            }
-            for entry in entries
-        ]
-        typer.echo(to_strict_json(listed), nl=False)
+    require_writable(json_file)
+    listed: list[dict[str, Any]] = [
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "needs_data": entry.needs_data,
+            "options": _defaults(entry.options),
+        }
+        for entry in corpora().values()
+    ]
+    if write_json(json_file, listed):
         return
     table = Table("corpus", "data", "what it is", "options")
-    for entry in entries:
-        options = "\n".join(f"{key}={value}" for key, value in _defaults(entry.options).items())
-        data = "--data" if entry.needs_data else "generated"
-        table.add_row(*map(escape, (entry.name, data, entry.summary, options)))
+    for row in listed:
+        options = "\n".join(f"{key}={value}" for key, value in row["options"].items())
+        data = "--data" if row["needs_data"] else "generated"
+        table.add_row(*map(escape, (row["name"], data, row["summary"], options)))
     Console().print(table)
 
 
-@app.command()
+@corpus_app.command(cls=Command)
 def make(
     name: Annotated[str, typer.Argument(help="A generated corpus, such as controlled.")],
     out: Annotated[Path, typer.Option(help="The MulT pickle to write.")],
@@ -69,17 +72,14 @@ def make(
     entry, path = resolve(name)
     if path is not None or entry.needs_data:
         generated = [e.name for e in corpora().values() if not e.needs_data]
-        raise InputError(
-            "it is read from files, not generated",
-            remedy=f"choose one of: {', '.join(generated)}",
-            source=name,
-        )
-    corpus = load_corpus(name, options=_options(assignments))
+        remedy = f"choose one of: {', '.join(generated)}"
+        raise InputError("it is read from files, not generated", remedy=remedy, source=name)
+    corpus = load_corpus(name, options=parse_settings(assignments))
     write_atomic(out, to_mult_pickle(corpus))
     typer.echo(f"{corpus.name} written to {out}")
 
 
-@app.command()
+@corpus_app.command(cls=Command)
 def convert(
     corpus: Annotated[str, typer.Argument(help="A corpus of the list, or the path of a file.")],
     out: Annotated[Path, typer.Argument(help="The folder to write; it must be new or empty.")],
@@ -92,12 +92,12 @@ def convert(
 
     require_new(out)
     with work_bar(f"converting {corpus}", unit="sequences") as update:
-        read = load_corpus(corpus, data, _options(assignments))
+        read = load_corpus(corpus, data, parse_settings(assignments))
         store_corpus(read, out, lambda done, total: update(done, total, ""))
     typer.echo(f"{read.name} written to {out}, fingerprint {read.fingerprint()}")
 
 
-@app.command()
+@corpus_app.command(cls=Command)
 def inspect(
     corpus: CorpusArgument,
     data: DataOption = None,
@@ -106,19 +106,14 @@ def inspect(
 ) -> None:
     """Examine a corpus: what it holds, what is wrong with it, and what a constant would score."""
     from affuse.doctor import examine
-    from affuse.evaluation.trivial import trivial_scores
+    from affuse.evaluation.scorecard import trivial_scores
+    from affuse.report.command_tables import print_examination
 
     require_writable(json_file)
-    found = examine(corpus, data, _options(assignments))
+    found = examine(corpus, data, parse_settings(assignments))
     trivial = {} if found.corpus is None else trivial_scores(found.corpus)
-    if json_file is not None:
-        content = to_strict_json({**found.to_dict(), "trivial": trivial})
-        write_atomic(json_file, content.encode())
-    print_examination(corpus, found, trivial)
-
-
-def _options(assignments: Iterable[str] | None) -> dict[str, Any]:
-    return dict(parse_assignment(text) for text in assignments or ())
+    if not write_json(json_file, {**found.to_dict(), "trivial": trivial}):
+        print_examination(corpus, found, trivial)
 
 
 def _defaults(options: type[Options]) -> dict[str, Any]:

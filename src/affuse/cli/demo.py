@@ -9,34 +9,38 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from affuse.cli.benchmark import command_line, measure, write_folder
+import affuse
+from affuse.cli.benchmark import command_line
 from affuse.cli.common import SetOption, parse_settings
 
 if TYPE_CHECKING:
-    from affuse.report.tables import BenchmarkResult
+    from affuse.harness.results import BenchmarkResult
 
 
-def demo(
+def demo_command(
     out: Annotated[Path, typer.Option("--out", help="Results folder.")] = Path("demo-results"),
     seeds: Annotated[int, typer.Option(min=1)] = 3,
     assignments: SetOption = None,
 ) -> None:
     """Train on the controlled corpus, show the table and the gate, write plots."""
-    from affuse.harness import Request
+    from affuse.harness.records import read_about, read_runs
+    from affuse.report.tables import print_result
 
     settings = parse_settings(assignments)
     if "epochs" not in settings:
         settings = {**SHORTCUTS, **settings}
-    request = Request("controlled", seeds=seeds, settings=settings, command=command_line())
     console = Console()
     console.print(
         "The controlled corpus plants the truth in one modality (text), a weaker copy of it in the "
         "others,\nand lets one of those contradict it in a fifth of the samples. Who finds out?\n"
     )
-    result, records = measure(request, out)
+    result = affuse.benchmark(
+        "controlled", seeds=seeds, out=out, settings=settings, command=command_line()
+    )
+    print_result(result)
+    records = [run.record for run in read_runs(out, read_about(out))]
     console.print(_gates(records))
-    write_folder(result, out)
-    plots = draw(result, records, out)
+    plots = draw_plots(result, records, out)
     console.print(
         "so that the demo ends in minutes, models have 16 epochs, mult 4, too few for it, and"
         " hct_mg one member;\nwith 30 for all, and three members:  affuse benchmark controlled",
@@ -57,7 +61,7 @@ NEXT = (
 )
 
 
-def draw(result: BenchmarkResult, records: list[dict[str, Any]], folder: Path) -> list[str]:
+def draw_plots(result: BenchmarkResult, records: list[dict[str, Any]], folder: Path) -> list[str]:
     """Training curves, gate weights over time and intervals; the names of the files."""
     from affuse.harness.request import REFERENCE
     from affuse.report import plots

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+import affuse
 from affuse.cli.common import (
+    CheckpointArgument,
     CorpusArgument,
     DataOption,
     DeviceOption,
@@ -17,11 +17,12 @@ from affuse.cli.common import (
     SetOption,
     parse_settings,
     require_writable,
+    write_json,
 )
 
 
-def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")],
+def evaluate_command(
+    checkpoint: CheckpointArgument,
     corpus: CorpusArgument,
     data: DataOption = None,
     subsets: Annotated[
@@ -32,39 +33,23 @@ def evaluate(
     assignments: SetOption = None,
 ) -> None:
     """Score a checkpoint on the corpus' test part, beside the trivial prediction."""
-    from affuse.evaluation.held_out import open_test
-    from affuse.evaluation.trivial import trivial_scores
-    from affuse.files import to_strict_json, write_atomic
-    from affuse.metrics.scores import heading
-    from affuse.readers import load_corpus
-    from affuse.training.checkpoint import load_checkpoint
-    from affuse.training.devices import resolve_device
-    from affuse.training.presets import corpus_options
+    from affuse.report.command_tables import evaluation_table
 
     require_writable(json_file)
-    resolve_device(device)
-    loaded = load_checkpoint(checkpoint)
-    trained = corpus_options(corpus, loaded.corpus.get("options", {}))
-    read = load_corpus(corpus, data, {**trained, **parse_settings(assignments)})
-    loaded.check_corpus(read, checkpoint)
-    # A reader that was asked for one fold returns that fold alone.
-    fold = min(int(loaded.corpus.get("fold", 0)), len(read.folds) - 1)
-    record = open_test(loaded, read.folds[fold].test, subsets=subsets, device=device)
-    trivial = trivial_scores(read)
-    known = read.fingerprint() == loaded.corpus.get("fingerprint")
-    table = Table("metric", "trivial", loaded.name, title=f"{read.name}, test part")
-    for metric, value in record["metrics"].items():
-        table.add_row(heading(metric), f"{trivial.get(metric, float('nan')):.3f}", f"{value:.3f}")
-    for kept, scores in record.get("subsets", {}).items():
-        metric = loaded.task.metrics[0]
-        table.add_row(f"{heading(metric)}, {kept} only", "", f"{scores[metric]:.3f}")
+    found = affuse.evaluate(
+        checkpoint,
+        corpus,
+        data=data,
+        subsets=subsets,
+        device=device,
+        **parse_settings(assignments),
+    )
+    if write_json(json_file, found.to_dict()):
+        return
     console = Console()
-    console.print(table)
-    if "gate" in record:
-        weights = ", ".join(f"{m} {w:.2f}" for m, w in record["gate"].items())
-        console.print(f"primary: [bold]{record['primary']}[/]; mean gate weights: {weights}")
-    if not known:
+    console.print(evaluation_table(found))
+    if found.primary is not None:
+        weights = ", ".join(f"{m} {w:.2f}" for m, w in found.gate.items())
+        console.print(f"primary: [bold]{found.primary}[/]; mean gate weights: {weights}")
+    if not found.trained_on_this:
         console.print("note: this is not the data that the checkpoint was trained on")
-    if json_file is not None:
-        content = {"corpus": read.name, "trained_on_this": known, "trivial": trivial, **record}
-        write_atomic(json_file, to_strict_json(content).encode())

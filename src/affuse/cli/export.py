@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from affuse.cli.common import DataOption, SetOption, parse_settings
+import affuse
+from affuse.cli.common import CheckpointArgument, DataOption, SetOption, parse_settings
 
 
-def export(
-    checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="What `affuse train` wrote.")],
+def export_command(
+    checkpoint: CheckpointArgument,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")],
     name: Annotated[str, typer.Option(help="Of the model; by default the folder's.")] = "",
     corpus: Annotated[
@@ -33,24 +34,20 @@ def export(
     assignments: SetOption = None,
 ) -> None:
     """Write a trained model as ONNX, with its config and a model card."""
-    from affuse.readers import load_corpus
-    from affuse.training.checkpoint import load_checkpoint
-    from affuse.training.export_onnx import export_checkpoint
-    from affuse.training.model_card import read_evaluation
-    from affuse.training.presets import corpus_options
+    from affuse.runtime.bundle import read_config
 
-    loaded = load_checkpoint(checkpoint)
-    tested = None if evaluation is None else read_evaluation(evaluation)
-    valid = []
-    if corpus is not None:
-        trained = corpus_options(corpus, loaded.corpus.get("options", {}))
-        read = load_corpus(corpus, data, {**trained, **parse_settings(assignments)})
-        loaded.check_corpus(read, checkpoint)
-        valid = list(read.folds[min(int(loaded.corpus.get("fold", 0)), len(read.folds) - 1)].valid)
-    config = export_checkpoint(
-        loaded, out, name=name, valid=valid, terms=terms, int8=int8, evaluation=tested
+    folder = affuse.export(
+        checkpoint,
+        out,
+        name=name,
+        corpus=corpus,
+        data=data,
+        int8=int8,
+        evaluation=evaluation,
+        terms=terms,
+        **parse_settings(assignments),
     )
-    size = (out / "model.onnx").stat().st_size / 1e6
+    config, size = read_config(folder), (folder / "model.onnx").stat().st_size / 1e6
     typer.echo(
         f"{out}: {config.model}, {config.parameters:,} parameters, {size:.1f} MB {config.precision}"
     )

@@ -11,12 +11,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from affuse.cli.common import given_words, keep_blas_to_one_thread
-from affuse.config import parse_assignment, parse_options
-from affuse.files import to_strict_json
+from affuse.cli.common import (
+    JsonFile,
+    given_words,
+    keep_blas_to_one_thread,
+    parse_settings,
+    require_writable,
+    write_json,
+)
+from affuse.config import parse_options
+from affuse.progress import work_bar
 
 
-def extract(
+def extract_command(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs.")],
     out: Annotated[Path, typer.Option(help="The folder for one npz file a clip.")],
     text: Annotated[
@@ -31,19 +38,17 @@ def extract(
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of extraction; repeatable."),
     ] = None,
     again: Annotated[bool, typer.Option(help="Extract also what was extracted before.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_file: JsonFile = None,
 ) -> None:
     """Extract text, voice and face from media; exits with 2 where a file could not be read."""
-    from affuse.progress import work_bar
-
+    require_writable(json_file)
     keep_blas_to_one_thread()
     from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
-    from affuse.extract.folder import Outcome, extract_all
+    from affuse.extract.folder import ExtractedClip, extract_all
 
-    settings = dict(parse_assignment(assignment) for assignment in assignments or ())
-    extractor = ClipExtractor(parse_options(ClipSettings, settings))
+    extractor = ClipExtractor(parse_options(ClipSettings, parse_settings(assignments)))
     words = given_words(text, transcript)
-    outcomes: list[Outcome] = []
+    outcomes: list[ExtractedClip] = []
     with work_bar("extracting", unit="clips") as update:
 
         def on_clip(number: int, total: int, file: Path) -> OnSeconds:
@@ -61,9 +66,7 @@ def extract(
             if outcome.error is not None:
                 typer.echo(f"affuse: {outcome.error}", err=True)
     described = [_describe(outcome) for outcome in outcomes]
-    if as_json:
-        typer.echo(to_strict_json(described), nl=False)
-    else:
+    if not write_json(json_file, described):
         _print(described)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(2)

@@ -22,6 +22,7 @@ from affuse.cli import (
     train,
     tune,
 )
+from affuse.cli.common import Command
 from affuse.errors import AffuseError, InputError, file_error
 
 app = typer.Typer(
@@ -30,19 +31,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("demo")(demo.demo)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(predict.predict)
-app.command("export")(export.export)
-app.command("ablate")(ablate.ablate)
-app.command("explain")(explain.explain)
-app.command("extract")(extract.extract)
-app.command("tune")(tune.tune)
-app.command("benchmark")(benchmark.benchmark)
-app.command("models")(models.models)
-app.add_typer(report.app, name="report")
-app.add_typer(corpus.app, name="corpus")
+app.command("demo", cls=Command)(demo.demo_command)
+app.command("train", cls=Command)(train.train_command)
+app.command("evaluate", cls=Command)(evaluate.evaluate_command)
+app.command("predict", cls=Command)(predict.predict_command)
+app.command("export", cls=Command)(export.export_command)
+app.command("ablate", cls=Command)(ablate.ablate_command)
+app.command("explain", cls=Command)(explain.explain_command)
+app.command("extract", cls=Command)(extract.extract_command)
+app.command("tune", cls=Command)(tune.tune_command)
+app.command("benchmark", cls=Command)(benchmark.benchmark_command)
+app.command("models", cls=Command)(models.models_command)
+app.add_typer(report.report_app, name="report")
+app.add_typer(corpus.corpus_app, name="corpus")
 
 
 def _version(asked: bool) -> None:

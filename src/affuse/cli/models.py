@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from affuse.cli.common import SetOption, parse_settings
+from affuse.cli.common import JsonFile, SetOption, parse_settings, require_writable, write_json
 from affuse.errors import InputError, unknown_name
 
 DEFAULT = "text=300,audio=5,vision=20"
 
 
-def models(
+def models_command(
     widths: Annotated[
         str, typer.Option(help="Feature widths, for example text=384,audio=25,vision=35.")
     ] = DEFAULT,
     outputs: Annotated[int, typer.Option(min=1, help="Raw outputs of the task.")] = 1,
     assignments: SetOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_file: JsonFile = None,
 ) -> None:
     """List the models with their trainable parameters."""
     from affuse.fusion import count_parameters, create_model
     from affuse.fusion import models as registered
 
+    require_writable(json_file)
     sizes = _parse_widths(widths)
     settings = parse_settings(assignments)
     known = {key for entry in registered().values() for key in entry.cls.Options.model_fields}
@@ -38,8 +38,7 @@ def models(
         own = {k: v for k, v in settings.items() if k in entry.cls.Options.model_fields}
         parameters = count_parameters(create_model(name, sizes, outputs, own))
         rows.append({"name": name, "parameters": parameters, "summary": entry.summary})
-    if as_json:
-        typer.echo(json.dumps(rows, indent=1))
+    if write_json(json_file, rows):
         return
     table = Table("model", "parameters", "what it is", title=f"Models at {widths}")
     table.columns[1].justify = "right"
@@ -53,10 +52,7 @@ def _parse_widths(text: str) -> dict[str, int]:
     for part in text.split(","):
         name, _, value = part.strip().partition("=")
         if not name or not value.isdecimal() or int(value) < 1:
-            raise InputError(
-                f"'{part}' is not modality=width",
-                remedy=f"write, for example, {DEFAULT}",
-                source="--widths",
-            )
+            remedy = f"write, for example, {DEFAULT}"
+            raise InputError(f"'{part}' is not modality=width", remedy=remedy, source="--widths")
         widths[name] = int(value)
     return widths

@@ -11,14 +11,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from affuse.cli.common import given_words, keep_blas_to_one_thread
+from affuse.cli.common import (
+    TO_SCREEN,
+    JsonFile,
+    given_words,
+    keep_blas_to_one_thread,
+    require_writable,
+)
 from affuse.errors import InputError
+from affuse.files import make_folder, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from affuse.extract.text.transcript import Transcript
-    from affuse.runtime.many_clips import Done
+    from affuse.runtime.many_clips import PredictedClip
     from affuse.runtime.predictor import Predictor
 
 PathsArgument = Annotated[
@@ -32,7 +39,7 @@ CheckpointOption = Annotated[
 ]
 
 
-def predict(
+def predict_command(
     paths: PathsArgument,
     checkpoint: CheckpointOption = None,
     text: Annotated[str | None, typer.Option(help="What is said, in one clip.")] = None,
@@ -47,7 +54,7 @@ def predict(
         Path | None,
         typer.Option(metavar="FOLDER", help="Keep answers there; what is done is skipped."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON, one line a clip.")] = False,
+    json_file: JsonFile = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one row a window.")] = False,
     as_srt: Annotated[bool, typer.Option("--srt", help="Captions with affect; a file.")] = False,
     as_html: Annotated[bool, typer.Option("--html", help="A page with the timeline.")] = False,
@@ -62,6 +69,8 @@ def predict(
     keep_blas_to_one_thread()
     from affuse.runtime.predictor import Predictor
 
+    require_writable(json_file)
+    as_json = json_file == TO_SCREEN
     if as_json and as_csv and out is None:
         raise InputError("--json and --csv both", remedy="choose one, or add --out FOLDER")
     predictor = Predictor.from_pretrained(checkpoint)
@@ -69,9 +78,8 @@ def predict(
     if stream:
         for option, asked in (("--csv", as_csv), ("--srt", as_srt), ("--html", as_html)):
             if asked:
-                raise InputError(
-                    f"{option} of a stream", remedy="use --json, or leave out --stream"
-                )
+                remedy = "use --json, or leave out --stream"
+                raise InputError(f"{option} of a stream", remedy=remedy)
         _stream(predictor, paths, said, recognise=recognise, idle=idle, as_json=as_json)
         return
     wanted = {"csv": as_csv and out is not None, "srt": as_srt, "html": as_html}
@@ -81,11 +89,14 @@ def predict(
         from affuse.report.answer_files import to_csv
 
         typer.echo(to_csv(answers), nl=False)
-    elif out is None and as_json:
-        for answer in answers:
-            typer.echo(_line(answer))
-    else:
+    elif not as_json:
         _show(answers)
+    if json_file is not None:
+        lines = "".join(f"{_line(answer)}\n" for answer in answers)
+        if as_json:
+            typer.echo(lines, nl=False)
+        else:
+            write_atomic(json_file, lines.encode())
     if any(one.error is not None for one in done):
         raise typer.Exit(2)
 
@@ -98,29 +109,22 @@ def _predict(
     recognise: bool,
     out: Path | None,
     files: dict[str, bool],
-) -> list[Done]:
+) -> list[PredictedClip]:
     """Answers for all clips, with their files written; each error has its line on the way."""
     from affuse.extract.folder import find_clips, require_distinct
-    from affuse.files import make_folder, write_atomic
     from affuse.progress import work_bar
     from affuse.report.answer_files import to_csv, to_srt
-    from affuse.report.prediction_page import to_html
+    from affuse.report.pages import prediction_page
     from affuse.runtime.many_clips import predict_clips
 
     clips = find_clips(paths)
     if out is not None or any(files.values()):
         require_distinct(clips)
     if said is not None and len(clips) > 1:
-        raise InputError(
-            f"one transcript for {len(clips)} clips",
-            remedy="lay each transcript beside its clip under the same name",
-        )
-    writers = {
-        "csv": lambda content: to_csv([content]),
-        "srt": to_srt,
-        "html": to_html,
-    }
-    results: list[Done] = []
+        remedy = "lay each transcript beside its clip under the same name"
+        raise InputError(f"one transcript for {len(clips)} clips", remedy=remedy)
+    writers = {"csv": lambda one: to_csv([one]), "srt": to_srt, "html": prediction_page}
+    results: list[PredictedClip] = []
     with work_bar("predict", "clips") as update:
 
         def on_clip(clip: Any, done: float, total: float | None) -> None:
@@ -161,7 +165,7 @@ def _stream(
     source = sys.stdin.buffer if paths[0] == "-" else Path(paths[0])
     with Follower(source, idle) as follower:
         for window, latency in predictor.stream(follower, said, recognise=recognise):
-            content = {**window.to_json(), "latency": round(latency, 3)}
+            content = {**window.to_dict(), "latency": round(latency, 3)}
             if as_json:
                 typer.echo(_line(content))
             else:
@@ -183,18 +187,15 @@ def _show(answers: Sequence[dict[str, Any]]) -> None:
     rows = [*answers, *answers[0]["timeline"]] if single else list(answers)
     table = Table("clip", "seconds", "sentiment", "emotion", "primary", "conflict")
     for row in rows:
-        top = top_emotion(row)
+        top, primary = top_emotion(row), row["primary"]
         start, end = row.get("start", 0.0), row.get("end", row.get("duration"))
+        emotion = "" if top is None else f"{top} {row['emotion'][top]:.0%}"
         table.add_row(
             Path(row["file"]).name if "file" in row else "",
             f"{start:.1f}-{end:.1f}",
             "" if row["sentiment"] is None else f"{row['sentiment']:+z.2f}",
-            "nothing seen or heard"
-            if not row["gate"]
-            else ""
-            if top is None
-            else f"{top} {row['emotion'][top]:.0%}",
-            "" if row["primary"] is None else f"{row['primary']} {row['gate'][row['primary']]:.2f}",
+            emotion if row["gate"] else "nothing seen or heard",
+            "" if primary is None else f"{primary} {row['gate'][primary]:.2f}",
             "" if row["conflict"] is None else f"{row['conflict']:.2f}",
         )
     Console().print(table)

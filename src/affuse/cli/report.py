@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from affuse.cli.common import JsonFile, require_writable
+import affuse
+from affuse.cli.common import TO_SCREEN, Command, JsonFile, require_writable, write_json
 from affuse.errors import InputError
+from affuse.files import write_atomic
 
-if TYPE_CHECKING:
-    from affuse.report.tables import BenchmarkResult
-
-app = typer.Typer(
+report_app = typer.Typer(
     help="Show results again, compare two, draw size against quality.", no_args_is_help=True
 )
 
@@ -24,8 +23,8 @@ MarkdownFile = Annotated[
 ]
 
 
-@app.command("render")
-def render(
+@report_app.command("render", cls=Command)
+def render_command(
     results: Annotated[Path, typer.Argument(metavar="DIR", help=RESULTS)],
     markdown_file: MarkdownFile = None,
     latex_file: Annotated[
@@ -41,54 +40,49 @@ def render(
     ] = None,
 ) -> None:
     """Print the tables of a results folder, also of a benchmark that has not finished."""
-    from affuse.cli.benchmark import show
-    from affuse.files import write_atomic
     from affuse.report.latex import latex
-    from affuse.report.selection import select, unfinished
+    from affuse.report.tables import markdown, print_result, write_csv
 
-    for file in (markdown_file, latex_file, csv_file, json_file):
-        require_writable(file)
-    result = read(results)
+    require_writable(markdown_file, latex_file, csv_file, json_file)
+    result = affuse.read_results(results)
     names = None if metrics is None else _names(metrics)
     if names is not None:
-        result = select(result, names)
-    show(result, names)
-    for model, (count, asked) in unfinished(result).items():
-        typer.echo(f"not finished: {model} has {count} of {asked} seeds")
+        result = result.select(names)
+    if not write_json(json_file, result.to_dict()):
+        print_result(result, names)
+    for model, (count, asked) in result.unfinished().items():
+        typer.echo(
+            f"not finished: {model} has {count} of {asked} seeds", err=json_file == TO_SCREEN
+        )
     if markdown_file is not None:
-        write_atomic(markdown_file, result.markdown().encode())
+        write_atomic(markdown_file, markdown(result).encode())
     if latex_file is not None:
         write_atomic(latex_file, latex(result, names).encode())
     if csv_file is not None:
-        result.write_csv(csv_file)
-    if json_file is not None:
-        result.write_json(json_file)
+        write_csv(result, csv_file)
 
 
-@app.command("compare")
-def compare(
+@report_app.command("compare", cls=Command)
+def compare_command(
     a: Annotated[Path, typer.Argument(metavar="A", help=RESULTS)],
     b: Annotated[Path, typer.Argument(metavar="B", help="The other.")],
     markdown_file: MarkdownFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """Set two results side by side: scores, and what differs in data, config and version."""
-    from affuse.files import write_atomic
-    from affuse.report.comparison import compare
-    from affuse.report.comparison_tables import markdown, screen
+    from affuse.report.command_tables import comparison_markdown, comparison_tables
+    from affuse.report.comparison import compare_results
 
-    require_writable(markdown_file)
-    require_writable(json_file)
-    found = compare(read(a), read(b), (str(a), str(b)))
-    Console().print(screen(found))
+    require_writable(markdown_file, json_file)
+    found = compare_results(affuse.read_results(a), affuse.read_results(b), (str(a), str(b)))
+    if not write_json(json_file, found.to_dict()):
+        Console().print(comparison_tables(found))
     if markdown_file is not None:
-        write_atomic(markdown_file, markdown(found).encode())
-    if json_file is not None:
-        write_atomic(json_file, found.to_json().encode())
+        write_atomic(markdown_file, comparison_markdown(found).encode())
 
 
-@app.command("frontier")
-def frontier(
+@report_app.command("frontier", cls=Command)
+def frontier_command(
     results: Annotated[list[Path], typer.Argument(metavar="DIR...", help=RESULTS)],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .png, .svg or .pdf.")],
     metric: Annotated[
@@ -99,32 +93,13 @@ def frontier(
     from affuse.report.frontier import draw_frontier
 
     require_writable(out)
-    draw_frontier([read(folder) for folder in results], out, metric)
+    draw_frontier([affuse.read_results(folder) for folder in results], out, metric)
     typer.echo(f"drawn: {out}")
-
-
-def read(path: Path) -> BenchmarkResult:
-    """A results folder from its runs, or a result.json as it stands.
-
-    Raises:
-        InputError: neither.
-    """
-    from affuse.harness.assemble import TABLE, read_results
-    from affuse.report.selection import check_extra
-    from affuse.report.tables import BenchmarkResult
-
-    # A result may have been kept without its runs.
-    kept = path / "result.json"
-    file = kept if kept.is_file() and not (path / TABLE).exists() else path
-    result = BenchmarkResult.read_json(file) if file.is_file() else read_results(path)
-    check_extra(result, file)
-    return result
 
 
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise InputError(
-            "no metrics", remedy="name one or more, such as mae,corr", source="--metrics"
-        )
+        remedy = "name one or more, such as mae,corr"
+        raise InputError("no metrics", remedy=remedy, source="--metrics")
     return list(dict.fromkeys(names))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
@@ -17,10 +18,9 @@ from affuse.cli.common import (
     SettingsOption,
     parse_settings,
 )
-from affuse.errors import InputError
 
 
-def train(
+def train_command(
     corpus: CorpusArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the checkpoint.")],
     data: DataOption = None,
@@ -36,41 +36,25 @@ def train(
     settings_files: SettingsOption = None,
 ) -> None:
     """Train a model; validation selects the epoch, the test split stays closed."""
-    import torch
-
     from affuse.fusion import count_parameters
-    from affuse.progress import epochs_bar
-    from affuse.readers import load_corpus
-    from affuse.training.devices import resolve_device
-    from affuse.training.presets import corpus_options, plan
-    from affuse.training.session import train_run
 
-    resolve_device(device)
-    settings = parse_settings(assignments, settings_files)
-    planned = plan(corpus, model, settings, data)
-    loaded = load_corpus(corpus, data, corpus_options(corpus, settings, data))
-    if fold >= len(loaded.folds):
-        raise InputError(
-            f"{loaded.name} has {len(loaded.folds)} fold(s)",
-            remedy=f"give --fold from 0 to {len(loaded.folds) - 1}",
-        )
-    torch.set_num_threads(threads)
     try:
-        with epochs_bar(f"{model} on {loaded.name}", planned.train.epochs) as on_epoch:
-            checkpoint = train_run(
-                loaded,
-                planned,
-                seed=seed,
-                folder=out,
-                fold=fold,
-                resume=resume,
-                on_epoch=on_epoch,
-                device=device,
-            )
+        checkpoint = affuse.train(
+            corpus,
+            model,
+            out=out,
+            data=data,
+            seed=seed,
+            fold=fold,
+            resume=resume,
+            threads=threads,
+            device=device,
+            settings=parse_settings(assignments, settings_files),
+        )
     except SystemExit:  # a signal, which Lightning turns into this
         typer.echo("affuse: stopped; repeat the command with --resume to go on", err=True)
         raise
-    metric, _ = loaded.task.selection
+    metric, _ = checkpoint.task.selection
     best = int(checkpoint.training["best_epoch"])
     record = checkpoint.training["history"][best]
     console = Console()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+import affuse
 from affuse.cli.common import (
     CorpusArgument,
     DataOption,
@@ -16,11 +17,12 @@ from affuse.cli.common import (
     SetOption,
     parse_settings,
     require_writable,
+    write_json,
 )
 from affuse.errors import InputError
 
 
-def tune(
+def tune_command(
     corpus: CorpusArgument,
     data: DataOption = None,
     model: Annotated[
@@ -65,47 +67,35 @@ def tune(
     Repeated, it goes on until the number of trials is complete; with a database server as
     --storage, machines share the work.
     """
-    from affuse.optional import require
+    from affuse.report.command_tables import tuning_table
 
-    require("torch", extra="train")
-    require("optuna", extra="tune")
-    from affuse.progress import work_bar
-    from affuse.tuning.request import Request
-    from affuse.tuning.run import tune as search
-    from affuse.tuning.space import read_space
-    from affuse.tuning.storage import find_place
-
-    require_writable(out)
-    require_writable(json_file)
+    require_writable(out, json_file)
     if model and models:
         raise InputError("--model and --models", remedy="give one of them")
-    names = [name.strip() for name in (models or model or "hct_mg").split(",")]
-    request = Request(
-        corpus=corpus,
-        place=find_place(storage, out),
-        data=data,
-        models=tuple(name for name in names if name),
+    tuning = affuse.tune(
+        corpus,
+        models or model or "hct_mg",
         trials=trials,
-        settings=parse_settings(assignments),
-        asked=read_space(space) if space else {},
+        out=out,
+        data=data,
+        space=space,
+        max_parameters=max_parameters,
         fold=fold,
         seed=seed,
+        storage=storage,
         study=study,
-        max_parameters=max_parameters,
         jobs=jobs,
         device=device,
+        settings=parse_settings(assignments),
     )
+    if write_json(json_file, tuning.to_dict()):
+        return
     console = Console()
-    with work_bar(f"tune {corpus}", "trials") as update:
-        tuning = search(request, update)
     for tuned in tuning.models:
-        console.print(tuned.table(tuning.metric))
-    console.print(f"studies in {request.place}", highlight=False, soft_wrap=True)
-    if json_file is not None:
-        tuning.write_json(json_file)
+        console.print(tuning_table(tuned, tuning.metric))
+    console.print(f"studies in {tuning.request.database}", highlight=False, soft_wrap=True)
     if out is not None:
-        tuning.write_yaml(out)
-        listed = ",".join(request.models)
+        listed = ",".join(tuning.request.models)
         where = "" if data is None else f" --data {data}"
         command = f"affuse benchmark {corpus}{where} --models {listed} --settings {out}"
         console.print(f"settings in {out}; next: {command}", highlight=False, soft_wrap=True)

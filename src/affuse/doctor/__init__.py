@@ -1,6 +1,6 @@
 """What is wrong with a corpus, and what affuse does about it: for `affuse corpus inspect`.
 
-A check is a function from the `Evidence` to its findings, in the list `CHECKS`.
+A check is a function from a `CheckInput` to its findings, in the list `CHECKS`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from affuse.config import parse_options
-from affuse.doctor.corpus_checks import CORPUS_CHECKS
-from affuse.doctor.file_checks import FILE_CHECKS
-from affuse.doctor.findings import Evidence, Finding
+from affuse.doctor.checks import CHECKS
+from affuse.doctor.facts import CorpusFacts, PartFacts, measure_corpus, measure_csd, measure_pickle
+from affuse.doctor.findings import CheckInput, Finding
 from affuse.doctor.summary import CorpusSummary, summarise_corpus
-from affuse.doctor.views import PartFacts, measure_corpus, measure_csd, measure_pickle
 from affuse.errors import InputError
 from affuse.readers.pickles.padded import feature_names
 from affuse.readers.registry import load_corpus, resolve
 from affuse.samples import Corpus
-
-CHECKS = [*FILE_CHECKS, *CORPUS_CHECKS]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +60,7 @@ class Examination:
 def examine(
     name: str, data: Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Examination:
-    """Examine a corpus, and the file below it where that is a pickle.
-
-    Args:
-        name: a registered name, or the path of a corpus' file or folder.
-        data: where its data is, for a name that needs it.
-        options: of the reader.
+    """Examine a corpus, given as `load_corpus` takes it, and the file below it if that is a pickle.
 
     Raises:
         InputError: wrong options, or nothing that could be examined.
@@ -77,7 +69,7 @@ def examine(
     parse_options(entry.options, options or {})
     where = path or data
     file = measure_pickle(where)
-    corpus, refusal = None, None
+    corpus = refusal = None
     try:
         corpus = load_corpus(name, data, options)
     except InputError as error:
@@ -85,14 +77,13 @@ def examine(
             raise
         refusal = error
     summary = None if corpus is None else summarise_corpus(corpus)
-    facts = None if corpus is None else measure_corpus(corpus)
+    facts = CorpusFacts([], {}) if corpus is None else measure_corpus(corpus)
     sequences = measure_csd(where) if entry.name == "csd" and where is not None else {}
-    evidence = Evidence(entry.name, file, facts, summary, sequences)
-    findings = [finding for check in CHECKS for finding in check(evidence)]
+    known = CheckInput(entry.name, file or {}, facts, summary, sequences)
+    findings = [finding for check in CHECKS for finding in check(known)]
     if refusal is not None and all(finding.severity != "error" for finding in findings):
-        findings.append(
-            Finding("refused", "error", name, 1, refusal.problem, f"not read: {refusal.remedy}")
-        )
+        treatment = f"not read: {refusal.remedy}"
+        findings.append(Finding("refused", "error", name, 1, refusal.problem, treatment))
     order = ("error", "warning", "note")
     findings.sort(key=lambda finding: order.index(finding.severity))
     return Examination(entry.name, file, corpus, summary, tuple(findings))

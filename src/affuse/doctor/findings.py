@@ -1,76 +1,102 @@
-"""What the doctor's checks take and give: `Evidence` and `Finding`."""
+"""What the doctor's checks take and give, and what affuse does about each defect."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from affuse.doctor.facts import UNUSABLE, ArrayFacts, CorpusFacts, PartFacts
 from affuse.doctor.summary import CorpusSummary
-from affuse.doctor.views import ArrayFacts, CorpusFacts, PartFacts
 
 Severity = Literal["error", "warning", "note"]
+
+_REFUSED = "refused: drop or mend those rows"
+_FLATTERING = "kept in both: remove them from one, or scores flatter"
+_CONSTANT = "kept: normalisation makes them 0"
+_TREATMENTS: dict[Severity, dict[str, str]] = {
+    "error": {
+        "empty-split": "refused: give each split some",
+        "label-not-finite": _REFUSED,
+        "label-not-a-class": _REFUSED,
+        "label-out-of-range": _REFUSED,
+        "not-finite": "training refuses them: set them to 0 or leave the modality out",
+    },
+    "warning": {
+        "swapped-axes": "read as it stands: transpose it to (samples, steps, features)",
+        "swapped-lengths": "mult ignores lengths, mmsa keeps as many steps as they say: swap them "
+        "in the file",
+        "impossible-length": "all steps are taken up to the last of the array",
+        "shared-group": "kept: a model may know the speaker, not the affect; split by them",
+        "duplicate-id": "kept, and told apart by #2, #3",
+        "shared-id": _FLATTERING,
+        "same-features": _FLATTERING,
+        "constant-labels": "used as it is: nothing can be learnt or measured there",
+        "missing-class": "used as it is: metrics that average over classes suffer",
+        "empty-modality": "left out: nothing is learnt or measured of it",
+    },
+    "note": {
+        **dict.fromkeys(UNUSABLE, "replaced by 0, as MulT's code does"),
+        "short-length": "steps are kept up to the last that is not zero",
+        "gaps": "kept as steps of zeros; only those at the ends are cut",
+        "double-precision": "becomes float32; convert the file once with `affuse corpus convert`",
+        "no-ids": "samples are named by position; speakers that splits share cannot be seen",
+        "missing-modality": "absent, neither zeros nor a guess: models are masked",
+        "empty-sample": "kept, as one or more steps of zeros, so that none is lost",
+        "zero-feature": _CONSTANT,
+        "constant-feature": _CONSTANT,
+    },
+}
+"""Severity to codes of defects, each with what affuse does about it, or what to do."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A defect.
+    """A defect."""
 
-    Attributes:
-        code: its kind, which stays the same from version to version.
-        severity: `error` keeps affuse from using the data, `warning` may spoil a result, `note`
-            is dealt with.
-        where: part and modality.
-        count: of what `detail` counts.
-        detail: what was found.
-        treatment: what affuse does about it, or what to do.
-    """
-
-    code: str
+    code: str  # its kind, which stays the same from version to version
+    # `error` keeps affuse from using the data, `warning` may spoil a result, `note` is dealt with.
     severity: Severity
-    where: str
-    count: int
+    where: str  # part and modality
+    count: int  # of what `detail` counts
     detail: str
     treatment: str
 
 
+def finding(
+    code: str, where: str, count: int, detail: str, severity: Severity | None = None
+) -> Finding:
+    """A defect of a known code; `severity` where it is not the usual one."""
+    usual = next(s for s, treatments in _TREATMENTS.items() if code in treatments)
+    treatment = _TREATMENTS[usual][code]
+    return Finding(code, severity or usual, where, count, detail, treatment)
+
+
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """All that is known of a corpus.
+class CheckInput:
+    """All that is known of a corpus: what a check looks at."""
 
-    Attributes:
-        kind: the reader's name.
-        file: part to what the file has; None where it is no pickle.
-        corpus: what was read; None where the reader refused.
-        summary: the same in numbers.
-        sequences: name of each .csd file to int64 `(4, V)`, its videos' values of the kinds in
-            `UNUSABLE`.
-    """
-
-    kind: str
-    file: Mapping[str, PartFacts] | None
-    corpus: CorpusFacts | None
-    summary: CorpusSummary | None
+    kind: str  # the reader's name
+    file: Mapping[str, PartFacts]  # part to what the file has; empty where it is no pickle
+    corpus: CorpusFacts  # what was read, without any folds where the reader refused
+    summary: CorpusSummary | None  # the same in numbers; None where the reader refused
+    # Name of each .csd file to int64 `(4, V)`, its videos' values of the kinds in `UNUSABLE`.
     sequences: Mapping[str, NDArray[np.int64]]
 
     def arrays(self) -> Iterator[tuple[str, str, ArrayFacts]]:
         """Part, modality and facts of every array of the file."""
-        for name, part in (self.file or {}).items():
+        for name, part in self.file.items():
             yield from ((name, modality, facts) for modality, facts in part.arrays.items())
 
     def where(self, fold: int, part: str) -> str:
         """The part, with its fold where there are several."""
-        several = self.corpus is not None and len(self.corpus.folds) > 1
-        return f"fold {fold} {part}" if several else part
+        return f"fold {fold} {part}" if len(self.corpus.folds) > 1 else part
 
 
-Check = Callable[[Evidence], Iterator[Finding]]
-
-
-def some(names: Iterable[str]) -> str:
+def first_few(names: Iterable[str]) -> str:
     """The first few of them, without what a stranger's file could do to a terminal."""
     known = list(names)
     shown = ["".join(c if c.isprintable() else "?" for c in name[:60]) for name in known[:3]]

@@ -4,51 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from affuse.samples import Corpus, Sample, Split
+from affuse.samples import Corpus, FloatArray, Sample, labelled, targets_of
 from affuse.tasks import BinaryLabels, Classification, Regression, Task
 
 
 @dataclass(frozen=True)
 class PartSummary:
-    """One part of one fold.
-
-    Attributes:
-        fold: number from 0.
-        part: train, valid or test.
-        samples: how many.
-        groups: how many speakers or videos; 0 where none is known.
-        labels: `min`, `mean`, `max` of a regression, else each label's count; empty without any.
-        distribution: of a regression, samples by label rounded to whole numbers; else empty.
-    """
+    """One part of one fold."""
 
     fold: int
     part: str
     samples: int
-    groups: int
+    groups: int  # how many speakers or videos; 0 where none is known
+    # `min`, `mean`, `max` of a regression, else each label's count; empty without any.
     labels: Mapping[str, float]
+    # Of a regression, samples by label rounded to whole numbers; else empty.
     distribution: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class ModalitySummary:
-    """One modality over all samples.
+    """One modality over all samples."""
 
-    Attributes:
-        features: their name, where known.
-        width: D.
-        shortest, median, longest: steps T of the sequences there are; 0 where there are none.
-        missing: share of samples without it.
-    """
-
-    features: str
+    features: str  # their name, where known
     width: int
+    # shortest, median, longest: steps T of the sequences there are; 0 where there are none.
     shortest: int
     median: float
     longest: int
-    missing: float
+    missing: float  # share of samples without it
 
 
 @dataclass(frozen=True)
@@ -75,34 +63,25 @@ class CorpusSummary:
 
 def summarise_corpus(corpus: Corpus) -> CorpusSummary:
     """Count, measure and look for groups that parts share."""
-    parts = [
-        PartSummary(
-            number,
-            name,
-            len(samples),
-            len(_groups(samples)),
-            _labels(corpus.task, samples),
-            _distribution(corpus.task, samples),
-        )
-        for number, fold in enumerate(corpus.folds)
-        for name, samples in fold.parts().items()
-    ]
-    distinct = {
-        id(sample): sample
-        for fold in corpus.folds
-        for samples in fold.parts().values()
-        for sample in samples
-    }
-    samples = list(distinct.values())
+    folds = [fold.parts() for fold in corpus.folds]
+    every = (s for parts in folds for samples in parts.values() for s in samples)
+    distinct = list({id(sample): sample for sample in every}.values())
     return CorpusSummary(
         name=corpus.name,
         task=corpus.task.kind,
         fingerprint=corpus.fingerprint(),
-        samples=len(samples),
-        parts=tuple(parts),
-        modalities={m: _modality(corpus, m, samples) for m in corpus.modalities},
+        samples=len(distinct),
+        parts=tuple(
+            _part(corpus.task, fold, part, samples)
+            for fold, parts in enumerate(folds)
+            for part, samples in parts.items()
+        ),
+        modalities={m: _modality(corpus, m, distinct) for m in corpus.modalities},
         shared_groups=tuple(
-            shared for number, fold in enumerate(corpus.folds) for shared in _shared(number, fold)
+            SharedGroups(fold, (first, second), tuple(sorted(common)))
+            for fold, parts in enumerate(folds)
+            for first, second in combinations(parts, 2)
+            if (common := _groups(parts[first]) & _groups(parts[second]))
         ),
     )
 
@@ -111,25 +90,24 @@ def _groups(samples: Sequence[Sample]) -> set[str]:
     return {sample.group for sample in samples if sample.group is not None}
 
 
-def _labels(task: Task, samples: Sequence[Sample]) -> dict[str, float]:
-    given = [sample.target for sample in samples if sample.target is not None]
-    if not given:
-        return {}
-    targets = np.stack(given)
+def _part(task: Task, fold: int, part: str, samples: Sequence[Sample]) -> PartSummary:
+    given = labelled(samples)
+    targets = targets_of(given) if given else np.zeros((0, task.target_width), np.float32)
+    distribution = {}
+    if given and isinstance(task, Regression):
+        values, counts = np.unique(np.round(targets), return_counts=True)
+        distribution = {f"{int(v)}": int(n) for v, n in zip(values, counts, strict=True)}
+    labels = _labels(task, targets) if given else {}
+    return PartSummary(fold, part, len(samples), len(_groups(samples)), labels, distribution)
+
+
+def _labels(task: Task, targets: FloatArray) -> dict[str, float]:
     if isinstance(task, Classification):
         counts = np.bincount(targets[:, 0].astype(int), minlength=len(task.labels))
         return dict(zip(task.labels, counts.tolist(), strict=True))
     if isinstance(task, BinaryLabels):
         return dict(zip(task.labels, targets.sum(axis=0).astype(int).tolist(), strict=True))
     return {name: float(getattr(targets, name)()) for name in ("min", "mean", "max")}
-
-
-def _distribution(task: Task, samples: Sequence[Sample]) -> dict[str, int]:
-    given = [sample.target for sample in samples if sample.target is not None]
-    if not given or not isinstance(task, Regression):
-        return {}
-    values, counts = np.unique(np.round(np.stack(given)), return_counts=True)
-    return {f"{int(v)}": c for v, c in zip(values.tolist(), counts.tolist(), strict=True)}
 
 
 def _modality(corpus: Corpus, modality: str, samples: Sequence[Sample]) -> ModalitySummary:
@@ -142,10 +120,3 @@ def _modality(corpus: Corpus, modality: str, samples: Sequence[Sample]) -> Modal
         longest=max(lengths, default=0),
         missing=1 - len(lengths) / len(samples),
     )
-
-
-def _shared(number: int, fold: Split) -> list[SharedGroups]:
-    groups = {part: _groups(samples) for part, samples in fold.parts().items()}
-    pairs = (("train", "valid"), ("train", "test"), ("valid", "test"))
-    common = {pair: tuple(sorted(groups[pair[0]] & groups[pair[1]])) for pair in pairs}
-    return [SharedGroups(number, pair, names) for pair, names in common.items() if names]

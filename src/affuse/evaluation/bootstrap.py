@@ -27,10 +27,9 @@ samples, is not in it.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +37,9 @@ from scipy.optimize import brentq
 from scipy.special import stdtrit
 
 from affuse.evaluation.statistics import PairedDifference
+from affuse.metrics.definitions import Array
 from affuse.metrics.scores import resampled
 from affuse.tasks import Task
-
-Array = NDArray[Any]
 
 RESAMPLES = 1000
 """A variance from so many draws is within 9% of its value, an interval's width within 4%."""
@@ -55,17 +53,11 @@ _CHUNK = 100
 
 @dataclass(frozen=True)
 class FoldAnswers:
-    """What S seeds of a model said of one fold's test part.
-
-    Attributes:
-        ids: of N samples.
-        target: `(N, K)`.
-        predictions: raw outputs `(S, N, C)`.
-    """
+    """What S seeds of a model answered to one fold's test part of N samples."""
 
     ids: Sequence[Hashable]
-    target: Array
-    predictions: Array
+    target: Array  # `(N, K)`
+    predictions: Array  # raw outputs `(S, N, C)`
 
 
 @dataclass(frozen=True)
@@ -84,7 +76,9 @@ class Scores:
     samples: int
 
 
-def score(task: Task, folds: Sequence[FoldAnswers], metrics: Sequence[str]) -> dict[str, Scores]:
+def resampled_scores(
+    task: Task, folds: Sequence[FoldAnswers], metrics: Sequence[str]
+) -> dict[str, Scores]:
     """Each metric as measured and as redrawn, from what a model said of every fold.
 
     Samples that several folds test are drawn for all of them at once.
@@ -93,10 +87,15 @@ def score(task: Task, folds: Sequence[FoldAnswers], metrics: Sequence[str]) -> d
     place = {name: column for column, name in enumerate(names)}
     columns = [[place[name] for name in fold.ids] for fold in folds]
     drawn: list[Array] = np.split(_drawn(len(names)), RESAMPLES // _CHUNK)
-    parts = [
-        _averaged(task, folds, columns, weights.astype(np.float64), metrics)
-        for weights in (np.ones((1, len(names))), *drawn)
-    ]
+
+    def averaged(weights: Array) -> dict[str, Array]:
+        each = [
+            resampled(task, fold.predictions, fold.target, weights[:, chosen], metrics)
+            for fold, chosen in zip(folds, columns, strict=True)
+        ]
+        return {name: np.mean([scores[name] for scores in each], axis=0) for name in metrics}
+
+    parts = [averaged(w.astype(np.float64)) for w in (np.ones((1, len(names))), *drawn)]
     whole = {name: np.concatenate([part[name] for part in parts]) for name in metrics}
     return {name: Scores(rows[0], rows[1:], len(names)) for name, rows in whole.items()}
 
@@ -108,21 +107,7 @@ def _drawn(count: int) -> NDArray[np.uint16]:
     return rng.multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(np.uint16)
 
 
-def _averaged(
-    task: Task,
-    folds: Sequence[FoldAnswers],
-    columns: Sequence[Sequence[int]],
-    weights: Array,
-    metrics: Sequence[str],
-) -> Mapping[str, Array]:
-    each = [
-        resampled(task, fold.predictions, fold.target, weights[:, chosen], metrics)
-        for fold, chosen in zip(folds, columns, strict=True)
-    ]
-    return {name: np.mean([scores[name] for scores in each], axis=0) for name in metrics}
-
-
-def compare(a: Scores, b: Scores) -> PairedDifference:
+def paired_bootstrap(a: Scores, b: Scores) -> PairedDifference:
     """The difference `a - b` over seeds that both have, in the same order.
 
     Its interval is about the mean over further seeds and samples; of a single seed about further
@@ -141,10 +126,7 @@ def compare(a: Scores, b: Scores) -> PairedDifference:
 def _variances(std: float, redrawn: Array, samples: int) -> tuple[float, float]:
     """Parts of the variance of the mean difference that seeds and that samples add.
 
-    Args:
-        std: of the differences of seeds.
-        redrawn: differences `(R, S)`.
-        samples: N.
+    By the deviation of the seeds' differences, and differences `(R, S)` of N samples redrawn.
     """
     draws, seeds = redrawn.shape
     centred = redrawn - redrawn.mean(axis=0)

@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 
 from affuse.batches import collate
 from affuse.errors import InputError
-from affuse.fusion import FusionModel, FusionOutput
-from affuse.metrics.scores import evaluate
-from affuse.samples import FloatArray, Sample
+from affuse.fusion import FusionModel
+from affuse.metrics.definitions import Array
+from affuse.metrics.scores import score_outputs
+from affuse.samples import FloatArray, Sample, labelled, targets_of
 from affuse.tasks import Task
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.devices import AUTO, on_device
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Predictions:
     primary: NDArray[np.integer[Any]]
 
 
-def predict(
+def run_model(
     model: FusionModel, samples: Sequence[Sample], batch_size: int = 64, *, device: str = AUTO
 ) -> Predictions:
     """Run a model on prepared samples.
@@ -57,21 +56,16 @@ def predict(
     model.eval()
     lengths = [sum(map(len, s.sequences.values())) for s in samples]
     order = np.argsort(lengths, kind="stable")
+    starts = range(0, len(order), batch_size)
+    batches = ([samples[i] for i in order[start : start + batch_size]] for start in starts)
     with on_device(model, device) as place, torch.inference_mode():
-        outputs = list(_run(model, [samples[i] for i in order], batch_size, place))
+        outputs = [model(collate(batch, model.modalities).to(place)) for batch in batches]
     back = np.argsort(order)
     prediction, gate, primary = (
         torch.cat([getattr(o, name) for o in outputs]).cpu().double().numpy()[back]
         for name in ("prediction", "gate", "primary")
     )
     return Predictions(prediction, gate, primary.astype(np.int64))
-
-
-def _run(
-    model: FusionModel, samples: list[Sample], size: int, place: torch.device
-) -> Iterator[FusionOutput]:
-    for start in range(0, len(samples), size):
-        yield model(collate(samples[start : start + size], model.modalities).to(place))
 
 
 Record = dict[str, Any]
@@ -82,7 +76,6 @@ class Key:
     """What the N labelled samples of a test part are scored by.
 
     Attributes:
-        ids: their names.
         target: `(N, K)`.
         primary: the modality that was planted as the true one, where a generator says so.
     """
@@ -97,9 +90,8 @@ class Key:
         known = labelled(samples)
         if not known:
             raise InputError("the test part has no labels", remedy="use a corpus with test labels")
-        targets = [s.target for s in known if s.target is not None]
         planted = tuple(s.truth.get("primary") for s in known)
-        return cls(tuple(s.id for s in known), np.stack(targets).astype(np.float64), planted)
+        return cls(tuple(s.id for s in known), targets_of(known).astype(np.float64), planted)
 
 
 @dataclass(frozen=True)
@@ -122,10 +114,6 @@ class Answers:
     subsets: dict[str, tuple[Array, Array]] = field(default_factory=dict)
 
 
-def labelled(samples: Sequence[Sample]) -> list[Sample]:
-    return [s for s in samples if s.target is not None]
-
-
 def hide(samples: Sequence[Sample]) -> list[Sample]:
     """The samples with their features alone, shuffled and renamed; `answer` puts them back.
 
@@ -136,7 +124,7 @@ def hide(samples: Sequence[Sample]) -> list[Sample]:
     return [
         Sample(
             f"test {place}",
-            {m: own(x) for m, x in s.sequences.items()},
+            {m: own_copy(x) for m, x in s.sequences.items()},
             group=None if s.group is None else groups[s.group],
         )
         for place, s in enumerate(shuffled)
@@ -149,7 +137,7 @@ def answer(
     """A model's answers for samples that were hidden and prepared, in their order before that."""
     model, back = checkpoint.model, np.argsort(_order(len(hidden)))
     several = subsets and len(model.modalities) > 1
-    said = predict(model, hidden, device=device)
+    said = run_model(model, hidden, device=device)
     return Answers(
         model.modalities,
         said.prediction[back].astype(np.float32),
@@ -159,14 +147,14 @@ def answer(
     )
 
 
-def score(task: Task, answers: Answers, key: Key) -> Record:
+def score_answers(task: Task, answers: Answers, key: Key) -> Record:
     """Metrics of answers.
 
     Returns:
         `metrics`; for a gated model `primary` (the modality that led most samples), `led` (samples
         that each modality led) and mean `gate` weights; `subsets` where they were asked for.
     """
-    record: Record = {"metrics": _metrics(task, answers.prediction, key.target)}
+    record: Record = {"metrics": score_outputs(task, answers.prediction.astype(float), key.target)}
     modalities = answers.modalities
     if answers.primary is not None and answers.gate is not None:
         led = Counter(modalities[i] for i in answers.primary)
@@ -178,7 +166,7 @@ def score(task: Task, answers: Answers, key: Key) -> Record:
             record["metrics"]["primary_accuracy"] = float(np.mean(right))
     if answers.subsets:
         record["subsets"] = {
-            kept: _metrics(task, prediction, key.target[usable])
+            kept: score_outputs(task, prediction.astype(float), key.target[usable])
             for kept, (usable, prediction) in answers.subsets.items()
         }
     return record
@@ -187,7 +175,7 @@ def score(task: Task, answers: Answers, key: Key) -> Record:
 def open_test(
     checkpoint: Checkpoint, samples: Sequence[Sample], *, subsets: bool, device: str = AUTO
 ) -> Record:
-    """Let a checkpoint answer a test part and score it, as `score` returns it.
+    """Let a checkpoint answer a test part and score it, as `score_answers` returns it.
 
     Raises:
         InputError: no labels, no such device, or features that the model cannot use.
@@ -195,7 +183,7 @@ def open_test(
     key = Key.of(samples)
     hidden = hide(checkpoint.prepare(labelled(samples)))
     said = answer(checkpoint, hidden, subsets=subsets, device=device)
-    return score(checkpoint.task, said, key)
+    return score_answers(checkpoint.task, said, key)
 
 
 def _order(count: int) -> NDArray[np.int64]:
@@ -203,17 +191,13 @@ def _order(count: int) -> NDArray[np.int64]:
     return np.random.default_rng(count).permutation(count)
 
 
-def own(values: FloatArray) -> FloatArray:
+def own_copy(values: FloatArray) -> FloatArray:
     """The values without the array that they are a part of: it may hold labels too."""
     base: object = values
     while isinstance(base, np.ndarray):
         base = base.base
     # What is mapped from a file stays there: it may be larger than the memory.
     return values if isinstance(base, mmap.mmap) else np.array(values)
-
-
-def _metrics(task: Task, prediction: Array, target: Array) -> dict[str, float]:
-    return evaluate(task, prediction.astype(np.float64), target)
 
 
 def _subsets(
@@ -228,7 +212,7 @@ def _subsets(
             if not usable.any():
                 continue
             some = [s for s in chosen if s.sequences]
-            said = predict(checkpoint.model, some, device=device)
+            said = run_model(checkpoint.model, some, device=device)
             whole = np.empty((len(chosen), said.prediction.shape[1]), np.float32)
             whole[usable] = said.prediction
             yield "+".join(kept), (usable[back], whole[back][usable[back]])

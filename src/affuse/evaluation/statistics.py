@@ -6,14 +6,14 @@ same test split; it says nothing of other test samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from affuse.errors import InputError
-from affuse.metrics.scores import heading, higher_is_better
+from affuse.metrics.scores import higher_is_better
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,11 @@ def summarise(runs: Sequence[float]) -> Summary:
     if not len(runs):
         raise InputError("no runs to summarise", remedy="run at least one seed")
     scores = np.asarray(runs, dtype=np.float64)
-    mean = float(scores.mean())
-    std, error = _spread(scores)
-    # The quantile of no degrees of freedom is undefined, and there is no spread to scale.
-    half = float(stdtrit(len(scores) - 1, 0.975)) * error if len(scores) > 1 else 0.0
+    mean, std, half = float(scores.mean()), 0.0, 0.0
+    # Equal runs have a mean that rounding may move, and with it a spread that is not quite zero.
+    if len(scores) > 1 and np.ptp(scores) != 0:
+        std = float(scores.std(ddof=1))
+        half = float(stdtrit(len(scores) - 1, 0.975)) * (std / float(np.sqrt(len(scores))))
     return Summary(mean, std, (mean - half, mean + half), tuple(scores.tolist()))
 
 
@@ -76,15 +77,6 @@ def paired_difference(a: Sequence[float], b: Sequence[float]) -> PairedDifferenc
     return PairedDifference(summary.mean, summary.std, summary.ci95, summary.runs, _p(summary))
 
 
-def _spread(scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float]:
-    """Standard deviation of the runs and standard error of their mean."""
-    # Equal runs have a mean that rounding may move, and with it a spread that is not quite zero.
-    if len(scores) == 1 or np.ptp(scores) == 0:
-        return 0.0, 0.0
-    std = float(scores.std(ddof=1))
-    return std, std / float(np.sqrt(len(scores)))
-
-
 def _p(difference: Summary) -> float:
     if not any(difference.runs):
         return 1.0
@@ -94,9 +86,6 @@ def _p(difference: Summary) -> float:
         return 0.0
     t = difference.mean / difference.std * np.sqrt(len(difference.runs))
     return float(2 * stdtr(len(difference.runs) - 1, -abs(t)))
-
-
-PAIRED_COLUMNS = ("models", "metric", "difference", "95% interval", "p", "verdict")
 
 
 @dataclass(frozen=True)
@@ -116,6 +105,11 @@ class Comparison:
     statistic: str = "paired t over seeds, two-sided"
 
     @property
+    def by_metric(self) -> dict[str, PairedDifference]:
+        """All differences, that of the headline metric first."""
+        return {self.metric: self.difference, **self.others}
+
+    @property
     def verdict(self) -> str:
         """`better` or `worse` of the first, by the headline metric; or `undecided`."""
         return verdict(self.metric, self.difference)
@@ -128,40 +122,3 @@ def verdict(metric: str, difference: PairedDifference) -> str:
     if unknown or not (low > 0 or high < 0):
         return "undecided"
     return "better" if (low > 0) == higher_is_better(metric) else "worse"
-
-
-Paired = Mapping[str, Mapping[str, Comparison]]
-"""Reference model to other model to their difference."""
-
-
-def paired_rows(paired: Paired, *, every: bool) -> Iterator[tuple[str, ...]]:
-    """Cells under `PAIRED_COLUMNS`: a row a pair of models, or one for each of its metrics."""
-    for reference, others in paired.items():
-        for other, c in others.items():
-            yield _row(reference, other, c.metric, c.difference)
-            for metric, difference in c.others.items() if every else ():
-                yield _row(reference, other, metric, difference)
-
-
-def paired_statistics(paired: Paired) -> list[str]:
-    """How the differences were tested, in words."""
-    found = [c for others in paired.values() for c in others.values()]
-    lines = [
-        f"95% interval and p: {statistic}; not corrected for several tests"
-        for statistic in dict.fromkeys(c.statistic for c in found)
-    ]
-    if any(len(c.difference.runs) == 1 for c in found):
-        lines.append("of one seed: nothing is known of how training ends another time")
-    return lines
-
-
-def _row(reference: str, other: str, metric: str, difference: PairedDifference) -> tuple[str, ...]:
-    found = verdict(metric, difference)
-    return (
-        f"{reference} against {other}",
-        heading(metric),
-        f"{difference.mean:+.3f}",
-        "[{:+.3f}, {:+.3f}]".format(*difference.ci95),
-        "<0.001" if difference.p < 0.001 else f"{difference.p:.3f}",
-        found if found == "undecided" else f"{reference} {found}",
-    )

@@ -72,28 +72,24 @@ class FeatureCache:
                 np.savez(part, **arrays)  # type: ignore[arg-type]
                 part.close()
                 Path(part.name).replace(path)
-            except BaseException:
+            finally:
                 part.close()
                 Path(part.name).unlink(missing_ok=True)
-                raise
 
     def _warn(self, error: OSError) -> None:
         if not self._warned:
             self._warned = True
-            logging.getLogger(__name__).warning(
-                "%s: features cannot be cached (%s); set AFFUSE_CACHE to a folder that can be "
-                "written",
-                self.folder,
-                error.strerror or error,
-            )
+            reason = error.strerror or error
+            remedy = "set AFFUSE_CACHE to a folder that can be written"
+            warn = logging.getLogger(__name__).warning
+            warn("%s: features cannot be cached (%s); %s", self.folder, reason, remedy)
 
 
 def cache_key(extractor: str, contents: Iterable[bytes]) -> str:
-    """A file name for what `extractor` makes of `contents`.
+    """A file name for what `extractor` makes of `contents`, item by item, in order.
 
     Args:
         extractor: its name with version and options: changes whenever the features would.
-        contents: what it reads, item by item, in order.
     """
     digest = hashlib.sha256(extractor.encode())
     for content in contents:

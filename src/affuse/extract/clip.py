@@ -11,32 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from affuse.errors import InputError
-from affuse.extract.face.reader import FaceTracker
+from affuse.extract.face import FaceTracker
 from affuse.extract.features import ClipFeatures, ClipSettings
-from affuse.extract.media.decode import (
-    MediaReader,
-    Picture,
-    Sound,
-    Source,
-    media_duration,
-    name_of,
-    read_ahead,
-    rewinds,
-)
-from affuse.extract.media.windows import Clock, SoundBuffer, Windows, words_between
+from affuse.extract.media import decode
+from affuse.extract.media.live import read_ahead
+from affuse.extract.media.windows import Clock, SoundBuffer, Windows
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.extract.voice.recognise import Recogniser
 from affuse.samples import FloatArray, Sample
 
-__all__ = [
-    "ClipExtractor",
-    "ClipSettings",
-    "OnSeconds",
-    "Source",
-    "Transcript",
-    "Window",
-    "Word",
-]
+__all__ = ["ClipExtractor", "ClipSettings", "Transcript", "Window", "Word"]
 
 OnSeconds = Callable[[float, float | None], None]
 """Told the seconds that are done, of how many; None where the length is not known."""
@@ -49,22 +33,17 @@ _DECODED = 32
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of a recording.
+    """A stretch of a recording; all seconds are from the start of the recording.
 
-    Attributes:
-        start: in seconds from the start of the recording.
-        end: likewise; with the last window, the end of the recording.
-        sample: any of `text`, `audio` and `vision`, with the second, from the start of the
-            recording, at which each step starts. A modality without content is absent: no known
-            word, no speech, no face. All may be.
-        words: those whose middle lies in the window.
-        there: when its last sound and picture were, by `time.monotonic`; features come later.
+    Its sample has any of `text`, `audio` and `vision`, with the second at which each step starts. A
+    modality without content is absent: no known word, no speech, no face. All may be.
     """
 
     start: float
-    end: float
+    end: float  # the last ends with the recording
     sample: Sample
-    words: tuple[Word, ...]
+    words: tuple[Word, ...]  # those whose middle lies in the window
+    # When its last sound and picture were, by `time.monotonic`; features come later.
     there: float = field(default=0.0, compare=False)
 
 
@@ -74,7 +53,6 @@ class ClipExtractor:
     Attributes:
         widths: modality to the width of its features.
         versions: modality to the name of its extractor, which changes whenever features would.
-        features: makes the features of what is decoded elsewhere.
     """
 
     def __init__(self, settings: ClipSettings | None = None) -> None:
@@ -85,7 +63,7 @@ class ClipExtractor:
 
     def windows(
         self,
-        source: Source,
+        source: decode.Source,
         transcript: Transcript | None = None,
         *,
         progress: OnSeconds | None = None,
@@ -93,12 +71,8 @@ class ClipExtractor:
         """The windows of a recording in order, each as soon as it is read; at least one.
 
         A window ends every `step` seconds and holds the last `window` seconds; the last one ends
-        with the recording. Memory does not grow with the length of the recording.
-
-        Args:
-            source: a media file, or a stream of one.
-            transcript: without one, speech is recognised if the settings say so.
-            progress: told what is done.
+        with the recording. Memory does not grow with the length of the recording. Without a
+        transcript, speech is recognised if the settings say so.
 
         Raises:
             InputError: nothing in it can be read as sound or pictures; or words without times for
@@ -106,33 +80,18 @@ class ClipExtractor:
         """
         if transcript is not None and not transcript.timed and transcript.words:
             transcript = transcript.spread(_known_duration(source))
-        with MediaReader(source, fps=self.settings.fps) as media:
-            yield from _Reading(
-                self.features, media, transcript, name_of(source), progress
-            ).windows()
-
-    def duration(self, source: Source) -> float | None:
-        """The length of a recording in seconds, by its time stamps; None where it has none.
-
-        Raises:
-            InputError: as `windows`.
-        """
-        return media_duration(source)
+        with decode.MediaReader(source, fps=self.settings.fps) as media:
+            reading = _Reading(self.features, media, transcript, decode.name_of(source), progress)
+            yield from reading.windows()
 
 
-def _known_duration(source: Source) -> float:
-    """The length of a recording, which is then as if it had not been read.
-
-    Raises:
-        InputError: a stream, which cannot be read twice.
-    """
-    if not rewinds(source):
-        raise InputError(
-            "words without times need a recording that can be read twice",
-            remedy="give a file, or a transcript with times (.srt, .vtt, .json)",
-            source=name_of(source),
-        )
-    duration = media_duration(source)
+def _known_duration(source: decode.Source) -> float:
+    """The length of a recording, which is then as if it had not been read."""
+    if not decode.rewinds(source):
+        problem = "words without times need a recording that can be read twice"
+        remedy = "give a file, or a transcript with times (.srt, .vtt, .json)"
+        raise InputError(problem, remedy=remedy, source=decode.name_of(source))
+    duration = decode.media_duration(source)
     if not isinstance(source, Path):
         source.seek(0)
     return duration or 0.0
@@ -144,7 +103,7 @@ class _Reading:
     def __init__(
         self,
         features: ClipFeatures,
-        media: MediaReader,
+        media: decode.MediaReader,
         transcript: Transcript | None,
         name: str,
         progress: OnSeconds | None,
@@ -164,21 +123,21 @@ class _Reading:
         with ThreadPoolExecutor(1) as worker, closing(self._items()) as items:
             pending: deque[Future[Window]] = deque()
             for item in items:
-                self._take(item)
+                self._add(item)
                 for start, end in self._bounds.complete(self._ready()):
-                    pending.append(worker.submit(self._collect(start, end)))
+                    pending.append(worker.submit(self._window(start, end)))
                 while pending and (pending[0].done() or len(pending) > _AHEAD):
-                    yield self._told(pending.popleft().result())
+                    yield self._reported(pending.popleft().result())
                 self._forget()
-            pending += [worker.submit(self._collect(start, end)) for start, end in self._rest()]
+            pending += [worker.submit(self._window(start, end)) for start, end in self._rest()]
             for window in pending:
-                yield self._told(window.result())
+                yield self._reported(window.result())
 
-    def _items(self) -> Generator[Sound | Picture]:
+    def _items(self) -> Generator[decode.Sound | decode.Picture]:
+        if self._features.settings.wait:
+            return read_ahead(self._media, _DECODED)
         # What is live is read when it comes: to wait for it must not outlast the reader.
-        if not self._features.settings.wait:
-            return (item for item in self._media)
-        return read_ahead(self._media, _DECODED)
+        return (item for item in self._media)
 
     def _rest(self) -> Iterator[tuple[float, float]]:
         """The windows that the end of the recording completes."""
@@ -187,21 +146,18 @@ class _Reading:
         if "picture" in self._media.kinds:
             self._clock.advance("picture", self._media.pictured)
         yield from self._bounds.complete(self._clock.end)
-        last = self._bounds.last(self._clock.end)
-        if last is not None:
+        if (last := self._bounds.last(self._clock.end)) is not None:
             yield last
 
-    def _take(self, item: Sound | Picture) -> None:
-        if isinstance(item, Sound):
+    def _add(self, item: decode.Sound | decode.Picture) -> None:
+        if isinstance(item, decode.Sound):
             self._sound.add(item)
             self._clock.advance("sound", self._sound.end)
             if self._recogniser is not None:
                 self._words += self._recogniser.add(item.start, item.samples)
             return
-        found = self._tracker.read(item.image)
-        if found is not None:
-            features = self._features.vision_step(item.image, found)
-            self._faces.append((item.time, features))
+        if (found := self._tracker.read(item.image)) is not None:
+            self._faces.append((item.time, self._features.vision_step(item.image, found)))
         self._clock.advance("picture", item.time + item.shown)
 
     def _ready(self) -> float:
@@ -215,20 +171,21 @@ class _Reading:
         while self._faces and self._faces[0][0] < before:
             self._faces.popleft()
 
-    def _collect(self, start: float, end: float) -> Callable[[], Window]:
+    def _window(self, start: float, end: float) -> Callable[[], Window]:
         """Take what a window holds; what is returned makes its features of that."""
-        words = words_between(self._words, start, end)
+        # The words whose middle lies in it.
+        words = tuple(w for w in self._words if start <= (w.start + w.end) / 2 < end)
         faces = [(time, features) for time, features in self._faces if start <= time < end]
         signal = self._sound.between(start, end)
         name, there = f"{self._name}@{start:.2f}", time.monotonic()
 
         def read() -> Window:
-            sample = self._features.assemble(name, start, signal, faces, words)
+            sample = self._features.sample_of(name, start, signal, faces, words)
             return Window(start, end, sample, words, there)
 
         return read
 
-    def _told(self, window: Window) -> Window:
+    def _reported(self, window: Window) -> Window:
         if self._progress is not None:
             self._progress(window.end, self._media.stated)
         return window

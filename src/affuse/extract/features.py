@@ -8,25 +8,18 @@ import numpy as np
 from pydantic import Field
 
 from affuse.config import Options
-from affuse.extract.face import expression
-from affuse.extract.face import reader as face
+from affuse.extract import face
 from affuse.extract.face.regions import Image
-from affuse.extract.text import Layer, TextOptions, glove
+from affuse.extract.text import Layer, TextOptions
+from affuse.extract.text.glove import UNKNOWN
 from affuse.extract.text.transcript import Word
-from affuse.extract.voice.activity import SPEECH, speech_probabilities
-from affuse.extract.voice.descriptors import (
-    RATE,
-    VOICE_WIDTH,
-    VOICED,
-    levelled,
-    voice_frames,
-    voice_name,
-)
-from affuse.extract.voice.functionals import NAME as FUNCTIONALS
-from affuse.extract.voice.functionals import STATISTICS, functionals, pool_frames
+from affuse.extract.voice import RATE, descriptors
+from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, levelled, voice_frames
+from affuse.extract.voice.recognise import is_speech
 from affuse.samples import FloatArray, Sample
 
-# Less sound than this has no frame.
+_Steps = tuple[FloatArray, FloatArray]  # features and the second of each
+# Less sound than this, in seconds, has no frame.
 _SHORTEST_SOUND = 0.1
 
 
@@ -77,24 +70,20 @@ class ClipFeatures:
     def __init__(self, settings: ClipSettings) -> None:
         self.settings = settings
         self._text = TextOptions(text=settings.text, layers=settings.layers).extractor()
-        self.widths = {
-            "text": self._text.width,
-            "audio": (VOICE_WIDTH + settings.cepstra) * self._statistics,
-            "vision": face.WIDTH + expression.WIDTH * settings.expression,
-        }
-        self.versions = {
-            "text": self._text.name,
-            "audio": self._audio_name(),
-            "vision": f"{face.NAME}, {expression.NAME}" if settings.expression else face.NAME,
-        }
+        audio = VOICE_WIDTH + settings.cepstra
+        audio *= descriptors.STATISTICS if settings.audio == "functionals" else 1
+        width = face.WIDTH + face.EXPRESSION_WIDTH * settings.expression
+        self.widths = {"text": self._text.width, "audio": audio, "vision": width}
+        vision = face.NAME + f", {face.EXPRESSION_NAME}" * settings.expression
+        self.versions = {"text": self._text.name, "audio": self._audio_name(), "vision": vision}
 
     def vision_step(self, image: Image, found: face.Face) -> FloatArray:
         """The features of a face in a picture, float32 `(widths["vision"],)`."""
         if not self.settings.expression:
             return found.features
-        return np.concatenate([found.features, expression.read_expression(image, found)])
+        return np.concatenate([found.features, face.read_expression(image, found)])
 
-    def assemble(
+    def sample_of(
         self,
         name: str,
         start: float,
@@ -102,35 +91,29 @@ class ClipFeatures:
         faces: list[tuple[float, FloatArray]],
         words: tuple[Word, ...],
     ) -> Sample:
-        """The sample of one window from its sound, the faces in it and their times, and its words.
+        """The sample of a window that starts at second `start`: its sound, faces and words.
 
         Args:
-            name: the sample's id.
-            start: of the window, in seconds.
             signal: `(N,)`, 16 kHz, mono, from the start of the window on; may be empty.
             faces: seconds and features, as of `vision_step`.
-            words: with times.
         """
-        parts = {
+        found = {
             "text": self._text_steps(words),
             "audio": self._audio_steps(signal, start),
             "vision": _vision_steps(faces),
         }
-        found = {modality: part for modality, part in parts.items() if part is not None}
-        return Sample(
-            name,
-            {modality: steps for modality, (steps, _) in found.items()},
-            times={modality: times for modality, (_, times) in found.items()},
-            text=" ".join(word.text for word in words) or None,
-        )
+        sequences = {m: steps[0] for m, steps in found.items() if steps is not None}
+        times = {m: steps[1] for m, steps in found.items() if steps is not None}
+        text = " ".join(word.text for word in words) or None
+        return Sample(name, sequences, times=times, text=text)
 
-    def _text_steps(self, words: tuple[Word, ...]) -> tuple[FloatArray, FloatArray] | None:
+    def _text_steps(self, words: tuple[Word, ...]) -> _Steps | None:
         if not words:
             return None
         # A word of several parts would shift the numbers that tie steps to words.
         text = " ".join("_".join(word.text.split()) or "_" for word in words)
         (encoded,) = self._text.encode([text])
-        if encoded.tokens == [glove.UNKNOWN]:
+        if encoded.tokens == [UNKNOWN]:
             return None
         starts, last = [], words[0].start
         for number in encoded.word_ids:
@@ -138,42 +121,34 @@ class ClipFeatures:
             starts.append(last)
         return encoded.features, np.array(starts, np.float32)
 
-    @property
-    def _statistics(self) -> int:
-        """Statistics of each voice descriptor."""
-        return STATISTICS if self.settings.audio == "functionals" else 1
-
     def _audio_name(self) -> str:
         settings = self.settings
-        frames = f"{voice_name(cepstra=settings.cepstra, trim=settings.trim)}, levelled"
+        frames = f"{descriptors.voice_name(cepstra=settings.cepstra, trim=settings.trim)}, levelled"
         if settings.audio == "functionals":
-            return f"{frames}, {FUNCTIONALS}"
+            return f"{frames}, {descriptors.FUNCTIONALS}"
         return f"{frames}, {settings.pool} averaged" if settings.pool > 1 else frames
 
-    def _audio_steps(
-        self, signal: FloatArray, start: float
-    ) -> tuple[FloatArray, FloatArray] | None:
-        enough = len(signal) >= _SHORTEST_SOUND * RATE
-        if not enough or not (speech_probabilities(signal) >= SPEECH).any():
+    def _audio_steps(self, signal: FloatArray, start: float) -> _Steps | None:
+        if len(signal) < _SHORTEST_SOUND * RATE or not is_speech(signal):
             return None
         steps, times = self.voice_steps(signal)
         return steps, times + np.float32(start)
 
-    def voice_steps(self, signal: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def voice_steps(self, signal: FloatArray) -> _Steps:
         """The features of a voice, `(T, widths["audio"])`, and the second of each step.
 
-        Args:
-            signal: `(N,)`, 16 kHz, mono, 0.1 s or more. At which level it was recorded is lost.
+        The signal, `(N,)`, 16 kHz, has 0.1 s or more. At which level it was recorded is lost.
         """
         settings = self.settings
         frames = voice_frames(levelled(signal), RATE, cepstra=settings.cepstra, trim=settings.trim)
         if settings.audio == "functionals":
-            steps = functionals(frames.features, frames.features[:, VOICED])
+            steps = descriptors.functionals(frames.features, frames.features[:, VOICED])
             return steps[None], frames.times[:1]
-        return pool_frames(frames.features, settings.pool), frames.times[:: settings.pool]
+        steps = descriptors.pool_frames(frames.features, settings.pool)
+        return steps, frames.times[:: settings.pool]
 
 
-def _vision_steps(faces: list[tuple[float, FloatArray]]) -> tuple[FloatArray, FloatArray] | None:
+def _vision_steps(faces: list[tuple[float, FloatArray]]) -> _Steps | None:
     if not faces:
         return None
     features = np.stack([features for _, features in faces]).astype(np.float32)

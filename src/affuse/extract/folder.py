@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,13 +33,9 @@ class Clip(NamedTuple):
 def find_clips(paths: Sequence[str]) -> list[Clip]:
     """The media files that are meant, each once, in the order given, those of a folder sorted.
 
-    Args:
-        paths: files; folders, of which everything below that looks like media; or globs.
-
-    Raises:
-        InputError: a folder or a glob without media.
+    Paths are files; folders, of which everything below that looks like media; or globs.
     """
-    clips = {clip.path: clip for given in paths for clip in _meant(given)}
+    clips = {clip.path: clip for given in paths for clip in _clips_at(given)}
     return list(clips.values())
 
 
@@ -47,15 +44,13 @@ def require_distinct(clips: Sequence[Clip]) -> None:
     seen: dict[Path, Clip] = {}
     for clip in clips:
         if clip.name in seen:
-            raise InputError(
-                f"would be written to the same file as {seen[clip.name].path}",
-                remedy="give the folder that both lie in, or one at a time",
-                source=clip.path,
-            )
+            problem = f"would be written to the same file as {seen[clip.name].path}"
+            remedy = "give the folder that both lie in, or one at a time"
+            raise InputError(problem, remedy=remedy, source=clip.path)
         seen[clip.name] = clip
 
 
-def _meant(given: str) -> Iterator[Clip]:
+def _clips_at(given: str) -> Iterator[Clip]:
     path = Path(given)
     if path.is_dir():
         below = sorted(p for p in path.rglob("*") if _is_media(p, path))
@@ -66,9 +61,7 @@ def _meant(given: str) -> Iterator[Clip]:
         matches = sorted(Path(match) for match in glob.glob(given, recursive=True))  # noqa: PTH207
         if not matches:
             raise InputError("matches no file", remedy="check the pattern", source=given)
-        for match in matches:
-            if not match.is_dir():
-                yield Clip(match, Path(match.name))
+        yield from (Clip(match, Path(match.name)) for match in matches if not match.is_dir())
     else:
         # One that is not there has its line among the others, when its turn comes.
         yield Clip(path, Path(path.name))
@@ -79,22 +72,14 @@ def _is_media(path: Path, folder: Path) -> bool:
     return not hidden and path.suffix.lower() in MEDIA and path.is_file()
 
 
-class Outcome(NamedTuple):
-    """What became of one media file.
-
-    Attributes:
-        file: the media file.
-        out: the file that holds its features.
-        skipped: those features were there already.
-        clip: the features; None where the file could not be read.
-        error: the line that says why, or None.
-    """
+class ExtractedClip(NamedTuple):
+    """What became of one media file."""
 
     file: Path
-    out: Path
-    skipped: bool = False
-    clip: StoredClip | None = None
-    error: str | None = None
+    out: Path  # the file that holds its features
+    skipped: bool = False  # those features were there already
+    clip: StoredClip | None = None  # the features; None where the file could not be read
+    error: str | None = None  # the line that says why, or None
 
 
 OnClip = Callable[[int, int, Path], OnSeconds]
@@ -109,40 +94,32 @@ def extract_all(
     transcript: Transcript | None = None,
     again: bool = False,
     on_clip: OnClip = lambda *_: lambda *_: None,
-) -> Iterator[Outcome]:
-    """Extract media files to `out`: folders keep their shape, clip.mp4 becomes clip.mp4.npz.
+) -> Iterator[ExtractedClip]:
+    """Extract media files, as `find_clips` takes them, to the folder `out`, which is made.
 
-    A file whose features are there, of the same content, words, settings and extractors, is
-    skipped. One that cannot be read is told of, and the next is taken.
-
-    Args:
-        paths: files, folders and globs (`find_clips`).
-        out: a folder; it is made.
-        transcript: of the one file; by default what lies beside each under its name.
-        again: skip nothing.
-        on_clip: told of each clip.
+    Folders keep their shape, clip.mp4 becomes clip.mp4.npz. Unless `again`, a file whose features
+    are there, of the same content, words, settings and extractors, is skipped. One that cannot be
+    read is told of, and the next is taken. A transcript is of the one file; by default it is what
+    lies beside each under its name.
 
     Raises:
-        InputError: a folder or a glob without media, two files of one name, or a transcript for
-            many files.
+        InputError: no media, two files of one name, or a transcript for many files.
     """
     found = find_clips(paths)
     require_distinct(found)
     if transcript is not None and len(found) > 1:
-        raise InputError(
-            f"one transcript for {len(found)} files",
-            remedy="put a transcript beside each, under its name: clip.srt for clip.mp4",
-        )
+        remedy = "put a transcript beside each, under its name: clip.srt for clip.mp4"
+        raise InputError(f"one transcript for {len(found)} files", remedy=remedy)
     for number, (file, name) in enumerate(found):
         target = out / name.with_name(f"{name.name}.npz")
         progress = on_clip(number, len(found), file)
         try:
             yield _extract(extractor, file, target, transcript, again, progress)
         except AffuseError as error:
-            yield Outcome(file, target, error=str(error))
+            yield ExtractedClip(file, target, error=str(error))
         except OSError as error:
             problem = file_error(error, "cannot be used", error.filename or file)
-            yield Outcome(file, target, error=str(problem))
+            yield ExtractedClip(file, target, error=str(problem))
 
 
 def _extract(
@@ -152,29 +129,17 @@ def _extract(
     given: Transcript | None,
     again: bool,
     progress: OnSeconds,
-) -> Outcome:
+) -> ExtractedClip:
     transcript = transcript_beside(file) if given is None else given
     key = clip_key(file, transcript, extractor)
     if target.exists() and not again:
-        known = _stored(target)
-        if known is not None and known.key == key:
-            return Outcome(file, target, skipped=True, clip=known)
+        with suppress(InputError):
+            known = read_clip(target)
+            if known.key == key:
+                return ExtractedClip(file, target, skipped=True, clip=known)
     windows = list(extractor.windows(file, transcript, progress=progress))
-    clip = StoredClip(
-        file.name,
-        key,
-        windows[-1].end,
-        extractor.versions,
-        extractor.settings.model_dump(),
-        windows,
-    )
+    settings = extractor.settings.model_dump()
+    clip = StoredClip(file.name, key, windows[-1].end, extractor.versions, settings, windows)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_clip(target, clip)
-    return Outcome(file, target, clip=clip)
-
-
-def _stored(target: Path) -> StoredClip | None:
-    try:
-        return read_clip(target)
-    except InputError:
-        return None
+    return ExtractedClip(file, target, clip=clip)

@@ -18,38 +18,25 @@ from affuse.extract.clip import ClipExtractor, Window
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.extract.voice.recognise import NAME as RECOGNISER
 from affuse.files import write_atomic
-from affuse.samples import Sample
+from affuse.samples import MODALITIES, Sample
 
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class StoredClip:
-    """What `affuse extract` keeps of a clip.
+    """What `affuse extract` keeps of a clip."""
 
-    Attributes:
-        file: the name of the media file.
-        key: of what the features depend on (`clip_key`).
-        duration: in seconds.
-        extractors: modality to the name of its extractor.
-        settings: of the `ClipExtractor`.
-        windows: in order.
-    """
-
-    file: str
-    key: str
-    duration: float
-    extractors: Mapping[str, str]
-    settings: Mapping[str, Any]
+    file: str  # the name of the media file
+    key: str  # of what the features depend on (`clip_key`)
+    duration: float  # in seconds
+    extractors: Mapping[str, str]  # modality to the name of its extractor
+    settings: Mapping[str, Any]  # of the `ClipExtractor`
     windows: Sequence[Window]
 
 
 def clip_key(path: Path, transcript: Transcript | None, extractor: ClipExtractor) -> str:
-    """A hash of all that a clip's features depend on: content, words, settings and extractors.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """A hash of all that a clip's features depend on: content, words, settings and extractors."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     words = None if transcript is None else [transcript.timed, transcript.words]
@@ -66,9 +53,6 @@ def write_clip(path: Path, clip: StoredClip) -> None:
     The array `header` holds JSON (UTF-8) of everything but the features; each modality has its
     steps of all windows one after the other, their seconds as `<modality>.times` and the number
     in each window, 0 where it is absent, as `<modality>.lengths`.
-
-    Raises:
-        InputError: the folder is absent, full or refuses it.
     """
     header = {
         "format": FORMAT,
@@ -82,9 +66,8 @@ def write_clip(path: Path, clip: StoredClip) -> None:
             for w in clip.windows
         ],
     }
-    arrays: dict[str, NDArray[Any]] = {
-        "header": np.frombuffer(json.dumps(header).encode(), np.uint8)
-    }
+    described = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    arrays: dict[str, NDArray[Any]] = {"header": described}
     for modality in sorted({m for w in clip.windows for m in w.sample.sequences}):
         having = [w.sample for w in clip.windows if modality in w.sample.sequences]
         arrays[modality] = np.concatenate([s.sequences[modality] for s in having])
@@ -97,38 +80,26 @@ def write_clip(path: Path, clip: StoredClip) -> None:
 
 
 def read_clip(path: Path) -> StoredClip:
-    """Read what `write_clip` wrote.
-
-    Raises:
-        InputError: not such a file.
-    """
+    """Read what `write_clip` wrote; `InputError` for any other file."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)
         header = json.loads(arrays.pop("header").tobytes())
         if header["format"] != FORMAT:
             raise ValueError
-        return StoredClip(
-            header["file"],
-            header["key"],
-            header["duration"],
-            header["extractors"],
-            header["settings"],
-            _windows(header["windows"], arrays),
-        )
+        plain = ("file", "key", "duration", "extractors", "settings")
+        windows = _windows(header["windows"], arrays)
+        return StoredClip(**{key: header[key] for key in plain}, windows=windows)
     except Exception as error:
         # Whatever is wrong in a file of a foreign hand, it is not one of these.
-        raise InputError(
-            f"is not a clip that `affuse extract` wrote ({type(error).__name__})",
-            remedy="extract it anew",
-            source=path,
-        ) from None
+        problem = f"is not a clip that `affuse extract` wrote ({type(error).__name__})"
+        raise InputError(problem, remedy="extract it anew", source=path) from None
 
 
 def _windows(
     described: Sequence[Mapping[str, Any]], arrays: Mapping[str, NDArray[Any]]
 ) -> list[Window]:
-    modalities = [name for name in ("text", "audio", "vision") if name in arrays]
+    modalities = [name for name in MODALITIES if name in arrays]
     parts: dict[str, list[list[NDArray[Any]]]] = {}
     for modality in modalities:
         ends = np.cumsum(arrays[f"{modality}.lengths"])[:-1]
@@ -137,11 +108,8 @@ def _windows(
     for number, window in enumerate(described):
         having = [m for m in modalities if len(parts[m][0][number])]
         words = tuple(Word(*word) for word in window["words"])
-        sample = Sample(
-            window["id"],
-            {m: parts[m][0][number] for m in having},
-            times={m: parts[m][1][number] for m in having},
-            text=" ".join(word.text for word in words) or None,
-        )
+        steps, times = ({m: parts[m][kind][number] for m in having} for kind in (0, 1))
+        text = " ".join(word.text for word in words) or None
+        sample = Sample(window["id"], steps, times=times, text=text)
         windows.append(Window(window["start"], window["end"], sample, words))
     return windows

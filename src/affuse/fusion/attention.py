@@ -24,17 +24,11 @@ _FEW, _AT_ONCE, _LARGE = 1 << 20, 1 << 22, 1 << 20
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor, rate: float) -> Tensor:
-    """Scaled dot-product attention with dropout.
+    """Scaled dot-product attention with dropout on the weights, `(B, H, T, d)` like the queries.
 
     Args:
-        q: queries `(B, H, T, d)`.
-        k: keys `(B, H, S, d)`.
-        v: values `(B, H, S, d)`.
+        k, v: `(B, H, S, d)`.
         allowed: bool `(B, 1, T or 1, S)`, which source steps a target step sees; one at the least.
-        rate: of dropout on the weights.
-
-    Returns:
-        `(B, H, T, d)`.
     """
     if not rate or q.device.type != "cpu" or q.shape[:3].numel() * k.shape[2] < _FEW:
         return scaled_dot_product_attention(q, k, v, allowed, rate)
@@ -43,10 +37,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor, rate: float) -> Ten
 
 
 def recomputed(layer: nn.Module, target: Tensor, *others: Any) -> Tensor:
-    """`layer(target, *others)`, made again on the way back where the target is very large.
-
-    Nothing inside is kept for the way back then, on processors and in training.
-    """
+    """`layer(target, *others)`, made again on the way back where much would be kept for it."""
     large = target.numel() >= _LARGE and target.device.type == "cpu"
     if large and layer.training and torch.is_grad_enabled():
         again: Tensor = checkpoint(layer, target, *others, use_reentrant=False)
@@ -88,9 +79,9 @@ class _Attention(torch.autograd.Function):
 def _weights(
     q: Tensor, k: Tensor, allowed: Tensor, rate: float
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """For a few samples at a time: which, the weights, and what dropout multiplies them by.
+    """For a few samples at a time: which, the weights `(n, H, T, S)`, and dropout's factors.
 
-    Both are buffers `(n, H, T, S)` that come again with the next samples.
+    Both are buffers that come again with the next samples.
     """
     one = (*q.shape[1:3], k.shape[2])
     step = max(1, _AT_ONCE // math.prod(one))

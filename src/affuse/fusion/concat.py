@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -30,9 +29,7 @@ class Concat(FusionModel):
             Head(options.width, outputs, options.dropout),
         )
 
-    @classmethod
-    def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
-        return encoder_options_for(lengths)
+    options_for = staticmethod(encoder_options_for)
 
     def parts(self) -> dict[str, Sequence[nn.Module]]:
         return {f"encoder.{m}": [e] for m, e in self.encoders.items()} | super().parts()

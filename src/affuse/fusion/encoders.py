@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from affuse.batches import Lengths
-from affuse.config import Options
+from affuse.config import Choice, Options, Range
 from affuse.fusion.layers import (
     AttentionPooling,
     AttentiveStatistics,
@@ -21,14 +21,10 @@ from affuse.fusion.layers import (
     source,
     zeroed,
 )
-from affuse.ranges import Choice, Range
 
 
 class Encoded(NamedTuple):
-    """A modality's stream `(B, T', d)`, its mask `(B, T')` and the pooled vector `(B, d)`.
-
-    And the lengths of the mask, where they are known.
-    """
+    """A stream `(B, T', d)`, its mask `(B, T')`, the vector `(B, d)`, and lengths where known."""
 
     stream: Tensor
     mask: Tensor
@@ -40,9 +36,9 @@ class EncoderOptions(Options):
     """What the encoders of every model of this family share, so that rows differ by fusion alone.
 
     Attributes:
-        width: d, the common width.
+        width: d.
         heads: of self-attention and of pooling.
-        encoder_layers: of self-attention in each modality's encoder.
+        encoder_layers: of self-attention, in each modality.
         kernel: length of each temporal convolution, odd.
         strides: modality to the learned stride of its projection, a power of two; 1 if unnamed.
         static: modalities with a single step, such as statistics of a clip: they have no order to
@@ -79,10 +75,7 @@ STEPS = 64
 
 
 def encoder_options_for(lengths: Mapping[str, int]) -> dict[str, Any]:
-    """The options that typical lengths decide.
-
-    `strides` that bring them down to `STEPS` by powers of two, and `static`.
-    """
+    """What typical lengths decide: `static`, and `strides` that bring them down to `STEPS`."""
     strides = {m: 2 ** max(0, math.ceil(math.log2(n / STEPS))) for m, n in lengths.items()}
     return {
         "strides": {m: stride for m, stride in strides.items() if stride > 1},
@@ -98,10 +91,9 @@ def modality_encoder(features: int, modality: str, options: EncoderOptions) -> n
 
 
 class StaticEncoder(nn.Module):
-    """Features of a modality without order to an encoded stream of one step.
+    """Features without order, or the mean of their steps, to a stream of one step.
 
-    Without layer norm, which would take the magnitude from what is a single step. Of several
-    steps, the mean counts.
+    Without layer norm, which would take the magnitude from what is a single step.
     """
 
     def __init__(self, features: int, options: EncoderOptions) -> None:
@@ -114,7 +106,6 @@ class StaticEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor, mask: Tensor, lengths: Lengths | None = None) -> Encoded:
-        """`(B, T, D)` and mask `(B, T)` to a stream of one step."""
         some = mask.any(dim=1, keepdim=True)
         x = zeroed(x, mask).sum(dim=1)
         pooled = self.layers(x / mask.sum(dim=1, keepdim=True).clamp(min=1)) * some
@@ -123,18 +114,11 @@ class StaticEncoder(nn.Module):
 
 
 class ModalityEncoder(nn.Module):
-    """Features of one modality to an encoded stream.
-
-    Args:
-        features: D.
-        modality: whose stride is taken from the options.
-        options: width, depth, dropout.
-    """
+    """Features `(B, T, D)` of one modality, whose stride is in the options, to a stream."""
 
     def __init__(self, features: int, modality: str, options: EncoderOptions) -> None:
         super().__init__()
-        o = options
-        stride = o.strides.get(modality, 1)
+        o, stride = options, options.strides.get(modality, 1)
         self.projection = TemporalProjection(features, o.width, stride, o.kernel, o.input_dropout)
         self.layers = nn.ModuleList(
             EncoderLayer(o.width, o.heads, o.dropout) for _ in range(o.encoder_layers)
@@ -146,7 +130,6 @@ class ModalityEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor, mask: Tensor, lengths: Lengths | None = None) -> Encoded:
-        """`(B, T, D)`, mask `(B, T)` and its lengths, where known, to the encoded stream."""
         steps = source(mask, x, lengths=lengths)
         x = x if steps.full else zeroed(x, mask)
         overall = None if self.statistics is None else self.statistics(x, steps)
@@ -159,8 +142,7 @@ class ModalityEncoder(nn.Module):
             x = layer(x, steps)
         x = self.norm(x)
         pooled = self.pooling(x, steps)
-        pooled = pooled if overall is None else pooled + overall
-        return Encoded(x, mask, pooled, lengths)
+        return Encoded(x, mask, pooled if overall is None else pooled + overall, lengths)
 
 
 class Head(nn.Sequential):
@@ -173,8 +155,3 @@ class Head(nn.Sequential):
             Dropout(dropout),
             nn.Linear(width, outputs),
         )
-
-    def start_at_zero(self) -> None:
-        """Make the first answers zero."""
-        for parameter in self[-1].parameters():
-            nn.init.zeros_(parameter)

@@ -59,7 +59,6 @@ class Dropout(nn.Dropout):
     """`dropout` as a layer."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape to the same shape."""
         return dropout(x, self.p, self.training)
 
 
@@ -83,8 +82,7 @@ class Source(NamedTuple):
             finite number. That takes any weight away as -inf does, but where nothing is real it
             leaves equal weights, which can be erased; softmax over nothing is not a number. None
             where there is nothing to add.
-        some: `(B, 1)`, zero for a sample without a real step, else one; None where nothing is
-            masked.
+        some: `(B, 1)`, whether a sample has a real step, 0 or 1; None where nothing is masked.
     """
 
     bias: Tensor | None
@@ -125,31 +123,21 @@ def source(
 class Attention(nn.Module):
     """Multi-head attention, self or crossmodal: the query is the target, the source the rest.
 
-    A sample whose source has no real step receives zeros.
-
-    Args:
-        width: d, divisible by `heads`.
-        heads: H.
+    The H heads divide the width d. A sample whose source has no real step receives zeros.
     """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
-        self.head_width = width // heads
+        self.heads, self.head_width = heads, width // heads
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
     def forward(
-        self,
-        target: Tensor,
-        stream: Tensor,
-        source: Source,
-        weights: bool = False,
+        self, target: Tensor, stream: Tensor, source: Source, weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         """Attend from target `(B, T, d)` to a stream `(B, S, d)`, as far as `source` allows.
 
-        Returns:
-            The result `(B, T, d)` and, if asked, the weights `(B, H, T, S)`.
+        The result `(B, T, d)` comes with the weights `(B, H, T, S)`, if asked.
         """
         q, k, v = (self._split(x) for x in self._project(target, stream))
         bias = None if source.bias is None else source.bias[:, None, None]
@@ -200,7 +188,6 @@ class EncoderLayer(nn.Module):
         self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, source: Source) -> Tensor:
-        """`(B, T, d)` to the same shape."""
         normed = self.norm(x)
         x = x + self.drop(self.attention(normed, normed, source)[0])
         out: Tensor = x + self.drop(self.feed_forward(x))
@@ -208,10 +195,7 @@ class EncoderLayer(nn.Module):
 
 
 class AttentionPooling(nn.Module):
-    """One vector a sample: a learned score for each step, softmax over real steps.
-
-    Returns zeros for a sample without a real step.
-    """
+    """One vector a sample by a learned score for each step; zeros without a real step."""
 
     def __init__(self, width: int, heads: int = 1) -> None:
         super().__init__()
@@ -230,13 +214,7 @@ class AttentiveStatistics(nn.Module):
 
     Attentive statistics pooling (Okabe et al. 2018, "Attentive Statistics Pooling for Deep Speaker
     Embedding", section 3) on the features themselves: what a clip is like on the whole reaches the
-    head by a short path, whatever the encoder makes of its order. Features wider than d are first
-    projected to d.
-
-    Args:
-        features: D.
-        width: d.
-        heads: each weighs the steps in its own way.
+    head by a short path, whatever the encoder makes of its order. More than d are first projected.
     """
 
     def __init__(self, features: int, width: int, heads: int, dropout: float) -> None:
@@ -245,9 +223,7 @@ class AttentiveStatistics(nn.Module):
         self.reduce = nn.Linear(features, inner) if features > width else nn.Identity()
         self.score = nn.Linear(inner, heads)
         self.out = nn.Sequential(
-            nn.LayerNorm(4 * heads * inner),
-            Dropout(dropout),
-            nn.Linear(4 * heads * inner, width),
+            nn.LayerNorm(4 * heads * inner), Dropout(dropout), nn.Linear(4 * heads * inner, width)
         )
 
     def forward(self, x: Tensor, source: Source) -> Tensor:
@@ -265,49 +241,30 @@ class AttentiveStatistics(nn.Module):
 class TemporalProjection(nn.Module):
     """Features `(B, T, D)` to width d by temporal convolution, and T to ceil(T / stride).
 
-    A stride above one is learned: a stack of convolutions, each of which halves the length, so
-    that attention after it does not pay for the frame rate. Padding is zero before every
-    convolution, which makes it indistinguishable from the end of the sequence.
-
-    Args:
-        features: D.
-        width: d.
-        stride: a power of two.
-        kernel: odd length of each convolution.
+    A stride above one, a power of two, is learned: a stack of convolutions of odd length, each of
+    which halves the steps, so that attention does not pay for the frame rate. Padding is zero
+    before every convolution, which makes it indistinguishable from the end of the sequence.
     """
 
     def __init__(self, features: int, width: int, stride: int, kernel: int, dropout: float) -> None:
         super().__init__()
-        halvings = stride.bit_length() - 1
         self.stride, self.kernel = stride, kernel
         # A convolution over a handful of channels is faster as one product of the windows, and
         # the steps need not change places with the features for it.
-        self.convolutions = nn.ModuleList(
-            nn.Linear(kernel * (features if level == 0 else width), width)
-            for level in range(max(halvings, 1))
-        )
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.convolutions)
-        self.drop_in = Dropout(dropout)
-        self.drop = Dropout(dropout)
+        inputs = [features, *[width] * (stride.bit_length() - 2)]
+        self.convolutions = nn.ModuleList(nn.Linear(kernel * n, width) for n in inputs)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in inputs)
+        self.drop_in, self.drop = Dropout(dropout), Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor, full: bool) -> tuple[Tensor, Tensor]:
-        """`(B, T, D)`, zero where masked, to `(B, ceil(T / stride), d)` and its mask.
-
-        Args:
-            full: whether nothing is masked.
-        """
+        """`(B, T, D)`, zero where masked, and its mask after projection; `full`: masks nothing."""
         x, side = self.drop_in(x), self.kernel // 2
-        for level, (convolution, norm) in enumerate(
-            zip(self.convolutions, self.norms, strict=True)
-        ):
+        layers = zip(self.convolutions, self.norms, strict=True)
+        for level, (convolution, norm) in enumerate(layers):
             x = F.pad(zeroed(x, mask) if level and not full else x, (0, 0, side, side))
             x = norm(convolution(x.unfold(1, self.kernel, min(self.stride, 2)).flatten(2)))
             if self.stride > 1:
-                mask = mask.new_ones(x.shape[:2]) if full else _halved(mask)
                 x = F.gelu(x)
-        return self.drop(x), mask
-
-
-def _halved(mask: Tensor) -> Tensor:
-    """`(B, T)` to `(B, ceil(T / 2))`: real where one of two steps is."""
-    return F.pad(mask, (0, 1)).unfold(1, 2, 2).any(dim=2)
+                # Real where one of two steps is.
+                mask = mask if full else F.pad(mask, (0, 1)).unfold(1, 2, 2).any(dim=2)
+        return self.drop(x), mask.new_ones(x.shape[:2]) if full else mask

@@ -15,11 +15,10 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from affuse.batches import Batch, Lengths
-from affuse.config import Options
-from affuse.fusion.layers import Dropout, EncoderLayer, sinusoidal_positions, source
+from affuse.config import Options, Range
+from affuse.fusion.layers import Dropout, EncoderLayer, sinusoidal_positions, source, zeroed
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import MaskedLSTM, last_step, leading_modality
-from affuse.ranges import Range
 
 
 class LmrCbtOptions(Options):
@@ -80,14 +79,14 @@ class LmrCbt(FusionModel):
     def __init__(self, widths: Mapping[str, int], outputs: int, options: LmrCbtOptions) -> None:
         super().__init__(widths, outputs, options)
         require_several("lmr_cbt", widths)
-        o, d = options, options.width
+        o = options
         self.primary = leading_modality(o.primary, widths)
         others = [m for m in widths if m != self.primary]
         self.reader = _Reader(widths[self.primary], o)
         self.streams = nn.ModuleDict({m: _Stream(widths[m], o) for m in others})
         self.encoders = nn.ModuleDict({m: _Encoder(o) for m in widths})
-        self.fusions = nn.ModuleDict({m: _Fusion(d) for m in others})
-        combined = d * len(widths)
+        self.fusions = nn.ModuleDict({m: _Fusion(o.width) for m in others})
+        combined = o.width * len(widths)
         self.head = nn.Sequential(
             nn.Linear(combined, combined),
             nn.ReLU(),
@@ -124,7 +123,7 @@ class LmrCbt(FusionModel):
 
 
 class _Reader(nn.Module):
-    """The primary's features to its stream `(B, T, d)`: two bidirectional LSTM layers."""
+    """The primary's features to its stream `(B, T, d)`."""
 
     def __init__(self, features: int, options: LmrCbtOptions) -> None:
         super().__init__()
@@ -141,18 +140,17 @@ class _Reader(nn.Module):
 
 
 class _Stream(nn.Module):
-    """Another modality's features to its stream `(B, T, d)`: a convolution over time."""
+    """Another modality's features to its stream `(B, T, d)`."""
 
     def __init__(self, features: int, options: LmrCbtOptions) -> None:
         super().__init__()
-        self.convolution = nn.Conv1d(
-            features, options.width, options.kernel, padding="same", bias=False
-        )
-        self.norm = nn.LayerNorm(options.width)
+        width, kernel = options.width, options.kernel
+        self.convolution = nn.Conv1d(features, width, kernel, padding="same", bias=False)
+        self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        x = x.masked_fill(~mask[..., None], 0.0)
-        stream: Tensor = self.norm(self.convolution(x.transpose(1, 2)).transpose(1, 2))
+        convolved = self.convolution(zeroed(x, mask).transpose(1, 2)).transpose(1, 2)
+        stream: Tensor = self.norm(convolved)
         return stream
 
 

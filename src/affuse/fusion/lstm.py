@@ -17,11 +17,10 @@ from pydantic import Field
 from torch import nn
 
 from affuse.batches import Batch
-from affuse.config import Options
+from affuse.config import Options, Range
 from affuse.fusion.layers import Dropout
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import AlignmentOptions, MaskedLSTM, align, leading_modality
-from affuse.ranges import Range
 
 
 class LateLSTMOptions(Options):

@@ -11,23 +11,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from affuse.batches import Batch
+from affuse.config import Range
 from affuse.fusion.layers import Dropout
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import AlignmentOptions, align, last_step, leading_modality
-from affuse.ranges import Range
 
 
 class MFNOptions(AlignmentOptions):
     """Options of MFN; the defaults are those of the public code's file for CMU-MOSI.
 
     Attributes:
-        cells: modality to the width of its LSTM.
-        width: of the LSTM of a modality that `cells` does not name.
+        cells: modality to the width of its LSTM; `width` holds for those it does not name.
         memory: width of the memory.
-        attention: hidden width of the network that weighs the cells.
-        proposal: hidden width of the network that proposes new memory.
-        gates: hidden width of the two gates of the memory.
-        hidden: width of the head.
+        attention, proposal, gates, hidden: hidden widths of the networks that weigh the cells,
+            propose new memory, are its two gates, and answer.
         dropout: in all these networks.
     """
 
@@ -76,13 +73,12 @@ class MFN(FusionModel):
         sequences = {m: self.take(batch, m) for m in self.modalities}
         aligned, mask = align(sequences, self.reference, self.options.steps, batch.lengths)
         present = self.presence(batch).unbind(dim=1)
-        hidden, cells = [], []
-        for (modality, cell), some in zip(self.cells.items(), present, strict=True):
-            h, c = _unroll(cell, aligned[modality])
-            hidden.append(h * some[:, None, None])
-            cells.append(c * some[:, None, None])
-        memory = self._remember(torch.cat(cells, dim=2))
-        last = last_step(torch.cat([*hidden, memory], dim=2), mask)
+        each = [
+            [states * some[:, None, None] for states in _unroll(cell, aligned[modality])]
+            for (modality, cell), some in zip(self.cells.items(), present, strict=True)
+        ]
+        memory = self._remember(torch.cat([cells for _, cells in each], dim=2))
+        last = last_step(torch.cat([*(hidden for hidden, _ in each), memory], dim=2), mask)
         latents = {"memory": memory * mask[..., None]} if detail else None
         return FusionOutput(self.head(last), *self.even_gate(batch), latents=latents)
 
@@ -107,8 +103,8 @@ def _unroll(cell: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     for step in x.unbind(dim=1):
         state = cell(step, state)
         states.append(state)
-    hidden, cells = zip(*states, strict=True)
-    return torch.stack(hidden, dim=1), torch.stack(cells, dim=1)
+    hidden, cells = (torch.stack(each, dim=1) for each in zip(*states, strict=True))
+    return hidden, cells
 
 
 def _network(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Module:

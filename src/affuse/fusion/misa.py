@@ -1,7 +1,4 @@
-"""MISA: Modality-Invariant and -Specific Representations for Multimodal Sentiment Analysis.
-
-Hazarika et al. 2020, arXiv 2005.03545.
-"""
+"""MISA: modality-invariant and -specific representations (Hazarika 2020, arXiv 2005.03545)."""
 
 from __future__ import annotations
 
@@ -15,11 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from affuse.batches import Batch
-from affuse.config import Options
+from affuse.config import Options, Range
 from affuse.fusion.layers import Dropout
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import MaskedLSTM
-from affuse.ranges import Range
 
 MOMENTS = 5
 """K of the central moment discrepancy, as in the paper."""
@@ -106,17 +102,12 @@ class MISA(FusionModel):
         both = present.repeat(1, 2)
         tokens = torch.stack([*private, *shared], dim=1)
         mixed = self.attention(tokens, src_key_padding_mask=~both) * both[..., None]
-        latents = None
-        if detail:
-            names = [f"{m}.{kind}" for kind in ("private", "shared") for m in self.modalities]
-            kept = tokens * both[..., None]
-            latents = {name: kept[:, i : i + 1] for i, name in enumerate(names)}
-        return FusionOutput(
-            self.head(mixed.flatten(1)),
-            *self.even_gate(batch),
-            regulariser=self._loss(vectors, shared, private, present) if self.training else None,
-            latents=latents,
-        )
+        loss = self._loss(vectors, shared, private, present) if self.training else None
+        names = [f"{m}.{kind}" for kind in ("private", "shared") for m in self.modalities]
+        kept = (tokens * both[..., None]).chunk(len(names), dim=1)
+        latents = dict(zip(names, kept, strict=True)) if detail else None
+        prediction = self.head(mixed.flatten(1))
+        return FusionOutput(prediction, *self.even_gate(batch), regulariser=loss, latents=latents)
 
     def _loss(
         self, vectors: list[Tensor], shared: list[Tensor], private: list[Tensor], present: Tensor
@@ -129,31 +120,19 @@ class MISA(FusionModel):
         ).mean()
         overlap = [overlap_loss(s, p, m) for s, p, m in zip(shared, private, some, strict=True)]
         overlap += [overlap_loss(private[a], private[b], some[a] & some[b]) for a, b in pairs]
-        rebuilt = [
-            self.decoders[m](s + p)
-            for m, s, p in zip(self.modalities, shared, private, strict=True)
-        ]
-        reconstruction = torch.stack(
-            [_mean((r - u).square(), m) for r, u, m in zip(rebuilt, vectors, some, strict=True)]
-        ).mean()
+        parts = zip(self.decoders.values(), shared, private, vectors, some, strict=True)
+        rebuilt = [_mean((decoder(s + p) - u).square(), m) for decoder, s, p, u, m in parts]
         o = self.options
-        return (
-            o.similarity * similarity
-            + o.difference * torch.stack(overlap).sum()
-            + o.reconstruction * reconstruction
-        )
+        loss = o.similarity * similarity + o.difference * torch.stack(overlap).sum()
+        return loss + o.reconstruction * torch.stack(rebuilt).mean()
 
 
 def moment_discrepancy(x: Tensor, y: Tensor, x_present: Tensor, y_present: Tensor) -> Tensor:
     """Central moment discrepancy of two distributions in [0, 1], from samples of each.
 
     The norm of the difference of their means, and of their central moments up to `MOMENTS`
-    (Zellinger et al. 2017; MISA's similarity loss), over the rows that are present; zero where one
-    has none.
-
-    Args:
-        x, y: `(B, d)`.
-        x_present, y_present: bool `(B,)`.
+    (Zellinger et al. 2017; MISA's similarity loss), over the rows of `(B, d)` that are present,
+    bool `(B,)`; zero where one has none.
     """
     gaps = [a - b for a, b in zip(_moments(x, x_present), _moments(y, y_present), strict=True)]
     distance = torch.stack([torch.linalg.vector_norm(gap) for gap in gaps]).sum()
@@ -166,11 +145,11 @@ def overlap_loss(x: Tensor, y: Tensor, present: Tensor) -> Tensor:
     The mean square of the entries of X^T Y, where X and Y are the present rows, centred over the
     batch and then of unit length (the norms as in the public code).
     """
-    centred = []
-    for rows in (x, y):
-        mean = _mean(rows, present, dim=0)
-        centred.append(F.normalize((rows - mean) * present[:, None], dim=1, eps=1e-6))
-    return (centred[0].T @ centred[1]).square().mean()
+    first, second = (
+        F.normalize((rows - _mean(rows, present, dim=0)) * present[:, None], dim=1, eps=1e-6)
+        for rows in (x, y)
+    )
+    return (first.T @ second).square().mean()
 
 
 def _moments(x: Tensor, present: Tensor) -> list[Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from affuse.batches import Batch, Lengths
 from affuse.config import Options, parse_options
 from affuse.errors import InputError, unknown_name
-from affuse.plugins import load_plugins, require_same
+from affuse.plugins import load_plugins, registered_in, require_same
 
 
 class FusionOutput(NamedTuple):
@@ -51,8 +51,8 @@ class FusionModel(nn.Module, ABC):
 
     Args:
         widths: modality to feature width D, in a fixed order.
-        outputs: C, the number of raw outputs that the task needs.
-        options: the model's own options.
+        outputs: C, the raw outputs that the task needs.
+        options: the model's own.
     """
 
     Options: ClassVar[type[Options]]
@@ -89,11 +89,7 @@ class FusionModel(nn.Module, ABC):
         """Told after each validation: the share of `FusionOutput.correction` that helps there."""
 
     def admit(self, batch: Batch) -> Batch:
-        """The batch with this model's modalities only.
-
-        Raises:
-            InputError: a sample that has none of them.
-        """
+        """The batch with this model's modalities only; `InputError` for a sample without any."""
         known = batch.keep(self.modalities)
         known.require_data()
         return known
@@ -115,15 +111,14 @@ class FusionModel(nn.Module, ABC):
 
     def presence(self, batch: Batch) -> Tensor:
         """Bool `(B, M)`: which modalities each sample has."""
-        columns = [batch.masks[m].any(dim=1) if m in batch.masks else None for m in self.modalities]
-        example = next(c for c in columns if c is not None)
-        absent = torch.zeros_like(example)
-        return torch.stack([absent if c is None else c for c in columns], dim=1)
+        columns = {m: mask.any(dim=1) for m, mask in batch.masks.items()}
+        absent = torch.zeros_like(next(iter(columns.values())))
+        return torch.stack([columns.get(m, absent) for m in self.modalities], dim=1)
 
     def even_gate(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """For a model without a gate: equal weights `(B, M)` over what is present, and its first.
+        """Without a gate: equal weights `(B, M)` over what is present, and the first `(B,)` of it.
 
-        That first modality `(B,)` is named because one must be; none leads.
+        That is named as primary because one must be; none leads.
         """
         present = self.presence(batch)
         return present / present.sum(dim=1, keepdim=True), present.int().argmax(dim=1)
@@ -149,9 +144,9 @@ def register_model(name: str) -> Callable[[type[FusionModel]], type[FusionModel]
     """
 
     def decorate(cls: type[FusionModel]) -> type[FusionModel]:
-        known = _ENTRIES.get(name)
-        if known is not None:
-            require_same("model", name, known.cls, cls)
+        if name in _ENTRIES:
+            require_same("model", name, _ENTRIES[name].cls, cls)
+        registered_in.add(cls.__module__)
         summary = (cls.__doc__ or "").strip().splitlines()[0]
         _ENTRIES[name] = ModelEntry(name, cls, summary)
         return cls
@@ -166,14 +161,9 @@ def models() -> dict[str, ModelEntry]:
 
 
 def create_model(
-    name: str,
-    widths: Mapping[str, int],
-    outputs: int,
-    options: Mapping[str, Any] | None = None,
+    name: str, widths: Mapping[str, int], outputs: int, options: Mapping[str, Any] | None = None
 ) -> FusionModel:
-    """Build a registered model.
-
-    `unimodal:<modality>` is short for `unimodal` with that modality.
+    """Build a registered model; `unimodal:<modality>` is `unimodal` with that modality.
 
     Raises:
         InputError: an unknown name or option, or fewer modalities than the model needs.
@@ -187,9 +177,7 @@ def create_model(
         # They become names of submodules, for which torch has rules of its own.
         if "." in stream or hasattr(nn.ModuleDict, stream):
             raise InputError(f"a modality named '{stream}'", remedy="rename it")
-    values = dict(options or {})
-    if modality:
-        values["modality"] = modality
+    values = {**(options or {}), **({"modality": modality} if modality else {})}
     cls = _ENTRIES[base].cls
     return cls(widths, outputs, parse_options(cls.Options, values))
 

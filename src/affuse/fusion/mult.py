@@ -1,7 +1,6 @@
 """MulT, the Multimodal Transformer (Tsai et al. 2019, arXiv 1906.00295): the baseline of the field.
 
-Every modality attends to every other one through a deep crossmodal encoder of its own. The
-architecture, layer for layer and parameter for parameter, is that of the paper and its public
+The architecture, layer for layer and parameter for parameter, is that of the paper and its public
 code; what differs is stated in `MulT`.
 """
 
@@ -20,14 +19,17 @@ from torch.nn import functional as F
 
 from affuse import config
 from affuse.batches import Batch
+from affuse.config import Range
 from affuse.errors import InputError
 from affuse.fusion.attention import attend, recomputed
-from affuse.fusion.layers import dropout, sinusoidal_positions
+from affuse.fusion.layers import dropout, sinusoidal_positions, zeroed
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
-from affuse.ranges import Range
+from affuse.fusion.recurrent import last_step
 
 # The public code gives the self-attention encoders this many layers at the least.
 _MIN_MEMORY_LAYERS = 3
+# What each layer's attention weights `(B, H, T, S)` are appended to, if they are wanted.
+_Trace = list[Tensor] | None
 
 
 class MulTOptions(config.Options):
@@ -103,28 +105,23 @@ class MulT(FusionModel):
             for features in widths.values()
         )
         self.pairs = list(permutations(range(len(widths)), 2))
-        self.crossmodal = nn.ModuleList(
-            _Encoder(width, options.layers, options) for _ in self.pairs
-        )
-        memory_layers = max(options.layers, _MIN_MEMORY_LAYERS)
-        self.memory = nn.ModuleList(
-            _Encoder(others * width, memory_layers, options) for _ in widths
-        )
+        layers, deep = options.layers, max(options.layers, _MIN_MEMORY_LAYERS)
+        self.crossmodal = nn.ModuleList(_Encoder(width, layers, options) for _ in self.pairs)
+        self.memory = nn.ModuleList(_Encoder(others * width, deep, options) for _ in widths)
         combined = len(self.pairs) * width
         self.hidden = nn.Linear(combined, combined)
         self.residual = nn.Linear(combined, combined)
         self.head = nn.Linear(combined, outputs)
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
-        batch = batch.keep(self.modalities)
-        batch.require_data()
+        batch = self.admit(batch)
         streams, masks = self._project(batch)
         fused: list[list[Tensor]] = [[] for _ in self.modalities]
         attention: dict[str, Tensor] = {}
         latents: dict[str, Tensor] = {}
         for (target, source), encoder in zip(self.pairs, self.crossmodal, strict=True):
             allowed = _allowed(masks[target], masks[source], self.options.causal)
-            trace: list[Tensor] | None = [] if detail else None
+            trace: _Trace = [] if detail else None
             before, after = encoder(streams[target], streams[source], allowed, trace)
             fused[target].append(after)
             if trace is not None:
@@ -135,15 +132,12 @@ class MulT(FusionModel):
         for parts, mask, encoder in zip(fused, masks, self.memory, strict=True):
             allowed = _allowed(mask, mask, self.options.causal)
             _, steps = encoder(torch.cat(parts, dim=2), None, allowed)
-            summaries.append(_last_step(steps, mask))
-        gate, primary = self.even_gate(batch)
-        return FusionOutput(
-            prediction=self._predict(torch.cat(summaries, dim=1)),
-            gate=gate,
-            primary=primary,
-            attention=attention if detail else None,
-            latents=latents if detail else None,
-        )
+            summaries.append(last_step(steps, mask))
+        summary = torch.cat(summaries, dim=1)
+        inner = dropout(F.relu(self.hidden(summary)), self.options.output_dropout, self.training)
+        prediction = self.head(summary + self.residual(inner))
+        output = FusionOutput(prediction, *self.even_gate(batch))
+        return output._replace(attention=attention, latents=latents) if detail else output
 
     def _project(self, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
         """Streams `(B, T, d)` and masks `(B, T)`; one masked step for an absent modality."""
@@ -151,17 +145,12 @@ class MulT(FusionModel):
         for name, projection in zip(self.modalities, self.projections, strict=True):
             features, mask = self.take(batch, name)
             # A kernel above 1 would carry what is in padded steps into the last real ones.
-            features = features.masked_fill(~mask[:, :, None], 0.0)
+            features = zeroed(features, mask)
             if name == "text":
                 features = dropout(features, self.options.embedding_dropout, self.training)
             streams.append(projection(features.transpose(1, 2)).transpose(1, 2))
             masks.append(mask)
         return streams, masks
-
-    def _predict(self, summary: Tensor) -> Tensor:
-        inner = dropout(F.relu(self.hidden(summary)), self.options.output_dropout, self.training)
-        prediction: Tensor = self.head(summary + self.residual(inner))
-        return prediction
 
 
 class _Encoder(nn.Module):
@@ -174,16 +163,9 @@ class _Encoder(nn.Module):
         self.dropout = options.embedding_dropout
 
     def forward(
-        self,
-        target: Tensor,
-        source: Tensor | None,
-        allowed: Tensor,
-        trace: list[Tensor] | None = None,
+        self, target: Tensor, source: Tensor | None, allowed: Tensor, trace: _Trace = None
     ) -> tuple[Tensor, Tensor]:
-        """The target `(B, T, width)` as embedded and as encoded.
-
-        Each layer's attention weights are appended to `trace`, if there is one.
-        """
+        """The target `(B, T, width)` as embedded and as encoded."""
         embedded = self._embed(target)
         source = None if source is None else self._embed(source)
         encoded = embedded
@@ -214,7 +196,7 @@ class _Layer(nn.Module):
         self.residual_dropout = options.residual_dropout
 
     def forward(
-        self, target: Tensor, source: Tensor | None, allowed: Tensor, trace: list[Tensor] | None
+        self, target: Tensor, source: Tensor | None, allowed: Tensor, trace: _Trace
     ) -> Tensor:
         query = self.attention_norm(target)
         memory = query if source is None else self.attention_norm(source)
@@ -235,19 +217,18 @@ class _Attention(nn.Module):
         self.heads, self.head_width = heads, width // heads
         self.dropout = dropout
 
-    def forward(
-        self, query: Tensor, memory: Tensor, allowed: Tensor, trace: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, query: Tensor, memory: Tensor, allowed: Tensor, trace: _Trace) -> Tensor:
         """Attend from `(B, T, d)` to `(B, S, d)` where `allowed`, `(B, 1, T or 1, S)`, is True.
 
-        A step that may see nothing receives zeros. With `trace`, the weights `(B, H, T, S)` are
-        computed explicitly and appended to it.
+        A step that may see nothing receives zeros.
         """
         width = query.shape[2]
         weight, bias = self.packed.weight, self.packed.bias
-        q = self._split(F.linear(query, weight[:width], bias[:width]))
-        keys, values = F.linear(memory, weight[width:], bias[width:]).chunk(2, dim=2)
-        k, v = self._split(keys), self._split(values)
+        packed = F.linear(memory, weight[width:], bias[width:]).chunk(2, dim=2)
+        q, k, v = (
+            torch.unflatten(x, 2, (self.heads, self.head_width)).transpose(1, 2)
+            for x in (F.linear(query, weight[:width], bias[:width]), *packed)
+        )
         seen = allowed.any(dim=3, keepdim=True)
         # Softmax over nothing is NaN: such rows attend to everything and are zeroed afterwards.
         allowed = allowed | ~seen
@@ -262,16 +243,11 @@ class _Attention(nn.Module):
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out * seen[:, 0]
 
-    def _split(self, x: Tensor) -> Tensor:
-        """`(B, T, d)` to `(B, H, T, d / H)`."""
-        return torch.unflatten(x, 2, (self.heads, self.head_width)).transpose(1, 2)
-
 
 def _allowed(target: Tensor, source: Tensor, causal: bool) -> Tensor:
     """Which source steps a target step may see, `(B, 1, T or 1, S)`, from masks `(B, T)`, `(B, S)`.
 
-    With `causal`, target step i sees source steps up to i + |T' - S'|, where T' and S' are the
-    sample's real lengths.
+    With `causal`, step i sees those up to i + |T' - S'|, where T' and S' are the real lengths.
     """
     allowed = source[:, None, None, :]
     if not causal:
@@ -280,14 +256,6 @@ def _allowed(target: Tensor, source: Tensor, causal: bool) -> Tensor:
     steps = torch.arange(target.shape[1], device=target.device)
     horizon = steps[None, :, None] + slack[:, None, None]
     return allowed & (torch.arange(source.shape[1], device=source.device) <= horizon)[:, None]
-
-
-def _last_step(steps: Tensor, mask: Tensor) -> Tensor:
-    """The last real step `(B, d)` of `(B, T, d)`; zeros where there is none."""
-    places = torch.arange(mask.shape[1], device=mask.device)
-    last = (places * mask).amax(dim=1)
-    chosen = steps.gather(1, last[:, None, None].expand(-1, 1, steps.shape[2]))[:, 0]
-    return chosen * mask.any(dim=1, keepdim=True)
 
 
 def _xavier_linear(inputs: int, outputs: int) -> nn.Linear:

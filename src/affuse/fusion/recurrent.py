@@ -16,18 +16,15 @@ from torch import Tensor, nn
 from affuse.batches import Lengths
 from affuse.config import Options
 from affuse.errors import unknown_name
+from affuse.fusion.layers import zeroed
 
 
 class MaskedLSTM(nn.Module):
-    """One LSTM layer over the real steps, forwards or in both directions.
+    """One LSTM layer of width h over the real steps, forwards or in both directions.
 
     Forwards, padding comes after all that is read; backwards, each sequence is reversed in its own
     length. That is four times faster on long sequences than packing, whose slices are slow to
     differentiate. The parameters are those of `nn.LSTM`.
-
-    Args:
-        features: D.
-        width: h, in each direction.
     """
 
     def __init__(self, features: int, width: int, bidirectional: bool = False) -> None:
@@ -36,12 +33,11 @@ class MaskedLSTM(nn.Module):
         self.backwards = nn.LSTM(features, width, batch_first=True) if bidirectional else None
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B, T, D)` to the states `(B, T, h or 2h)` and the last `(B, h or 2h)`.
+        """`(B, T, D)` to the states `(B, T, h or 2h)` and the last `(B, h or 2h)`; 0 where masked.
 
-        The last state of the backward direction is that of the first step. Both are zero where
-        there is no real step.
+        The last state of the backward direction is that of the first step.
         """
-        x = x.masked_fill(~mask[..., None], 0.0)
+        x = zeroed(x, mask)
         states = self.forwards(x)[0]
         last = last_step(states, mask)
         if self.backwards is not None:
@@ -103,8 +99,7 @@ def align(
         known: `Batch.lengths`. Without them there are `most` steps, of which too many are masked.
 
     Returns:
-        Each modality's features `(B, T, D_m)`, zero where a sample lacks it, and the mask `(B, T)`
-        that all share.
+        Each modality's features, zero where a sample lacks it, and the mask `(B, T)` of all.
     """
     lengths = {m: mask.sum(dim=1) for m, (_, mask) in sequences.items()}
     longest = torch.stack(list(lengths.values())).amax(dim=0)
@@ -127,14 +122,7 @@ def interval_means(x: Tensor, mask: Tensor, target: Tensor) -> Tensor:
 
     With n real and t target steps, target step j is the mean over [j n/t, (j + 1) n/t) of the
     sequence as a step function, so that each real step counts by the share of it that lies within.
-
-    Args:
-        x: `(B, S, D)`.
-        mask: `(B, S)`.
-        target: mask `(B, T)` of the result.
-
-    Returns:
-        `(B, T, D)`, zero outside `target` and for a sample without a real step.
+    `(B, S, D)` with mask `(B, S)` becomes `(B, T, D)`, zero outside the mask `target` `(B, T)`.
     """
     real, wanted = mask.sum(dim=1), target.sum(dim=1)
     length = (real / wanted.clamp(min=1))[:, None, None]
@@ -142,4 +130,4 @@ def interval_means(x: Tensor, mask: Tensor, target: Tensor) -> Tensor:
     source = torch.arange(x.shape[1], device=x.device)
     inside = torch.minimum((step + 1) * length, source + 1) - torch.maximum(step * length, source)
     weights = inside.clamp(min=0) / length.clamp(min=1e-6) * target[..., None]
-    return weights.to(x.dtype) @ x.masked_fill(~mask[..., None], 0.0)
+    return weights.to(x.dtype) @ zeroed(x, mask)

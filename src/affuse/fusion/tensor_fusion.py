@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from math import prod
 from typing import Annotated
 
@@ -19,21 +20,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from affuse.batches import Batch
-from affuse.config import Options
+from affuse.config import Options, Range
 from affuse.errors import InputError
-from affuse.fusion.layers import Dropout
+from affuse.fusion.layers import Dropout, zeroed
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import MaskedLSTM
-from affuse.ranges import Range
 
 
 class EmbeddingOptions(Options):
     """Options of the networks that make one vector of each modality; the sizes are TFN's paper's.
 
     Attributes:
-        recurrent: modalities that an LSTM reads; of the others the mean over time is taken.
-        recurrent_width: of that LSTM.
-        recurrent_output: width of the vector of those modalities.
+        recurrent: modalities that an LSTM of `recurrent_width` reads, whose vector is
+            `recurrent_output` wide; of the others the mean over time is taken.
         width: of the three layers, and the vector, of every other modality.
         dropout: in these networks, the MMSA toolkit's for TFN on CMU-MOSI.
     """
@@ -55,7 +54,6 @@ class RecurrentEmbedding(nn.Module):
         self.out = nn.Linear(options.recurrent_width, output)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """`(B, T, D)` and mask `(B, T)` to `(B, d)`."""
         vector: Tensor = self.out(self.drop(self.lstm(x, mask)[1]))
         return vector
 
@@ -65,21 +63,12 @@ class MeanEmbedding(nn.Module):
 
     def __init__(self, features: int, output: int, options: EmbeddingOptions) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            Dropout(options.dropout),
-            nn.Linear(features, output),
-            nn.ReLU(),
-            nn.Linear(output, output),
-            nn.ReLU(),
-            nn.Linear(output, output),
-            nn.ReLU(),
-        )
+        layers = [(nn.Linear(n, output), nn.ReLU()) for n in (features, output, output)]
+        self.layers = nn.Sequential(Dropout(options.dropout), *chain(*layers))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """`(B, T, D)` and mask `(B, T)` to `(B, d)`."""
         count = mask.sum(dim=1, keepdim=True).clamp(min=1)
-        mean = x.masked_fill(~mask[..., None], 0.0).sum(dim=1) / count
-        vector: Tensor = self.layers(mean)
+        vector: Tensor = self.layers(zeroed(x, mask).sum(dim=1) / count)
         return vector
 
 
@@ -88,13 +77,19 @@ class _VectorFusion(FusionModel):
 
     options: EmbeddingOptions
 
-    def embed(self, sizes: Mapping[str, int]) -> None:
-        """Make the networks before fusion, with vectors of these sizes."""
-        self.embeddings = nn.ModuleDict()
+    def embed(self, most: int | None = None) -> dict[str, int]:
+        """Make the networks before fusion, with vectors of the sizes that are returned.
+
+        The widest are narrowed as far as their outer product must be to have `most` entries.
+        """
+        o, self.embeddings = self.options, nn.ModuleDict()
+        sizes = {m: o.recurrent_output if m in o.recurrent else o.width for m in self.widths}
+        if most is not None:
+            sizes = _fitting(sizes, most)
         for modality, features in self.widths.items():
-            recurrent = modality in self.options.recurrent
-            kind = RecurrentEmbedding if recurrent else MeanEmbedding
-            self.embeddings[modality] = kind(features, sizes[modality], self.options)
+            kind = RecurrentEmbedding if modality in o.recurrent else MeanEmbedding
+            self.embeddings[modality] = kind(features, sizes[modality], o)
+        return sizes
 
     @abstractmethod
     def fuse(self, vectors: list[Tensor]) -> Tensor:
@@ -145,15 +140,12 @@ class TFN(_VectorFusion):
     def __init__(self, widths: Mapping[str, int], outputs: int, options: TFNOptions) -> None:
         super().__init__(widths, outputs, options)
         require_several("tfn", widths)
-        sizes = _fitting(_vector_sizes(widths, options), options.entries)
-        self.embed(sizes)
+        sizes = self.embed(options.entries)
+        entries, hidden = _entries(sizes.values()), options.hidden
         self.inference = nn.Sequential(
             Dropout(options.fusion_dropout),
-            nn.Linear(_entries(sizes.values()), options.hidden),
-            nn.ReLU(),
-            nn.Linear(options.hidden, options.hidden),
-            nn.ReLU(),
-            nn.Linear(options.hidden, outputs),
+            *(nn.Linear(entries, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()),
+            nn.Linear(hidden, outputs),
         )
 
     def fuse(self, vectors: list[Tensor]) -> Tensor:
@@ -189,8 +181,7 @@ class LMF(_VectorFusion):
     def __init__(self, widths: Mapping[str, int], outputs: int, options: LMFOptions) -> None:
         super().__init__(widths, outputs, options)
         require_several("lmf", widths)
-        sizes = _vector_sizes(widths, options)
-        self.embed(sizes)
+        sizes = self.embed()
         self.factors = nn.ParameterList(
             nn.init.xavier_normal_(torch.empty(options.rank, size + 1, outputs))
             for size in sizes.values()
@@ -214,18 +205,11 @@ def outer_product(vectors: list[Tensor]) -> Tensor:
     return product
 
 
-def _vector_sizes(widths: Mapping[str, int], options: EmbeddingOptions) -> dict[str, int]:
-    return {
-        m: options.recurrent_output if m in options.recurrent else options.width for m in widths
-    }
-
-
 def _entries(sizes: Iterable[int]) -> int:
     return prod(size + 1 for size in sizes)
 
 
 def _fitting(sizes: dict[str, int], most: int) -> dict[str, int]:
-    """The sizes, the widest narrowed as far as their tensor must be to have `most` entries."""
     for limit in range(max(sizes.values()), 0, -1):
         narrowed = {m: min(size, limit) for m, size in sizes.items()}
         if _entries(narrowed.values()) <= most:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from pydantic import Field
@@ -35,9 +34,7 @@ class Unimodal(FusionModel):
         self.encoder = modality_encoder(widths[modality], modality, options)
         self.head = Head(options.width, outputs, options.dropout)
 
-    @classmethod
-    def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:
-        return encoder_options_for(lengths)
+    options_for = staticmethod(encoder_options_for)
 
     def parts(self) -> dict[str, Sequence[nn.Module]]:
         (modality,) = self.modalities

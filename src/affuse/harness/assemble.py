@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from affuse.evaluation.statistics import Summary, summarise
+import numpy as np
+
+from affuse.evaluation.bootstrap import (
+    STATISTIC,
+    FoldAnswers,
+    Scores,
+    paired_bootstrap,
+    resampled_scores,
+)
+from affuse.evaluation.statistics import Comparison, Summary, summarise
 from affuse.files import null_to_nan
-from affuse.harness.differences import TRIVIAL, Differences
 from affuse.harness.records import SINGLE, TABLE, About, Run, read_about, read_runs
-from affuse.harness.runs import Row, hard_slice, row_of
-from affuse.report.tables import BenchmarkResult, ModelResult
+from affuse.harness.results import TRIVIAL, BenchmarkResult, ModelResult, check_extra
+from affuse.metrics.scores import heading, higher_is_better, score_outputs
+from affuse.tasks import Task
 
-__all__ = ["TABLE", "assemble", "read_results"]
+if TYPE_CHECKING:
+    from affuse.evaluation.held_out import Record
 
 
-def read_results(folder: Path) -> BenchmarkResult:
-    """The table of a results folder, made anew from its runs, without the corpus.
+def read_result(path: Path) -> BenchmarkResult:
+    """The table of a results folder, made anew from its runs, or a result.json as it stands.
 
     Of a benchmark that was stopped, seeds that lack a fold are not counted; a model without any
     has an empty row. It is the same table, byte for byte, that the benchmark wrote.
 
     Raises:
-        InputError: not a results folder, or one of a version that kept less.
+        InputError: neither, or of a version that kept less.
     """
-    about = read_about(folder)
-    return assemble(about, read_runs(folder, about))
+    # A result may have been kept without its runs.
+    kept = path / "result.json"
+    file = kept if kept.is_file() and not (path / TABLE).exists() else path
+    if file.is_file():
+        result = BenchmarkResult.read_json(file)
+    else:
+        about = read_about(path)
+        result = assemble(about, read_runs(path, about))
+    check_extra(result, file)
+    return result
 
 
-def label(model: str) -> str:
+def _row_name(model: str) -> str:
     """A single modality's row is named after it."""
     return model.removeprefix(SINGLE)
 
@@ -38,23 +60,24 @@ def label(model: str) -> str:
 def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
     """The table: trivial row, then each model over its seeds, and differences between them."""
     rows = {
-        label(name): row_of([r for r in runs if r.record["model"] == name], about.folds)
+        _row_name(name): runs_of([r for r in runs if r.record["model"] == name], about.folds)
         for name in about.rows
     }
     models = {TRIVIAL: ModelResult(0, _trivial(about))}
     models |= {name: _model(row) for name, row in rows.items()}
     differences = Differences(about, rows)
-    reference = label(about.reference)
+    reference = _row_name(about.reference)
     compared = differences.all_to(reference)
-    singles = [label(name) for name in about.rows if name.startswith(SINGLE)]
-    warnings = (*_openings(rows), *_origins(rows), *differences.warnings(models, singles))
+    singles = [_row_name(name) for name in about.rows if name.startswith(SINGLE)]
+    hard = hard_slice(about, rows)
+    warnings = (*_repeated_tests(rows), *_origins(rows), *differences.warnings(models, singles))
     return BenchmarkResult(
         about.corpus,
         about.command,
         _versions(runs),
         models,
         {reference: compared} if compared else {},
-        {**about.extra, **_extra(rows), **_hard(about, rows)},
+        {**about.extra, **_extra(rows), **({"hard": hard} if hard else {})},
         warnings,
     )
 
@@ -66,7 +89,7 @@ def _trivial(about: About) -> dict[str, Summary]:
     return {m: summarise([sum(scores[m] for scores in folds) / len(folds)]) for m in names}
 
 
-def _model(row: Row) -> ModelResult:
+def _model(row: ModelRuns) -> ModelResult:
     if not row.seeds:
         return ModelResult(0, {})
     first = row.records[0]
@@ -75,7 +98,7 @@ def _model(row: Row) -> ModelResult:
     return ModelResult(first["parameters"], metrics, dict(primary))
 
 
-def _extra(rows: Mapping[str, Row]) -> dict[str, Any]:
+def _extra(rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     """What else the JSON file says of each model."""
     finished = {name: row for name, row in rows.items() if row.seeds}
     extra: dict[str, Any] = {
@@ -99,23 +122,8 @@ def _extra(rows: Mapping[str, Row]) -> dict[str, Any]:
     return extra | ({"subsets": subsets} if subsets else {})
 
 
-def _hard(about: About, rows: Mapping[str, Row]) -> dict[str, Any]:
-    found = hard_slice(about, rows)
-    if found:
-        found["models"] = {
-            name: {metric: _plain(summary) for metric, summary in scores.items()}
-            for name, scores in found["models"].items()
-        }
-    return {"hard": found} if found else {}
-
-
 def _plain(summary: Summary) -> dict[str, Any]:
-    return {
-        "mean": summary.mean,
-        "std": summary.std,
-        "ci95": list(summary.ci95),
-        "runs": list(summary.runs),
-    }
+    return {**asdict(summary), "ci95": list(summary.ci95), "runs": list(summary.runs)}
 
 
 def _versions(runs: Sequence[Run]) -> dict[str, str]:
@@ -127,7 +135,7 @@ def _versions(runs: Sequence[Run]) -> dict[str, str]:
     return {package: " and ".join(versions) for package, versions in found.items()}
 
 
-def _origins(rows: Mapping[str, Row]) -> Iterator[str]:
+def _origins(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
     """What the harness cannot see to: weights that may have learnt from the test part before."""
     begun: dict[str, list[str]] = {}
     for name, row in rows.items():
@@ -141,7 +149,7 @@ def _origins(rows: Mapping[str, Row]) -> Iterator[str]:
         )
 
 
-def _openings(rows: Mapping[str, Row]) -> Iterator[str]:
+def _repeated_tests(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
     for name, row in rows.items():
         for record in row.records:
             count = record["test_opened"]["count"]
@@ -150,3 +158,153 @@ def _openings(rows: Mapping[str, Row]) -> Iterator[str]:
                     f"the test part of {name}, fold {record['fold']}, seed {record['seed']} was "
                     f"opened for {count} checkpoints: what was seen of one may have guided the next"
                 )
+
+
+def hard_slice(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
+    """The slice's size, and each model's scores on it, one a seed over all folds together.
+
+    Returns:
+        Empty where no sample is hard; else `samples`, `of` and `models`: name to metric to summary,
+        as plain data.
+    """
+    count = sum(map(len, about.hard))
+    finished = {name: row for name, row in rows.items() if row.seeds}
+    if not count or not finished:
+        return {}
+    return {
+        "samples": count,
+        "of": sum(len(fold[0].ids) for fold in next(iter(finished.values())).folds),
+        "models": {name: _hard_scores(about, row) for name, row in finished.items()},
+    }
+
+
+def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
+    task = Task.from_config(about.task)
+    scored = []
+    for seed in range(len(row.seeds)):
+        targets, predictions = [], []
+        for ids, fold in zip(about.hard, row.folds, strict=True):
+            run = fold[seed]
+            chosen = np.isin(run.ids, ids)
+            targets.append(run.target[chosen])
+            predictions.append(run.prediction[chosen])
+        scored.append(score_outputs(task, np.concatenate(predictions), np.concatenate(targets)))
+    each = {metric: summarise([scores[metric] for scores in scored]) for metric in scored[0]}
+    return {metric: _plain(summary) for metric, summary in each.items()}
+
+
+@dataclass(frozen=True)
+class ModelRuns:
+    """A model's seeds of which all folds are finished."""
+
+    seeds: tuple[int, ...]
+    folds: tuple[tuple[Run, ...], ...]  # a run a seed, fold by fold
+
+    @property
+    def records(self) -> list[Record]:
+        return [run.record for fold in self.folds for run in fold]
+
+    def summarise(self, *path: str) -> Summary:
+        """An entry of every run's record, averaged over folds: one number a seed."""
+
+        def entry(record: Any) -> float:
+            return float(reduce(getitem, path, record))
+
+        values = [[entry(run.record) for run in fold] for fold in self.folds]
+        return summarise(np.mean(values, axis=0).tolist())
+
+    def tested(self) -> list[FoldAnswers]:
+        """What was said of each fold."""
+        return [
+            FoldAnswers(fold[0].ids, fold[0].target, np.stack([run.prediction for run in fold]))
+            for fold in self.folds
+        ]
+
+
+def runs_of(runs: Sequence[Run], folds: int) -> ModelRuns:
+    """The runs of one model, of a corpus with so many folds."""
+    known = {(run.record["seed"], run.record["fold"]): run for run in runs}
+    seeds = sorted({seed for seed, _ in known})
+    whole = tuple(s for s in seeds if all((s, fold) in known for fold in range(folds)))
+    return ModelRuns(whole, tuple(tuple(known[s, fold] for s in whole) for fold in range(folds)))
+
+
+class Differences:
+    """Comparisons of the rows of a table, each row redrawn once.
+
+    Rows without a finished seed are not compared.
+    """
+
+    def __init__(self, about: About, rows: Mapping[str, ModelRuns]) -> None:
+        self.task = Task.from_config(about.task)
+        self.metrics = self.task.metrics
+        self.rows = {name: row for name, row in rows.items() if row.seeds}
+        self.scores = {
+            n: resampled_scores(self.task, r.tested(), self.metrics) for n, r in self.rows.items()
+        }
+        if about.trivial and self.rows:
+            known = next(iter(self.rows.values())).tested()
+            said = [
+                FoldAnswers(fold.ids, fold.target, np.tile(trivial.output, (1, len(fold.ids), 1)))
+                for fold, trivial in zip(known, about.trivial, strict=True)
+            ]
+            self.scores[TRIVIAL] = resampled_scores(self.task, said, self.metrics)
+
+    def all_to(self, reference: str) -> dict[str, Comparison]:
+        """The reference against each other row, in table order."""
+        names = [TRIVIAL, *self.rows]
+        found = {n: self.between(reference, n) for n in names if n != reference}
+        return {name: known for name, known in found.items() if known is not None}
+
+    def between(self, a: str, b: str) -> Comparison | None:
+        """`a - b` over the seeds that both have; None where there is none."""
+        if a not in self.scores or b not in self.scores:
+            return None
+        seeds = [set(self.rows[n].seeds) for n in (a, b) if n in self.rows]
+        shared = sorted(set.intersection(*seeds))
+        if not shared:
+            return None
+        ours, theirs = (self._of(name, shared) for name in (a, b))
+        found = {metric: paired_bootstrap(ours[metric], theirs[metric]) for metric in self.metrics}
+        headline = self.metrics[0]
+        return Comparison(headline, found.pop(headline), found, STATISTIC)
+
+    def _of(self, name: str, seeds: Sequence[int]) -> dict[str, Scores]:
+        if name not in self.rows:
+            return self.scores[name]  # the same whatever the seed
+        columns = [self.rows[name].seeds.index(seed) for seed in seeds]
+        return {
+            metric: Scores(s.measured[columns], s.redrawn[:, columns], s.samples)
+            for metric, s in self.scores[name].items()
+        }
+
+    def warnings(self, models: Mapping[str, ModelResult], singles: Sequence[str]) -> Iterator[str]:
+        """A line for each model that does not beat what it must beat to be worth its parameters."""
+        if not singles:
+            yield (
+                "no single modality stands beside these models (--no-singles): whether fusion "
+                "gains anything is not shown"
+            )
+        best = self._best(models, [name for name in singles if name in self.rows])
+        for name in self.rows:
+            floors = {TRIVIAL: "the trivial prediction"}
+            if name not in singles:
+                floors |= {"text": "text alone"} if "text" in singles else {}
+                floors |= {best: f"{best} alone, the best single modality"} if best else {}
+            for other, words in floors.items():
+                found = self.between(name, other)
+                if found is not None and found.verdict != "better":
+                    failing = "is worse than" if found.verdict == "worse" else "does not beat"
+                    mean, (low, high) = found.difference.mean, found.difference.ci95
+                    yield (
+                        f"{name} {failing} {words}: {heading(found.metric)} differs by "
+                        f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+                    )
+
+    def _best(self, models: Mapping[str, ModelResult], names: Sequence[str]) -> str | None:
+        """The row with the best mean of the headline metric."""
+        metric = self.metrics[0]
+        means = {name: models[name].metrics[metric].mean for name in names}
+        known = {name: mean for name, mean in means.items() if not math.isnan(mean)}
+        choose = max if higher_is_better(metric) else min
+        return choose(known, key=known.__getitem__) if known else None

@@ -1,4 +1,4 @@
-"""What a corpus may not do: hand the test labels to who trains on it.
+"""What a corpus may not do: hand the test labels to who trains on it; and one that cannot.
 
 Found are test samples that stand in training or validation too, by name or by content, and labels
 of the test part that stand among its features: as a column, as a length or a missing modality, or
@@ -7,22 +7,28 @@ as a group. What only a program that knows the trick can decode is not found.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import labelled
-from affuse.samples import Corpus, Sample, Split, release_sample
+from affuse.evaluation.held_out import hide, own_copy
+from affuse.files import digest
+from affuse.metrics.definitions import Array
+from affuse.samples import (
+    Corpus,
+    Sample,
+    Split,
+    features_digest,
+    labelled,
+    release_sample,
+    require_finite,
+    targets_of,
+)
 from affuse.tasks import Classification, Regression, Task
 
-Array = NDArray[Any]
-
-TOLD = 0.999
+DETERMINED = 0.999
 """A column that a label determines up to less than this share of its variance is that label."""
 LEAST_SAMPLES = 12
 """Beyond the number of classes. A column of chance puts fewer in the order of their labels."""
@@ -40,11 +46,9 @@ def plain(corpus: Corpus) -> Corpus:
         found = tuple(samples)
         for sample in found:
             if not _is_plain(sample):
-                raise InputError(
-                    f"sample '{sample.id}' is not a plain one",
-                    remedy="a reader must return affuse.samples.Sample with a dict of numpy arrays",
-                    source=corpus.name,
-                )
+                problem = f"sample '{sample.id}' is not a plain one"
+                remedy = "a reader must return affuse.samples.Sample with a dict of numpy arrays"
+                raise InputError(problem, remedy=remedy, source=corpus.name)
         return found
 
     folds = (Split(*(fixed(part) for part in fold.parts().values())) for fold in corpus.folds)
@@ -87,19 +91,15 @@ def require_closed(corpus: Corpus) -> None:
         source = f"{corpus.name} fold {number}" if len(corpus.folds) > 1 else corpus.name
         tested = _Tested(fold.test, contents)
         for part, samples in (("train", fold.train), ("valid", fold.valid)):
-            found = [s.id for s in samples if tested.has(s)]
-            if found:
-                raise InputError(
-                    f"{len(found)} samples of {part} are test samples too, such as '{found[0]}'",
-                    remedy="leave them out of one part, or add --drop-shared to do so here",
-                    source=source,
+            if found := [s.id for s in samples if tested.has(s)]:
+                problem = (
+                    f"{len(found)} samples of {part} are test samples too, such as '{found[0]}'"
                 )
-        for place in _told(corpus.task, labelled(fold.test), corpus.widths):
-            raise InputError(
-                f"{place} tells the test labels",
-                remedy="leave it out of the features: what is measured is not in the clip",
-                source=source,
-            )
+                remedy = "leave them out of one part, or add --drop-shared to do so here"
+                raise InputError(problem, remedy=remedy, source=source)
+        for place in _revealing(corpus.task, labelled(fold.test), corpus.widths):
+            remedy = "leave it out of the features: what is measured is not in the clip"
+            raise InputError(f"{place} tells the test labels", remedy=remedy, source=source)
 
 
 class _Tested:
@@ -114,43 +114,32 @@ class _Tested:
         return sample.id in self.names or self._content(sample) in self.contents
 
     def _content(self, sample: Sample) -> bytes | None:
-        """A digest of the features; None where they are all zero, which says nothing."""
         if id(sample) not in self.known:
-            self.known[id(sample)] = _digest(sample)
+            self.known[id(sample)] = features_digest(sample)
             release_sample(sample)
         return self.known[id(sample)]
 
 
-def _digest(sample: Sample) -> bytes | None:
-    if not any(x.any() for x in sample.sequences.values()):
-        return None
-    digest = hashlib.blake2b(digest_size=16)
-    for modality, sequence in sorted(sample.sequences.items()):
-        digest.update(f"{modality}{sequence.shape}".encode())
-        digest.update(np.ascontiguousarray(sequence).data)
-    return digest.digest()
-
-
-def _told(task: Task, samples: Sequence[Sample], widths: Mapping[str, int]) -> Iterator[str]:
+def _revealing(task: Task, samples: Sequence[Sample], widths: Mapping[str, int]) -> Iterator[str]:
     """Names of what a test sample's label can be read from."""
     if not samples:
         return
-    target = np.stack([s.target for s in samples if s.target is not None]).astype(np.float64)
+    target = targets_of(samples).astype(np.float64)
     numbers = {g: n for n, g in enumerate(dict.fromkeys(s.group for s in samples))}
     groups = np.array([[numbers[s.group]] for s in samples], np.float64)
     # Of a value, groups know no more than their order in the file, which is not looked at.
-    if not isinstance(task, Regression) and _tells(task, groups, target).any():
+    if not isinstance(task, Regression) and _reveals(task, groups, target).any():
         yield "the group"
     for modality, width in widths.items():
         lengths = np.array([[len(s.sequences.get(modality, ()))] for s in samples], np.float64)
         for what, values in (("length", lengths), ("presence", lengths > 0)):
-            if _tells(task, values.astype(np.float64), target).any():
+            if _reveals(task, values.astype(np.float64), target).any():
                 yield f"the {what} of {modality}"
         columns = np.stack([_statistics(s, modality, width) for s in samples])
         for place, name in enumerate(STATISTICS):
-            told = np.flatnonzero(_tells(task, columns[:, place], target))
-            if told.size:
-                yield f"{name} of {modality}, column {told[0]},"
+            found = np.flatnonzero(_reveals(task, columns[:, place], target))
+            if found.size:
+                yield f"{name} of {modality}, column {found[0]},"
 
 
 def _statistics(sample: Sample, modality: str, width: int) -> Array:
@@ -158,18 +147,14 @@ def _statistics(sample: Sample, modality: str, width: int) -> Array:
     x = sample.sequences.get(modality)
     if x is None:
         return np.zeros((len(STATISTICS), width))
-    if not np.isfinite(x).all():
-        raise InputError(
-            f"sample '{sample.id}' has {modality} with values that are not finite",
-            remedy="set them to zero or leave the modality out",
-        )
+    require_finite(sample, modality)
     mean = x.mean(axis=0, dtype=np.float64)
     found = np.stack([x[0], x[-1], mean, x.min(axis=0), x.max(axis=0)])
     release_sample(sample)
     return found
 
 
-def _tells(task: Task, columns: Array, target: Array) -> Array:
+def _reveals(task: Task, columns: Array, target: Array) -> Array:
     """Whether each column `(N, D)` is a label of `(N, K)` under another scale or other names."""
     if isinstance(task, Regression):
         from scipy.stats import rankdata  # slow to import
@@ -177,10 +162,10 @@ def _tells(task: Task, columns: Array, target: Array) -> Array:
         scales = ((columns, target), (rankdata(columns, axis=0), rankdata(target, axis=0)))
         return np.asarray(np.any([_correlated(x, y[:, 0]) for x, y in scales], axis=0))
     labels = [target[:, k] for k in range(target.shape[1])]
-    told = [_constant_within(columns, label) for label in labels]
+    found = [_constant_within(columns, label) for label in labels]
     if isinstance(task, Classification):
-        told += [_correlated(columns, labels[0] == c) for c in np.unique(labels[0])]
-    return np.asarray(np.any(told, axis=0))
+        found += [_correlated(columns, labels[0] == c) for c in np.unique(labels[0])]
+    return np.asarray(np.any(found, axis=0))
 
 
 def _correlated(columns: Array, values: Array) -> Array:
@@ -189,7 +174,7 @@ def _correlated(columns: Array, values: Array) -> Array:
     x, y = columns - columns.mean(axis=0), values - values.mean()
     power = (x**2).sum(axis=0) * (y**2).sum()
     r = np.divide(y @ x, np.sqrt(power), out=np.zeros(len(power)), where=power > 0)
-    return np.asarray(np.abs(r) > TOLD)
+    return np.asarray(np.abs(r) > DETERMINED)
 
 
 def _constant_within(columns: Array, label: Array) -> Array:
@@ -201,4 +186,62 @@ def _constant_within(columns: Array, label: Array) -> Array:
     means = (one_hot.T @ columns) / one_hot.sum(axis=0)[:, None]
     total = ((columns - columns.mean(axis=0)) ** 2).sum(axis=0)
     within = ((columns - means[members]) ** 2).sum(axis=0)
-    return np.asarray((total > 0) & (within < (1 - TOLD) * total))
+    return np.asarray((total > 0) & (within < (1 - DETERMINED) * total))
+
+
+@dataclass(frozen=True, repr=False)
+class TrainingView(Corpus):
+    """A corpus that cannot tell its test targets.
+
+    Attributes:
+        whole: the fingerprint of the corpus that it shows a part of, which is this one's too: a
+            run is known by what it was made of.
+    """
+
+    whole: str = ""
+
+    def fingerprint(self) -> str:
+        return self.whole
+
+
+def content_of(corpus: Corpus) -> str:
+    """A digest of all that training gets of a corpus, and of the targets that it does not get.
+
+    Beside what the fingerprint covers these are groups, by which features may be normalised.
+    """
+    groups = [
+        [sample.group for sample in part] for fold in corpus.folds for part in fold.parts().values()
+    ]
+    return digest(repr((corpus.fingerprint(), groups)).encode())
+
+
+def training_view(corpus: Corpus, fold: int) -> TrainingView:
+    """What training may reach of a fold.
+
+    It shares no array with `corpus` save those mapped from files. Other folds are left out, for
+    their training parts hold what this one tests, and whatever a reader has put into options,
+    features, texts and planted truth.
+    """
+    split = corpus.folds[fold]
+    closed = Split(_plain(split.train), _plain(split.valid), hide(labelled(split.test)))
+    return TrainingView(
+        corpus.name,
+        Task.from_config(corpus.task.to_config()),
+        {str(m): int(width) for m, width in corpus.widths.items()},
+        # A fold keeps its number, and those before it are not there.
+        (closed,) * (fold + 1),
+        preset=str(corpus.preset),
+        whole=corpus.fingerprint(),
+    )
+
+
+def _plain(samples: Sequence[Sample]) -> list[Sample]:
+    return [
+        Sample(
+            s.id,
+            {m: own_copy(x) for m, x in s.sequences.items()},
+            None if s.target is None else np.array(s.target),
+            group=s.group,
+        )
+        for s in samples
+    ]

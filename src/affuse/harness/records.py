@@ -10,12 +10,10 @@ runs/NAME.npz         its answers: ids, target (N, K), prediction (N, C) and, of
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from affuse.config import invalid
 from affuse.errors import InputError, file_error
-from affuse.files import null_to_nan, to_strict_json, write_atomic
+from affuse.files import digest, digest_json, null_to_nan, to_strict_json, write_atomic
 
 if TYPE_CHECKING:
     from affuse.evaluation.held_out import Answers, Key, Record
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
 MARK = "benchmark.json"
 TABLE = "table.json"
 RUNS = "runs"
+TEST_LOG = "test-openings.jsonl"
 SINGLE = "unimodal:"
 """What the model name of a single modality begins with."""
 NEEDED = {"model", "fold", "seed", "parameters", "metrics", "versions", "test_opened", "answers"}
@@ -59,7 +58,6 @@ class About(BaseModel):
         command: what to type to obtain it again.
         rows: model names in table order.
         reference: the model to which the others are compared, where it is among them.
-        task: what is predicted.
         folds: how many the corpus has.
         trivial: a fold each; none where a part lacks labels.
         runs: the name of each run asked for to the digest of its identity.
@@ -86,19 +84,12 @@ class About(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
+    """A finished run of N test samples."""
 
-    Attributes:
-        record: its JSON content.
-        ids: of the N test samples.
-        target: `(N, K)`.
-        prediction: raw outputs `(N, C)`.
-    """
-
-    record: Record
+    record: Record  # its JSON content
     ids: tuple[str, ...]
-    target: NDArray[np.float64]
-    prediction: NDArray[np.float64]
+    target: NDArray[np.float64]  # `(N, K)`
+    prediction: NDArray[np.float64]  # raw outputs `(N, C)`
 
 
 def write_run(runs: Path, name: str, record: Record, answers: Answers, key: Key) -> None:
@@ -109,12 +100,12 @@ def write_run(runs: Path, name: str, record: Record, answers: Answers, key: Key)
         "prediction": answers.prediction,
     }
     if answers.primary is not None and answers.gate is not None:
-        arrays |= {"primary": answers.primary.astype(np.int8)}
-        arrays |= {"gate": answers.gate.astype(np.float32)}
+        arrays["primary"] = answers.primary.astype(np.int8)
+        arrays["gate"] = answers.gate.astype(np.float32)
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
     write_atomic(runs / f"{name}.npz", content.getvalue())
-    whole = {**record, "answers": _digest(content.getvalue())}
+    whole = {**record, "answers": digest(content.getvalue())}
     write_atomic(runs / f"{name}.json", to_strict_json(whole).encode())
 
 
@@ -134,24 +125,18 @@ def read_about(folder: Path) -> About:
 
 def read_runs(folder: Path, about: About) -> list[Run]:
     """The finished runs that `about` asks for, in its order."""
-    return list(_finished(folder, about))
-
-
-def _finished(folder: Path, about: About) -> Iterator[Run]:
-    for name, run in about.runs.items():
-        known = read_run(folder / RUNS, name, run)
-        if known is not None:
-            yield known
+    found = (read_run(folder / RUNS, name, run) for name, run in about.runs.items())
+    return [run for run in found if run is not None]
 
 
 def read_run(runs: Path, name: str, run: str) -> Run | None:
     """A finished run; neither a damaged one, nor one whose digest tells other data or settings."""
     try:
         record = json.loads((runs / f"{name}.json").read_text())
-        if digest(record["run"]) != run or not record.keys() >= NEEDED:
+        if digest_json(record["run"]) != run or not record.keys() >= NEEDED:
             return None
         content = (runs / f"{name}.npz").read_bytes()
-        if _digest(content) != record["answers"]:
+        if digest(content) != record["answers"]:
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             ids = tuple(arrays["ids"].tolist())
@@ -164,38 +149,30 @@ def read_run(runs: Path, name: str, run: str) -> Run | None:
     return Run({**null_to_nan(record), "run": record["run"]}, ids, target, prediction)
 
 
-def digest(run: object) -> str:
-    """Of all that decides how a run ends."""
-    return _digest(json.dumps(run, sort_keys=True, ensure_ascii=False).encode())
+def read_identity(runs: Path, name: str) -> dict[str, Any] | None:
+    """All that decided how a finished run ended; None where there is none."""
+    try:
+        found = _read_object((runs / f"{name}.json").read_text()).get("run")
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
-LOG = "test-openings.jsonl"
-
-
-def log_opening(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
+def log_test_use(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
     """Note that a run's test part is opened for a checkpoint.
 
     The same checkpoint may be asked again, as after a kill: it says the same. Another one counts,
     for what was seen of the first may have guided it.
 
     Args:
-        folder: the results folder.
-        run: its name.
         checkpoint: the digest of its weights.
 
     Returns:
         `count`, for how many checkpoints the part was opened, and `log`, all openings of the run.
     """
-    opened = {
-        "run": run,
-        "checkpoint": checkpoint,
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    file = folder / LOG
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    opened = {"run": run, "checkpoint": checkpoint, "time": now}
+    file = folder / TEST_LOG
     try:
         known = file.read_text(encoding="utf-8") if file.exists() else ""
         # A kill may have cut the last line short.
@@ -206,15 +183,15 @@ def log_opening(folder: Path, run: str, checkpoint: str) -> dict[str, Any]:
             os.fsync(log.fileno())
     except OSError as error:
         raise file_error(error, "cannot be written", file) from None
-    lines = (*map(_read, known.splitlines()), opened)
+    lines = (*map(_read_object, known.splitlines()), opened)
     same = [line for line in lines if line.get("run") == run]
     return {"count": len({line.get("checkpoint") for line in same}), "log": same}
 
 
-def _read(line: str) -> dict[str, Any]:
-    """A line's content; a line that a kill cut short has none."""
+def _read_object(text: str) -> dict[str, Any]:
+    """A JSON object; what a kill cut short has no content."""
     try:
-        content = json.loads(line)
+        content = json.loads(text)
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}

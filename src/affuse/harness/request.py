@@ -37,9 +37,9 @@ class Request:
         limit: first samples of each part that are used; all by default.
         drop_shared: whether training and validation samples that the test part holds are left out
             instead of refused.
-        jobs: processes at once.
         device: on which models work, by name; see `affuse.training.devices.resolve_device`.
         command: what to type to obtain the result again.
+        memory: the corpus itself, where it is in memory; `corpus` is then its stored form.
     """
 
     corpus: str
@@ -55,6 +55,7 @@ class Request:
     jobs: int = os.cpu_count() or 1
     device: str = AUTO
     command: str = ""
+    memory: Corpus | None = None
 
     def load(self) -> Corpus:
         """The corpus, after every setting and model name has been checked.
@@ -81,7 +82,7 @@ class Request:
     def read(self) -> Corpus:
         """The corpus alone, as it is used."""
         options = corpus_options(self.corpus, self.settings, self.data)
-        corpus = plain(load_corpus(self.corpus, self.data, options))
+        corpus = plain(self.memory or load_corpus(self.corpus, self.data, options))
         if self.limit is not None:
             folds = (
                 Split(*(part[: self.limit] for part in fold.parts().values()))

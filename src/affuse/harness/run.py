@@ -4,52 +4,50 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import Key, Record, score
-from affuse.evaluation.trivial import trivial_folds
-from affuse.files import claim, holds, make_folder
+from affuse.evaluation.held_out import Key, Record, score_answers
+from affuse.evaluation.scorecard import trivial_folds
+from affuse.files import claim, differences, digest_json, holds, make_folder
 from affuse.harness.assemble import assemble
+from affuse.harness.leaks import content_of
 from affuse.harness.records import (
     MARK,
     RUNS,
     About,
     Trivial,
-    digest,
-    log_opening,
+    log_test_use,
     read_about,
+    read_identity,
     read_run,
     read_runs,
     write_run,
 )
 from affuse.harness.request import Job, Request, jobs
-from affuse.harness.without_targets import content_of
+from affuse.harness.results import BenchmarkResult
 from affuse.harness.workers import RUNS_IN, Answered, run_all
-from affuse.incongruity.hard import HardIds, OnFold, hard_ids
+from affuse.incongruity.hard import HardIds, hard_ids
 from affuse.processes import preload
-from affuse.report.tables import BenchmarkResult
+from affuse.progress import OnWork
 from affuse.samples import Corpus
-from affuse.tasks import Task
 from affuse.training.presets import Plan
 from affuse.training.session import identity
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
 
-OnProgress = Callable[[int, int, Record | None], None]
-"""Told epochs done, epochs in all, and the record of a run that has just ended."""
-
 
 def run_benchmark(
     request: Request,
     folder: Path,
-    on_progress: OnProgress = lambda *_: None,
+    on_work: OnWork = lambda *_: None,
     *,
     hard: HardIds | None = None,
-    on_search: OnFold = lambda *_: None,
+    on_notice: Callable[[str], None] = lambda _: None,
 ) -> tuple[BenchmarkResult, list[Record]]:
     """Train and test every model of a request.
 
@@ -60,7 +58,9 @@ def run_benchmark(
     Args:
         hard: the hard samples of this corpus, where another benchmark of it has found them
             (`About.hard`). By default those that the folder keeps, else they are looked for.
-        on_search: told how far that is; it may take minutes.
+        on_work: told epochs done and in all, and how the latest run ended; with 0 in all, how far
+            the search for hard samples is, which may take minutes.
+        on_notice: told in a line why finished runs are made anew.
 
     Raises:
         InputError: what `Request.load` raises, or a folder that holds another benchmark.
@@ -74,28 +74,82 @@ def run_benchmark(
     }
     keys = [Key.of(fold.test) for fold in corpus.folds]
     plans = {name: request.plan(name) for name in request.rows(corpus)}
-    about = _about(request, corpus, plans)
+    runs = {
+        job: identity(corpus, plans[job.model], seed=job.seed, fold=job.fold)
+        for job in jobs(request, corpus)
+    }
+    about = _about(request, corpus, plans, {j.name: digest_json(run) for j, run in runs.items()})
     if not holds(folder, MARK, mark):
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)
     missing = {
         job: plans[job.model].train.epochs
-        for job in jobs(request, corpus)
+        for job in runs
         if read_run(folder / RUNS, job.name, about.runs[job.name]) is None
     }
+    for line in _code_changes(folder / RUNS, {job: runs[job] for job in missing}):
+        on_notice(line)
     if missing:
         preload(RUNS_IN)
+
+    def on_search(fold: int, folds: int) -> None:
+        on_work(0, 0, f"looking for hard samples, fold {fold} of {folds}")
+
     hard = hard or _kept(folder) or hard_ids(corpus, on_search, device=request.device)
     about = about.model_copy(update={"hard": hard})
     about.write(folder)
     content, task = content_of(corpus), corpus.task
     del corpus  # its features are not needed while others train on theirs
-    _run(request, missing, content, Scorer(folder, task, keys), on_progress)
-    runs = read_runs(folder, about)
-    return assemble(about, runs), [run.record for run in runs]
+    versions = {p: version(p) for p in PACKAGES} | {"python": platform.python_version()}
+
+    def finish(job: Job, answered: Answered) -> Record:
+        """Open the test part for a run, score it where the targets are, and keep its record."""
+        key, place = keys[job.fold], folder / RUNS
+        record = {
+            **answered.facts,
+            "versions": versions,
+            "test_opened": log_test_use(folder, job.name, answered.checkpoint),
+            **score_answers(task, answered.answers, key),
+        }
+        write_run(place, job.name, record, answered.answers, key)
+        shutil.rmtree(place / job.name, ignore_errors=True)
+        return record
+
+    done, total = 0, sum(missing.values())
+    # Closed at once when something goes wrong here, and not when Python gets round to it.
+    with closing(run_all(request, list(missing), content, folder / RUNS)) as events:
+        for event in events:
+            latest = ""
+            if event is not None:
+                job, news = event
+                if isinstance(news, Answered):
+                    metric, value = next(iter(finish(job, news)["metrics"].items()))
+                    latest = f"{job.model} seed {job.seed}: {metric} {value:.3f}"
+                else:
+                    done += news
+            on_work(done, total, latest)
+    finished = read_runs(folder, about)
+    return assemble(about, finished), [run.record for run in finished]
 
 
-def _about(request: Request, corpus: Corpus, plans: Mapping[str, Plan]) -> About:
+def _code_changes(runs: Path, missing: Mapping[Job, Mapping[str, Any]]) -> Iterator[str]:
+    """Why runs are made again that the folder keeps: the code is another."""
+    old: dict[tuple[str, str], int] = {}
+    for job, run in missing.items():
+        kept = read_identity(runs, job.name)
+        changed = [] if kept is None else list(differences(run, kept))
+        if changed and all(path.startswith("code") for path in changed):
+            what = f"the source of {job.model}" if "code.model" in changed else "what trains models"
+            if "code" not in (kept or {}):
+                what = f"what {job.model} was trained by is not known, and"
+            old[job.model, what] = old.get((job.model, what), 0) + 1
+    for (model, what), count in old.items():
+        yield f"{what} has changed: {count} finished run(s) of {model} are made anew"
+
+
+def _about(
+    request: Request, corpus: Corpus, plans: Mapping[str, Plan], runs: dict[str, str]
+) -> About:
     rows = request.rows(corpus)
     mode = plans[rows[-1]].train.normalise
     return About(
@@ -110,10 +164,7 @@ def _about(request: Request, corpus: Corpus, plans: Mapping[str, Plan]) -> About
             Trivial(output=tuple(fold.output.tolist()), metrics=dict(fold.metrics))
             for fold in trivial_folds(corpus)
         ),
-        runs={
-            job.name: digest(identity(corpus, plans[job.model], seed=job.seed, fold=job.fold))
-            for job in jobs(request, corpus)
-        },
+        runs=runs,
         extra={
             "fingerprint": corpus.fingerprint(),
             "options": dict(corpus.options),
@@ -134,52 +185,3 @@ def _kept(folder: Path) -> HardIds:
         return read_about(folder).hard
     except InputError:
         return ()
-
-
-class Scorer:
-    """Scores what runs answer, where the targets are, and keeps it.
-
-    Args:
-        folder: the results folder.
-        task: of the corpus.
-        keys: of each fold's test part.
-    """
-
-    def __init__(self, folder: Path, task: Task, keys: list[Key]) -> None:
-        self.folder, self.task, self.keys = folder, task, keys
-        self.versions = {p: version(p) for p in PACKAGES} | {"python": platform.python_version()}
-
-    def finish(self, job: Job, answered: Answered) -> Record:
-        """Open the test part for a run and keep its record."""
-        key, runs = self.keys[job.fold], self.folder / RUNS
-        record = {
-            **answered.facts,
-            "versions": self.versions,
-            "test_opened": log_opening(self.folder, job.name, answered.checkpoint),
-            **score(self.task, answered.answers, key),
-        }
-        write_run(runs, job.name, record, answered.answers, key)
-        shutil.rmtree(runs / job.name, ignore_errors=True)
-        return record
-
-
-def _run(
-    request: Request,
-    epochs: Mapping[Job, int],
-    content: str,
-    scorer: Scorer,
-    on_progress: OnProgress,
-) -> None:
-    """Make and score runs, each with its number of epochs."""
-    total, done = sum(epochs.values()), 0
-    # Closed at once when something goes wrong here, and not when Python gets round to it.
-    with closing(run_all(request, list(epochs), content, scorer.folder / RUNS)) as events:
-        for event in events:
-            record = None
-            if event is not None:
-                job, told = event
-                if isinstance(told, Answered):
-                    record = scorer.finish(job, told)
-                else:
-                    done += told
-            on_progress(done, total, record)

@@ -1,7 +1,7 @@
 """One run of a benchmark, in a process of its own: it trains, answers the test part, and ends.
 
-The process reads the corpus and seals it before there is a model. Nothing is left of an earlier
-run, whose training part may hold what this one tests.
+The process reads the corpus and hides the test targets before there is a model. Nothing is left of
+an earlier run, whose training part may hold what this one tests.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, cast
@@ -21,9 +21,9 @@ from affuse.errors import InputError
 from affuse.evaluation.held_out import Answers, answer
 from affuse.files import holds
 from affuse.fusion import count_parameters
+from affuse.harness.leaks import TrainingView, content_of, training_view
 from affuse.harness.request import Job, Request
-from affuse.harness.without_targets import Sealed, content_of, seal
-from affuse.processes import begin_worker, worker_context
+from affuse.processes import begin_worker, worker_context, worker_killed
 from affuse.training.checkpoint import weights_digest
 from affuse.training.session import RUN, identity, train_run
 
@@ -54,44 +54,42 @@ def run_in_process(
     """
     begin_worker()
     try:
-        parent.send(run_job(request, job, _sealed(request, job, content), work, parent.send))
+        parent.send(run_job(request, job, _view(request, job, content), work, parent.send))
     except Exception as error:
         # Where it happened would be lost on the way.
         error.add_note(traceback.format_exc())
         parent.send(error)
 
 
-def _sealed(request: Request, job: Job, content: str) -> Sealed:
+def _view(request: Request, job: Job, content: str) -> TrainingView:
     corpus = request.read()
     if content_of(corpus) != content:
-        raise InputError(
-            f"corpus {corpus.name} is not the same each time it is read",
-            remedy="do not change its files meanwhile; a reader must draw nothing at random",
-        )
-    sealed = seal(corpus, job.fold)
+        remedy = "do not change its files meanwhile; a reader must draw nothing at random"
+        problem = f"corpus {corpus.name} is not the same each time it is read"
+        raise InputError(problem, remedy=remedy)
+    view = training_view(corpus, job.fold)
     del corpus
     # Targets that only a cycle keeps must not be found either.
     gc.collect()
-    return sealed
+    return view
 
 
 def run_job(
-    request: Request, job: Job, sealed: Sealed, work: Path, tick: Callable[[int], None]
+    request: Request, job: Job, view: TrainingView, work: Path, tick: Callable[[int], None]
 ) -> Answered:
-    """Train one run on a sealed corpus and let it answer the test part.
+    """Train one run on what it may reach of a corpus and let it answer the test part.
 
     Args:
         work: the folder of what an interrupted run goes on from.
-        tick: told how many epochs more are done.
+        tick: called with the number of epochs that were finished since the last call.
     """
     began = time.monotonic()
     planned = request.plan(job.model)
-    run = identity(sealed, planned, seed=job.seed, fold=job.fold)
+    run = identity(view, planned, seed=job.seed, fold=job.fold)
     if not _goes_on(work, run):
         shutil.rmtree(work, ignore_errors=True)
     checkpoint = train_run(
-        sealed,
-        planned,
+        *(view, planned),
         seed=job.seed,
         fold=job.fold,
         folder=work,
@@ -101,7 +99,7 @@ def run_job(
     )
     # Early stopping leaves epochs out: the progress display counts them as done.
     tick(planned.train.epochs - len(checkpoint.training["history"]))
-    hidden = checkpoint.prepare(sealed.folds[job.fold].test)
+    hidden = checkpoint.prepare(view.folds[job.fold].test)
     facts = {
         "model": job.model,
         "fold": job.fold,
@@ -150,6 +148,7 @@ def run_all(
         Exception: whatever went wrong in a run.
     """
     context, waiting = worker_context(RUNS_IN), deque(jobs)
+    request = replace(request, memory=None)  # they read its stored form
     running: dict[Connection, tuple[Job, Any]] = {}
     try:
         while waiting or running:
@@ -184,10 +183,7 @@ def _receive(connection: Connection) -> int | Answered:
     try:
         message = connection.recv()
     except (EOFError, OSError):
-        raise InputError(
-            "a worker process was killed, perhaps for want of memory",
-            remedy="repeat with fewer --jobs; what is finished is kept",
-        ) from None
+        raise worker_killed() from None
     if isinstance(message, Exception):
         raise message
     assert isinstance(message, int | Answered)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,9 @@ from affuse.batches import collate
 from affuse.fusion import FusionModel, FusionOutput
 from affuse.incongruity.conflict import Conflict
 from affuse.incongruity.hooks import BEFORE, block_ends, compressed
-from affuse.incongruity.tendency import Floats, Ints, answer_name, neutral, tendency
+from affuse.incongruity.tendency import answer_name, neutral, tendency
 from affuse.samples import Sample
-from affuse.tasks import Regression, Task
+from affuse.tasks import Floats, Ints, Regression, Task
 from affuse.training.devices import AUTO, on_device
 
 _SPECIAL = {"[CLS]": "start", "[SEP]": "end"}
@@ -25,7 +25,6 @@ class AttentionMap:
     """What the steps of a target attend to in a source, a mean over heads and layers.
 
     Attributes:
-        block: its name.
         target, source: modalities.
         weights: `(T, S)`; each row sums to one.
         target_steps, source_steps: what the steps are: words, seconds, or numbers.
@@ -44,15 +43,11 @@ class Case:
     """One sample.
 
     Attributes:
-        id: the sample's.
         why: it is shown.
-        text: its transcript, where there is one.
-        label: in words.
-        answer: of the model, in words.
-        own: modality to what it says alone, in words, by the model where it has such heads, else
+        label, answer: in words.
+        own: modality to what it says alone, likewise, by the model where it has heads for it, else
             by the readers.
         gate: modality to its weight; empty without a gate.
-        conflict: its score, pair and spans.
         steps: modality to its number of steps.
         ends: modality to the seconds at which it ends, where times are known.
         maps: of each crossmodal block.
@@ -80,11 +75,10 @@ def case(
     why: str,
     device: str = AUTO,
 ) -> Case:
-    """Look at one prepared sample with a target.
+    """Look at one prepared sample with a target; why it is shown is told.
 
     Args:
         features: modality to the name of its features, which tells how its words became steps.
-        why: the sample is shown.
         device: on which the model works, by name.
     """
     assert sample.target is not None
@@ -96,11 +90,7 @@ def case(
     if output.unimodal is not None:
         rows = output.unimodal[0].cpu().numpy()
         own |= {m: in_words(task, rows[model.modalities.index(m)][None]) for m in present}
-    gate = (
-        dict(zip(model.modalities, output.gate[0].cpu().tolist(), strict=True))
-        if model.gated
-        else {}
-    )
+    gate = dict(zip(model.modalities, output.gate[0].cpu().tolist(), strict=True))
     return Case(
         sample.id,
         why,
@@ -108,7 +98,7 @@ def case(
         label_in_words(task, sample.target),
         in_words(task, output.prediction.cpu().numpy()),
         own,
-        gate,
+        gate if model.gated else {},
         conflict,
         {m: len(sequence) for m, sequence in sample.sequences.items()},
         {m: float(t[-1]) for m, t in sample.times.items() if len(t)},
@@ -146,35 +136,30 @@ def _maps(
         if not layers or any(m not in sample.sequences for m in ends):
             continue
         weights = torch.stack(layers).mean(dim=(0, 1))
-        labels = [
-            step_names(sample, m, _steps(sample, m, size), features.get(m, ""))
-            for m, size in zip(ends, _sizes(output, ends, weights), strict=True)
-        ]
-        rows, columns = map(tuple, labels)
+        rows, columns = (
+            tuple(step_names(sample, m, size, features.get(m, "")))
+            for m, size in zip(ends, _sizes(sample, output, ends, weights), strict=True)
+        )
         seen = weights[: len(rows), : len(columns)].cpu().numpy()
         found.append(AttentionMap(name, first, second, seen, rows, columns))
     return found
 
 
-def _sizes(output: FusionOutput, ends: Sequence[str], weights: torch.Tensor) -> list[int]:
-    """Steps of both streams with their own padding: weights may be padded to the longest."""
+def _sizes(
+    sample: Sample, output: FusionOutput, ends: Sequence[str], weights: torch.Tensor
+) -> Iterator[int]:
+    """Real steps of both streams, which may be compressed; weights are padded to the longest."""
     latents = output.latents or {}
-    return [
-        latents[m].shape[1] if m in latents else weights.shape[axis] for axis, m in enumerate(ends)
-    ]
-
-
-def _steps(sample: Sample, modality: str, size: int) -> int:
-    """Real steps of a stream that was compressed to `size`."""
-    mask = torch.ones(1, len(sample.sequences[modality]), dtype=torch.bool)
-    return int(compressed(mask, size).sum())
+    for axis, m in enumerate(ends):
+        size = latents[m].shape[1] if m in latents else weights.shape[axis]
+        mask = torch.ones(1, len(sample.sequences[m]), dtype=torch.bool)
+        yield int(compressed(mask, size).sum())
 
 
 def step_names(sample: Sample, modality: str, steps: int, feature: str) -> list[str]:
-    """What each of so many steps is: its words, its seconds, or its place.
+    """What each step of a stream is: words, seconds, or a place; it may be several of a sample's.
 
     Args:
-        steps: of the stream, whose every step may stand for several of the sample's.
         feature: the name of the modality's features.
     """
     count = len(sample.sequences[modality])

@@ -17,13 +17,10 @@ from scipy.special import softmax
 
 from affuse.errors import InputError
 from affuse.incongruity.evidence import candidates, contrary_prior
-from affuse.incongruity.readings import Readers, Readings
-from affuse.incongruity.spans import Span, heard_spans, overlap
-from affuse.incongruity.tendency import Bools, Floats, Ints
-from affuse.metrics.calibration import Platt, expected_calibration_error
-from affuse.metrics.scores import auroc
-from affuse.samples import Sample
-from affuse.tasks import Regression
+from affuse.incongruity.readings import Readers, Readings, Span, heard_spans
+from affuse.metrics.calibration import Platt
+from affuse.samples import Sample, targets_of
+from affuse.tasks import Bools, Floats, Ints, Regression
 
 _TINY = 1e-9
 # Share of what the label leaves open that a reading settles if it says anything.
@@ -35,7 +32,6 @@ class Conflict:
     """What is found in one sample.
 
     Attributes:
-        id: the sample's.
         score: in [0, 1], the probability that two modalities contradict each other.
         pair: the modality that contradicts, if any does, and the surest of those it contradicts;
             None for a sample with fewer than two modalities.
@@ -49,18 +45,13 @@ class Conflict:
     spans: Mapping[str, tuple[Span, ...]]
     values: Mapping[str, tuple[float, ...]]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class ConflictScorer:
-    """Scores samples by what its readers read.
-
-    Attributes:
-        readers: of each modality.
-        calibration: fitted on the validation part.
-    """
+    """Scores samples by what its readers read; calibrated on the validation part."""
 
     readers: Readers
     calibration: Platt
@@ -97,16 +88,16 @@ def fit_conflict(readers: Readers, valid: Sequence[Sample]) -> ConflictScorer:
         InputError: fewer than two modalities.
     """
     if len(readers.modalities) < 2:
-        raise InputError(
-            "a conflict takes two modalities", remedy="read the corpus with two or more"
-        )
-    readings = readers.read(valid)
-    truth = known_conflicts(valid)
+        remedy = "read the corpus with two or more"
+        raise InputError("a conflict takes two modalities", remedy=remedy)
+    readings, truth = readers.read(valid), known_conflicts(valid)
     if truth is None:
-        truth = told_conflicts(readings, _targets(valid))
+        remedy = "leave it out: the score is calibrated on what is known"
+        problem = "a validation sample has neither a target nor a known conflict"
+        truth = told_conflicts(readings, targets_of(valid, remedy=remedy, problem=problem))
     enough = readings.present.sum(axis=1) > 1
     odds = _log_odds(contradictions(readings))
-    return ConflictScorer(readers, Platt.fit(odds[enough], truth[enough]))
+    return ConflictScorer(readers, Platt.of_log_odds(odds[enough], truth[enough]))
 
 
 def known_conflicts(samples: Sequence[Sample]) -> Bools | None:
@@ -118,10 +109,9 @@ def known_conflicts(samples: Sequence[Sample]) -> Bools | None:
 def told_conflicts(readings: Readings, targets: Floats) -> Bools:
     """Where some modality contradicts rather than none, given the labels `(N, K)`: bool `(N,)`."""
     task = readings.task
+    place = targets.astype(np.int64)
     if isinstance(task, Regression):
         place = np.abs(candidates(task) - targets).argmin(axis=1)[:, None]
-    else:
-        place = targets.astype(np.int64)
     chosen = place[:, None, :, None, None]
     factors = np.take_along_axis(readings.factors, chosen, axis=3)
     even = np.zeros((place.shape[1], 1))
@@ -134,13 +124,8 @@ def contradictions(readings: Readings) -> Floats:
     The mean over the task's questions.
     """
     prior = readings.prior
-    log = _joint(
-        readings.factors,
-        np.log(prior),
-        np.log(contrary_prior(readings.task, prior)),
-        readings.present,
-    )
-    return _shares(log)
+    contrary = contrary_prior(readings.task, prior)
+    return _shares(_joint(readings.factors, np.log(prior), np.log(contrary), readings.present))
 
 
 def _joint(factors: Floats, prior: Floats, contrary: Floats, present: Bools) -> Floats:
@@ -155,14 +140,12 @@ def _joint(factors: Floats, prior: Floats, contrary: Floats, present: Bools) -> 
 def _shares(log: Floats) -> Floats:
     """`(N, H, Q, G)` to each hypothesis' share `(N, H)`."""
     p = np.exp(log - log.max(axis=(1, 3), keepdims=True)).sum(axis=3)
-    shares: Floats = (p / p.sum(axis=1, keepdims=True)).mean(axis=2)
-    return shares
+    return np.asarray((p / p.sum(axis=1, keepdims=True)).mean(axis=2))
 
 
 def _log_odds(hypotheses: Floats) -> Floats:
     none = hypotheses[:, 0]
-    odds: Floats = np.log(np.maximum(1 - none, _TINY)) - np.log(np.maximum(none, _TINY))
-    return odds
+    return np.asarray(np.log(np.maximum(1 - none, _TINY)) - np.log(np.maximum(none, _TINY)))
 
 
 def _pairs(readings: Readings, hypotheses: Floats) -> Ints:
@@ -183,82 +166,4 @@ def _pairs(readings: Readings, hypotheses: Floats) -> Ints:
 
 def _entropy(p: Floats) -> Floats:
     """Of candidates `(N, M, Q, G)`: the mean over questions, `(N, M)`."""
-    found: Floats = -(p * np.log(np.maximum(p, _TINY))).sum(axis=3).mean(axis=2)
-    return found
-
-
-def _targets(samples: Sequence[Sample]) -> Floats:
-    targets = [sample.target for sample in samples if sample.target is not None]
-    if len(targets) < len(samples):
-        raise InputError(
-            "a validation sample has neither a target nor a known conflict",
-            remedy="leave it out: the score is calibrated on what is known",
-        )
-    return np.stack(targets)
-
-
-@dataclass(frozen=True)
-class ConflictTruth:
-    """How well the scores of samples with known conflicts do.
-
-    Attributes:
-        samples: how many.
-        conflicts: how many of them hold one.
-        auroc: of the score; nan without samples of both kinds.
-        calibration_error: expected, of the score as a probability.
-        pair_accuracy: share of the conflicts whose two modalities are named.
-        span_overlap: mean intersection over union of found and planted steps, over both modalities
-            of each conflict; 0 for one that is not named. nan where no spans are known.
-    """
-
-    samples: int
-    conflicts: int
-    auroc: float
-    calibration_error: float
-    pair_accuracy: float
-    span_overlap: float
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def judge(found: Sequence[Conflict], samples: Sequence[Sample]) -> ConflictTruth | None:
-    """Compare with what was planted; None where the samples do not know.
-
-    Args:
-        found: one for each sample, in order.
-        samples: with `conflict`, `primary`, `conflicting` and, where known, `spans` in their truth.
-    """
-    truth = known_conflicts(samples)
-    if truth is None:
-        return None
-    score = np.array([f.score for f in found])
-    named, overlaps = [], []
-    for conflict, sample in zip(found, samples, strict=True):
-        if sample.truth["conflict"]:
-            pair = {sample.truth["primary"], sample.truth["conflicting"]}
-            named.append(float(set(conflict.pair or ()) == pair))
-            if "spans" in sample.truth:
-                overlaps.append(_overlap(conflict, sample, sorted(pair)))
-    return ConflictTruth(
-        len(samples),
-        int(truth.sum()),
-        auroc(score, truth),
-        expected_calibration_error(score, truth),
-        _mean(named),
-        _mean(overlaps),
-    )
-
-
-def _overlap(conflict: Conflict, sample: Sample, pair: Sequence[str]) -> float:
-    each = [
-        overlap(conflict.spans[m], sample.truth["spans"][m], len(sample.sequences[m]))
-        if m in conflict.spans
-        else 0.0
-        for m in pair
-    ]
-    return float(np.mean(each))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
+    return np.asarray(-(p * np.log(np.maximum(p, _TINY))).sum(axis=3).mean(axis=2))

@@ -10,7 +10,6 @@ where at most one modality contradicts. `Evidence` is one modality's factor.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from affuse.incongruity.tendency import Floats, answers, neutral
-from affuse.tasks import Regression, Task
+from affuse.incongruity.tendency import answers, neutral
+from affuse.tasks import Floats, Regression, Task
 
 # Candidate values of a regression.
 _GRID = 121
@@ -32,25 +31,13 @@ _ASSUMED = 1e-3
 _BANDWIDTH = 0.05
 
 
-class Evidence(ABC):
-    """How the readings of one modality follow from the label; fitted."""
-
-    @abstractmethod
-    def __call__(self, outputs: Floats) -> Floats:
-        """Readings `(N, C)` to log factors `(N, Q, G, 2)`: candidate answers, agrees or opposes.
-
-        Up to a constant for each sample.
-        """
-
-
 @dataclass(frozen=True)
-class ValueEvidence(Evidence):
+class ValueEvidence:
     """p(r | y) of a regression: (1 - q) N(r; a y + c, s) + q N(r; -a' y + c', s').
 
     All values are about the neutral one.
 
     Attributes:
-        task: gives the range.
         share: q, how often the modality contradicts.
         slope, shift, spread: a, c, s and a', c', s', each `(2,)`.
     """
@@ -62,20 +49,16 @@ class ValueEvidence(Evidence):
     spread: tuple[float, float]
 
     def __call__(self, outputs: Floats) -> Floats:
-        """See `Evidence`."""
-        y = candidates(self.task) - neutral(self.task)
-        r = outputs - neutral(self.task)
-        parts = [
-            np.log(share) - np.log(spread) - 0.5 * ((r - slope * y - shift) / spread) ** 2
-            for share, slope, shift, spread in zip(
-                (1 - self.share, self.share), self.slope, self.shift, self.spread, strict=True
-            )
-        ]
-        return np.stack(parts, axis=2)[:, None]
+        """Readings `(N, 1)` to factors, see `Evidence`."""
+        y = (candidates(self.task) - neutral(self.task))[:, None]
+        r = (outputs - neutral(self.task))[..., None]
+        share, spread = np.array([1 - self.share, self.share]), np.array(self.spread)
+        apart = (r - np.array(self.slope) * y - np.array(self.shift)) / spread
+        return np.asarray(np.log(share) - np.log(spread) - 0.5 * apart**2)[:, None]
 
 
 @dataclass(frozen=True)
-class ChoiceEvidence(Evidence):
+class ChoiceEvidence:
     """p(r | y) / p(r) of classes or labels: the reading's probabilities, or what they leave over.
 
     With p_y the probability that the reading gives to y, and pi_y how often y is true, a modality
@@ -83,7 +66,6 @@ class ChoiceEvidence(Evidence):
     true, which makes (1 - p_y) / (1 - pi_y). A reading that says nothing has 1 for both.
 
     Attributes:
-        task: gives questions and answers.
         share: q, how often the modality contradicts.
         sharpness: what its logits are multiplied by, since a probe is too sure of itself.
         prior: pi, `(Q, G)`.
@@ -95,13 +77,19 @@ class ChoiceEvidence(Evidence):
     prior: Floats
 
     def __call__(self, outputs: Floats) -> Floats:
-        """See `Evidence`."""
+        """Readings `(N, C)` to factors, see `Evidence`."""
         logits = torch.from_numpy(outputs.astype(np.float64))
         prior = torch.from_numpy(self.prior)
-        found: Floats = _choice_factors(
-            self.task, prior, logits, self.sharpness, self.share
-        ).numpy()
-        return found
+        factors = _choice_factors(self.task, prior, logits, self.sharpness, self.share)
+        return np.asarray(factors.numpy())
+
+
+Evidence = ValueEvidence | ChoiceEvidence
+"""How the readings of a modality follow from the label; fitted.
+
+Called with N readings it gives log factors `(N, Q, G, 2)`, up to a constant for each sample: of the
+G candidate answers to Q questions, with which it agrees, or which it opposes.
+"""
 
 
 def candidates(task: Regression) -> Floats:
@@ -118,8 +106,7 @@ def label_prior(task: Task, targets: Floats) -> Floats:
         count, choices = answers(task)
         prior = (targets[..., None] == np.arange(choices)).mean(axis=0).reshape(count, choices)
     prior = np.maximum(prior, 1e-3 * prior.max())
-    shares: Floats = prior / prior.sum(axis=1, keepdims=True)
-    return shares
+    return np.asarray(prior / prior.sum(axis=1, keepdims=True))
 
 
 def contrary_prior(task: Task, prior: Floats) -> Floats:
@@ -131,18 +118,11 @@ def contrary_prior(task: Task, prior: Floats) -> Floats:
         return prior
     strength = np.abs(candidates(task) - neutral(task))
     weighed = prior * np.maximum(strength, 1e-3 * strength.max())
-    shares: Floats = weighed / weighed.sum(axis=1, keepdims=True)
-    return shares
+    return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
 
 
 def fit_evidence(task: Task, prior: Floats, outputs: Floats, targets: Floats) -> Evidence:
-    """Evidence of a modality by maximum likelihood.
-
-    Args:
-        prior: of the labels, `(Q, G)`.
-        outputs: readings `(N, C)` of samples.
-        targets: their labels `(N, K)`.
-    """
+    """By maximum likelihood, from readings `(N, C)`, labels `(N, K)` and their prior `(Q, G)`."""
     r, y = (torch.from_numpy(np.asarray(a, dtype=np.float64)) for a in (outputs, targets))
     if isinstance(task, Regression):
         return _fit_values(task, r - neutral(task), y - neutral(task))
@@ -151,9 +131,8 @@ def fit_evidence(task: Task, prior: Floats, outputs: Floats, targets: Floats) ->
     def loss(p: Tensor) -> Tensor:
         factors = _choice_factors(task, often, r, p[0].exp(), p[1].sigmoid())
         log = (factors.logsumexp(dim=3) + often.log()).log_softmax(dim=2)
-        return -log.gather(2, chosen).mean() + _ASSUMED * (
-            p[0].square() + (p[1] - _RARELY_LOGIT).square()
-        )
+        assumed = p[0].square() + (p[1] - _RARELY_LOGIT).square()
+        return -log.gather(2, chosen).mean() + _ASSUMED * assumed
 
     p = _minimise(loss, [0.0, _RARELY_LOGIT])
     return ChoiceEvidence(task, max(float(p[1].sigmoid()), _RARELY), float(p[0].exp()), prior)
@@ -187,8 +166,7 @@ def _fit_mixture(
 ) -> tuple[list[float], float]:
     """Parameters and loss: q as a logit, then slope, shift and log spread of both parts.
 
-    Args:
-        opposed: whether the second part's slope is below zero; else it is that of the first.
+    Where `opposed`, the second part's slope is below zero; else it is that of the first.
     """
     spread = float(r.std().clamp(min=1e-3).log())
 

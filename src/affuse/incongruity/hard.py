@@ -14,18 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from affuse.errors import InputError
-from affuse.evaluation.held_out import labelled
 from affuse.incongruity.readings import Readers, fit_readers
-from affuse.incongruity.tendency import (
-    NO_TENDENCY,
-    Bools,
-    answer_name,
-    answers,
-    label_tendency,
-)
-from affuse.samples import Corpus, Sample, Split
-from affuse.tasks import Task
+from affuse.incongruity.tendency import NO_TENDENCY, answer_name, answers, label_tendency
+from affuse.samples import Corpus, Sample, Split, labelled, targets_of
+from affuse.tasks import Bools, Task
 from affuse.training.devices import AUTO
 from affuse.training.normalise import normalise
 
@@ -35,8 +27,6 @@ class HardSample:
     """Why a sample is hard.
 
     Attributes:
-        id: the sample's.
-        text: its transcript, where there is one.
         apart: pairs of modalities that lean to different sides.
         astray: modalities that lean away from the label.
         leanings: modality to the names of its decisive tendencies; only those that have one.
@@ -51,17 +41,12 @@ class HardSample:
 
 @dataclass(frozen=True)
 class HardSamples:
-    """The hard ones among N samples.
-
-    Attributes:
-        mask: bool `(N,)`, the slice.
-        samples: one entry for each True, in order.
-    """
+    """The hard ones among N samples: the slice `mask` `(N,)`, and an entry for each True in it."""
 
     mask: Bools
     samples: tuple[HardSample, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {"of": len(self.mask), "samples": [asdict(sample) for sample in self.samples]}
 
 
@@ -71,12 +56,8 @@ def hard_samples(readers: Readers, samples: Sequence[Sample]) -> HardSamples:
     Raises:
         InputError: a sample without a target.
     """
-    targets = [sample.target for sample in samples if sample.target is not None]
-    if len(targets) < len(samples):
-        raise InputError(
-            "a sample without a target", remedy="leave it out: leanings are held against labels"
-        )
-    label = label_tendency(readers.task, np.stack(targets))
+    targets = targets_of(samples, remedy="leave it out: leanings are held against labels")
+    label = label_tendency(readers.task, targets)
     said, sure = readers.read(samples).tendencies()
     _, choices = answers(readers.task)
     # Halfway between a guess and certainty.
@@ -88,22 +69,13 @@ def hard_samples(readers: Readers, samples: Sequence[Sample]) -> HardSamples:
     found = []
     for row in np.flatnonzero(mask).tolist():
         sample, names = samples[row], readers.modalities
-        leanings = {
-            m: [
-                answer_name(readers.task, question, int(said[row, k, question]))
-                for question in np.flatnonzero(decisive[row, k]).tolist()
-            ]
-            for k, m in enumerate(names)
-        }
-        found.append(
-            HardSample(
-                sample.id,
-                sample.text,
-                tuple((names[a], names[b]) for a, b in np.argwhere(np.triu(apart[row])).tolist()),
-                tuple(m for m, is_astray in zip(names, astray[row], strict=True) if is_astray),
-                {m: tuple(leans) for m, leans in leanings.items() if leans},
-            )
-        )
+        pairs = tuple((names[a], names[b]) for a, b in np.argwhere(np.triu(apart[row])).tolist())
+        away_from_label = tuple(names[k] for k in np.flatnonzero(astray[row]).tolist())
+        leanings: dict[str, tuple[str, ...]] = {}
+        for k, question in np.argwhere(decisive[row]).tolist():
+            name = answer_name(readers.task, question, int(said[row, k, question]))
+            leanings[names[k]] = (*leanings.get(names[k], ()), name)
+        found.append(HardSample(sample.id, sample.text, pairs, away_from_label, leanings))
     return HardSamples(mask, tuple(found))
 
 

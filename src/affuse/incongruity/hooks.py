@@ -39,12 +39,9 @@ class Stream:
 
 @dataclass(frozen=True)
 class Block:
-    """What one crossmodal block did to N samples.
+    """What one crossmodal block did to N samples, as the target's stream before and after.
 
-    Attributes:
-        name: as the model calls it.
-        target, source: indices `(N,)` into the model's modalities; -1 where nothing entered.
-        before, after: the target's stream.
+    `target` and `source` `(N,)` are indices into the model's modalities; -1 where nothing entered.
     """
 
     name: str
@@ -56,12 +53,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Trace:
-    """What a model left of N samples.
-
-    Attributes:
-        blocks: in the order in which the model lists them.
-        own: modality to its stream before any other entered it.
-    """
+    """What a model left of N samples; `own` has each modality before any other entered it."""
 
     blocks: tuple[Block, ...]
     own: Mapping[str, Stream]
@@ -101,18 +93,18 @@ def _trace_batch(model: FusionModel, batch: Batch, output: FusionOutput) -> Trac
             f"{type(model).__name__} leaves no latents of crossmodal blocks",
             remedy="explain a model with crossmodal attention, such as hct_mg or mult",
         )
-    own: dict[str, Stream] = {}
     masks = {m: model.take(batch, m)[1] for m in model.modalities}
-    for m in model.modalities:
-        if m in latents:
-            masks[m] = compressed(masks[m], latents[m].shape[1])
-            own[m] = Stream(latents[m], masks[m])
+    masks |= {m: compressed(masks[m], latents[m].shape[1]) for m in masks if m in latents}
+    own = {m: Stream(latents[m], mask) for m, mask in masks.items() if m in latents}
     blocks = []
     for name in names:
         target, source = block_ends(name, model, output)
         before, after = latents[name + BEFORE], latents[name + AFTER]
         entered = (output.gate.gather(1, source.clamp(min=0)[:, None])[:, 0] > 0) & (source >= 0)
-        mask = _masks_of(target, masks, model.modalities, before.shape[1])
+        # Each sample's mask of its own target.
+        padded = [pad(mask, (0, before.shape[1] - mask.shape[1])) for mask in masks.values()]
+        rows = torch.arange(len(target), device=target.device)
+        mask = torch.stack(padded, dim=1)[rows, target]
         source = source.masked_fill(~entered | ~mask.any(dim=1), -1)
         blocks.append(Block(name, target, source, Stream(before, mask), Stream(after, mask)))
         if "<-" in name:
@@ -127,12 +119,10 @@ def _trace_batch(model: FusionModel, batch: Batch, output: FusionOutput) -> Trac
 
 def block_ends(name: str, model: FusionModel, output: FusionOutput) -> tuple[Tensor, Tensor]:
     """Target and source `(B,)` of a block."""
-    size = len(output.primary)
     target, arrow, source = name.partition("<-")
     if arrow:
         ends = (model.modalities.index(end) for end in (target, source))
-        place = output.primary.device
-        first, second = (torch.full((size,), end, device=place) for end in ends)
+        first, second = (torch.full_like(output.primary, end) for end in ends)
         return first, second
     level = re.search(r"(\d+)$", name)
     if level is None:
@@ -142,15 +132,6 @@ def block_ends(name: str, model: FusionModel, output: FusionOutput) -> tuple[Ten
         )
     order = output.gate.argsort(dim=1, descending=True, stable=True)
     return output.primary, order[:, int(level[1])]
-
-
-def _masks_of(
-    target: Tensor, masks: Mapping[str, Tensor], modalities: Sequence[str], steps: int
-) -> Tensor:
-    """Each sample's mask of its own target `(B, T)`."""
-    padded = [pad(masks[m], (0, steps - masks[m].shape[1])) for m in modalities]
-    rows = torch.arange(len(target), device=target.device)
-    return torch.stack(padded, dim=1)[rows, target]
 
 
 def compressed(mask: Tensor, steps: int) -> Tensor:

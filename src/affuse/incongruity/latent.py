@@ -20,15 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from affuse.errors import InputError
 from affuse.fusion import FusionModel
 from affuse.incongruity.hooks import Block, Stream, Trace, trace
-from affuse.incongruity.latent_changes import Change, ChangeSummary, change
-from affuse.incongruity.probes import Probe, fit_probe
+from affuse.incongruity.probes import Probe, Reading, fit_probe
 from affuse.incongruity.readings import spread
-from affuse.incongruity.tendency import Bools, Ints, label_tendency, right, tendency
-from affuse.samples import Sample, Split
-from affuse.tasks import Task
+from affuse.incongruity.tendency import Estimate, estimates, label_tendency, right, tendency
+from affuse.samples import Split, targets_of
+from affuse.tasks import Bools, Floats, Ints, Task
 from affuse.training.devices import AUTO, resolve_device
 
 # Probes of this size learn nothing from more.
@@ -39,15 +37,75 @@ WAYS = ("kept", "refitted")
 
 
 @dataclass(frozen=True)
-class BlockIncongruity:
-    """One block for one target and source.
+class ChangeSummary:
+    """Means of a `Change` with 95% intervals over samples.
 
     Attributes:
-        name: of the block.
-        target, source: modalities.
-        rows: indices of the examined samples that took this way.
-        kept, refitted: what happened to them, by either probe.
+        before, after: share whose tendency is the label's.
+        flip_rate: share whose tendency changed, in [0, 1].
+        displacement: mean Jensen-Shannon divergence, in [0, 1]; nan where it says nothing.
+        damage: share right before and wrong after, less the reverse, in [-1, 1]. It equals
+            `before` less `after`.
     """
+
+    samples: int
+    before: Estimate
+    after: Estimate
+    flip_rate: Estimate
+    displacement: Estimate
+    damage: Estimate
+
+
+@dataclass(frozen=True)
+class Change:
+    """Before against after, one value a sample, `(N,)`; a mean over the task's questions.
+
+    Attributes:
+        before, after: whether the tendency is the label's, nan where the label has none.
+        flipped: whether the tendency changed.
+        displaced: Jensen-Shannon divergence of the saliences in bits, in [0, 1]; nan between two
+            probes that were fitted apart, since these may listen to different steps that say the
+            same.
+    """
+
+    before: Floats
+    after: Floats
+    flipped: Floats
+    displaced: Floats
+
+    def summary(self, chosen: Bools | None = None) -> ChangeSummary:
+        """Means over the samples that `chosen` `(N,)` selects, or over all."""
+        rows = np.ones(len(self.before), dtype=np.bool_) if chosen is None else chosen
+        before, after = self.before[rows], self.after[rows]
+        columns = (before, after, self.flipped[rows], self.displaced[rows], before - after)
+        return ChangeSummary(len(before), *estimates(np.stack(columns, axis=1)))
+
+
+def change(task: Task, before: Reading, after: Reading, label: Ints, *, one_probe: bool) -> Change:
+    """Compare two readings of N samples with tendencies `(N, Q)` of their labels."""
+    first, second = tendency(task, before.outputs), tendency(task, after.outputs)
+    displaced = np.full(len(label), np.nan)
+    if one_probe:
+        displaced = divergence(before.salience(task, first), after.salience(task, second))
+    flipped = (first != second).mean(axis=1)
+    return Change(right(first, label), right(second, label), flipped, displaced)
+
+
+def divergence(p: Floats, q: Floats) -> Floats:
+    """Jensen-Shannon divergence `(N,)` in bits of distributions `(N, T)` (Lin 1991).
+
+    0 where they are equal, 1 where they share no step.
+    """
+    middle, bits = (p + q) / 2, np.zeros(len(p))
+    for x in (p, q):
+        ratio = np.divide(x, middle, out=np.ones_like(x), where=x > 0)
+        bits += (x * np.log2(ratio)).sum(axis=1) / 2
+    return np.clip(bits, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class BlockIncongruity:
+    """One block for one target and source, and what happened to the samples `rows`, by probe."""
 
     name: str
     target: str
@@ -62,8 +120,6 @@ class LatentIncongruity:
     """What a model's crossmodal blocks do to N samples.
 
     Attributes:
-        model: its registered name.
-        ids: of the samples.
         blocks: one entry for each block, target and source that enough samples share.
         probes: modality to the share of the samples whose tendency its unimodal latents tell.
     """
@@ -79,7 +135,6 @@ class LatentIncongruity:
         """Over all blocks: a sample counts by the mean of what its blocks did to it.
 
         Args:
-            way: `kept` or `refitted`.
             chosen: a slice of the samples, bool `(N,)`, such as the hard ones.
             target: only the blocks that enrich this modality.
         """
@@ -93,7 +148,7 @@ class LatentIncongruity:
         touched: Bools = np.asarray(count.any(axis=1))
         return Change(*mean.T).summary(touched if chosen is None else touched & chosen)
 
-    def to_json(self, chosen: Bools | None = None) -> dict[str, Any]:
+    def to_dict(self, chosen: Bools | None = None) -> dict[str, Any]:
         """Summaries overall and of each block, of all samples or of a slice `(N,)`."""
         rows = np.ones(len(self.ids), dtype=np.bool_) if chosen is None else chosen
         return {
@@ -117,31 +172,12 @@ class LatentIncongruity:
         }
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A stream of some samples, and their targets `(N, K)`."""
-
-    stream: Stream
-    targets: Tensor
-
-    def of(self, rows: Tensor) -> _Part:
-        latents, mask = self.stream.latents[rows], self.stream.mask[rows]
-        return _Part(Stream(latents, mask), self.targets[rows])
-
-
 def latent_incongruity(
-    name: str,
-    model: FusionModel,
-    task: Task,
-    split: Split,
-    seed: int = 0,
-    *,
-    device: str = AUTO,
+    name: str, model: FusionModel, task: Task, split: Split, seed: int = 0, *, device: str = AUTO
 ) -> LatentIncongruity:
     """Measure a model on the test part of a split.
 
     Args:
-        name: the model's registered name.
         model: with crossmodal blocks that leave their latents; see `affuse.incongruity.hooks`.
         split: prepared samples with targets: train fits the probes, valid chooses among them.
         seed: of the probes' training.
@@ -151,7 +187,8 @@ def latent_incongruity(
         InputError: a model without such blocks, a sample without a target, or no such device.
     """
     parts = [spread(split.train, MOST_SAMPLES), spread(split.valid, MOST_SAMPLES), split.test]
-    targets = [_targets(samples).to(resolve_device(device)) for samples in parts]
+    remedy, where = "leave it out: tendencies are held against labels", resolve_device(device)
+    targets = [torch.from_numpy(targets_of(samples, remedy)).to(where) for samples in parts]
     traces = [trace(model, samples, device) for samples in parts]
     probes, told = _own_probes(task, traces, targets, seed)
     blocks = []
@@ -172,13 +209,13 @@ def _own_probes(
     """A probe of each modality's unimodal latents, and how often it is right on test."""
     probes, told = {}, {}
     for modality in traces[0].own:
-        train, valid, test = (
-            _Part(t.own[modality], y).of(t.own[modality].mask.any(dim=1))
+        train, valid, (latents, mask, y) = (
+            _rows(t.own[modality], y, t.own[modality].mask.any(dim=1))
             for t, y in zip(traces, targets, strict=True)
         )
-        probes[modality] = _fit(task, train, valid, seed)
-        read = probes[modality].read(test.stream.latents, test.stream.mask)
-        hits = right(tendency(task, read.outputs), label_tendency(task, test.targets.cpu().numpy()))
+        probes[modality] = fit_probe(task, *train, valid, seed)
+        said = tendency(task, probes[modality].read(latents, mask).outputs)
+        hits = right(said, label_tendency(task, y.cpu().numpy()))
         told[modality] = float(hits[np.isfinite(hits)].mean())
     return probes, told
 
@@ -206,38 +243,22 @@ def _examine(
 ) -> tuple[Change, Change]:
     """What a block changed by the kept and by a refitted probe.
 
-    Args:
-        same: the block on train, valid and test.
-        rows: of each, bool `(N,)`.
-        targets: of each, `(N, K)`.
-        own: the probe of the target's unimodal latents; standardised anew at either place.
+    Of train, valid and test in turn: the block, targets `(N, K)` and rows `(N,)`. The target's
+    `own` probe is standardised anew at either place.
     """
-    before, after = (
-        [_Part(stream, y).of(chosen) for stream, y, chosen in zip(side, targets, rows, strict=True)]
-        for side in ([b.before for b in same], [b.after for b in same])
-    )
-    first, second = (
-        own.at(part[0].stream.latents, part[0].stream.mask) for part in (before, after)
-    )
-    fresh = _fit(task, after[0], after[1], seed)
-    label = label_tendency(task, after[2].targets.cpu().numpy())
-    held = first.read(before[2].stream.latents, before[2].stream.mask)
-    left, again = (p.read(after[2].stream.latents, after[2].stream.mask) for p in (second, fresh))
+    before = list(map(_rows, [b.before for b in same], targets, rows))
+    after = list(map(_rows, [b.after for b in same], targets, rows))
+    fresh = fit_probe(task, *after[0], after[1], seed)
+    *test, y = after[2]
+    held = own.at(*before[0][:2]).read(*before[2][:2])
+    left, again = own.at(*after[0][:2]).read(*test), fresh.read(*test)
+    label = label_tendency(task, y.cpu().numpy())
     return (
         change(task, held, left, label, one_probe=True),
         change(task, held, again, label, one_probe=False),
     )
 
 
-def _fit(task: Task, train: _Part, valid: _Part, seed: int) -> Probe:
-    known = valid.stream.latents, valid.stream.mask, valid.targets
-    return fit_probe(task, train.stream.latents, train.stream.mask, train.targets, known, seed)
-
-
-def _targets(samples: Sequence[Sample]) -> Tensor:
-    targets = [sample.target for sample in samples if sample.target is not None]
-    if len(targets) < len(samples):
-        raise InputError(
-            "a sample without a target", remedy="leave it out: tendencies are held against labels"
-        )
-    return torch.from_numpy(np.stack(targets))
+def _rows(stream: Stream, targets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents, mask and targets of some samples."""
+    return stream.latents[rows], stream.mask[rows], targets[rows]

@@ -1,15 +1,24 @@
-"""Conflicts planted in real samples: the voice of one take, the face of another."""
+"""Conflicts that are known: planted in real samples, and what scores make of them.
+
+Planted is the voice of one take beside the face of another.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from affuse.errors import InputError
+from affuse.incongruity.conflict import Conflict, known_conflicts
+from affuse.incongruity.readings import overlap
 from affuse.incongruity.tendency import NO_TENDENCY, label_tendency
-from affuse.samples import Sample
+from affuse.metrics.calibration import expected_calibration_error
+from affuse.metrics.scores import auroc
+from affuse.samples import Sample, targets_of
 from affuse.tasks import Task
 
 
@@ -35,11 +44,8 @@ def plant_conflicts(
     Raises:
         InputError: a sample without a target, or none in which a conflict can be planted.
     """
-    if any(sample.target is None for sample in samples):
-        raise InputError(
-            "a sample without a target", remedy="leave it out: conflicts are planted by label"
-        )
-    leaning = label_tendency(task, np.stack([s.target for s in samples if s.target is not None]))
+    targets = targets_of(samples, remedy="leave it out: conflicts are planted by label")
+    leaning = label_tendency(task, targets)
     groups: dict[str | None, list[int]] = defaultdict(list)
     for row, sample in enumerate(samples):
         if {modality, against} <= set(sample.sequences) and NO_TENDENCY not in leaning[row]:
@@ -59,21 +65,72 @@ def plant_conflicts(
     chosen = set(rng.choice(able, round(share * len(able)), replace=False).tolist())
     planted = []
     for row, sample in enumerate(samples):
-        sequences, conflict = dict(sample.sequences), row in chosen
-        times = dict(sample.times)
-        if conflict:
+        conflicting = modality if row in chosen else None
+        facts = {"conflict": row in chosen, "conflicting": conflicting, "primary": against}
+        after = replace(sample, truth={**sample.truth, **facts})
+        if row in chosen:
             donor = samples[int(rng.choice(donors[row]))]
-            sequences[modality] = donor.sequences[modality]
-            times.pop(modality, None)
-            if modality in donor.times:
-                times[modality] = donor.times[modality]
-        truth = {
-            **sample.truth,
-            "conflict": conflict,
-            "conflicting": modality if conflict else None,
-            "primary": against,
-        }
-        planted.append(
-            Sample(sample.id, sequences, sample.target, times, sample.group, sample.text, truth)
-        )
+            sequences = {**sample.sequences, modality: donor.sequences[modality]}
+            times = {m: t for m, t in sample.times.items() if m != modality}
+            times |= {m: t for m, t in donor.times.items() if m == modality}
+            after = replace(after, sequences=sequences, times=times)
+        planted.append(after)
     return planted
+
+
+@dataclass(frozen=True)
+class ConflictTruth:
+    """How well the scores of samples with known conflicts do.
+
+    Attributes:
+        conflicts: how many of the samples hold one.
+        auroc: of the score; nan without samples of both kinds.
+        calibration_error: expected, of the score as a probability.
+        pair_accuracy: share of the conflicts whose two modalities are named.
+        span_overlap: mean intersection over union of found and planted steps, over both modalities
+            of each conflict; 0 for one that is not named. nan where no spans are known.
+    """
+
+    samples: int
+    conflicts: int
+    auroc: float
+    calibration_error: float
+    pair_accuracy: float
+    span_overlap: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def evaluate_conflicts(
+    found: Sequence[Conflict], samples: Sequence[Sample]
+) -> ConflictTruth | None:
+    """Compare with what was planted; None where the samples do not know.
+
+    Args:
+        found: one for each sample, in order.
+        samples: with `conflict`, `primary`, `conflicting` and, where known, `spans` in their truth.
+    """
+    truth = known_conflicts(samples)
+    if truth is None:
+        return None
+    score = np.array([f.score for f in found])
+    named, overlaps = [], []
+    for conflict, sample in zip(found, samples, strict=True):
+        if sample.truth["conflict"]:
+            pair = {sample.truth["primary"], sample.truth["conflicting"]}
+            named.append(float(set(conflict.pair or ()) == pair))
+            if "spans" in sample.truth:
+                overlaps.append(_overlap(conflict, sample, sorted(pair)))
+    means = (float(np.mean(values)) if values else float("nan") for values in (named, overlaps))
+    error = expected_calibration_error(score, truth)
+    return ConflictTruth(len(samples), int(truth.sum()), auroc(score, truth), error, *means)
+
+
+def _overlap(conflict: Conflict, sample: Sample, pair: Sequence[str]) -> float:
+    shares = [0.0] * len(pair)
+    for place, m in enumerate(pair):
+        if m in conflict.spans:
+            steps = len(sample.sequences[m])
+            shares[place] = overlap(conflict.spans[m], sample.truth["spans"][m], steps)
+    return float(np.mean(shares))

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from affuse.incongruity.tendency import Floats, Ints, margin, neutral
-from affuse.tasks import Regression, Task
+from affuse.incongruity.tendency import margin, neutral
+from affuse.tasks import Floats, Ints, Regression, Task
 
 # Standard deviation of noise on every value in training, the better one by validation: what a
 # penalty on weights is for a linear probe, in units that need no tuning to width or task.
@@ -55,21 +55,16 @@ class Reading:
         value), over the sum of all; even where nothing contributes.
         """
         pulls = np.abs(self.contributions @ margin(task, said).transpose(0, 2, 1)).sum(axis=2)
-        real = self.weights > 0
-        pulls = np.where(real, pulls + 1e-12, 0.0)
-        shares: Floats = pulls / np.maximum(pulls.sum(axis=1, keepdims=True), 1e-12)
-        return shares
+        pulls = np.where(self.weights > 0, pulls + 1e-12, 0.0)
+        return np.asarray(pulls / np.maximum(pulls.sum(axis=1, keepdims=True), 1e-12))
 
 
 @dataclass(frozen=True)
 class Probe:
     """A fitted probe of sequences of width D to C outputs.
 
-    Attributes:
-        gate, gate_bias: u `(D,)` and a.
-        value, bias: V `(D, C)` and b `(C,)`.
-        mean, scale: of the standardisation, `(D,)`.
-        overfits: whether it does worse on validation than where it learned, by more than chance.
+    u `(D,)` and a are its `gate`, V `(D, C)` and b `(C,)` its `value`. It `overfits` where it does
+    worse on validation than where it learned, by more than chance.
     """
 
     gate: Tensor
@@ -114,9 +109,7 @@ def fit_probe(
     (`_Contrary`). Samples that say the opposite of their label would otherwise bend the probe.
 
     Args:
-        x: `(N, T, D)`.
-        mask: `(N, T)`, True is real.
-        targets: `(N, K)`.
+        x, mask, targets: `(N, T, D)`, `(N, T)`, True where real, and `(N, K)`.
         valid: the same three of the validation part, which chooses the noise.
         seed: of the random numbers, which the processor draws, so that they are the same wherever
             `x` and the rest lie; the global ones are left alone.
@@ -132,7 +125,8 @@ def fit_probe(
         x, mask, targets = valid
         known = net.losses((x - mean) / scale, mask, (targets - centre) / unit)
     best = int(known.mean(dim=1).argmin())
-    weight = net.weight[best].detach()
+    weight, ours, theirs = net.weight[best].detach(), known[best], learned[best]
+    error = (ours.var() / len(ours) + theirs.var() / len(theirs)).sqrt()
     return Probe(
         weight[:, 0].clone(),
         net.gate_bias[best].detach().clone(),
@@ -140,19 +134,13 @@ def fit_probe(
         net.bias[best].detach() * unit + centre,
         mean,
         scale,
-        overfits=_exceeds(known[best], learned[best]),
+        overfits=bool(ours.mean() - theirs.mean() > 2 * error),
     )
 
 
 def _units(task: Task) -> tuple[float, float]:
     """Centre and unit of the targets in training: a regression's range becomes [-3, 3]."""
     return (neutral(task), (task.high - task.low) / 6) if isinstance(task, Regression) else (0, 1)
-
-
-def _exceeds(ours: Tensor, theirs: Tensor) -> bool:
-    """Whether the mean of `ours` `(N,)` is above that of `theirs` by two standard errors."""
-    error = (ours.var() / len(ours) + theirs.var() / len(theirs)).sqrt()
-    return bool(ours.mean() - theirs.mean() > 2 * error)
 
 
 class _Training(nn.Module):

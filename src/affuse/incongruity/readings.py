@@ -7,7 +7,7 @@ whichever models are compared on them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,13 +18,15 @@ from affuse.batches import Batch, collate
 from affuse.errors import InputError
 from affuse.incongruity.evidence import Evidence, candidates, fit_evidence, label_prior
 from affuse.incongruity.probes import Probe, fit_probe
-from affuse.incongruity.tendency import Bools, Floats, Ints, neutral
+from affuse.incongruity.tendency import neutral
 from affuse.samples import Sample
-from affuse.tasks import Regression, Task
+from affuse.tasks import Bools, Floats, Ints, Regression, Task
 from affuse.training.devices import AUTO, resolve_device
 
 # More training samples than this teach a probe of this size nothing; they would fill the memory.
 MOST_SAMPLES = 2000
+# Steps to which a reader listens at least so much as to the loudest, as a share.
+LEAST_SHARE = 0.2
 T = TypeVar("T")
 
 
@@ -33,8 +35,6 @@ class Readings:
     """What M modalities of N samples say, each by itself.
 
     Attributes:
-        task: gives the Q questions.
-        modalities: their order.
         present: which samples have which, `(N, M)`.
         outputs: raw outputs of each modality's probe, `(N, M, C)`; nan where it is missing.
         factors: log evidence `(N, M, Q, G, 2)` for each candidate answer, if the modality agrees
@@ -71,14 +71,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class Readers:
-    """Fitted readers.
-
-    Attributes:
-        task: what the corpus predicts.
-        probes: modality to its probe.
-        evidence: modality to what its readings say of the label.
-        prior: of the candidate answers, `(Q, G)`.
-    """
+    """Fitted readers: each modality's probe, what its readings say of the label, and the prior."""
 
     task: Task
     probes: Mapping[str, Probe]
@@ -90,21 +83,16 @@ class Readers:
         return tuple(self.probes)
 
     def read(self, samples: Sequence[Sample]) -> Readings:
-        """Read samples, prepared as those that the readers were fitted on.
-
-        Raises:
-            InputError: no samples.
-        """
+        """Read samples that are prepared as those of `fit_readers`; `InputError` without any."""
         place = next(iter(self.probes.values())).bias.device
         batch = collate(samples, self.modalities).to(place)
         shape = len(samples), len(self.modalities)
         outputs = np.full((*shape, self.task.outputs), np.nan)
         present = np.zeros(shape, dtype=np.bool_)
         factors = np.zeros((*shape, *self.prior.shape, 2))
-        weights: dict[str, Floats] = {}
+        weights: dict[str, Floats] = {m: np.zeros((len(samples), 0)) for m in self.modalities}
         for column, (modality, probe) in enumerate(self.probes.items()):
             if modality not in batch.sequences:
-                weights[modality] = np.zeros((len(samples), 0))
                 continue
             mask = batch.masks[modality]
             reading = probe.read(batch.sequences[modality], mask)
@@ -117,18 +105,12 @@ class Readers:
 
 
 def fit_readers(
-    task: Task,
-    train: Sequence[Sample],
-    valid: Sequence[Sample],
-    seed: int = 0,
-    *,
-    device: str = AUTO,
+    task: Task, train: Sequence[Sample], valid: Sequence[Sample], seed: int = 0, device: str = AUTO
 ) -> Readers:
     """Fit a reader of each modality that both parts have.
 
     Args:
         train, valid: samples with targets, prepared alike (standardised, say).
-        seed: of the probes' training.
         device: on which probes are fitted and read, by name.
 
     Raises:
@@ -137,20 +119,22 @@ def fit_readers(
     train, valid = spread(train, MOST_SAMPLES), spread(valid, MOST_SAMPLES)
     place = resolve_device(device)
     parts = collate(train).to(place), collate(valid).to(place)
-    targets = [_targets(batch) for batch in parts]
-    prior = label_prior(task, targets[0])
+    if any(batch.targets is None for batch in parts):
+        raise InputError(
+            "a sample without a target in the training or validation part",
+            remedy="leave it out: readers are fitted on labels",
+        )
+    assert parts[0].targets is not None
+    prior = label_prior(task, parts[0].targets.cpu().numpy())
     probes: dict[str, Probe] = {}
     evidence: dict[str, Evidence] = {}
     for modality in (m for m in parts[0].modalities if m in parts[1].sequences):
-        (x, mask, y), (x_valid, mask_valid, y_valid) = (_having(b, modality) for b in parts)
-        known = x_valid, mask_valid, y_valid
-        probe = probes[modality] = fit_probe(task, x, mask, y, known, seed)
-        told = [(probe.read(x_valid, mask_valid).outputs, y_valid.cpu().numpy())]
-        if not probe.overfits:
-            told.append((probe.read(x, mask).outputs, y.cpu().numpy()))
-        evidence[modality] = fit_evidence(
-            task, prior, *map(np.concatenate, zip(*told, strict=True))
-        )
+        train_part, valid_part = (_having(batch, modality) for batch in parts)
+        probe = probes[modality] = fit_probe(task, *train_part, valid_part, seed)
+        heard = [valid_part] if probe.overfits else [valid_part, train_part]
+        outputs = np.concatenate([probe.read(x, mask).outputs for x, mask, _ in heard])
+        labels = np.concatenate([y.cpu().numpy() for *_, y in heard])
+        evidence[modality] = fit_evidence(task, prior, outputs, labels)
     if not probes:
         raise InputError(
             "the training and the validation part share no modality",
@@ -166,18 +150,56 @@ def spread(samples: Sequence[T], most: int) -> list[T]:
     return [samples[i] for i in np.linspace(0, len(samples) - 1, most).astype(int)]
 
 
-def _targets(batch: Batch) -> Floats:
-    if batch.targets is None:
-        raise InputError(
-            "a sample without a target in the training or validation part",
-            remedy="leave it out: readers are fitted on labels",
-        )
-    targets: Floats = batch.targets.cpu().numpy()
-    return targets
-
-
 def _having(batch: Batch, modality: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Sequences, mask and targets of the samples that have the modality."""
     assert batch.targets is not None
     some = batch.masks[modality].any(dim=1)
     return batch.sequences[modality][some], batch.masks[modality][some], batch.targets[some]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Steps `first` up to, not including, `last`, and their seconds where these are known."""
+
+    first: int
+    last: int
+    start: float | None = None
+    end: float | None = None
+
+    def __str__(self) -> str:
+        if self.start is None or self.end is None:
+            return f"steps {self.first} to {self.last - 1}"
+        return f"{self.start:.2f} to {self.end:.2f} s"
+
+
+def heard_spans(sample: Sample, modality: str, weights: Floats) -> tuple[Span, ...]:
+    """Where a reader listens, as runs of steps, from weights `(T,)`, or longer where padded."""
+    steps = len(sample.sequences[modality])
+    weights = weights[:steps]
+    loud = weights >= LEAST_SHARE * weights.max()
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(np.int8), [0]])))
+    ends = _step_ends(sample, modality)
+    runs = [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
+    if ends is None:
+        return tuple(Span(first, last) for first, last in runs)
+    return tuple(Span(first, last, float(ends[first]), float(ends[last])) for first, last in runs)
+
+
+def overlap(found: Iterable[Span], planted: Iterable[Sequence[int]], steps: int) -> float:
+    """Intersection over union of steps, in [0, 1]; 1 where there are none of either."""
+    ours, theirs = (np.zeros(steps, dtype=np.bool_) for _ in range(2))
+    for span in found:
+        ours[span.first : span.last] = True
+    for first, last in planted:
+        theirs[first:last] = True
+    either = ours | theirs
+    return float((ours & theirs).sum() / either.sum()) if either.any() else 1.0
+
+
+def _step_ends(sample: Sample, modality: str) -> Floats | None:
+    """Seconds `(T + 1,)` at which steps begin, and at which the last one ends."""
+    times = sample.times.get(modality)
+    if times is None or len(times) != len(sample.sequences[modality]) or len(times) < 2:
+        return None
+    # The last step has no successor to end it: it is as long as the others.
+    return np.append(times, times[-1] + np.median(np.diff(times)))

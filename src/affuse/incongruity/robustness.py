@@ -8,20 +8,19 @@ steps that a weaker one drops and more.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from affuse.errors import InputError
-from affuse.evaluation.held_out import predict
+from affuse.evaluation.held_out import run_model
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.fusion import FusionModel
 from affuse.incongruity.readings import spread
-from affuse.incongruity.tendency import Estimate, Floats, estimates, label_tendency, right, tendency
-from affuse.samples import FloatArray, Sample
-from affuse.tasks import BinaryLabels, Regression, Task
+from affuse.incongruity.tendency import Estimate, estimates, label_tendency, right, tendency
+from affuse.samples import FloatArray, Sample, targets_of
+from affuse.tasks import BinaryLabels, Floats, Regression, Task
 from affuse.training.devices import AUTO
 
 MOST_SAMPLES = 200
@@ -29,13 +28,7 @@ MOST_SAMPLES = 200
 
 @dataclass(frozen=True)
 class Spoiling:
-    """A way to spoil a modality, and how strongly it is tried.
-
-    Attributes:
-        name: of the way.
-        levels: in `unit`, rising.
-        unit: what a level counts.
-    """
+    """A way to spoil a modality, and how strongly it is tried: rising levels in a unit."""
 
     name: str
     levels: tuple[float, ...]
@@ -52,13 +45,10 @@ SPOILINGS = (
 
 
 @dataclass(frozen=True)
-class Curve:
+class RobustnessCurve:
     """One way to spoil one modality, at rising levels.
 
     Attributes:
-        spoiling: its name.
-        modality: which.
-        levels: see `Spoiling`.
         scores: mean score at each level, with its interval over samples.
         changes: score less that of the same samples unspoilt, at each level.
     """
@@ -75,7 +65,6 @@ class Robustness:
     """How a model stands what may happen to its input.
 
     Attributes:
-        model: its registered name.
         metric: `mae` (lower is better), `accuracy` or `accuracy_mean`.
         samples: how many were tried.
         clean: the score of the input as it is.
@@ -86,9 +75,9 @@ class Robustness:
     metric: str
     samples: int
     clean: Estimate
-    curves: tuple[Curve, ...]
+    curves: tuple[RobustnessCurve, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -106,19 +95,15 @@ def robustness(
     """Score a model on samples with each modality spoilt in each way.
 
     Args:
-        name: the model's registered name.
         samples: prepared, with targets.
-        spoilings: which are tried.
         most: of more samples than this, as many are tried.
-        seed: of the spoiling.
         device: on which the model works, by name.
 
     Raises:
         InputError: a sample without a target, or no such device.
     """
     samples = spread(samples, most)
-    if any(sample.target is None for sample in samples):
-        raise InputError("a sample without a target", remedy="leave it out: it cannot be scored")
+    targets_of(samples, remedy="leave it out: it cannot be scored")
     clean = _scores(model, task, samples, device)
     curves = []
     for spoiling in spoilings:
@@ -128,16 +113,9 @@ def robustness(
                 for level in spoiling.levels
             ]
             both = np.stack(levels + [level - clean for level in levels], axis=1)
-            found, count = estimates(both, seed), len(levels)
-            curves.append(
-                Curve(
-                    spoiling.name,
-                    modality,
-                    spoiling.levels,
-                    tuple(found[:count]),
-                    tuple(found[count:]),
-                )
-            )
+            found, count = tuple(estimates(both, seed)), len(levels)
+            parts = spoiling.levels, found[:count], found[count:]
+            curves.append(RobustnessCurve(spoiling.name, modality, *parts))
     (overall,) = estimates(clean[:, None], seed)
     return Robustness(name, metric(task), len(samples), overall, tuple(curves))
 
@@ -170,25 +148,15 @@ def spoil(
     having = [s.sequences[modality] for s in samples if modality in s.sequences]
     scale: Any = np.concatenate(having).std(axis=0) if having else None
     change = {"noise": _noisy, "shift": _shifted, "drop": _dropped}[name]
-    return [
-        s.with_sequences(
-            {**s.sequences, modality: _spoilt(change, s, modality, level, scale, seed)}
-        )
-        if modality in s.sequences
-        else s
-        for s in samples
-    ]
 
+    def spoilt(sample: Sample) -> Sample:
+        if modality not in sample.sequences:
+            return sample
+        rng = np.random.default_rng([seed, zlib.crc32(f"{sample.id} {modality}".encode())])
+        x = change(sample.sequences[modality], level, scale, rng).astype(np.float32)
+        return sample.with_sequences({**sample.sequences, modality: x})
 
-Change = Callable[[FloatArray, float, FloatArray, np.random.Generator], FloatArray]
-
-
-def _spoilt(
-    change: Change, sample: Sample, modality: str, level: float, scale: FloatArray, seed: int
-) -> FloatArray:
-    key = zlib.crc32(f"{sample.id} {modality}".encode())
-    rng = np.random.default_rng([seed, key])
-    return change(sample.sequences[modality], level, scale, rng).astype(np.float32)
+    return list(map(spoilt, samples))
 
 
 def _noisy(x: FloatArray, level: float, scale: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -209,12 +177,11 @@ def _swapped(samples: Sequence[Sample], modality: str, seed: int) -> list[Sample
     having = [row for row, s in enumerate(samples) if modality in s.sequences]
     order = np.random.default_rng(seed).permutation(len(having))
     donor = {having[a]: having[b] for a, b in zip(order, np.roll(order, 1), strict=True)}
-    return [
-        s.with_sequences({**s.sequences, modality: samples[donor[row]].sequences[modality]})
-        if row in donor
-        else s
-        for row, s in enumerate(samples)
-    ]
+    swapped = list(samples)
+    for row, other in donor.items():
+        given = {modality: samples[other].sequences[modality]}
+        swapped[row] = samples[row].with_sequences({**samples[row].sequences, **given})
+    return swapped
 
 
 def _scores(model: FusionModel, task: Task, samples: Sequence[Sample], device: str) -> Floats:
@@ -225,8 +192,8 @@ def _scores(model: FusionModel, task: Task, samples: Sequence[Sample], device: s
     if not kept:
         return scores
     unaware = [sample.without_target() for sample in kept]
-    answered = predict(model, unaware, device=device).prediction
-    targets = np.stack([sample.target for sample in kept if sample.target is not None])
+    answered = run_model(model, unaware, device=device).prediction
+    targets = targets_of(kept)
     if isinstance(task, Regression):
         scores[usable] = np.abs(answered - targets)[:, 0]
     else:

@@ -8,16 +8,10 @@ are `(N, Q)` integers, the index of the answer; -1 where there is none.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from affuse.tasks import BinaryLabels, Classification, Regression, Task
-
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from affuse.tasks import BinaryLabels, Classification, Floats, Ints, Regression, Task
 
 NO_TENDENCY = -1
 
@@ -49,8 +43,7 @@ def tendency(task: Task, outputs: Floats) -> Ints:
     if isinstance(task, Regression):
         return (outputs > neutral(task)).astype(np.int64)
     count, choices = answers(task)
-    chosen: Ints = outputs.reshape(len(outputs), count, choices).argmax(axis=2)
-    return chosen
+    return np.asarray(outputs.reshape(len(outputs), count, choices).argmax(axis=2))
 
 
 def label_tendency(task: Task, targets: Floats) -> Ints:
@@ -64,8 +57,7 @@ def label_tendency(task: Task, targets: Floats) -> Ints:
 def right(said: Ints, label: Ints) -> Floats:
     """Share `(N,)` of a sample's questions whose tendency is the label's; nan where it has none."""
     known = label != NO_TENDENCY
-    hits = ((said == label) & known).sum(axis=1)
-    count = known.sum(axis=1)
+    hits, count = ((said == label) & known).sum(axis=1), known.sum(axis=1)
     return np.where(count > 0, hits / np.maximum(count, 1), np.nan)
 
 
@@ -99,14 +91,11 @@ class Estimate:
     ci95: tuple[float, float]
 
 
-def estimate(values: Floats, seed: int = 0) -> Estimate:
-    """The mean of `(N,)`, leaving out nan; nan where nothing is left."""
-    (only,) = estimates(values[:, None], seed)
-    return only
-
-
 def estimates(values: Floats, seed: int = 0) -> list[Estimate]:
-    """The means of the columns of `(N, K)` over the same resamples, each leaving out its nan."""
+    """The means of the columns of `(N, K)` over the same resamples, each leaving out its nan.
+
+    nan where nothing is left.
+    """
     known = np.isfinite(values)
     filled = np.where(known, values, 0.0)
     if not len(values):
@@ -118,8 +107,8 @@ def estimates(values: Floats, seed: int = 0) -> list[Estimate]:
         means = (draws @ filled) / (draws @ known.astype(np.float64))
         centre = filled.sum(axis=0) / known.sum(axis=0)
     found = []
-    for column in range(values.shape[1]):
-        usable = means[np.isfinite(means[:, column]), column]
-        ends = np.percentile(usable, [2.5, 97.5]) if len(usable) else [float("nan")] * 2
-        found.append(Estimate(float(centre[column]), (float(ends[0]), float(ends[1]))))
+    for middle, column in zip(centre.tolist(), means.T, strict=True):
+        usable = column[np.isfinite(column)]
+        low, high = np.percentile(usable, [2.5, 97.5]) if len(usable) else (np.nan, np.nan)
+        found.append(Estimate(middle, (float(low), float(high))))
     return found

@@ -26,7 +26,7 @@ from affuse.metrics.definitions import BINARY, CLASSIFICATION, REGRESSION, Array
 from affuse.tasks import BinaryLabels, Classification, Task
 
 
-def evaluate(
+def score_outputs(
     task: Task,
     prediction: NDArray[np.floating[Any]],
     target: NDArray[np.floating[Any]],
@@ -58,7 +58,7 @@ def evaluate(
 def resampled(
     task: Task, predictions: Array, target: Array, weights: Array, metrics: Iterable[str] | None
 ) -> dict[str, Array]:
-    """`evaluate` for S predictors in R resamples of the same N samples.
+    """`score_outputs` for S predictors in R resamples of the same N samples.
 
     Args:
         task: as there.
@@ -173,12 +173,7 @@ def higher_is_better(name: str) -> bool:
 
 
 def auroc(score: NDArray[np.floating[Any]], truth: NDArray[np.bool_]) -> float:
-    """Probability that a true sample scores above a false one, ties half; nan without both.
-
-    Args:
-        score: `(N,)`.
-        truth: `(N,)`.
-    """
+    """Probability that a true sample of `(N,)` scores above a false one, ties half; else nan."""
     from scipy.stats import rankdata
 
     positives = int(truth.sum())

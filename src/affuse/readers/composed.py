@@ -8,31 +8,19 @@ that they come with, so what hangs together beyond the label is not in here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from affuse.errors import InputError
-from affuse.extract.cache import FeatureCache
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.readers.composed_sources import (
-    EMOTIONS,
-    PARTS,
-    Piece,
-    Text,
-    emotional_texts,
-    faces,
-    opinions,
-    rated_texts,
-    voices,
-)
+from affuse.readers import composed_sources as sources
+from affuse.readers.composed_sources import EMOTIONS, Piece, Text
 from affuse.readers.registry import corpus_name, register_corpus
-from affuse.samples import Corpus, FloatArray, Sample, Split, widths_of
+from affuse.samples import PARTS, Corpus, FloatArray, Sample, Split, widths_of
 from affuse.tasks import Classification, Regression, Task
 
 _SEED = 0
@@ -62,7 +50,7 @@ class ComposedOptions(TextOptions):
 
 
 @register_corpus("composed", ComposedOptions)
-def read_composed(path: Path | None, options: ComposedOptions) -> Corpus:
+def read_composed(path: Path, options: ComposedOptions) -> Corpus:
     """Text, voice and face of different sources, composed by what they say: sentiment or emotion.
 
     Text is one step a token, audio and vision one step each: functionals of the voice, and the
@@ -70,56 +58,45 @@ def read_composed(path: Path | None, options: ComposedOptions) -> Corpus:
     that agree. Where a modality is reserved, it is neutral, as most of what people say is, and the
     label is what the two others show.
 
-    Args:
-        path: a folder with mosi, ravdess, text/meld.csv and faces/fer2013_48x48.npz.
-        options: task, text features, share of conflicts.
-
-    Raises:
-        InputError: a source is missing or damaged.
+    The path is a folder with mosi, ravdess, text/meld.csv and faces/fer2013_48x48.npz.
     """
-    if path is None:
-        raise InputError("corpus 'composed' needs its data", remedy="give its path with --data")
     polar = options.task == "sentiment"
-    texts = _texts(path, options)
+    if polar:
+        texts = sources.mosi_texts(path / "mosi")
+        texts += sources.rated_texts(Path(options.rated)) if options.rated else []
+    else:
+        texts = sources.meld_texts(path / "text" / "meld.csv")
     extractor = options.extractor()
-    encoded = encode_corpus([text.text for text in texts], extractor, FeatureCache())
+    encoded = encode_corpus([text.text for text in texts], extractor)
     clip = ClipSettings(text=options.text, layers=options.layers, cepstra=options.cepstra)
     reader = ClipFeatures(clip)
-    heard = voices(path / "ravdess", reader, polar)
-    seen = faces(path / "faces", reader, polar)
+    pieces = {
+        "audio": sources.ravdess_voices(path / "ravdess", reader, polar),
+        "vision": sources.fer_faces(path / "faces", reader, polar),
+    }
     parts = {
         part: compose(
             [(t, x) for t, x in zip(texts, encoded, strict=True) if t.part == part],
-            {
-                "audio": [v for v in heard if v.part == part],
-                "vision": [f for f in seen if f.part == part],
-            },
+            {m: [piece for piece in found if piece.part == part] for m, found in pieces.items()},
             np.random.default_rng([_SEED, number]),
             conflicts=options.conflicts,
             reserved=options.reserved,
         )
         for number, part in enumerate(PARTS)
     }
-    samples = [sample for part in parts.values() for sample in part]
+    split = Split(**parts)
     # Where the texts lie is nobody's business.
     named = options.model_copy(update={"rated": "yes" if options.rated else ""})
     task: Task = Regression(-3.0, 3.0) if polar else Classification(EMOTIONS)
     return Corpus(
         name=corpus_name("composed", named, always=("task", "text")),
         task=task,
-        widths=widths_of(samples, ("text", "audio", "vision")),
-        folds=(Split(**parts),),
+        widths=widths_of(split.samples()),
+        folds=(split,),
         options=options.model_dump() | {"clip": clip.model_dump()},
         # As clips are read: what learns from this corpus answers for them.
         features=reader.versions,
     )
-
-
-def _texts(path: Path, options: ComposedOptions) -> list[Text]:
-    if options.task == "emotion":
-        return emotional_texts(path / "text" / "meld.csv")
-    rated = rated_texts(Path(options.rated)) if options.rated else []
-    return opinions(path / "mosi") + rated
 
 
 def compose(
@@ -130,12 +107,9 @@ def compose(
     conflicts: float,
     reserved: float,
 ) -> list[Sample]:
-    """A sample a text, with a voice and a face drawn from those with its label.
+    """A sample a text (with its features `(T, D)`), and a voice and a face drawn by its label.
 
     Args:
-        texts: each with its features `(T, D)`.
-        pieces: modality to its pieces.
-        rng: draws them.
         conflicts: share of samples in which one modality has another label.
         reserved: share of the others in which one is neutral though the label is not.
     """
@@ -158,7 +132,9 @@ def compose(
     for column, m in enumerate(pieces, start=1):
         shown = np.where(conflict & (odd == column), other, meant)
         shown = np.where(reserve & (said != neutral) & (silent == column), neutral, shown)
-        chosen[m] = _draw(labels, shown, pieces[m], rng)
+        stocks = [[piece for piece in pieces[m] if piece.label == label] for label in labels]
+        draws = zip(shown, rng.random(len(shown)), strict=True)
+        chosen[m] = [stocks[label][int(u * len(stocks[label]))] for label, u in draws]
     # At the value that is usual for it.
     usual = np.array([np.median(values[said == label]) for label in range(len(labels))])
     targets = np.where(meant == said, values, usual[meant]).astype(np.float32)
@@ -175,21 +151,4 @@ def compose(
             },
         )
         for row, (text, features) in enumerate(texts)
-    ]
-
-
-def _draw(
-    labels: Sequence[str],
-    wanted: NDArray[np.intp],
-    pieces: Iterable[Piece],
-    rng: np.random.Generator,
-) -> list[Piece]:
-    """A piece with each wanted label."""
-    by_label: dict[str, list[Piece]] = {label: [] for label in labels}
-    for piece in pieces:
-        by_label.setdefault(piece.label, []).append(piece)
-    draws = rng.random(len(wanted))
-    stocks = [by_label[label] for label in labels]
-    return [
-        stocks[label][int(u * len(stocks[label]))] for label, u in zip(wanted, draws, strict=True)
     ]

@@ -6,7 +6,7 @@ import csv
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache, cache_key, pack, unpack
-from affuse.extract.face.expression import EXPRESSIONS
-from affuse.extract.face.reader import read_face
+from affuse.extract.face import EXPRESSIONS, read_face
 from affuse.extract.features import ClipFeatures
-from affuse.extract.voice.descriptors import RATE, read_audio
-from affuse.progress import progress_bar
+from affuse.extract.voice import RATE
+from affuse.extract.voice.descriptors import read_audio
+from affuse.progress import items_bar
 from affuse.readers.mosi import FILE, load_utterances
 from affuse.readers.npz import load_arrays
 from affuse.readers.rated import read_rated_texts
@@ -28,7 +28,6 @@ from affuse.readers.ravdess import EMOTIONS as ACTED
 from affuse.readers.ravdess import actor_folds, speech_clips
 from affuse.samples import FloatArray, Sample
 
-PARTS = ("train", "valid", "test")
 EMOTIONS = EXPRESSIONS
 POLARITIES = ("negative", "neutral", "positive")
 
@@ -47,17 +46,13 @@ _EVERY = {"train": 7, "valid": 3, "test": 3}
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What somebody said, in part `part`, with the label that composition goes by.
-
-    Attributes:
-        value: the sentiment from -3 to 3; the index in `EMOTIONS` where emotions are the task.
-    """
+    """What somebody said, in part `part`, with the label that composition goes by."""
 
     id: str
     part: str
     label: str
     text: str
-    value: float
+    value: float  # the sentiment from -3 to 3; the index in `EMOTIONS` where emotions are the task
     group: str
 
 
@@ -76,33 +71,25 @@ def polarity(value: float) -> str:
     return POLARITIES[1 + int(np.sign(value)) * (abs(value) >= 0.5)]
 
 
-def emotional_texts(file: Path) -> list[Text]:
-    """Utterances of MELD (Poria et al. 2019), columns id, split, label and text_en.
-
-    Raises:
-        InputError: no such file, or another kind of table.
-    """
+def meld_texts(file: Path) -> list[Text]:
+    """Utterances of MELD (Poria et al. 2019), columns id, split, label and text_en."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-        found = [_emotional(row) for row in rows if row["text_en"].strip()]
+            return [_meld_text(row) for row in csv.DictReader(lines) if row["text_en"].strip()]
     except (OSError, KeyError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"cannot be read as a table of utterances ({error})",
-            remedy="give id, split, label and text_en, as MELD has them",
-            source=file,
-        ) from None
-    return found
+        problem = f"cannot be read as a table of utterances ({error})"
+        remedy = "give id, split, label and text_en, as MELD has them"
+        raise InputError(problem, remedy=remedy, source=file) from None
 
 
-def _emotional(row: dict[str, str]) -> Text:
+def _meld_text(row: dict[str, str]) -> Text:
     label = _CALLED.get(row["label"], row["label"])
     dialogue = row["id"].rpartition("_utt")[0]
     value = float(EMOTIONS.index(label))
     return Text(row["id"], row["split"], label, row["text_en"].strip(), value, dialogue)
 
 
-def opinions(file: Path) -> list[Text]:
+def mosi_texts(file: Path) -> list[Text]:
     """Utterances of CMU-MOSI in its official split."""
     table = load_utterances(file / FILE if file.is_dir() else file)
     columns = (table[key] for key in ("ids", "split_official", "y_real", "transcript", "video_id"))
@@ -114,17 +101,15 @@ def opinions(file: Path) -> list[Text]:
 
 def rated_texts(folder: Path) -> list[Text]:
     """Texts that people rated (`affuse.readers.rated`), all for training."""
-    return [
-        Text(t.id, "train", polarity(t.value), t.text, t.value, t.id)
-        for t in read_rated_texts(folder)
-    ]
+    found = read_rated_texts(folder)
+    return [Text(t.id, "train", polarity(t.value), t.text, t.value, t.id) for t in found]
 
 
 def _part(name: str) -> str:
     return {"val": "valid", "validation": "valid"}.get(name, name)
 
 
-def voices(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
+def ravdess_voices(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     """The clips of RAVDESS; its first fold divides the actors.
 
     All of them were recorded in one studio. Those that train come twice, the second time as another
@@ -136,37 +121,26 @@ def voices(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     part_of = {s.id: part for part, samples in fold.parts().items() for s in samples}
     takes = [(clip, disturbed) for disturbed in (False, True) for clip in clips]
     takes = [take for take in takes if not take[1] or part_of[take[0].stem] == "train"]
-    features = _voice_features(takes, extractor)
+    marks = (clip.read_bytes() + bytes([disturbed]) for clip, disturbed in takes)
+    key = cache_key(f"{extractor.versions['audio']}, takes", marks)
+    hear = partial(_voice_features, extractor)
+    stored = FeatureCache().arrays(key, lambda: pack(_by_all_cores("voices", hear, takes)))
     found = [
         Piece(clip.stem, part_of[clip.stem], ACTED[int(clip.stem.split("-")[2]) - 1], x)
-        for (clip, _), x in zip(takes, features, strict=True)
+        for (clip, _), x in zip(takes, unpack(stored), strict=True)
     ]
     return _labelled(found, polar)
 
 
-def _voice_features(
-    takes: Sequence[tuple[Path, bool]], extractor: ClipFeatures
-) -> Sequence[FloatArray]:
-    """`(T, D)` of each clip, as it is or disturbed; extracted once."""
-    marks = (clip.read_bytes() + bytes([disturbed]) for clip, disturbed in takes)
-    key = cache_key(f"{extractor.versions['audio']}, takes", marks)
-
-    def compute() -> dict[str, FloatArray]:
-        return pack(_by_all_cores("voices", partial(_hear, extractor), takes))
-
-    return unpack(FeatureCache().arrays(key, compute))
-
-
-def _hear(extractor: ClipFeatures, take: tuple[Path, bool]) -> FloatArray:
+def _voice_features(extractor: ClipFeatures, take: tuple[Path, bool]) -> FloatArray:
     clip, disturbed = take
     signal, _ = read_audio(clip)
     if disturbed:
-        seed = zlib.crc32(clip.stem.encode())
-        signal = elsewhere(signal, np.random.default_rng(seed))
+        signal = disturb_sound(signal, np.random.default_rng(zlib.crc32(clip.stem.encode())))
     return extractor.voice_steps(signal)[0]
 
 
-def elsewhere(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
+def disturb_sound(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Sound as by another microphone, up to 9 dB higher or lower at any pitch, and in noise.
 
     Noise is 5 to 35 dB below the sound, white to brown.
@@ -182,7 +156,7 @@ def elsewhere(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
     return mixed
 
 
-def faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
+def fer_faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     """FER-2013's faces as one step, where the mesh finds them.
 
     Of the training part every seventh, which the expression network was not trained on; of the
@@ -192,10 +166,13 @@ def faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     parts = np.array([_part(str(name)) for name in arrays["folder"]])
     chosen = [np.flatnonzero(parts == part)[::every] for part, every in _EVERY.items()]
     rows = np.concatenate(chosen)
-    features = _face_features(arrays["x"][rows], extractor)
+    pixels, read = arrays["x"][rows], partial(_face_features, extractor)
+    key = cache_key(extractor.versions["vision"], [pixels.tobytes()])
+    made = partial(_by_all_cores, "faces", read, pixels)
+    stored = FeatureCache().arrays(key, lambda: {"faces": np.stack(made())})
     found = [
         Piece(f"face{row}", str(parts[row]), str(arrays["label"][row]), x[None])
-        for row, x in zip(rows, features, strict=True)
+        for row, x in zip(rows, stored["faces"], strict=True)
         if np.isfinite(x).all()
     ]
     return _labelled(found, polar)
@@ -206,7 +183,7 @@ def _by_all_cores(
 ) -> list[FloatArray]:
     """What `extract` makes of each item, with a progress bar."""
     found = []
-    with progress_bar(label, len(items)) as advance, ProcessPoolExecutor() as pool:
+    with items_bar(label, "items", len(items)) as advance, ProcessPoolExecutor() as pool:
         for features in pool.map(extract, items, chunksize=8):
             found.append(features)
             advance(1)
@@ -214,24 +191,14 @@ def _by_all_cores(
 
 
 def _labelled(pieces: Sequence[Piece], polar: bool) -> list[Piece]:
-    renamed = ((p, _CALLED.get(p.label, p.label)) for p in pieces)
+    called = [(p, _CALLED.get(p.label, p.label)) for p in pieces]
     if polar:
-        renamed = ((p, _POLARITY.get(label, "")) for p, label in renamed)
-    return [Piece(p.id, p.part, label, p.features) for p, label in renamed if label]
+        called = [(p, _POLARITY[label]) for p, label in called if label in _POLARITY]
+    return [replace(piece, label=label) for piece, label in called]
 
 
-def _face_features(pixels: NDArray[np.uint8], extractor: ClipFeatures) -> FloatArray:
-    """`(N, D)`, NaN where there is no face; extracted once."""
-
-    def compute() -> dict[str, FloatArray]:
-        return {"faces": np.stack(_by_all_cores("faces", partial(_read, extractor), pixels))}
-
-    return FeatureCache().arrays(
-        cache_key(extractor.versions["vision"], [pixels.tobytes()]), compute
-    )["faces"]
-
-
-def _read(extractor: ClipFeatures, grey: NDArray[np.uint8]) -> FloatArray:
+def _face_features(extractor: ClipFeatures, grey: NDArray[np.uint8]) -> FloatArray:
+    """`(D,)`, NaN where there is no face."""
     image = np.repeat(grey[..., None], 3, axis=2)
     face = read_face(image, cropped=True)
     if face is None:

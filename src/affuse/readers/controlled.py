@@ -2,8 +2,7 @@
 
 An affect y in [-3, 3] is carried by text, audio and vision, each in a few short salient spans
 among nuisance. Which modality tells it best, how noisily, and how often another one contradicts
-it are options, so that a gate, an explanation or a conflict score can be checked against what was
-planted (`Sample.truth`).
+it are options; what was planted is in `Sample.truth`.
 
 A frame of a salient span is `contrast * marker + carried * value + jitter`: the carried value
 along one direction, next to a marker that tells the span from its surroundings. The nuisance
@@ -24,23 +23,10 @@ from pydantic import Field
 
 from affuse.config import Options
 from affuse.errors import InputError
-from affuse.readers.planting import (
-    DURATION,
-    MODALITIES,
-    PARTS,
-    STREAMS,
-    Bools,
-    Floats,
-    Ints,
-    Rendered,
-    Spans,
-    directions,
-    draw_affect,
-    generator,
-    render,
-)
+from affuse.readers import planting
+from affuse.readers.planting import PROFILES, Bools, Floats, Ints, Rendered, Spans, generator
 from affuse.readers.registry import corpus_name, register_corpus
-from affuse.samples import Corpus, Sample, Split
+from affuse.samples import MODALITIES, PARTS, Corpus, Sample, Split
 from affuse.tasks import Regression
 
 # Standard deviations of what a modality carries about y, times the option `noise`: a perfect
@@ -57,7 +43,6 @@ class ControlledOptions(Options):
 
     Attributes:
         seed: of the data. The same seed gives the same arrays, bit for bit.
-        train, valid, test: samples in each part.
         truth: the modality that carries the affect best, or `mixed`: another one in each sample,
             drawn at random, while the other two carry nothing.
         noise: scale of the errors of what the modalities carry.
@@ -78,25 +63,15 @@ class ControlledOptions(Options):
 
 @dataclass(frozen=True, slots=True)
 class _Latents:
-    """What N samples say, before any features: columns are text, audio and vision.
+    """What N samples say, before any features: columns are text, audio and vision."""
 
-    Attributes:
-        target: y, `(N,)`.
-        duration: seconds, `(N,)`.
-        primary: column that carries y, `(N,)`.
-        conflict: whether a modality contradicts, `(N,)`.
-        conflicting: its column, `(N,)`; drawn for every sample.
-        carried: `(N, 3)`.
-        noise: the noise that the spans show, `(N, 3)`.
-    """
-
-    target: Floats
-    duration: Floats
-    primary: Ints
-    conflict: Bools
-    conflicting: Ints
-    carried: Floats
-    noise: Floats
+    target: Floats  # y, `(N,)`
+    duration: Floats  # seconds, `(N,)`
+    primary: Ints  # column that carries y, `(N,)`
+    conflict: Bools  # whether a modality contradicts, `(N,)`
+    conflicting: Ints  # its column, `(N,)`; drawn for every sample
+    carried: Floats  # `(N, 3)`
+    noise: Floats  # that the spans show, `(N, 3)`
 
 
 @register_corpus("controlled", ControlledOptions, needs_data=False)
@@ -106,56 +81,48 @@ def read_controlled(path: Path | None, options: ControlledOptions) -> Corpus:
     `Sample.truth` has `primary` (the true modality), `carried` (modality to value), `spans`
     (modality to pairs of first step and the one after the last), `conflict`, `conflicting` (the
     modality that contradicts, or None) and `noise` (modality to the noise that its spans show).
-
-    Args:
-        path: None, since nothing is read.
-        options: see there.
-
-    Raises:
-        InputError: a path is given.
+    Nothing is read: the path is None.
     """
     if path is not None:
-        raise InputError(
-            "corpus 'controlled' is generated and reads no data",
-            remedy="leave the path out",
-            source=path,
-        )
+        problem = "corpus 'controlled' is generated and reads no data"
+        raise InputError(problem, remedy="leave the path out", source=path)
     parts = {part: _part(part, options) for part in PARTS}
     return Corpus(
         name=corpus_name("controlled", options, always=("truth",)),
         task=Regression(-3.0, 3.0),
-        widths={m: stream.width for m, stream in STREAMS.items()},
+        widths={m: profile.width for m, profile in PROFILES.items()},
         folds=(Split(**parts),),
         options=options.model_dump(),
-        features={m: f"controlled-{stream.width}" for m, stream in STREAMS.items()},
+        features={m: f"controlled-{profile.width}" for m, profile in PROFILES.items()},
     )
 
 
 def _part(part: str, options: ControlledOptions) -> list[Sample]:
     count, number = getattr(options, part), PARTS.index(part)
-    latents = _draw_latents(generator(options.seed, number, len(STREAMS)), count, options)
-    axes = directions(options.seed)
+    latents = _draw_latents(generator(options.seed, number, len(PROFILES)), count, options)
+    axes = planting.directions(options.seed)
     rendered = {
-        modality: render(
+        modality: planting.render_modality(
             generator(options.seed, number, column),
-            stream,
+            profile,
             axes[modality],
             carried=latents.carried[:, column],
             noise=latents.noise[:, column],
             duration=latents.duration,
         )
-        for column, (modality, stream) in enumerate(STREAMS.items())
+        for column, (modality, profile) in enumerate(PROFILES.items())
     }
     return [_sample(f"{part}/{row}", row, latents, rendered) for row in range(count)]
 
 
 def _draw_latents(rng: np.random.Generator, count: int, options: ControlledOptions) -> _Latents:
     # Everything is drawn whatever the options, so that one option changes only what it names.
-    target, unrelated = draw_affect(rng, count), draw_affect(rng, 3 * count).reshape(count, 3)
+    target = planting.draw_affect(rng, count)
+    unrelated = planting.draw_affect(rng, 3 * count).reshape(count, 3)
     error = rng.normal(size=(count, 3))
     drawn, step = rng.integers(0, 3, count), rng.integers(1, 3, count)
     against, order = rng.uniform(0.8, 1.2, count), rng.permutation(count)
-    duration = rng.uniform(*DURATION, count) * options.length
+    duration = rng.uniform(*planting.DURATION, count) * options.length
 
     mixed = options.truth == "mixed"
     primary = drawn if mixed else np.full(count, MODALITIES.index(options.truth))
@@ -195,7 +162,5 @@ def _sample(name: str, row: int, latents: _Latents, rendered: dict[str, Rendered
 
 
 def _salient_spans(spans: Spans, row: int) -> list[tuple[int, int]]:
-    chosen = spans.salient[row]
-    return list(
-        zip(spans.begin[row, chosen].tolist(), spans.end[row, chosen].tolist(), strict=True)
-    )
+    begin, end = (edge[row, spans.salient[row]].tolist() for edge in (spans.begin, spans.end))
+    return list(zip(begin, end, strict=True))

@@ -6,7 +6,7 @@ Subjectivity Analysis in Online Opinion Videos".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, encode_corpus
 from affuse.readers.npz import load_arrays
 from affuse.readers.registry import corpus_name, register_corpus
@@ -39,32 +38,23 @@ class MosiOptions(TextOptions):
 
 
 @register_corpus("mosi", MosiOptions)
-def read_mosi(path: Path | None, options: MosiOptions) -> Corpus:
+def read_mosi(path: Path, options: MosiOptions) -> Corpus:
     """CMU-MOSI: sentiment in [-3, 3] from transcripts and acoustic means of 2199 utterances.
 
     Text is one step a token, audio one step of 73 means; a group is a video. Split `official` is
     the one that comes with the corpus. Split `bc` has 62 videos for training and 31 for test, no
     speaker in both; every sixth of its sorted training videos validates.
-
-    Args:
-        path: the folder that holds utterances.npz, or that file.
-        options: split and text features.
-
-    Raises:
-        InputError: the file is missing, damaged or lacks an array.
+    The path is the folder that holds utterances.npz, or that file.
     """
-    if path is None:
-        raise InputError("corpus 'mosi' needs its data", remedy="give its path with --data")
     file = path / FILE if path.is_dir() else path
     table = load_utterances(file)
     extractor = options.extractor()
-    transcripts = [str(text) for text in table["transcript"]]
-    text = encode_corpus(transcripts, extractor, FeatureCache())
+    text = encode_corpus(table["transcript"].tolist(), extractor)
     samples = [_sample(table, row, features) for row, features in enumerate(text)]
     return Corpus(
         name=corpus_name("mosi", options, always=("split",)),
         task=Regression(-3.0, 3.0),
-        widths=widths_of(samples, ("text", "audio")),
+        widths=widths_of(samples),
         folds=(_split(samples, table[_SPLITS[options.split]], options.split, file),),
         options=options.model_dump(),
         features={"text": extractor.name, "audio": AUDIO},
@@ -72,23 +62,15 @@ def read_mosi(path: Path | None, options: MosiOptions) -> Corpus:
 
 
 def load_utterances(file: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of `utterances.npz`, one row an utterance.
-
-    Raises:
-        InputError: missing, damaged or of other shapes.
-    """
+    """The arrays of `utterances.npz`, one row an utterance; `InputError` for other files."""
     if not file.is_file():
-        raise InputError(
-            "no such file", remedy=f"give the folder of CMU-MOSI that holds {FILE}", source=file
-        )
+        remedy = f"give the folder of CMU-MOSI that holds {FILE}"
+        raise InputError("no such file", remedy=remedy, source=file)
     table = load_arrays(file, _ARRAYS)
     shapes = {key: table[key].ndim for key in _ARRAYS}
     if shapes != dict.fromkeys(_ARRAYS, 1) | {"audio": 2}:
-        raise InputError(
-            f"its arrays have {shapes} dimensions",
-            remedy="use the file as it came: all have one, but audio two",
-            source=file,
-        )
+        remedy = "use the file as it came: all have one, but audio two"
+        raise InputError(f"its arrays have {shapes} dimensions", remedy=remedy, source=file)
     return table
 
 
@@ -109,26 +91,18 @@ def _sample(table: dict[str, NDArray[Any]], row: int, text: FloatArray) -> Sampl
 
 def _split(samples: Sequence[Sample], parts: NDArray[Any], split: str, file: Path) -> Split:
     known = ("train", "test") if split == "bc" else ("train", "val", "test")
-    odd = sorted({str(part) for part in parts} - set(known))
+    odd = sorted(set(parts.tolist()) - set(known))
     if odd:
-        raise InputError(
-            f"an utterance is in part '{odd[0]}' of split '{split}'",
-            remedy=f"use one of: {', '.join(known)}",
-            source=file,
-        )
-    named = {
-        name: [s for s, part in zip(samples, parts, strict=True) if part == name] for name in known
-    }
+        problem = f"an utterance is in part '{odd[0]}' of split '{split}'"
+        raise InputError(problem, remedy=f"use one of: {', '.join(known)}", source=file)
+    placed = list(zip(samples, parts, strict=True))
+    named = {name: [s for s, part in placed if part == name] for name in known}
     if split == "official":
         return Split(named["train"], named["val"], named["test"])
-    held_out = validation_videos(sample.group or "" for sample in named["train"])
+    # Every sixth of the sorted videos, the first included.
+    held_out = sorted({sample.group or "" for sample in named["train"]})[::_VALIDATE_EVERY]
     return Split(
         [sample for sample in named["train"] if sample.group not in held_out],
         [sample for sample in named["train"] if sample.group in held_out],
         named["test"],
     )
-
-
-def validation_videos(training: Iterable[str]) -> frozenset[str]:
-    """Every sixth of the sorted training videos, the first included."""
-    return frozenset(sorted(set(training))[::_VALIDATE_EVERY])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -13,28 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from affuse.errors import InputError, has_only_characters
+from affuse.errors import InputError
 
 # Texts as wide as the longest of them compress to a hundredth, and zeros to a thousandth.
 _UNFOLDING = 300
 _SMALL = 1 << 24
 DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    tokenize.TokenError,
+    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError, zlib.error),
     zipfile.BadZipFile,
-    zlib.error,
 )
-"""What numpy lets through of the tools with which it reads an array's header and data."""
+"""What numpy and h5py let through of the tools with which they read a damaged file."""
 
 
 def load_arrays(file: Path, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]:
@@ -44,47 +34,44 @@ def load_arrays(file: Path, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]
         kinds: array to the kinds of type that it may have, as in `numpy.dtype.kind`.
 
     Raises:
-        InputError: the file is damaged, or one of the arrays is absent, of another kind, of
-            another number of rows, or many times as large as what is stored.
+        InputError: the file is damaged, unfolds to many times its size, or lacks an array of that
+            kind and number of rows.
     """
     try:
-        _require_modest(file)
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.infolist():
+                if member.file_size > max(_SMALL, _UNFOLDING * member.compress_size):
+                    name = ascii(member.filename)[1:-1][:40]
+                    raise ValueError(f"{name} unfolds to many times its size")
         with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in kinds if name in stored}
     except DAMAGE as error:
         reason = f"{type(error).__name__}: {error}"[:120]
-        raise InputError(
-            f"cannot be read ({reason})", remedy="copy it anew; it must be an npz file", source=file
-        ) from None
+        remedy = "copy it anew; it must be an npz file"
+        raise InputError(f"cannot be read ({reason})", remedy=remedy, source=file) from None
     for name, known in kinds.items():
         if name not in arrays:
             raise InputError(f"has no array '{name}'", remedy="use the complete file", source=file)
         array = arrays[name]
         if not has_only_characters(array):
-            raise InputError(
-                f"'{name}' has characters that there are not", remedy="copy it anew", source=file
-            )
+            problem = f"'{name}' has characters that there are not"
+            raise InputError(problem, remedy="copy it anew", source=file)
         if array.dtype.kind not in known or not array.ndim:
-            raise InputError(
-                f"'{name}' is of shape {array.shape} and type {array.dtype}",
-                remedy="use the file as it came",
-                source=file,
-            )
+            problem = f"'{name}' is of shape {array.shape} and type {array.dtype}"
+            raise InputError(problem, remedy="use the file as it came", source=file)
     rows = {name: len(array) for name, array in arrays.items()}
     if len(set(rows.values())) > 1:
-        raise InputError(
-            f"its arrays do not have one row a sample: {rows}",
-            remedy="use the complete file",
-            source=file,
-        )
+        problem = f"its arrays do not have one row a sample: {rows}"
+        raise InputError(problem, remedy="use the complete file", source=file)
     return arrays
 
 
-def _require_modest(file: Path) -> None:
-    """Raise `ValueError` where a member claims to be many times what is stored of it."""
-    with zipfile.ZipFile(file) as archive:
-        for member in archive.infolist():
-            if member.file_size > max(_SMALL, _UNFOLDING * member.compress_size):
-                raise ValueError(
-                    f"{ascii(member.filename)[1:-1][:40]} unfolds to many times its size"
-                )
+def has_only_characters(array: NDArray[Any]) -> bool:
+    """False for text in which a number stands for no character.
+
+    Neither numpy nor Python look: a string made of such breaks what they rely on.
+    """
+    if array.dtype.kind != "U" or not array.size:
+        return True
+    numbers = np.dtype("u4").newbyteorder(array.dtype.byteorder)
+    return bool(np.ravel(array, "K")[:, None].view(numbers).max() <= sys.maxunicode)

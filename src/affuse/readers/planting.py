@@ -7,36 +7,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from affuse.samples import FloatArray
+from affuse.samples import PARTS, FloatArray
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
-class Stream(NamedTuple):
-    """How a modality is rendered.
+class ModalityProfile(NamedTuple):
+    """How a modality is rendered."""
 
-    Attributes:
-        width: features D.
-        rate: steps a second.
-        persistence: correlation of the nuisance between one step and the next.
-        wobble: how far a step may start late, in steps; words are irregular, frames are not.
-    """
-
-    width: int
-    rate: float
-    persistence: float
-    wobble: float
+    width: int  # features D
+    rate: float  # steps a second
+    persistence: float  # correlation of the nuisance between one step and the next
+    wobble: float  # how far a step may start late, in steps; words are irregular, frames are not
 
 
-STREAMS = {
-    "text": Stream(width=16, rate=2.3, persistence=0.5, wobble=0.4),
-    "audio": Stream(width=12, rate=15.0, persistence=0.9, wobble=0.0),
-    "vision": Stream(width=10, rate=10.0, persistence=0.85, wobble=0.0),
+PROFILES = {
+    "text": ModalityProfile(width=16, rate=2.3, persistence=0.5, wobble=0.4),
+    "audio": ModalityProfile(width=12, rate=15.0, persistence=0.9, wobble=0.0),
+    "vision": ModalityProfile(width=10, rate=10.0, persistence=0.85, wobble=0.0),
 }
-MODALITIES = tuple(STREAMS)
-PARTS = ("train", "valid", "test")
 
 DURATION = (2.8, 5.8)  # seconds
 _TEMPO = (0.96, 1.03)  # keeps the number of steps from being the duration in disguise
@@ -72,16 +63,16 @@ class Rendered(NamedTuple):
 
 
 def generator(seed: int, *key: int) -> np.random.Generator:
-    """A stream of random numbers of its own for each key."""
+    """Random numbers of its own for each key."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def directions(seed: int) -> dict[str, Directions]:
     """Modality to the directions in which the corpus of this seed shows markers and values."""
     found = {}
-    for column, (modality, stream) in enumerate(STREAMS.items()):
+    for column, (modality, profile) in enumerate(PROFILES.items()):
         rng = generator(seed, len(PARTS), column)
-        basis, _ = np.linalg.qr(rng.normal(size=(stream.width, 3)))
+        basis, _ = np.linalg.qr(rng.normal(size=(profile.width, 3)))
         found[modality] = Directions(*basis.T)
     return found
 
@@ -91,29 +82,27 @@ def draw_affect(rng: np.random.Generator, count: int) -> Floats:
     return 6.0 * rng.beta(1.5, 1.5, count) - 3.0
 
 
-def render(
+def render_modality(
     rng: np.random.Generator,
-    stream: Stream,
+    profile: ModalityProfile,
     axes: Directions,
     carried: Floats,
     noise: Floats,
     duration: Floats,
 ) -> Rendered:
-    """Sequences of one modality that show what it carries.
+    """Sequences of one modality that show what it carries; the nuisance comes from `rng`.
 
     Args:
-        rng: where the nuisance comes from.
-        stream, axes: of the modality.
         carried: `(N,)`.
         noise: how unclean the spans look, `(N,)`.
         duration: seconds, `(N,)`, long enough for one step a slot.
     """
-    count, width = len(carried), stream.width
-    lengths = (duration * stream.rate * rng.uniform(*_TEMPO, count)).astype(np.int64)
+    count, width = len(carried), profile.width
+    lengths = (duration * profile.rate * rng.uniform(*_TEMPO, count)).astype(np.int64)
     steps = int(lengths.max())
     spans = _place(rng, lengths)
 
-    frames = _nuisance(rng, (count, steps, width), stream.persistence, axes.value)
+    frames = _nuisance(rng, (count, steps, width), profile.persistence, axes.value)
     jitter = rng.normal(size=(count, steps, width))
     contrast = _MARKER / (1 + noise / 2)
     salient = np.outer(contrast, axes.marker) + np.outer(carried, axes.value)
@@ -123,7 +112,7 @@ def render(
         inside = _steps_inside(spans, which, steps)[:, :, None]
         frames = np.where(inside, mean[:, None, :] + scale * jitter, frames)
 
-    onset = np.arange(steps) + stream.wobble * rng.random((count, steps)) * (np.arange(steps) > 0)
+    onset = np.arange(steps) + profile.wobble * rng.random((count, steps)) * (np.arange(steps) > 0)
     times = onset * (duration / lengths)[:, None]
     return Rendered(frames.astype(np.float32), times.astype(np.float32), lengths, spans)
 
@@ -160,5 +149,4 @@ def _nuisance(
     for step in range(1, shape[1]):
         frames[:, step] = persistence * frames[:, step - 1] + fresh * frames[:, step]
     along = (frames * value).sum(axis=2, keepdims=True) * value
-    coloured: Floats = _NUISANCE * frames + (_NUISANCE_VALUE - _NUISANCE) * along
-    return coloured
+    return np.asarray(_NUISANCE * frames + (_NUISANCE_VALUE - _NUISANCE) * along)

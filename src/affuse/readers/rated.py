@@ -13,28 +13,21 @@ from pathlib import Path
 import numpy as np
 
 from affuse.errors import InputError, file_error, unknown_name
-from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, encode_corpus
 from affuse.readers.registry import corpus_name, register_corpus
-from affuse.samples import Corpus, Sample, Split
+from affuse.samples import PARTS, Corpus, Sample, Split
 from affuse.tasks import Regression
 
 ENDING = "_GroundTruth.txt"
 _SCALE = 3 / 4  # Theirs ends at 4, that of CMU-MOSI at 3.
-_PARTS = ("test", "valid")
 
 
 @dataclass(frozen=True, slots=True)
 class RatedText:
-    """A text and its sentiment from -3 to 3.
+    """A text and its sentiment from -3 to 3."""
 
-    Attributes:
-        topic: of its file, such as `movieReviewSnippets`.
-        number: within the file; before an underscore, the number of its document.
-    """
-
-    topic: str
-    number: str
+    topic: str  # of its file, such as `movieReviewSnippets`
+    number: str  # within the file; before an underscore, the number of its document
     value: float
     text: str
 
@@ -54,28 +47,20 @@ class RatedOptions(TextOptions):
 
 
 @register_corpus("rated", RatedOptions)
-def read_rated(path: Path | None, options: RatedOptions) -> Corpus:
+def read_rated(path: Path, options: RatedOptions) -> Corpus:
     """Texts that people rated: sentiment in [-3, 3], one step a token; text is all there is.
 
     A tenth of the documents validates, another tests; which, follows from their names. A text that
-    occurs again is left out.
-
-    Args:
-        path: a folder with files `*_GroundTruth.txt`, anywhere below it.
-        options: text features, and topics by the beginning of their files' names.
-
-    Raises:
-        InputError: no such file, one with other lines, or a topic that is not there.
+    occurs again is left out. The path is a folder with files `*_GroundTruth.txt`, anywhere below
+    it; topics are given by the beginning of their files' names.
     """
-    if path is None:
-        raise InputError("corpus 'rated' needs its data", remedy="give its path with --data")
     distinct: dict[str, RatedText] = {}
     for text in _of_topics(read_rated_texts(path), options.topics, path):
         distinct.setdefault(text.text, text)
     texts = list(distinct.values())
     extractor = options.extractor()
-    encoded = encode_corpus([text.text for text in texts], extractor, FeatureCache())
-    parts: dict[str, list[Sample]] = {"train": [], "valid": [], "test": []}
+    encoded = encode_corpus([text.text for text in texts], extractor)
+    parts: dict[str, list[Sample]] = {part: [] for part in PARTS}
     for text, features in zip(texts, encoded, strict=True):
         target = np.array([text.value], np.float32)
         sample = Sample(text.id, {"text": features}, target, group=text.document, text=text.text)
@@ -91,11 +76,7 @@ def read_rated(path: Path | None, options: RatedOptions) -> Corpus:
 
 
 def read_rated_texts(folder: Path) -> list[RatedText]:
-    """The lines of all `*_GroundTruth.txt`: number, rating and text, with tabs between.
-
-    Raises:
-        InputError: there is no such file, or one has other lines.
-    """
+    """The lines of all `*_GroundTruth.txt`: number, rating and text, with tabs between."""
     files = sorted(folder.rglob(f"*{ENDING}"))
     if not files:
         raise InputError(f"holds no *{ENDING}", remedy="check the folder", source=folder)
@@ -113,11 +94,9 @@ def _read(file: Path) -> list[RatedText]:
         try:
             value = _SCALE * float(rating)
         except ValueError:
-            raise InputError(
-                f"line '{line[:40]}' has no rating",
-                remedy="give number, rating and text with tabs between",
-                source=file,
-            ) from None
+            problem = f"line '{line[:40]}' has no rating"
+            remedy = "give number, rating and text with tabs between"
+            raise InputError(problem, remedy=remedy, source=file) from None
         if text.strip():
             found.append(RatedText(topic, number, value, text.strip()))
     return found
@@ -132,5 +111,4 @@ def _of_topics(texts: list[RatedText], topics: tuple[str, ...], folder: Path) ->
 
 
 def _part(document: str) -> str:
-    tenth = zlib.crc32(document.encode()) % 10
-    return _PARTS[tenth] if tenth < len(_PARTS) else "train"
+    return {0: "test", 1: "valid"}.get(zlib.crc32(document.encode()) % 10, "train")

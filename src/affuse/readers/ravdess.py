@@ -7,7 +7,7 @@ PLoS ONE 13(5). A clip's name tells modality-channel-emotion-intensity-statement
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,14 +17,13 @@ from pydantic import Field
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.extract.voice.descriptors import VOICED, voice_name
-from affuse.extract.voice.functionals import NAME as FUNCTIONALS
-from affuse.extract.voice.functionals import functionals, pool_frames
+from affuse.extract.voice import descriptors
+from affuse.extract.voice.descriptors import VOICED, functionals, pool_frames
 from affuse.extract.voice.recordings import speech_of, voices_of
 from affuse.extract.voice.whisper import speech_name
 from affuse.readers.npz import load_arrays
 from affuse.readers.registry import corpus_name, register_corpus
-from affuse.samples import Corpus, FloatArray, Sample, Split, widths_of
+from affuse.samples import PARTS, Corpus, FloatArray, Sample, Split, widths_of
 from affuse.tasks import Classification
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
@@ -57,39 +56,31 @@ class RavdessOptions(TextOptions):
 
 
 @register_corpus("ravdess", RavdessOptions)
-def read_ravdess(path: Path | None, options: RavdessOptions) -> Corpus:
+def read_ravdess(path: Path, options: RavdessOptions) -> Corpus:
     """RAVDESS speech: 8 acted emotions from face and voice, 1440 clips, 4 folds over actors.
 
     Audio is what the option `audio` says, vision one step of 35 action units (absent where a clip
     has none), text one of the two sentences, which says nothing of the emotion. A group is an
-    actor.
-    With the actors sorted, fold k tests every fourth from k on; three of the others validate.
+    actor. Of the sorted actors, fold k tests every fourth from k on; three of the others validate.
     Reading the sound takes minutes the first time and is cached.
 
-    Args:
-        path: the folder that holds the clips below audio/, flac or wav, and au_mfcc.npz.
-        options: folds and features.
-
-    Raises:
-        InputError: no clips, fewer than four actors, or a file that cannot be read.
+    The path is the folder that holds the clips below audio/, flac or wav, and au_mfcc.npz.
     """
-    if path is None:
-        raise InputError("corpus 'ravdess' needs its data", remedy="give its path with --data")
     clips = speech_clips(path / "audio")
     faces = _action_units(path / _FACES)
     cache = FeatureCache()
     voices = _voices(clips, cache, options)
     extractor = options.extractor()
-    statements = dict(zip(STATEMENTS, encode_corpus(STATEMENTS, extractor, cache), strict=True))
+    statements = encode_corpus(STATEMENTS, extractor, cache)
     samples = [
-        _sample(clip.stem, voice, faces, statements)
+        _sample(clip.stem, voice, faces.get(clip.stem), statements)
         for clip, voice in zip(clips, voices, strict=True)
     ]
     folds = actor_folds(samples, path)
     return Corpus(
         name=corpus_name("ravdess", options),
         task=Classification(EMOTIONS),
-        widths=widths_of(samples, ("text", "audio", "vision")),
+        widths=widths_of(samples),
         folds=folds if options.fold is None else (folds[options.fold],),
         options=options.model_dump(),
         features={"text": extractor.name, "audio": _audio_name(options), "vision": VISION},
@@ -97,19 +88,12 @@ def read_ravdess(path: Path | None, options: RavdessOptions) -> Corpus:
 
 
 def speech_clips(folder: Path) -> list[Path]:
-    """The clips below a folder in the order of their names.
-
-    Raises:
-        InputError: there is none, or one has another name.
-    """
+    """The clips below a folder in the order of their names; `InputError` where there is none."""
     files = (f for f in folder.rglob("03-01-*") if f.suffix.lower() in (".flac", ".wav"))
     clips = sorted(files, key=lambda file: file.stem)
     if not clips:
-        raise InputError(
-            "holds no RAVDESS speech clips",
-            remedy="give the folder whose audio/ has files such as 03-01-01-01-01-01-01.flac",
-            source=folder,
-        )
+        remedy = "give the folder whose audio/ has files such as 03-01-01-01-01-01-01.flac"
+        raise InputError("holds no RAVDESS speech clips", remedy=remedy, source=folder)
     for clip in clips:
         if not _SPEECH.fullmatch(clip.stem):
             raise InputError("is not named as RAVDESS clips are", remedy="remove it", source=clip)
@@ -134,8 +118,8 @@ def _voices(
 
 
 def _audio_name(options: RavdessOptions) -> str:
-    frames = voice_name(cepstra=options.cepstra, trim=options.trim)
-    statistics = f"{FUNCTIONALS}: {frames}"
+    frames = descriptors.voice_name(cepstra=options.cepstra, trim=options.trim)
+    statistics = f"{descriptors.FUNCTIONALS}: {frames}"
     return {
         "frames": frames,
         "functionals": statistics,
@@ -147,67 +131,42 @@ def _audio_name(options: RavdessOptions) -> str:
 def _action_units(file: Path) -> dict[str, FloatArray]:
     """The action units `(35,)` of each take, by the id of its sound."""
     if not file.is_file():
-        raise InputError(
-            "no such file", remedy=f"put {_FACES} beside the folder audio", source=file
-        )
+        remedy = f"put {_FACES} beside the folder audio"
+        raise InputError("no such file", remedy=remedy, source=file)
     arrays = load_arrays(file, {"ids": "U", "au": "fiu"})
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and no face
         ids, units = arrays["ids"], arrays["au"].astype(np.float32)
     if (ids.ndim, units.ndim) != (1, 2):
-        raise InputError(
-            f"has ids of shape {ids.shape} and action units of shape {units.shape}",
-            remedy="give one row an id",
-            source=file,
-        )
+        problem = f"has ids of shape {ids.shape} and action units of shape {units.shape}"
+        raise InputError(problem, remedy="give one row an id", source=file)
     # 01 is the take on video with sound, 03 its sound alone.
     return {f"03{str(take)[2:]}": row for take, row in zip(ids, units, strict=True)}
 
 
 def _sample(
-    clip: str,
-    voice: FloatArray,
-    faces: Mapping[str, FloatArray],
-    statements: Mapping[str, FloatArray],
+    clip: str, voice: FloatArray, units: FloatArray | None, statements: Sequence[FloatArray]
 ) -> Sample:
     _, _, emotion, _, statement, _, actor = clip.split("-")
-    text = STATEMENTS[int(statement) - 1]
-    sequences = {"text": statements[text], "audio": voice}
-    units = faces.get(clip)
+    said = int(statement) - 1
+    sequences = {"text": statements[said], "audio": voice}
     if units is not None and np.isfinite(units).all():
         sequences["vision"] = units[None]
-    return Sample(
-        id=clip,
-        sequences=sequences,
-        target=np.array([int(emotion) - 1], dtype=np.float32),
-        group=actor,
-        text=text,
-    )
+    target = np.array([int(emotion) - 1], dtype=np.float32)
+    return Sample(clip, sequences, target, group=actor, text=STATEMENTS[said])
 
 
 def actor_folds(samples: Sequence[Sample], source: Path) -> tuple[Split, ...]:
-    """Four splits with no actor in two parts of one.
-
-    Raises:
-        InputError: fewer than four actors.
-    """
+    """Four splits with no actor in two parts of one; `InputError` for fewer than four actors."""
     actors = sorted({sample.group or "" for sample in samples})
     if len(actors) < FOLDS:
-        raise InputError(
-            f"has clips of {len(actors)} actors",
-            remedy=f"give at least {FOLDS}, so that each fold can test on actors of its own",
-            source=source,
-        )
-    return tuple(_fold(samples, actors, number) for number in range(FOLDS))
-
-
-def _fold(samples: Sequence[Sample], actors: Sequence[str], number: int) -> Split:
-    test = actors[number::FOLDS]
-    others = [actor for actor in actors if actor not in test]
-    # Actors alternate by sex; a step of seven meets both sexes and all ends of the list.
-    valid = others[1::7]
-    train = [actor for actor in others if actor not in valid]
-
-    def of(chosen: Sequence[str]) -> list[Sample]:
-        return [sample for sample in samples if sample.group in chosen]
-
-    return Split(of(train), of(valid), of(test))
+        remedy = f"give at least {FOLDS}, so that each fold can test on actors of its own"
+        raise InputError(f"has clips of {len(actors)} actors", remedy=remedy, source=source)
+    folds = []
+    for number in range(FOLDS):
+        part_of = dict.fromkeys(actors, "train") | dict.fromkeys(actors[number::FOLDS], "test")
+        # Actors alternate by sex; a step of seven meets both sexes and all ends of the list.
+        others = [actor for actor in actors if part_of[actor] == "train"]
+        part_of |= dict.fromkeys(others[1::7], "valid")
+        parts = ([s for s in samples if part_of[s.group or ""] == part] for part in PARTS)
+        folds.append(Split(*parts))
+    return tuple(folds)

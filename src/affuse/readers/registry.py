@@ -9,10 +9,11 @@ from typing import Any
 
 from affuse.config import Options, parse_options
 from affuse.errors import InputError, unknown_name
-from affuse.plugins import load_plugins, require_same
+from affuse.plugins import load_plugins, registered_in, require_same
 from affuse.samples import Corpus
 
-Reader = Callable[[Path | None, Any], Corpus]
+Reader = Callable[[Any, Any], Corpus]
+"""`(path, options) -> Corpus`; the path is None where a corpus needs no data."""
 Recogniser = Callable[[Path], bool]
 Chooser = Callable[[Path], str]
 FALLBACK = "mult"
@@ -21,25 +22,16 @@ FALLBACK = "mult"
 
 @dataclass(frozen=True)
 class CorpusEntry:
-    """A registered reader.
+    """A registered reader."""
 
-    Attributes:
-        name: what the command line calls it.
-        options: the pydantic model of its options.
-        read: `(path or None, options) -> Corpus`.
-        needs_data: whether it must be given a path.
-        summary: one line for listings.
-        recognises: whether a path that the user gave holds this format; told by its content.
-        preset: which settings to train with on what a path holds.
-    """
-
-    name: str
+    name: str  # what the command line calls it
     options: type[Options]
     read: Reader
-    needs_data: bool
-    summary: str
+    needs_data: bool  # whether it must be given a path
+    summary: str  # one line for listings
+    # Whether a path that the user gave holds this format; told by its content.
     recognises: Recogniser
-    preset: Chooser
+    preset: Chooser  # which settings to train with on what a path holds
 
 
 _ENTRIES: dict[str, CorpusEntry] = {}
@@ -67,9 +59,9 @@ def register_corpus(
     choose = preset or (lambda _: name)
 
     def decorate(read: Reader) -> Reader:
-        known = _ENTRIES.get(name)
-        if known is not None:
+        if (known := _ENTRIES.get(name)) is not None:
             require_same("corpus", name, known.read, read)
+        registered_in.add(read.__module__)
         summary = (read.__doc__ or "").strip().splitlines()[0]
         _ENTRIES[name] = CorpusEntry(name, options, read, needs_data, summary, recognises, choose)
         return read
@@ -101,19 +93,17 @@ def resolve(corpus: str) -> tuple[CorpusEntry, Path | None]:
 def load_corpus(
     corpus: str, data: Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Corpus:
-    """Read a corpus by name or path.
+    """Read a corpus by its registered name, or by the path of its file or folder.
 
     Args:
-        corpus: a registered name, or the path of a corpus' file or folder.
         data: where its data is, for a name that needs it.
-        options: reader options; an unknown key is an error that proposes the nearest one.
+        options: of the reader; an unknown key is an error that proposes the nearest one.
     """
     entry, path = resolve(corpus)
     where = path or data
     if entry.needs_data and where is None:
-        raise InputError(
-            f"corpus '{entry.name}' needs its data", remedy="give its path with --data"
-        )
+        remedy = "give its path with --data"
+        raise InputError(f"corpus '{entry.name}' needs its data", remedy=remedy)
     if where is not None and not where.exists():
         raise InputError("no such file or folder", remedy="check the path", source=where)
     return entry.read(where, parse_options(entry.options, options or {}))

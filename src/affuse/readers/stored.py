@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, PositiveInt, StringConstraints, ValidationError
 
 from affuse.config import Options, invalid
 from affuse.errors import InputError, file_error
@@ -39,11 +39,7 @@ Modality = Annotated[str, StringConstraints(pattern=rf"^{MODALITY.pattern}$")]
 Preset = Annotated[str, StringConstraints(pattern=r"^[\w-]*$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Fold(_Strict):
+class Fold(BaseModel, extra="forbid"):
     """Numbers of the samples in each part."""
 
     train: list[Index]
@@ -51,7 +47,7 @@ class Fold(_Strict):
     test: list[Index]
 
 
-class Header(_Strict):
+class Header(BaseModel, extra="forbid"):
     """What the JSON file holds; lists have one entry a sample.
 
     Folders without `preset` are older: theirs is the one that the corpus' name begins with.
@@ -91,23 +87,18 @@ def _preset(path: Path) -> str:
 
 
 @register_corpus("stored", StoredOptions, recognises=_recognises, preset=_preset)
-def read_stored(path: Path | None, options: StoredOptions) -> Corpus:
+def read_stored(path: Path, options: StoredOptions) -> Corpus:
     """A corpus that `affuse corpus convert` wrote: any corpus, used in little memory.
 
     Sequences are read-only views of mapped files. The corpus has the name, options and
     fingerprint of the one that was stored, so that results of both may be compared. Its values
-    are read once, to be held against that fingerprint.
-
-    Args:
-        path: the folder, or the JSON file in it.
-        options: none.
+    are read once, to be held against that fingerprint. The path is the folder, or the JSON file in
+    it.
 
     Raises:
         InputError: a missing, damaged or foreign file, or values other than those stored.
     """
     del options
-    if path is None:
-        raise InputError("corpus 'stored' needs its data", remedy="give its path with --data")
     folder = _folder(path)
     header = _read_header(folder / HEADER)
     samples = _samples(header, folder)
@@ -134,11 +125,8 @@ def _read_header(file: Path) -> Header:
         header = Header.model_validate_json(file.read_bytes())
         Task.from_config(header.task)
     except FileNotFoundError:
-        raise InputError(
-            "no stored corpus here",
-            remedy="give a folder that affuse corpus convert wrote",
-            source=file.parent,
-        ) from None
+        remedy = "give a folder that affuse corpus convert wrote"
+        raise InputError("no stored corpus here", remedy=remedy, source=file.parent) from None
     except OSError as error:
         raise file_error(error, "cannot be read", file) from None
     except InputError as error:
@@ -169,18 +157,10 @@ def _samples(header: Header, folder: Path) -> list[Sample]:
     width = Task.from_config(header.task).target_width
     targets = np.array(_load(folder / TARGETS, np.float32, (count, width)))
     known = np.isfinite(targets).all(axis=1)
-    return [
-        Sample(
-            header.ids[row],
-            sequences[row],
-            targets[row] if known[row] else None,
-            times[row],
-            header.groups[row],
-            header.texts[row],
-            header.truths[row],
-        )
-        for row in range(count)
-    ]
+    labels = (target if fit else None for target, fit in zip(targets, known, strict=True))
+    told = zip(header.groups, header.texts, header.truths, strict=True)
+    rows = zip(header.ids, sequences, labels, times, told, strict=True)
+    return [Sample(name, steps, label, at, *rest) for name, steps, label, at, rest in rows]
 
 
 def _spans(file: Path, count: int, steps: int) -> list[tuple[int, int]]:
@@ -199,20 +179,17 @@ def _load(file: Path, dtype: type[np.generic], shape: tuple[int | None, ...]) ->
     except DAMAGE as error:
         reason = f"{type(error).__name__}: {error}"[:120]
         raise InputError(f"cannot be read ({reason})", remedy=_AGAIN, source=file) from None
-    fits = len(array.shape) == len(shape) and all(
-        wanted in (None, extent) for wanted, extent in zip(shape, array.shape, strict=True)
-    )
+    extents = zip(shape, array.shape, strict=False)
+    fits = array.ndim == len(shape) and all(wanted in (None, extent) for wanted, extent in extents)
     if array.dtype != dtype or not fits or not array.flags.c_contiguous:
-        raise InputError(
-            f"has shape {array.shape} and type {array.dtype}", remedy=_AGAIN, source=file
-        )
+        problem = f"has shape {array.shape} and type {array.dtype}"
+        raise InputError(problem, remedy=_AGAIN, source=file)
     return array
 
 
 def _split(fold: Fold, samples: list[Sample], folder: Path) -> Split:
     parts = fold.model_dump()
     if any(row >= len(samples) for rows in parts.values() for row in rows):
-        raise InputError(
-            "a fold names a sample that there is not", remedy=_AGAIN, source=folder / HEADER
-        )
+        problem = "a fold names a sample that there is not"
+        raise InputError(problem, remedy=_AGAIN, source=folder / HEADER)
     return Split(**{name: [samples[row] for row in rows] for name, rows in parts.items()})

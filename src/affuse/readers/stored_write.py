@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,11 @@ def store_corpus(corpus: Corpus, folder: Path, on_progress: OnProgress = lambda 
         InputError: the folder exists and is not empty, cannot be written, or is on a full disk.
     """
     require_new(folder)
-    _require_names(corpus)
+    for modality in corpus.widths:
+        if MODALITY.fullmatch(modality) is None:
+            problem = f"modality '{modality}' cannot name a file"
+            remedy = "name it with letters, digits, _ and -"
+            raise InputError(problem, remedy=remedy, source=corpus.name)
     make_folder(folder.absolute().parent)
     draft = folder.absolute().with_name(f".{folder.absolute().name}.{os.getpid()}")
     try:
@@ -60,29 +65,16 @@ def store_corpus(corpus: Corpus, folder: Path, on_progress: OnProgress = lambda 
 def require_new(folder: Path) -> None:
     """Raise `InputError` where a folder exists and is not empty."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InputError(
-            "exists and holds something else", remedy="give a new or empty folder", source=folder
-        )
-
-
-def _require_names(corpus: Corpus) -> None:
-    for modality in corpus.widths:
-        if MODALITY.fullmatch(modality) is None:
-            raise InputError(
-                f"modality '{modality}' cannot name a file",
-                remedy="name it with letters, digits, _ and -",
-                source=corpus.name,
-            )
+        remedy = "give a new or empty folder"
+        raise InputError("exists and holds something else", remedy=remedy, source=folder)
 
 
 def _write(corpus: Corpus, folder: Path, on_progress: OnProgress) -> None:
     samples, folds = _distinct(corpus)
     total = len(samples) * len(corpus.widths)
     for number, (modality, width) in enumerate(corpus.widths.items()):
-
-        def advance(row: int, before: int = number * len(samples)) -> None:
-            on_progress(before + row, total)
-
+        before = number * len(samples)
+        advance = partial(lambda before, row: on_progress(before + row, total), before)
         _write_modality(folder, samples, modality, width, advance)
     targets = np.full((len(samples), corpus.task.target_width), np.nan, np.float32)
     for row, sample in enumerate(samples):
@@ -109,19 +101,13 @@ def _write(corpus: Corpus, folder: Path, on_progress: OnProgress) -> None:
 
 def _distinct(corpus: Corpus) -> tuple[list[Sample], list[Fold]]:
     """Every sample once, however many folds it is in, and the folds by their numbers."""
-    numbers: dict[int, int] = {}
-    samples: list[Sample] = []
-    folds = []
-    for fold in corpus.folds:
-        parts: dict[str, list[int]] = {}
-        for name, members in fold.parts().items():
-            for sample in members:
-                if id(sample) not in numbers:
-                    numbers[id(sample)] = len(samples)
-                    samples.append(sample)
-            parts[name] = [numbers[id(sample)] for sample in members]
-        folds.append(Fold.model_validate(parts))
-    return samples, folds
+    samples = {id(sample): sample for fold in corpus.folds for sample in fold.samples()}
+    numbers = {key: number for number, key in enumerate(samples)}
+    folds = [
+        Fold(**{part: [numbers[id(s)] for s in members] for part, members in fold.parts().items()})
+        for fold in corpus.folds
+    ]
+    return list(samples.values()), folds
 
 
 def _write_modality(

@@ -1,7 +1,7 @@
-"""Charts as inline SVG: a few small functions, so that a page needs neither scripts nor files.
+"""Figures of pages, as drawings: marks with attributes, which `figures.html` writes as SVG.
 
-Colours are classes, which the page's style sheet fills for light and dark. Every chart has a
-`<title>` that says in words what it shows, for those who do not see it.
+Nothing here is markup, so that names and words from strangers are escaped in one place. Colours are
+classes of the style sheet, which has each for light and dark.
 """
 
 from __future__ import annotations
@@ -12,15 +12,45 @@ import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from affuse.incongruity.tendency import Estimate, Floats
+if TYPE_CHECKING:
+    from affuse.incongruity.tendency import Estimate
+    from affuse.tasks import Floats
 
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 18.0, 10.0, 34.0
-BLUE = (38, 128, 194)
+LEFT, RIGHT, TOP, BOTTOM, CHARACTER = 46.0, 14.0, 10.0, 34.0, 6.0
+SIZE = (336.0, 216.0)
+"""Of a chart; three of them stand side by side."""
+MOST_COLUMNS = 300
+_BLUE = (38, 128, 194)
 """Of heat maps; it stands out on light and dark."""
+_EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
+KNOWN = frozenset(("text", "audio", "vision", *_EMOTIONS))
+"""Names whose colour is always the same: that which most readers expect."""
+
+
+class Mark(NamedTuple):
+    """An element of a drawing: its text is shown, its title appears on hovering."""
+
+    tag: str
+    attributes: Mapping[str, object]
+    text: str = ""
+    title: str = ""
+
+
+class Drawing(NamedTuple):
+    """Marks within width and height; the title says in words what is shown.
+
+    One that is `stretched` takes the width of the page and keeps its height.
+    """
+
+    title: str
+    width: float
+    height: float
+    marks: Sequence[Mark]
+    stretched: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,9 +58,9 @@ class Line:
     """A line of a chart, with a band where `band` is given, one pair a point.
 
     Attributes:
-        name: for the legend.
-        css: classes, such as `c0 dashed`.
-        x, y: points; a nan breaks the line.
+        name: of its points, on hovering.
+        css: classes, such as `text dashed`.
+        x, y: points; a nan breaks the line. Without y there is the band alone.
         band: low and high at each point.
     """
 
@@ -41,6 +71,22 @@ class Line:
     band: Sequence[tuple[float, float]] = ()
 
 
+class Bar(NamedTuple):
+    """A stretch of time: `size` high from `low` on, both shares of the height."""
+
+    start: float
+    end: float
+    css: str
+    title: str
+    size: float = 1.0
+    low: float = 0.0
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """The class of each modality or emotion of a figure."""
+    return {n: n if n in KNOWN else f"c{place % 10}" for place, n in enumerate(names)}
+
+
 def line_chart(
     title: str,
     lines: Sequence[Line],
@@ -48,121 +94,110 @@ def line_chart(
     y_label: str,
     *,
     y_range: tuple[float, float] | None = None,
+    x_ticks: bool = True,
     mark: float | None = None,
     diagonal: bool = False,
-    size: tuple[float, float] = (340.0, 220.0),
-) -> str:
+) -> Drawing:
     """Lines over a common axis.
 
     Args:
         y_range: of the axis; all that is drawn by default.
+        x_ticks: whether the axis has numbers.
         mark: an x at which a vertical line stands.
         diagonal: whether to draw y = x.
     """
     xs = [x for line in lines for x in line.x]
     ys = [y for line in lines for y in (*line.y, *(end for b in line.band for end in b))]
-    frame = _Frame.of(xs, ys if y_range is None else y_range, size)
-    parts = [frame.axes(x_label, y_label)]
+    frame = _Frame(xs, ys if y_range is None else y_range)
+    marks = [*frame.axes(x_label, y_label, x_ticks=x_ticks)]
     if mark is not None:
-        x = frame.x(mark)
-        parts.append(f'<path class="mark" d="M{x:.1f} {TOP}V{frame.height - BOTTOM:.1f}"/>')
+        marks.append(frame.path("mark", (mark, mark), frame.y_range))
     if diagonal:
-        ends = [max(frame.low[0], frame.low[1]), min(frame.high[0], frame.high[1])]
-        parts.append(f'<path class="mark" d="{_path([(frame.x(e), frame.y(e)) for e in ends])}"/>')
+        (x0, x1), (y0, y1) = frame.x_range, frame.y_range
+        ends = max(x0, y0), min(x1, y1)
+        marks.append(frame.path("mark", ends, ends))
     for line in lines:
         if line.band:
-            low = [(frame.x(x), frame.y(b[0])) for x, b in zip(line.x, line.band, strict=True)]
-            high = [(frame.x(x), frame.y(b[1])) for x, b in zip(line.x, line.band, strict=True)]
-            parts.append(f'<path class="band {line.css}" d="{_path([*low, *reversed(high)])}Z"/>')
-        points = [(frame.x(x), frame.y(y)) for x, y in zip(line.x, line.y, strict=True)]
-        parts.append(f'<path class="line {line.css}" d="{_path(points)}"/>')
-        if len(points) < 20:
-            parts += [
-                f'<circle class="dot {line.css}" cx="{x:.1f}" cy="{y:.1f}" r="2.5">'
-                f"<title>{escape(line.name)}: {label_x:.3g}, {label_y:.3g}</title></circle>"
-                for (x, y), label_x, label_y in zip(points, line.x, line.y, strict=True)
+            low, high = zip(*line.band, strict=True)
+            ring = (*line.x, *reversed(line.x)), (*low, *reversed(high))
+            marks.append(frame.path(f"band {line.css}", *ring, closed=True))
+        if line.y:
+            marks.append(frame.path(f"line {line.css}", line.x, line.y))
+        if len(line.y) < 20:
+            marks += [
+                frame.dot(line.css, x, y, 2.5, f"{line.name}: {x:.3g}, {y:.3g}")
+                for x, y in zip(line.x, line.y, strict=False)
                 if math.isfinite(y)
             ]
-    return svg(title, frame.width, frame.height, parts)
+    return Drawing(title, *SIZE, marks)
 
 
-def interval_rows(title: str, rows: Sequence[tuple[str, str, Estimate]], x_label: str) -> str:
-    """A mean and its interval a row, about zero: name, classes, estimate."""
-    ends = [0.0, *(end for _, _, e in rows for end in (e.mean, *e.ci95))]
-    height, left = 24.0 * len(rows) + TOP + BOTTOM, 150.0
-    frame = _Frame.of(ends, (0.0, 1.0), (430.0, height), left)
-    zero = frame.x(0.0)
-    parts = [
-        frame.axes(x_label, "", y_ticks=False),
-        f'<path class="mark" d="M{zero:.1f} {TOP}V{height - BOTTOM:.1f}"/>',
-    ]
-    for place, (name, css, found) in enumerate(rows):
-        y = TOP + 24.0 * place + 12
-        parts.append(f'<text x="{left - 8:.0f}" y="{y + 4:.1f}" class="end">{escape(name)}</text>')
-        if math.isfinite(found.mean):
-            low, high = (frame.x(end) for end in found.ci95)
-            x = frame.x(found.mean)
-            parts.append(
-                f'<path class="line {css}" d="M{low:.1f} {y}H{high:.1f}"/>'
-                f'<circle class="dot {css}" cx="{x:.1f}" cy="{y}" r="4">'
-                f"<title>{escape(name)}: {interval(found)}</title></circle>"
-            )
-    return svg(title, 430.0, height, parts)
-
-
-def stacked(title: str, shares: Mapping[str, Floats], x_label: str) -> str:
+def stacked(
+    title: str, shares: Mapping[str, Floats], css: Mapping[str, str], x_label: str
+) -> Drawing:
     """Shares `(N,)` that sum to one, one column a sample, at most 300 of them."""
     count = len(next(iter(shares.values())))
-    chosen = [round(i * (count - 1) / max(min(count, 300) - 1, 1)) for i in range(min(count, 300))]
-    frame = _Frame.of((0.0, 1.0), (0.0, 1.0), (340.0, 220.0))
-    below, parts = [0.0] * len(chosen), [frame.axes(x_label, "gate weight", x_ticks=False)]
-    for place, values in enumerate(shares.values()):
-        above = [low + float(values[row]) for low, row in zip(below, chosen, strict=True)]
-        xs = [(i + side) / len(chosen) for i in range(len(chosen)) for side in (0, 1)]
-        tops, bottoms = ([y for y in ys for _ in (0, 1)] for ys in (above, below))
-        ring = [*zip(xs, tops, strict=True), *reversed(list(zip(xs, bottoms, strict=True)))]
-        path = _path([(frame.x(x), frame.y(y)) for x, y in ring])
-        parts.append(f'<path class="area c{place}" d="{path}Z"/>')
+    columns = min(count, MOST_COLUMNS)
+    chosen = [round(i * (count - 1) / max(columns - 1, 1)) for i in range(columns)]
+    xs = [(i + side) / columns for i in range(columns) for side in (0, 1)]
+    below, lines = np.zeros(2 * columns), []
+    for name, values in shares.items():
+        above = below + np.repeat(values[chosen], 2)
+        band = [*zip(below.tolist(), above.tolist(), strict=True)]
+        lines.append(Line(name, f"area {css[name]}", xs, (), band))
         below = above
-    return svg(title, 340.0, 220.0, parts)
+    return line_chart(title, lines, x_label, "gate weight", y_range=(0.0, 1.0), x_ticks=False)
 
 
-def heat_map(title: str, values: Floats, rows: Sequence[str], columns: Sequence[str]) -> str:
+def interval_rows(title: str, rows: Sequence[tuple[str, str, Estimate]], x_label: str) -> Drawing:
+    """A mean and its interval a row, about zero: name, classes, estimate."""
+    ends = [0.0, *(end for _, _, e in rows for end in (e.mean, *e.ci95))]
+    left = 14 + CHARACTER * max(len(name) for name, _, _ in rows)
+    size = left + 270, 24.0 * len(rows) + TOP + BOTTOM
+    frame = _Frame(ends, (len(rows), 0.0), size, left)
+    marks = [*frame.axes(x_label), frame.path("mark", (0.0, 0.0), frame.y_range)]
+    for place, (name, css, found) in enumerate(rows):
+        row = len(rows) - place - 0.5
+        marks.append(_text(name, "end", left - 8, frame.y(row) + 4))
+        if math.isfinite(found.mean):
+            marks.append(frame.path(f"line {css}", found.ci95, (row, row)))
+            marks.append(frame.dot(css, found.mean, row, 4, f"{name}: {interval(found)}"))
+    return Drawing(title, *size, marks)
+
+
+def heat_map(title: str, values: Floats, rows: Sequence[str], columns: Sequence[str]) -> Drawing:
     """Values `(T, S)` as shades, the largest the darkest, with the names of both axes."""
-    cell, left = max(5.0, min(18.0, 320.0 / max(len(columns), 1))), 92.0
-    width, height = left + cell * len(columns) + 8, cell * len(rows) + 78
-    most = float(values.max()) or 1.0
-    span = f'width="{cell * len(columns):.1f}" height="{cell * len(rows):.1f}"'
-    parts = [
-        f'<image x="{left:.0f}" y="4" {span} preserveAspectRatio="none" '
-        f'href="data:image/png;base64,{base64.b64encode(_png(values / most)).decode()}"/>'
-    ]
+    rows, columns = [[_short(name) for name in names] for names in (rows, columns)]
+    cell = max(5.0, min(18.0, 320.0 / max(len(rows), len(columns), 1)))
+    left, below = (12 + CHARACTER * max(map(len, names), default=0) for names in (rows, columns))
+    place = {"x": left, "y": 4, "width": cell * len(columns), "height": cell * len(rows)}
+    picture = base64.b64encode(_png(values / (float(values.max()) or 1.0))).decode()
+    source = {"preserveAspectRatio": "none", "href": f"data:image/png;base64,{picture}"}
+    marks = [Mark("image", {**place, **source}), Mark("rect", {"class": "box", **place})]
     every = math.ceil(13 / cell)
-    for r in range(0, len(rows), every):
-        y = 4 + (r + 0.5) * cell + 4
-        parts.append(f'<text class="end" x="{left - 5:.0f}" y="{y:.1f}">{_short(rows[r])}</text>')
+    marks += [
+        _text(rows[r], "end", left - 5, 8 + (r + 0.5) * cell) for r in range(0, len(rows), every)
+    ]
     for c in range(0, len(columns), every):
-        x, y = left + (c + 0.5) * cell + 4, height - 70
-        parts.append(
-            f'<text class="end" transform="translate({x:.1f} {y:.1f}) rotate(-60)">'
-            f"{_short(columns[c])}</text>"
-        )
-    parts.append(f'<rect class="box" x="{left:.0f}" y="4" {span}/>')
-    return svg(title, width, height, parts)
+        x, y = left + (c + 0.5) * cell + 4, 14 + cell * len(rows)
+        marks.append(_text(columns[c], "end", x, y, turned=-60))
+    return Drawing(title, left + cell * len(columns) + 8, 4 + cell * len(rows) + below, marks)
 
 
-def legend(names: Iterable[tuple[str, str]]) -> str:
-    """Names with the classes of their lines, as text beside swatches."""
-    items = "".join(f'<li><i class="swatch {css}"></i>{escape(n)}</li>' for n, css in names)
-    return f'<ul class="legend">{items}</ul>'
-
-
-def svg(title: str, width: float, height: float, parts: Iterable[str]) -> str:
-    """A drawing whose title says what it shows."""
-    return (
-        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" style="max-width:{width:.0f}px" '
-        f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
-    )
+def timeline(
+    title: str, bars: Iterable[Bar], end: float, *, height: float = 90.0, middle: bool = False
+) -> Drawing:
+    """Bars from 0 to `end`, with a line at half the height where `middle` is asked for."""
+    marks = []
+    for bar in bars:
+        x, width = (1000 * value / end for value in (bar.start, bar.end - bar.start))
+        y = height * (1 - bar.low - bar.size)
+        place = {"x": x, "width": max(width, 1.0), "y": y, "height": height * bar.size}
+        rounded = {name: round(value, 2) for name, value in place.items()}
+        marks.append(Mark("rect", {"class": f"area {bar.css}", **rounded}, title=bar.title))
+    if middle:
+        marks.append(Mark("path", {"class": "axis", "d": f"M0 {height / 2:g}H1000"}))
+    return Drawing(title, 1000, height, marks, stretched=True)
 
 
 def interval(found: Estimate) -> str:
@@ -171,52 +206,59 @@ def interval(found: Estimate) -> str:
     return f"{found.mean:+.3f} [{low:+.3f}, {high:+.3f}]" if math.isfinite(found.mean) else "—"
 
 
-@dataclass(frozen=True)
 class _Frame:
-    """Data ranges on a drawing: `low` and `high` of x and y."""
+    """The part of a drawing that has axes, and the ranges of data on it."""
 
-    low: tuple[float, float]
-    high: tuple[float, float]
-    width: float
-    height: float
-    left: float
-
-    @classmethod
-    def of(
-        cls,
-        xs: Sequence[float],
-        ys: Sequence[float],
-        size: tuple[float, float],
+    def __init__(
+        self,
+        xs: Iterable[float],
+        ys: Iterable[float],
+        size: tuple[float, float] = SIZE,
         left: float = LEFT,
-    ) -> _Frame:
-        (x0, x1), (y0, y1) = (_range(values) for values in (xs, ys))
-        return cls((x0, y0), (x1, y1), *size, left)
+    ) -> None:
+        self.x_range, self.y_range = _range(xs), _range(ys)
+        self.left, self.right, self.base = left, size[0] - RIGHT, size[1] - BOTTOM
 
     def x(self, value: float) -> float:
-        share = (value - self.low[0]) / (self.high[0] - self.low[0])
-        return self.left + share * (self.width - self.left - RIGHT)
+        low, high = self.x_range
+        return round(self.left + (value - low) / (high - low) * (self.right - self.left), 1)
 
     def y(self, value: float) -> float:
-        share = (value - self.low[1]) / (self.high[1] - self.low[1])
-        return self.height - BOTTOM - share * (self.height - TOP - BOTTOM)
+        low, high = self.y_range
+        return round(self.base - (value - low) / (high - low) * (self.base - TOP), 1)
 
-    def axes(self, x_label: str, y_label: str, x_ticks: bool = True, y_ticks: bool = True) -> str:
-        base, end = self.height - BOTTOM, self.width - RIGHT
-        parts = [f'<path class="axis" d="M{self.left} {TOP}V{base}H{end}"/>']
-        parts += [
-            f'<text class="mid" x="{self.x(tick):.1f}" y="{base + 14}">{tick:g}</text>'
-            for tick in (_ticks(self.low[0], self.high[0]) if x_ticks else ())
-        ]
-        for tick in _ticks(self.low[1], self.high[1]) if y_ticks else ():
-            y = self.y(tick)
-            parts.append(f'<path class="grid" d="M{self.left} {y:.1f}H{end}"/>')
-            parts.append(f'<text class="end" x="{self.left - 5}" y="{y + 4:.1f}">{tick:g}</text>')
-        middle = (self.left + end) / 2
-        parts.append(f'<text class="mid" x="{middle:.0f}" y="{base + 29}">{escape(x_label)}</text>')
+    def path(
+        self, css: str, xs: Iterable[float], ys: Iterable[float], *, closed: bool = False
+    ) -> Mark:
+        """Straight lines from point to point; one that is not finite breaks them."""
+        found, pen = [], "M"
+        for x, y in zip(xs, ys, strict=True):
+            known = math.isfinite(x) and math.isfinite(y)
+            found += [f"{pen}{self.x(x)} {self.y(y)}"] if known else []
+            pen = "L" if known else "M"
+        return Mark("path", {"class": css, "d": "".join(found) + ("Z" if closed else "")})
+
+    def dot(self, css: str, x: float, y: float, radius: float, title: str) -> Mark:
+        place = {"cx": self.x(x), "cy": self.y(y), "r": radius}
+        return Mark("circle", {"class": f"dot {css}", **place}, title=title)
+
+    def axes(self, x_label: str, y_label: str = "", *, x_ticks: bool = True) -> Iterable[Mark]:
+        """Both, and a grid where the vertical one has a name."""
+        for tick in _ticks(*self.y_range) if y_label else ():
+            yield self.path("grid", self.x_range, (tick, tick))
+            yield _text(f"{tick:g}", "end", self.left - 5, self.y(tick) + 4)
+        for tick in _ticks(*self.x_range) if x_ticks else ():
+            yield _text(f"{tick:g}", "mid", self.x(tick), self.base + 14)
+        corner = f"M{self.left} {TOP}V{self.base}H{self.right}"
+        yield Mark("path", {"class": "axis", "d": corner})
+        yield _text(x_label, "mid", (self.left + self.right) / 2, self.base + 29)
         if y_label:
-            place = f"translate(11 {(TOP + base) / 2:.0f}) rotate(-90)"
-            parts.append(f'<text class="mid" transform="{place}">{escape(y_label)}</text>')
-        return "".join(parts)
+            yield _text(y_label, "mid", 11, (TOP + self.base) / 2, turned=-90)
+
+
+def _text(words: str, css: str, x: float, y: float, *, turned: float = 0) -> Mark:
+    place = f"translate({x:.1f} {y:.1f})" + (f" rotate({turned:g})" if turned else "")
+    return Mark("text", {"class": css, "transform": place}, words)
 
 
 def _png(shares: Floats) -> bytes:
@@ -226,7 +268,7 @@ def _png(shares: Floats) -> bytes:
     """
     rows, columns = shares.shape
     pixels = np.empty((rows, columns, 4), dtype=np.uint8)
-    pixels[..., :3] = BLUE
+    pixels[..., :3] = _BLUE
     pixels[..., 3] = np.round(255 * np.clip(shares, 0, 1))
     lines = np.concatenate([np.zeros((rows, 1), np.uint8), pixels.reshape(rows, -1)], axis=1)
 
@@ -239,7 +281,7 @@ def _png(shares: Floats) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
 
 
-def _range(values: Sequence[float]) -> tuple[float, float]:
+def _range(values: Iterable[float]) -> tuple[float, float]:
     known = [v for v in values if math.isfinite(v)] or [0.0]
     low, high = min(known), max(known)
     return (low, high) if high - low > 1e-9 else (low - 0.5, high + 0.5)
@@ -253,16 +295,5 @@ def _ticks(low: float, high: float) -> list[float]:
     return [round(k * step, 10) for k in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _path(points: Iterable[tuple[float, float]]) -> str:
-    found, pen = [], "M"
-    for x, y in points:
-        if math.isfinite(x) and math.isfinite(y):
-            found.append(f"{pen}{x:.1f} {y:.1f}")
-            pen = "L"
-        else:
-            pen = "M"
-    return "".join(found)
-
-
 def _short(text: str, most: int = 12) -> str:
-    return escape(text if len(text) <= most else f"{text[: most - 1]}…")
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,35 +1,32 @@
-"""Two benchmark results side by side: what differs in them, and whether scores come back."""
+"""Two benchmark results side by side: what differs, and whether scores come back."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from affuse.evaluation.statistics import Summary, paired_difference
-from affuse.files import to_strict_json
+from affuse.files import differences
+from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import heading, higher_is_better
-from affuse.report.selection import unfinished
-from affuse.report.tables import BenchmarkResult
 
-DATA = ("fingerprint", "features", "options")
-CONFIG = ("normalise", "seeds", "folds", "limit", "drop_shared", "settings")
-CONFIGURATION = "configuration"
-"""The entry of a result that holds the options of each model and of its training."""
+# Entries of a result that say what its data are, how they are used, and with which options.
+_DATA = ("fingerprint", "features", "options")
+_CONFIG = ("normalise", "seeds", "folds", "limit", "drop_shared", "settings")
+_OPTIONS = "configuration"
 ROUNDING = 1e-6
 """Scores closer than this are the same: sums taken in another order differ by less."""
 LEVEL = 0.05
 
 Pair = tuple[Any, Any]
-Estimate = tuple[float, tuple[float, float], float]
-"""A difference, its 95% interval and the two-sided p of no difference."""
 Verdict = Literal["equal", "A better", "B better", "undecided"]
 Reproduction = Literal["exactly", "within intervals", "no", "unknown"]
-UNKNOWN = (math.nan, math.nan)
+_UNKNOWN = (math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -75,14 +72,11 @@ class SideBySide:
 
     Attributes:
         names: of A and B, such as their folders.
-        corpora: names of the corpora.
-        commands: that made them.
         rows: every model and metric in both, in A's order; a model's headline metric first.
         only: models that A alone has, and those that B alone has.
         unfinished: of each, models that lack seeds, with how many they have and were asked for.
-        data: what differs in it, as a path such as `options.layers`, to its values in A and B.
-        config: likewise, with the options of each model in both.
-        version: likewise, of packages.
+        data, config, version: what differs in them, as a path such as `options.layers`, to its
+            values in A and B.
         same_data: whether the fingerprints are equal; None where one is not known.
     """
 
@@ -133,11 +127,10 @@ class SideBySide:
         if self.same_data is None:
             return "It cannot be told whether the two are comparable: a fingerprint is missing."
         if not self.same_data:
+            a, b = self.data["fingerprint"]
             return (
-                "NOT COMPARABLE: A and B stand on different data (fingerprint {} against {}); no "
-                "difference between them can be put down to a model.".format(
-                    *self.data["fingerprint"]
-                )
+                f"NOT COMPARABLE: A and B stand on different data (fingerprint {a} against {b}); "
+                "no difference between them can be put down to a model."
             )
         kinds = {"config": self.config, "version": self.version}
         differing = " and ".join(kind for kind, entries in kinds.items() if entries)
@@ -156,28 +149,26 @@ class SideBySide:
         )
         metric = heading(self.rows[0].metric)
         together = "at 5% over all models together"
+        why = " where the data are not known to be the same"
+        if self.same_data:
+            why = ", since a single seed has no interval"
         return {
             "exactly": f"The scores reproduce exactly: all {total} are equal for every seed.",
             "within intervals": f"The scores reproduce within their intervals: {metric} differs "
             f"for no model, {together}; {counts}.",
             "no": f"The scores do NOT reproduce: {metric} differs for {', '.join(self.apart)}, "
             f"{together}; {counts}.",
-            "unknown": f"Whether the scores reproduce cannot be told{self._why()}; {counts}.",
+            "unknown": f"Whether the scores reproduce cannot be told{why}; {counts}.",
         }[self.reproduces]
 
-    def _why(self) -> str:
-        if self.same_data:
-            return ", since a single seed has no interval"
-        return " where the data are not known to be the same"
-
-    def to_json(self) -> str:
+    def to_dict(self) -> dict[str, Any]:
         """All of it, the summary and each row's verdict included."""
         rows = [{**asdict(row), "verdict": row.verdict} for row in self.rows]
-        said = {"summary": self.summary, "reproduces": self.reproduces}
-        return to_strict_json({**said, **asdict(self), "rows": rows})
+        verdicts = {"summary": self.summary, "reproduces": self.reproduces}
+        return {**verdicts, **asdict(self), "rows": rows}
 
 
-def compare(
+def compare_results(
     a: BenchmarkResult, b: BenchmarkResult, names: tuple[str, str] = ("A", "B")
 ) -> SideBySide:
     """Set two results side by side.
@@ -188,15 +179,13 @@ def compare(
     prints = a.extra.get("fingerprint"), b.extra.get("fingerprint")
     same_data = None if None in prints else prints[0] == prints[1]
     asked = _asked(a) if same_data and _asked(a) == _asked(b) else None
-    rows = []
-    for model, metrics in ((m, row.metrics) for m, row in a.models.items() if m in b.models):
-        theirs = b.models[model].metrics
-        rows += [
-            _row(model, metric, metrics[metric], theirs[metric], asked)
-            for metric in metrics
-            if metric in theirs and metrics[metric].runs and theirs[metric].runs
-        ]
-    data = [{key: result.extra.get(key) for key in DATA} for result in (a, b)]
+    rows = (
+        _row(model, metric, ours, b.models[model].metrics[metric], asked)
+        for model, row in a.models.items()
+        if model in b.models
+        for metric, ours in row.metrics.items()
+        if metric in b.models[model].metrics and ours.runs and b.models[model].metrics[metric].runs
+    )
     return SideBySide(
         names=names,
         corpora=(a.corpus, b.corpus),
@@ -206,31 +195,32 @@ def compare(
             tuple(model for model in a.models if model not in b.models),
             tuple(model for model in b.models if model not in a.models),
         ),
-        unfinished=(unfinished(a), unfinished(b)),
-        data=dict(_differences(data[0], data[1])),
-        config=_config(a, b),
-        version=dict(_differences(a.versions, b.versions)),
+        unfinished=(a.unfinished(), b.unfinished()),
+        data=differences(_entries(a, _DATA), _entries(b, _DATA)),
+        config=differences(_entries(a, _CONFIG), _entries(b, _CONFIG)) | _differing_options(a, b),
+        version=differences(a.versions, b.versions),
         same_data=same_data,
     )
 
 
-def welch(a: Sequence[float], b: Sequence[float]) -> Estimate:
-    """Welch's (1947) t-test of mean(b) - mean(a), for two groups of unequal variance.
+def welch(a: Sequence[float], b: Sequence[float]) -> tuple[float, tuple[float, float], float]:
+    """Welch's (1947) t-test for two groups, of two or more, of unequal variance.
 
-    Groups of two or more; the degrees of freedom are Satterthwaite's.
+    Returns:
+        mean(b) - mean(a), its 95% interval and the two-sided p of no difference; the degrees of
+        freedom are Satterthwaite's.
     """
-    groups = [np.asarray(runs, dtype=np.float64) for runs in (a, b)]
-    difference = float(groups[1].mean() - groups[0].mean())
-    errors = [runs.var(ddof=1) / len(runs) for runs in groups]
-    error = math.sqrt(sum(errors))
-    if error == 0:
+    from scipy.stats import ttest_ind  # slow to import
+
+    difference = float(np.mean(b) - np.mean(a))
+    if np.ptp(a) == np.ptp(b) == 0:
         return difference, (difference, difference), float(difference == 0)
-    freedom = sum(errors) ** 2 / sum(
-        e**2 / (len(runs) - 1) for e, runs in zip(errors, groups, strict=True)
-    )
-    half = float(stdtrit(freedom, 0.975)) * error
-    p = float(2 * stdtr(freedom, -abs(difference) / error))
-    return difference, (difference - half, difference + half), p
+    with warnings.catch_warnings():
+        # Runs of one group may be all the same.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = ttest_ind(b, a, equal_var=False)
+    low, high = found.confidence_interval()
+    return difference, (float(low), float(high)), float(found.pvalue)
 
 
 def _asked(result: BenchmarkResult) -> tuple[int, int] | None:
@@ -245,9 +235,9 @@ def _row(model: str, metric: str, a: Summary, b: Summary, asked: tuple[int, int]
     single = 1 in (len(a.runs), len(b.runs))
     if paired:
         found = paired_difference(b.runs, a.runs)
-        difference, ci95, p = found.mean, UNKNOWN if single else found.ci95, found.p
+        difference, ci95, p = found.mean, _UNKNOWN if single else found.ci95, found.p
     elif single:
-        difference, ci95, p = b.mean - a.mean, UNKNOWN, math.nan
+        difference, ci95, p = b.mean - a.mean, _UNKNOWN, math.nan
     else:
         difference, ci95, p = welch(a.runs, b.runs)
     same = len(a.runs) == len(b.runs) and np.allclose(
@@ -256,32 +246,22 @@ def _row(model: str, metric: str, a: Summary, b: Summary, asked: tuple[int, int]
     return Row(model, metric, a, b, difference, ci95, 1.0 if same else p, paired)
 
 
-def _config(a: BenchmarkResult, b: BenchmarkResult) -> dict[str, Pair]:
-    """Settings that differ, then options, each with the models in which it differs alike."""
-    shared = [m for m, row in a.models.items() if m in b.models and row.metrics]
-    models: dict[tuple[str, str], list[str]] = {}
-    pairs: dict[tuple[str, str], Pair] = {}
-    for model in (m for m in shared if b.models[m].metrics):
-        for path, pair in _differences(_options(model, a, b), _options(model, b, a)):
-            models.setdefault((path, repr(pair)), []).append(model)
-            pairs[path, repr(pair)] = pair
-    settings = [{key: result.extra.get(key) for key in CONFIG} for result in (a, b)]
-    return dict(_differences(settings[0], settings[1])) | {
-        f"{key[0]} of {', '.join(models[key])}": pair for key, pair in pairs.items()
-    }
+def _entries(result: BenchmarkResult, names: Sequence[str]) -> dict[str, Any]:
+    return {name: result.extra.get(name) for name in names}
+
+
+def _differing_options(a: BenchmarkResult, b: BenchmarkResult) -> dict[str, Pair]:
+    """Each option with the models in which it differs alike."""
+    found: dict[tuple[str, str], tuple[list[str], Pair]] = {}
+    for model, row in a.models.items():
+        if row.metrics and model in b.models and b.models[model].metrics:
+            for path, pair in differences(_options(model, a, b), _options(model, b, a)).items():
+                found.setdefault((path, repr(pair)), ([], pair))[0].append(model)
+    return {f"{path} of {', '.join(models)}": pair for (path, _), (models, pair) in found.items()}
 
 
 def _options(model: str, result: BenchmarkResult, other: BenchmarkResult) -> dict[str, Any]:
     """Its parameters and, where both results say them, its options and those of training."""
-    known = CONFIGURATION in result.extra and CONFIGURATION in other.extra
-    options = result.extra[CONFIGURATION].get(model, {}) if known else {}
+    known = _OPTIONS in result.extra and _OPTIONS in other.extra
+    options = result.extra[_OPTIONS].get(model, {}) if known else {}
     return {"parameters": result.models[model].parameters, **options}
-
-
-def _differences(a: Any, b: Any, at: str = "") -> Iterator[tuple[str, Pair]]:
-    """Where two trees of dicts differ, as `options.layers`, with both values."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for key in dict.fromkeys((*a, *b)):
-            yield from _differences(a.get(key), b.get(key), f"{at}.{key}" if at else key)
-    elif a != b:
-        yield at, (a, b)

@@ -15,21 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 from affuse.errors import InputError, unknown_name
 from affuse.evaluation.statistics import Summary
+from affuse.harness.results import TRIVIAL, BenchmarkResult
 from affuse.metrics.scores import heading, higher_is_better
-from affuse.report.labels import Curve, Label, place_labels
+from affuse.report.label_placement import Label, Polyline, place_labels
 from affuse.report.plots import BLUE, GREY, SKY, VERMILLION, new_figure, save_figure, unit
-from affuse.report.selection import TRIVIAL, is_baseline
-from affuse.report.tables import BenchmarkResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
-WIDTH = 3.4
+FIGURE_WIDTH = 3.4
 HEIGHTS = (2.7, 3.4, 4.4, 5.6)
 """In inches; the picture is as high as its labels need."""
-DPI = 300
+PRINT_DPI = 300
 BEYOND = 1e12
 """More parameters than any axis shows."""
 STYLE: dict[Any, Any] = {
@@ -56,28 +55,20 @@ class Point:
 def draw_frontier(
     results: Sequence[BenchmarkResult], path: Path, metric: str | None = None
 ) -> None:
-    """Write the picture of `frontier_figure`.
-
-    Args:
-        results: as there.
-        path: a .png, .svg or .pdf.
-        metric: as there.
+    """Write the picture of `frontier_figure` to a .png, .svg or .pdf.
 
     Raises:
         InputError: another ending, or as there.
     """
     picture = path.suffix.lower().removeprefix(".")
     if picture not in FORMATS:
-        raise InputError(
-            f"a picture cannot be '{path.suffix}'",
-            remedy=f"end its name with .{', .'.join(FORMATS)}",
-            source=path,
-        )
+        remedy = f"end its name with .{', .'.join(FORMATS)}"
+        raise InputError(f"a picture cannot be '{path.suffix}'", remedy=remedy, source=path)
     figure = frontier_figure(results, metric)
     from matplotlib import rc_context
 
     with rc_context(STYLE):
-        save_figure(figure, path, picture=picture, dpi=DPI)
+        save_figure(figure, path, picture=picture, dpi=PRINT_DPI)
 
 
 def frontier_figure(results: Sequence[BenchmarkResult], metric: str | None = None) -> Figure:
@@ -102,13 +93,13 @@ def frontier_figure(results: Sequence[BenchmarkResult], metric: str | None = Non
         raise InputError(f"no model has runs of '{name}'", remedy="let a run of one finish")
     rows = [r.models[TRIVIAL].metrics for r in results if TRIVIAL in r.models]
     trivial = next((row[name] for row in rows if name in row), None)
-    figure = new_figure(WIDTH, HEIGHTS[0])
+    figure = new_figure(FIGURE_WIDTH, HEIGHTS[0])
     from matplotlib import rc_context
 
     with rc_context(STYLE):
         for height in HEIGHTS:
-            figure = new_figure(WIDTH, height)
-            figure.set_dpi(DPI)
+            figure = new_figure(FIGURE_WIDTH, height)
+            figure.set_dpi(PRINT_DPI)
             axis = figure.subplots()
             axis.set_title(results[0].corpus)
             if _draw(figure, axis, points, trivial, name):
@@ -127,18 +118,15 @@ def gather(results: Sequence[BenchmarkResult], metric: str) -> list[Point]:
         key = "fingerprint" if "fingerprint" in first.extra else "corpus"
         ours, theirs = (r.extra.get(key, r.corpus) for r in (first, result))
         if ours != theirs:
-            raise InputError(
-                f"cannot draw {result.corpus} ({theirs}) beside {first.corpus} ({ours}): the data "
-                "differ",
-                remedy="give results on the same data",
-            )
+            problem = f"cannot draw {result.corpus} ({theirs}) beside {first.corpus} ({ours})"
+            remedy = "give results on the same data"
+            raise InputError(f"{problem}: the data differ", remedy=remedy)
     points: dict[tuple[str, int], Point] = {}
     for result in results:
         for model, row in result.models.items():
             score = row.metrics.get(metric)
             if row.parameters and score and score.runs and not math.isnan(score.mean):
-                single = is_baseline(result, model)
-                point = Point(model, row.parameters, score, single)
+                point = Point(model, row.parameters, score, result.is_baseline(model))
                 points.setdefault((model, row.parameters), point)
     return list(points.values())
 
@@ -146,17 +134,15 @@ def gather(results: Sequence[BenchmarkResult], metric: str) -> list[Point]:
 def pareto(points: Sequence[Point], metric: str) -> list[Point]:
     """The points that no other dominates, by size."""
     sign = 1 if higher_is_better(metric) else -1
-    on = []
-    for point in points:
-        quality = sign * point.score.mean
-        if not any(
-            other.parameters <= point.parameters
-            and sign * other.score.mean >= quality
-            and (other.parameters < point.parameters or sign * other.score.mean > quality)
-            for other in points
-        ):
-            on.append(point)
-    return sorted(on, key=lambda point: point.parameters)
+
+    def dominated(point: Point) -> bool:
+        ours = -point.parameters, sign * point.score.mean
+        each = ((-other.parameters, sign * other.score.mean) for other in points)
+        return any(
+            size >= ours[0] and mean >= ours[1] and (size, mean) != ours for size, mean in each
+        )
+
+    return sorted((p for p in points if not dominated(p)), key=lambda point: point.parameters)
 
 
 def _metric(results: Sequence[BenchmarkResult], asked: str | None) -> str:
@@ -214,7 +200,7 @@ def _window(points: Sequence[Point]) -> tuple[float, float]:
     return (low, high) if low < high else (low - span / 2, high + span / 2)
 
 
-def _staircase(axis: Axes, best: Sequence[Point]) -> Curve:
+def _staircase(axis: Axes, best: Sequence[Point]) -> Polyline:
     """The best score of models up to each size."""
     x = [point.parameters for point in best for _ in (0, 1)]
     y = [point.score.mean for point in best for _ in (0, 1)]
@@ -223,9 +209,9 @@ def _staircase(axis: Axes, best: Sequence[Point]) -> Curve:
     return corners
 
 
-def _series(axis: Axes, points: Sequence[Point]) -> list[Curve]:
+def _series(axis: Axes, points: Sequence[Point]) -> list[Polyline]:
     """A line through the sizes of a model."""
-    curves: list[Curve] = []
+    curves: list[Polyline] = []
     for model in dict.fromkeys(point.model for point in points):
         sizes = sorted((p for p in points if p.model == model), key=lambda p: p.parameters)
         if len(sizes) > 1:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
-from affuse.evaluation.statistics import Summary, verdict
+from affuse.evaluation.statistics import verdict
+from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import by_label, heading, higher_is_better
-from affuse.report.selection import TRIVIAL, is_baseline
-from affuse.report.tables import BenchmarkResult
 
 SWAPPED = r"F1$^\dagger$"
 FIELD = {
@@ -45,27 +44,22 @@ _ESCAPES = str.maketrans(
 )
 
 
-@dataclass(frozen=True)
-class _Column:
-    """`group` is the label that several columns stand under, or nothing."""
-
+class _Column(NamedTuple):
     metric: str
     title: str
-    group: str = ""
+    group: str = ""  # the label that several columns stand under, or nothing
 
 
 def latex(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> str:
     """A table for `booktabs`; its caption says how to read it.
 
-    Args:
-        result: what to show; trivial and single-modality rows stand above a rule.
-        metrics: names of columns; those of the field by default.
+    Trivial and single-modality rows stand above a rule. Columns are those of the field by default.
     """
     columns = _columns(result.metrics, metrics)
     kind = "table*" if len(columns) > WIDE else "table"
     rows = [(model, _row(result, model, columns)) for model in result.models]
-    baselines = [row for model, row in rows if is_baseline(result, model)]
-    compared = [row for model, row in rows if not is_baseline(result, model)]
+    baselines = [row for model, row in rows if result.is_baseline(model)]
+    compared = [row for model, row in rows if not result.is_baseline(model)]
     blocks = [block for block in (baselines, compared) if block]
     lines = [
         *(f"% Warning: {_one_line(warning)}" for warning in result.warnings),
@@ -138,42 +132,29 @@ def _line(cells: Iterable[str]) -> str:
 
 def _row(result: BenchmarkResult, model: str, columns: Sequence[_Column]) -> str:
     row = result.models[model]
-    cells = [
-        _cell(
-            row.metrics.get(c.metric),
-            c.metric,
-            best=model in result.best(c.metric),
-            marked=_differs(result, model, c.metric),
-        )
-        for c in columns
-    ]
     size = f"{row.parameters:,}" if row.parameters else "--"
-    return _line([escape(model), size, *cells])
+    return _line([escape(model), size, *(_score(result, model, c.metric) for c in columns)])
 
 
-def _cell(summary: Summary | None, metric: str, *, best: bool, marked: bool) -> str:
+def _score(result: BenchmarkResult, model: str, metric: str) -> str:
+    summary = result.models[model].metrics.get(metric)
     if summary is None or not summary.runs:
         return "--"
     if math.isnan(summary.mean):
         return "undefined"
     scale, digits = (1, 3) if metric in NOT_FRACTIONS else (100, 1)
     mean = f"{scale * summary.mean:.{digits}f}".replace("-", "$-$")
-    text = f"\\textbf{{{mean}}}" if best else mean
+    text = f"\\textbf{{{mean}}}" if model in result.best(metric) else mean
     if summary.std > 0:
         half = scale * (summary.ci95[1] - summary.mean)
         text += f"{{\\scriptsize$\\,\\pm\\,${half:.{digits}f}}}"
-    return text + (r"$^{*}$" if marked else "")
+    return text + (r"$^{*}$" if _differs(result, model, metric) else "")
 
 
 def _differs(result: BenchmarkResult, model: str, metric: str) -> bool:
     """Whether a reference model was found better or worse than this one by this metric."""
-    for others in result.paired.values():
-        if model in others:
-            found = others[model]
-            differences = {found.metric: found.difference, **found.others}
-            if metric in differences and verdict(metric, differences[metric]) != "undecided":
-                return True
-    return False
+    found = (others[model].by_metric for others in result.paired.values() if model in others)
+    return any(d.get(metric) and verdict(metric, d[metric]) != "undecided" for d in found)
 
 
 def _caption(result: BenchmarkResult, columns: Sequence[_Column]) -> str:
@@ -201,9 +182,7 @@ def _caption(result: BenchmarkResult, columns: Sequence[_Column]) -> str:
 
 def _seeds(result: BenchmarkResult) -> str:
     """How many seeds a model has, and over how many folds each score is averaged."""
-    rows = [row for model, row in result.models.items() if model != TRIVIAL]
-    counts = {len(s.runs) for row in rows for s in row.metrics.values()} or {0}
-    seeds = " to ".join(str(n) for n in sorted({min(counts), max(counts)}))
+    seeds = " to ".join(str(n) for n in sorted({*result.seed_counts}))
     folds = result.extra.get("folds") or 1
     mean = f", each the mean of {folds} folds" if folds > 1 else ""
     return f"{seeds} seed{'s' * (seeds != '1')} a model{mean}"

@@ -17,8 +17,8 @@ import numpy as np
 from affuse.errors import InputError
 from affuse.evaluation.statistics import Summary
 from affuse.files import write_atomic
+from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import heading, higher_is_better
-from affuse.report.tables import BenchmarkResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +28,8 @@ History = Mapping[int, Sequence[Mapping[str, float]]]
 """Seed to one mapping an epoch: `epoch`, `train_loss`, `valid_loss`, any `valid_<metric>` and, of a
 model with a gate, `gate_<modality>`."""
 
-BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY = (
-    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9"),
-)
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+PURPLE, VERMILLION, SKY = "#CC79A7", "#D55E00", "#56B4E9"
 GREY = "#767676"
 MODALITY_COLOURS = {"text": BLUE, "audio": ORANGE, "vision": GREEN}
 OTHER_COLOURS = (PURPLE, VERMILLION, SKY)
@@ -72,9 +71,8 @@ def gate_over_time(history: History, path: Path) -> None:
     """
     keys = _keys(history, "gate_")
     if not keys:
-        raise InputError(
-            "the history holds no gate weights", remedy="train a model with a gate, such as hct_mg"
-        )
+        remedy = "train a model with a gate, such as hct_mg"
+        raise InputError("the history holds no gate weights", remedy=remedy)
     figure = new_figure(width=6.4, height=3.8)
     axis = figure.subplots()
     others = iter(OTHER_COLOURS * len(keys))
@@ -104,17 +102,12 @@ def any_subset(table: Mapping[str, Mapping[str, Summary]], metric: str, path: Pa
 
     Args:
         table: a subset's name, such as `text+audio`, to metric to its runs; in the order shown.
-        metric: the one to show.
-        path: the PNG to write.
 
     Raises:
         InputError: no subset has the metric, or matplotlib is not installed.
     """
-    rows = {
-        subset.replace("+", " + "): scores[metric]
-        for subset, scores in table.items()
-        if metric in scores
-    }
+    named = {subset.replace("+", " + "): scores for subset, scores in table.items()}
+    rows = {subset: scores[metric] for subset, scores in named.items() if metric in scores}
     _intervals(rows, metric, f"Modalities present: {heading(metric)}", path)
 
 
@@ -177,11 +170,8 @@ def _keys(history: History, prefix: str) -> list[str]:
 
 
 def _seeds(history: History) -> str:
-    return (
-        f"{len(history)} seeds and their mean"
-        if len(history) > 1
-        else f"seed {next(iter(history))}"
-    )
+    several = len(history) > 1
+    return f"{len(history)} seeds and their mean" if several else f"seed {next(iter(history))}"
 
 
 def unit(metric: str) -> str:
@@ -208,9 +198,8 @@ def new_figure(width: float, height: float) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise InputError(
-            "plots need matplotlib", remedy="install it with: pip install 'affuse[train]'"
-        ) from None
+        remedy = "install it with: pip install 'affuse[train]'"
+        raise InputError("plots need matplotlib", remedy=remedy) from None
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -218,8 +207,6 @@ def save_figure(figure: Figure, path: Path, *, picture: str = "png", dpi: int = 
     """Write a figure whole or not at all, without the date, so that equal figures are equal files.
 
     Args:
-        figure: the one to write.
-        path: of the file.
         picture: the file's format, `png`, `svg` or `pdf`, whatever the path ends with.
         dpi: dots an inch of what is made of dots.
     """

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from affuse.incongruity.explanation import Explanation, ModelFacts
-from affuse.incongruity.robustness import Curve
+from affuse.incongruity.robustness import RobustnessCurve
 from affuse.incongruity.tendency import Estimate
 from affuse.metrics.scores import heading, higher_is_better
 
@@ -14,7 +14,7 @@ CONFLICT = 0.5
 """From this score on a sample is called a conflict."""
 
 
-def summarise(found: Explanation) -> list[str]:
+def summary_sentences(found: Explanation) -> list[str]:
     """The findings, most important first, a sentence or two each."""
     return [
         *_scores(found),
@@ -45,8 +45,7 @@ def _gate(facts: ModelFacts) -> Iterator[str]:
     if facts.gate is None:
         yield f"{facts.name} has no gate: it does not say which modality it trusts."
         return
-    order = sorted(facts.gate.mean.items(), key=lambda item: -item[1])
-    (first, most), *others = order
+    (first, most), *others = sorted(facts.gate.mean.items(), key=lambda item: -item[1])
     total = sum(facts.gate.led.values())
     yield (
         f"{facts.name} trusts {first} most, with a mean weight of {most:.2f}; "
@@ -56,9 +55,8 @@ def _gate(facts: ModelFacts) -> Iterator[str]:
 
 
 def _conflicts(found: Explanation) -> Iterator[str]:
-    chosen = [c for c in found.conflicts if c.score >= CONFLICT and c.pair]
-    line = f"Modalities contradict each other in {_share(len(chosen) / found.samples)} of them"
-    pairs = [tuple(sorted(c.pair)) for c in chosen if c.pair]
+    pairs = [tuple(sorted(c.pair)) for c in found.conflicts if c.pair and c.score >= CONFLICT]
+    line = f"Modalities contradict each other in {_share(len(pairs) / found.samples)} of them"
     if pairs:
         often = max(set(pairs), key=pairs.count)
         share = _share(pairs.count(often) / len(pairs))
@@ -77,7 +75,9 @@ def _hard(found: Explanation) -> Iterator[str]:
     if not count:
         yield "No sample is hard: no modality leans clearly against another or its label."
         return
-    metric = _slice_metric(found)
+    # An accuracy where there is one: it says most of samples that mislead.
+    names = found.task.metrics
+    metric = next((n for n in names if n.startswith("acc")), names[0])
     scored = [
         f"{m.name} has {_score(m.scores['hard'][metric])} there, "
         f"{_score(m.scores['other'][metric])} elsewhere"
@@ -88,12 +88,6 @@ def _hard(found: Explanation) -> Iterator[str]:
         f"{count} samples ({_share(count / found.samples)}) are hard: a modality leans clearly "
         f"against another or against the label. {heading(metric)}: {_listed(scored)}."
     )
-
-
-def _slice_metric(found: Explanation) -> str:
-    """An accuracy where there is one: it says most of samples that mislead."""
-    names = found.task.metrics
-    return next((n for n in names if n.startswith("acc")), names[0])
 
 
 def _latent(facts: ModelFacts, target: str | None) -> Iterator[str]:
@@ -110,21 +104,20 @@ def _latent(facts: ModelFacts, target: str | None) -> Iterator[str]:
 
 
 def _harm(damage: Estimate) -> str:
-    low, high = (100 * end for end in damage.ci95)
-    size = f"{abs(100 * damage.mean):.1f} points [{low:+.1f}, {high:+.1f}]"
-    if low > 0:
-        return f"what the stream tells is wrong more often afterwards, by {size}"
-    if high < 0:
-        return f"what the stream tells is right more often afterwards, by {size}"
-    return (
-        f"harm and gain balance: damage {100 * damage.mean:+.1f} points [{low:+.1f}, {high:+.1f}]"
-    )
+    mean, low, high = (100 * value for value in (damage.mean, *damage.ci95))
+    interval = f"points [{low:+.1f}, {high:+.1f}]"
+    if low > 0 or high < 0:
+        how = "wrong" if low > 0 else "right"
+        return (
+            f"what the stream tells is {how} more often afterwards, by {abs(mean):.1f} {interval}"
+        )
+    return f"harm and gain balance: damage {mean:+.1f} {interval}"
 
 
 def _robustness(facts: ModelFacts) -> Iterator[str]:
     up = higher_is_better(facts.robustness.metric)
 
-    def harm(curve: Curve) -> float:
+    def harm(curve: RobustnessCurve) -> float:
         change = curve.changes[-1].mean
         return -change if up else change
 

@@ -1,33 +1,23 @@
-"""A benchmark's result: kept as JSON, listed as CSV, shown in a terminal or as Markdown."""
+"""Tables of a benchmark's result: for the screen, Markdown and CSV, and as a folder of files."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from affuse.config import invalid
-from affuse.errors import InputError
-from affuse.evaluation.statistics import (
-    PAIRED_COLUMNS,
-    Comparison,
-    Summary,
-    paired_rows,
-    paired_statistics,
-)
-from affuse.files import null_to_nan, to_strict_json, write_atomic
-from affuse.metrics.scores import by_label, heading, higher_is_better
-from affuse.report.cells import HARD, cell, hard_rows, hard_title
+from affuse.evaluation.statistics import Comparison, PairedDifference, Summary, verdict
+from affuse.files import null_to_nan, write_atomic
+from affuse.harness.results import BenchmarkResult
+from affuse.metrics.scores import by_label, heading
 
 SCREEN = (
     *("mae", "corr", "acc2_nonzero", "f1_nonzero", "acc7", "acc2_haszero", "f1_haszero"),
@@ -41,245 +31,189 @@ CSV_COLUMNS = (
     *("corpus", "model", "parameters", "metric", "mean", "std", "ci95_low", "ci95_high"),
     *("runs", "command"),
 )
+ABSENT = "—"
+HARD = "a modality, read by itself, leans clearly against another or against the label"
+PAIRED_COLUMNS = ("models", "metric", "difference", "95% interval", "p", "verdict")
 
 
-@dataclass(frozen=True)
-class ModelResult:
-    """A model's row.
-
-    Attributes:
-        parameters: trainable ones.
-        metrics: name to its runs; empty where the model could not run.
-        primary: modality to the number of runs in which it led most of the test samples.
-    """
-
-    parameters: int
-    metrics: dict[str, Summary]
-    primary: dict[str, int] = field(default_factory=dict)
+def write_csv(result: BenchmarkResult, path: Path) -> None:
+    """One line a model and metric; `runs` holds the scores of all seeds between spaces."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in result.to_records():
+        runs = " ".join(map(repr, row["runs"]))
+        writer.writerow({**row, "runs": runs, "command": result.command})
+    write_atomic(path, text.getvalue().encode())
 
 
-@dataclass(frozen=True)
-class BenchmarkResult:
-    """What one benchmark found.
+def write_folder(result: BenchmarkResult, folder: Path) -> None:
+    """The result as JSON, CSV, Markdown and LaTeX."""
+    from affuse.report.latex import latex
 
-    Attributes:
-        corpus: its name, with the options that change the data.
-        command: what to type to obtain it again.
-        versions: package to version.
-        models: name to row, in the order shown.
-        paired: reference model to other model to their difference.
-        extra: further top-level entries of the JSON file, kept as they are.
-        warnings: what must be said of the models, a line each.
-    """
+    result.write_json(folder / "result.json")
+    write_csv(result, folder / "result.csv")
+    write_atomic(folder / "result.md", markdown(result).encode())
+    write_atomic(folder / "result.tex", latex(result).encode())
 
-    corpus: str
-    command: str
-    versions: dict[str, str]
-    models: dict[str, ModelResult]
-    paired: dict[str, dict[str, Comparison]] = field(default_factory=dict)
-    extra: dict[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of all metrics of any model, in order of first appearance."""
-        return tuple(dict.fromkeys(m for row in self.models.values() for m in row.metrics))
+def print_result(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> None:
+    """Print the tables, with the headline metrics or those named."""
+    console = Console()
+    for table in result_tables(result, console.width, metrics):
+        console.print(table)
+    for line in leading_modalities(result):
+        console.print(line)
+    for line in result.warnings:
+        console.print(f"warning: {line}", style="yellow", markup=False, highlight=False)
 
-    def to_json(self) -> str:
-        """The file's text; a score without a value (nan) is null."""
-        content = asdict(self)
-        content.update(content.pop("extra"))
-        return to_strict_json(content)
 
-    @classmethod
-    def from_json(cls, text: str, *, source: str | Path | None = None) -> BenchmarkResult:
-        """The inverse of `to_json`.
+def result_tables(
+    result: BenchmarkResult, width: int = 120, metrics: Sequence[str] | None = None
+) -> list[Table]:
+    """The tables that there are: scores, labels, differences and hard samples."""
+    found = (
+        rich_table(result, metrics, width),
+        None if metrics else label_table(result),
+        paired_table(result) if result.paired else None,
+        hard_table(result),
+    )
+    return [table for table in found if table is not None]
 
-        Raises:
-            InputError: not JSON, or not a benchmark's; it names the first wrong entry.
-        """
-        try:
-            content = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise _malformed(f"line {error.lineno}: {error.msg.lower()}", source) from None
-        if not isinstance(content, dict):
-            raise _malformed("not a JSON object", source)
-        known = {f.name for f in fields(cls)} - {"extra"}
-        extra = {key: content.pop(key) for key in list(content) if key not in known}
-        for key in {"models", "paired"} & content.keys():
-            content[key] = null_to_nan(content[key])
-        try:
-            return TypeAdapter(cls).validate_python({**content, "extra": extra})
-        except ValidationError as error:
-            raise invalid(error, "a benchmark's result", remedy=_REMEDY, source=source) from None
 
-    def write_json(self, path: Path) -> None:
-        write_atomic(path, self.to_json().encode())
+def leading_modalities(result: BenchmarkResult) -> list[str]:
+    """Which modality led, in how many runs, for each gated model."""
+    return [
+        f"primary modality of {name}: {', '.join(f'{m} in {n}' for m, n in row.primary.items())} "
+        f"of {sum(row.primary.values())} runs"
+        for name, row in result.models.items()
+        if row.primary
+    ]
 
-    @classmethod
-    def read_json(cls, path: Path) -> BenchmarkResult:
-        """Raises `InputError` for a file that is absent or malformed."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"cannot be read ({error})", remedy="give a benchmark's .json file", source=path
-            ) from None
-        return cls.from_json(text, source=path)
 
-    def write_csv(self, path: Path) -> None:
-        """One line a model and metric; `runs` holds the scores of all seeds between spaces."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(CSV_COLUMNS)
-        for model, row in self.models.items():
-            for metric, s in row.metrics.items():
-                runs = " ".join(map(repr, s.runs))
-                scores = (s.mean, s.std, *s.ci95, runs)
-                writer.writerow((self.corpus, model, row.parameters, metric, *scores, self.command))
-        write_atomic(path, text.getvalue().encode())
+def rich_table(
+    result: BenchmarkResult, metrics: Sequence[str] | None = None, width: int = 120
+) -> Table:
+    """The metrics named, or the headline metrics that a terminal of `width` has room for."""
+    columns = {
+        metric: [score_text(row.metrics.get(metric), "\n") for row in result.models.values()]
+        for metric in (_screen(result) if metrics is None else metrics)
+    }
+    # Headings wrap, numbers never.
+    widths = {
+        metric: max(len("has-zero)"), *(len(line) for c in cells for line in c.split("\n")))
+        for metric, cells in columns.items()
+    }
+    names = max(map(len, ("model", *result.models)))
+    room = width - names - len("parameters") - 7
+    shown = list(columns) if metrics is not None else _fitting(widths, room)
+    caption = "mean ±std [95% interval of the mean over seeds, Student's t]; best in bold"
+    elsewhere = () if metrics else chain.from_iterable(by_label(result.metrics).values())
+    printed = {*shown, *elsewhere}
+    if hidden := [m for m in result.metrics if m not in printed]:
+        caption += f"\nthe JSON, CSV and Markdown files also have: {', '.join(hidden)}"
+    caption = "\n".join([caption, *_primaries(result)])
+    table = Table(title=Text(f"{result.corpus}, {result.seeds}"), caption=Text(caption))
+    table.add_column("model", no_wrap=True)
+    table.add_column("parameters", justify="right", no_wrap=True)
+    for metric in shown:
+        table.add_column(Text(heading(metric)), width=widths[metric])
+    best = [result.best(metric) for metric in shown]
+    for place, (model, row) in enumerate(result.models.items()):
+        scores = (
+            Text(columns[metric][place], style="bold" if model in winners else "")
+            for metric, winners in zip(shown, best, strict=True)
+        )
+        table.add_row(Text(model), f"{row.parameters:,}", *scores)
+    return table
 
-    def rich_table(self, metrics: Sequence[str] | None = None, width: int = 120) -> Table:
-        """The metrics named, or the headline metrics that a terminal of `width` has room for."""
-        columns = {
-            metric: [cell(row.metrics.get(metric), "\n") for row in self.models.values()]
-            for metric in (self._screen() if metrics is None else metrics)
-        }
-        # Headings wrap, numbers never.
-        widths = {
-            metric: max(len("has-zero)"), *(len(line) for c in cells for line in c.split("\n")))
-            for metric, cells in columns.items()
-        }
-        names = max(map(len, ("model", *self.models)))
-        room = width - names - len("parameters") - 7
-        shown = list(columns) if metrics is not None else _fitting(widths, room)
-        caption = "mean ±std [95% interval of the mean over seeds, Student's t]; best in bold"
-        elsewhere = () if metrics else chain.from_iterable(by_label(self.metrics).values())
-        told = {*shown, *elsewhere}
-        hidden = [m for m in self.metrics if m not in told]
-        if hidden:
-            caption += f"\nthe JSON, CSV and Markdown files also have: {', '.join(hidden)}"
-        caption = "\n".join([caption, *self._primaries()])
-        table = Table(title=Text(f"{self.corpus}, {self._seeds()}"), caption=Text(caption))
-        table.add_column("model", no_wrap=True)
-        table.add_column("parameters", justify="right", no_wrap=True)
-        for metric in shown:
-            table.add_column(Text(heading(metric)), width=widths[metric])
-        best = [self.best(metric) for metric in shown]
-        for place, (model, row) in enumerate(self.models.items()):
-            row_cells = [
-                Text(columns[metric][place], style="bold" if model in winners else "")
-                for metric, winners in zip(shown, best, strict=True)
-            ]
-            table.add_row(Text(model), f"{row.parameters:,}", *row_cells)
-        return table
 
-    def label_table(self) -> Table | None:
-        """Accuracy and F1 of each label, as papers on IEMOCAP print them; None without labels."""
-        labels = by_label(self.metrics)
-        if not labels:
-            return None
-        title = Text(f"{self.corpus}, accuracy / F1 of each label")
-        caption = Text("means over seeds; F1 weighted by truth; best in bold")
-        table = Table("model", title=title, caption=caption)
-        for label in labels:
-            table.add_column(Text(label))
-        best = {metric: self.best(metric) for pair in labels.values() for metric in pair}
-        for model, row in self.models.items():
-            means = {m: f"{row.metrics[m].mean:.3f}" if m in row.metrics else "-" for m in best}
-            cells = {m: Text(means[m], "bold" if model in best[m] else "") for m in best}
-            rows = (Text(" / ").join(cells[m] for m in pair) for pair in labels.values())
-            table.add_row(Text(model), *rows)
-        return table
+def label_table(result: BenchmarkResult) -> Table | None:
+    """Accuracy and F1 of each label, as papers on IEMOCAP print them; None without labels."""
+    labels = by_label(result.metrics)
+    if not labels:
+        return None
+    title = Text(f"{result.corpus}, accuracy / F1 of each label")
+    caption = Text("means over seeds; F1 weighted by truth; best in bold")
+    table = Table("model", title=title, caption=caption)
+    for label in labels:
+        table.add_column(Text(label))
+    best = {metric: result.best(metric) for pair in labels.values() for metric in pair}
+    for model, row in result.models.items():
+        means = {m: f"{row.metrics[m].mean:.3f}" if m in row.metrics else "-" for m in best}
+        scores = {m: Text(means[m], "bold" if model in best[m] else "") for m in best}
+        table.add_row(
+            Text(model), *(Text(" / ").join(scores[m] for m in pair) for pair in labels.values())
+        )
+    return table
 
-    def paired_table(self) -> Table:
-        """Each reference model against the others, for a terminal of 120 columns."""
-        title = Text(f"{self.corpus}, paired differences")
-        table = Table(title=title, caption=Text("\n".join(paired_statistics(self.paired))))
-        for column in PAIRED_COLUMNS:
-            table.add_column(column)
-        for row in paired_rows(self.paired, every=False):
-            table.add_row(*map(Text, row))
-        return table
 
-    def hard_table(self) -> Table | None:
-        """The headline metrics on the hard slice, for a terminal; None where there is none."""
-        if "hard" not in self.extra:
-            return None
-        metrics = self._screen()[:3]
-        table = Table(title=Text(hard_title(self.extra["hard"])), caption=Text(HARD))
-        for column in ("model", *map(heading, metrics)):
-            table.add_column(Text(column))
-        for row in hard_rows(self.extra["hard"], metrics, "\n"):
-            table.add_row(*map(Text, row))
-        return table
+def paired_table(result: BenchmarkResult) -> Table:
+    """Each reference model against the others, for a terminal of 120 columns."""
+    title = Text(f"{result.corpus}, paired differences")
+    table = Table(title=title, caption=Text("\n".join(paired_statistics(result.paired))))
+    for column in PAIRED_COLUMNS:
+        table.add_column(column)
+    for row in paired_rows(result.paired, every=False):
+        table.add_row(*map(Text, row))
+    return table
 
-    def markdown(self) -> str:
-        """All metrics, the paired differences, and how to obtain them again."""
-        best = {metric: self.best(metric) for metric in self.metrics}
-        rows = []
-        for model, row in self.models.items():
-            cells = [cell(row.metrics.get(m), " ") for m in self.metrics]
-            marked = [
-                f"**{cell}**" if model in best[metric] else cell
-                for metric, cell in zip(self.metrics, cells, strict=True)
-            ]
-            rows.append((model, f"{row.parameters:,}", *marked))
-        parts = [
-            f"### {self.corpus}, {self._seeds()}",
-            markdown_table(("model", "parameters", *map(heading, self.metrics)), rows),
-            "Mean ±std [95% interval of the mean over seeds, Student's t]; best in bold.",
-        ]
-        parts += self._primaries()
-        parts += [f"Warning: {line}." for line in self.warnings]
-        if self.paired:
-            parts.append(markdown_table(PAIRED_COLUMNS, paired_rows(self.paired, every=True)))
-            parts += [f"{line}." for line in paired_statistics(self.paired)]
-        if "hard" in self.extra:
-            rows, header = (
-                hard_rows(self.extra["hard"], self.metrics, " "),
-                map(heading, self.metrics),
-            )
-            parts.append(f"#### {hard_title(self.extra['hard']).capitalize()}")
-            parts += [markdown_table(("model", *header), rows), f"{HARD.capitalize()}."]
-        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        parts.append(f"Command: `{self.command}`. Versions: {versions}.")
-        return "\n\n".join(parts) + "\n"
 
-    def _screen(self) -> tuple[str, ...]:
-        ranked = [m for m in SCREEN if m in self.metrics] or self.metrics
-        return tuple(ranked[:SCREEN_COLUMNS])
+def hard_table(result: BenchmarkResult) -> Table | None:
+    """The headline metrics on the hard slice, for a terminal; None where there is none."""
+    if "hard" not in result.extra:
+        return None
+    metrics = _screen(result)[:3]
+    table = Table(title=Text(hard_title(result.extra["hard"])), caption=Text(HARD))
+    for column in ("model", *map(heading, metrics)):
+        table.add_column(Text(column))
+    for row in hard_rows(result.extra["hard"], metrics, "\n"):
+        table.add_row(*map(Text, row))
+    return table
 
-    def _seeds(self) -> str:
-        rows = [row for name, row in self.models.items() if name != "trivial"]
-        counts = {len(s.runs) for row in rows for s in row.metrics.values()} or {0}
-        low, high = min(counts), max(counts)
-        seeds = f"{high} seed{'s' * (high != 1)}" if low == high else f"{low} to {high} seeds"
-        folds = self.extra.get("folds", 1)
-        return f"{seeds} of {folds} folds" if folds != 1 else seeds
 
-    def best(self, metric: str) -> set[str]:
-        """Models whose mean is the best; several where they tie."""
-        means = {
-            model: row.metrics[metric].mean
-            for model, row in self.models.items()
-            if metric in row.metrics and row.metrics[metric].runs
-        }
-        scores = [mean for mean in means.values() if not math.isnan(mean)]
-        if not scores:
-            return set()
-        best = max(scores) if higher_is_better(metric) else min(scores)
-        return {model for model, mean in means.items() if mean == best}
+def markdown(result: BenchmarkResult) -> str:
+    """All metrics, the paired differences, and how to obtain them again."""
+    best = {metric: result.best(metric) for metric in result.metrics}
+    rows = []
+    for model, row in result.models.items():
+        scores = {m: score_text(row.metrics.get(m), " ") for m in result.metrics}
+        marked = (f"**{text}**" if model in best[m] else text for m, text in scores.items())
+        rows.append((model, f"{row.parameters:,}", *marked))
+    parts = [
+        f"### {result.corpus}, {result.seeds}",
+        markdown_table(("model", "parameters", *map(heading, result.metrics)), rows),
+        "Mean ±std [95% interval of the mean over seeds, Student's t]; best in bold.",
+    ]
+    parts += _primaries(result)
+    parts += [f"Warning: {line}." for line in result.warnings]
+    if result.paired:
+        parts.append(markdown_table(PAIRED_COLUMNS, paired_rows(result.paired, every=True)))
+        parts += [f"{line}." for line in paired_statistics(result.paired)]
+    if "hard" in result.extra:
+        rows = hard_rows(result.extra["hard"], result.metrics, " ")
+        parts.append(f"#### {hard_title(result.extra['hard']).capitalize()}")
+        parts.append(markdown_table(("model", *map(heading, result.metrics)), rows))
+        parts.append(f"{HARD.capitalize()}.")
+    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
+    parts.append(f"Command: `{result.command}`. Versions: {versions}.")
+    return "\n\n".join(parts) + "\n"
 
-    def _primaries(self) -> list[str]:
-        """A line for each model that has a choice of primary modality: how often each led."""
-        lines = []
-        for model, row in self.models.items():
-            total = sum(row.primary.values())
-            if total and len(row.primary) > 1:
-                shares = ", ".join(f"{m} {n / total:.0%}" for m, n in row.primary.items())
-                lines.append(f"primary modality of {model}: {shares}")
-        return lines
+
+def _screen(result: BenchmarkResult) -> tuple[str, ...]:
+    ranked = [m for m in SCREEN if m in result.metrics] or result.metrics
+    return tuple(ranked[:SCREEN_COLUMNS])
+
+
+def _primaries(result: BenchmarkResult) -> list[str]:
+    """A line for each model that has a choice of primary modality: how often each led."""
+    lines = []
+    for model, row in result.models.items():
+        total = sum(row.primary.values())
+        if total and len(row.primary) > 1:
+            shares = ", ".join(f"{m} {n / total:.0%}" for m, n in row.primary.items())
+            lines.append(f"primary modality of {model}: {shares}")
+    return lines
 
 
 def _fitting(widths: dict[str, int], room: int) -> list[str]:
@@ -288,15 +222,80 @@ def _fitting(widths: dict[str, int], room: int) -> list[str]:
     return list(widths)[: max(1, sum(end <= room for end in taken))]
 
 
-_REMEDY = "give a file that a benchmark wrote, or run the benchmark again"
-
-
-def _malformed(problem: str, source: str | Path | None) -> InputError:
-    return InputError(problem, remedy=_REMEDY, source=source)
-
-
 def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A table as Markdown writes it."""
     head = [text.replace("|", "\\|") for text in header]
     lines = [head, ["---"] * len(head), *([t.replace("|", "\\|") for t in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def score_text(summary: Summary | None, separator: str) -> str:
+    """Mean, deviation and interval; one number where runs do not differ."""
+    if summary is None or not summary.runs:
+        return ABSENT
+    if math.isnan(summary.mean):
+        return "undefined"
+    if summary.std == 0:
+        return f"{summary.mean:.3f}"
+    low, high = summary.ci95
+    return f"{summary.mean:.3f} ±{summary.std:.3f}{separator}[{low:.3f}, {high:.3f}]"
+
+
+def hard_title(hard: Mapping[str, Any]) -> str:
+    """How many samples the slice holds."""
+    return f"hard samples, {hard['samples']} of {hard['of']}"
+
+
+def hard_rows(
+    hard: Mapping[str, Any], metrics: Sequence[str], separator: str
+) -> list[tuple[str, ...]]:
+    """A model and its cells a row; metrics that it lacks are absent."""
+    models = null_to_nan(hard["models"])
+    return [
+        (model, *(score_text(_summary(scores.get(m)), separator) for m in metrics))
+        for model, scores in models.items()
+    ]
+
+
+def _summary(plain: Mapping[str, Any] | None) -> Summary | None:
+    if plain is None:
+        return None
+    low, high = plain["ci95"]
+    return Summary(plain["mean"], plain["std"], (low, high), tuple(plain["runs"]))
+
+
+Paired = Mapping[str, Mapping[str, Comparison]]
+"""Reference model to other model to their difference."""
+
+
+def paired_rows(paired: Paired, *, every: bool) -> Iterator[tuple[str, ...]]:
+    """Cells under `PAIRED_COLUMNS`: a row a pair of models, or one for each of its metrics."""
+    for reference, others in paired.items():
+        for other, c in others.items():
+            yield _row(reference, other, c.metric, c.difference)
+            for metric, difference in c.others.items() if every else ():
+                yield _row(reference, other, metric, difference)
+
+
+def paired_statistics(paired: Paired) -> list[str]:
+    """How the differences were tested, in words."""
+    found = [c for others in paired.values() for c in others.values()]
+    lines = [
+        f"95% interval and p: {statistic}; not corrected for several tests"
+        for statistic in dict.fromkeys(c.statistic for c in found)
+    ]
+    if any(len(c.difference.runs) == 1 for c in found):
+        lines.append("of one seed: nothing is known of how training ends another time")
+    return lines
+
+
+def _row(reference: str, other: str, metric: str, difference: PairedDifference) -> tuple[str, ...]:
+    found = verdict(metric, difference)
+    return (
+        f"{reference} against {other}",
+        heading(metric),
+        f"{difference.mean:+.3f}",
+        "[{:+.3f}, {:+.3f}]".format(*difference.ci95),
+        "<0.001" if difference.p < 0.001 else f"{difference.p:.3f}",
+        found if found == "undecided" else f"{reference} {found}",
+    )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from affuse.extract.text.transcript import Word
+from affuse.files import to_strict_json
+from affuse.shown import Shown
 
 
 class Trust(NamedTuple):
@@ -23,12 +25,9 @@ class Trust(NamedTuple):
     primary: str
     conflict: float | None
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "gate": _rounded(self.gate),
-            "primary": self.primary,
-            "conflict": _round(self.conflict),
-        }
+    def to_dict(self) -> dict[str, Any]:
+        conflict = _round(self.conflict)
+        return {"gate": _rounded(self.gate), "primary": self.primary, "conflict": conflict}
 
 
 @dataclass(frozen=True)
@@ -51,19 +50,24 @@ class Answer:
         """What the first checkpoint trusted."""
         return next(iter(self.trust.values()), None)
 
-    def to_json(self) -> dict[str, Any]:
-        leading = self.leading
+    def in_short(self) -> str:
+        """Sentiment, likeliest emotion and the modality that leads."""
+        parts = [] if self.sentiment is None else [f"sentiment {self.sentiment:+.2f}"]
+        if self.emotion:
+            top = max(self.emotion, key=self.emotion.__getitem__)
+            parts.append(f"{top} {self.emotion[top]:.0%}")
+        parts += [] if self.leading is None else [f"primary {self.leading.primary}"]
+        return ", ".join(parts) or "nothing seen or heard"
+
+    def to_dict(self) -> dict[str, Any]:
+        nothing: dict[str, Any] = {"gate": {}, "primary": None, "conflict": None}
         content: dict[str, Any] = {
             "sentiment": _round(self.sentiment),
             "emotion": None if self.emotion is None else _rounded(self.emotion),
-            **(
-                {"gate": {}, "primary": None, "conflict": None}
-                if leading is None
-                else leading.to_json()
-            ),
+            **(self.leading.to_dict() if self.leading else nothing),
         }
         if len(self.trust) > 1:
-            content["trust"] = {name: trust.to_json() for name, trust in self.trust.items()}
+            content["trust"] = {name: trust.to_dict() for name, trust in self.trust.items()}
         return content
 
 
@@ -75,19 +79,18 @@ class WindowAnswer(NamedTuple):
     answer: Answer
     words: tuple[Word, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        return {"start": round(self.start, 3), "end": round(self.end, 3), **self.answer.to_json()}
+    def to_dict(self) -> dict[str, Any]:
+        return {"start": round(self.start, 3), "end": round(self.end, 3), **self.answer.to_dict()}
 
 
-@dataclass(frozen=True)
-class ClipAnswer:
+@dataclass(frozen=True, repr=False)
+class ClipAnswer(Shown):
     """The answer for a recording.
 
     Attributes:
         file: as it was given.
         duration: in seconds.
         answer: the mean over the windows, by their length.
-        timeline: the windows in order.
         checkpoint: names of the checkpoints.
         extractors: modality to the name and version of its extractor.
     """
@@ -99,28 +102,47 @@ class ClipAnswer:
     checkpoint: tuple[str, ...]
     extractors: Mapping[str, str]
 
+    def _summary(self) -> str:
+        return f"{self.file!r}, {self.duration:.1f} s: {self.answer.in_short()}"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A plain row for each window, for a data frame."""
+        return [
+            {
+                "file": self.file,
+                "start": w.start,
+                "end": w.end,
+                "sentiment": w.answer.sentiment,
+                **{f"emotion_{name}": p for name, p in (w.answer.emotion or {}).items()},
+                "primary": w.answer.leading and w.answer.leading.primary,
+                "conflict": w.answer.leading and w.answer.leading.conflict,
+                "words": " ".join(word.text for word in w.words),
+            }
+            for w in self.timeline
+        ]
+
     @property
     def words(self) -> tuple[Word, ...]:
         """What is said, in order; windows may overlap."""
         return tuple(dict.fromkeys(word for window in self.timeline for word in window.words))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {
             "file": self.file,
             "duration": round(self.duration, 3),
-            **self.answer.to_json(),
-            "words": words_json(self.words),
-            "timeline": [window.to_json() for window in self.timeline],
+            **self.answer.to_dict(),
+            "words": [
+                {"word": text, "start": round(start, 3), "end": round(end, 3)}
+                for text, start, end in self.words
+            ],
+            "timeline": [window.to_dict() for window in self.timeline],
             "checkpoint": list(self.checkpoint),
             "extractors": dict(self.extractors),
         }
 
-
-def words_json(words: Sequence[Word]) -> list[dict[str, Any]]:
-    """Words as transcripts in JSON have them."""
-    return [
-        {"word": text, "start": round(start, 3), "end": round(end, 3)} for text, start, end in words
-    ]
+    def to_json(self) -> str:
+        """The same as text."""
+        return to_strict_json(self.to_dict())
 
 
 def _round(value: float | None) -> float | None:
@@ -132,18 +154,17 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {key: round(value, 4) for key, value in values.items()}
 
 
-def overall(windows: Sequence[WindowAnswer]) -> Answer:
+def mean_answer(windows: Sequence[WindowAnswer]) -> Answer:
     """The mean of answers, each by the length of its window; the primary is that of most weight."""
     spans = [(max(w.end - w.start, 1e-3), w.answer) for w in windows]
     sentiment = _mean([(s, a.sentiment) for s, a in spans])
     told = [(s, a.emotion) for s, a in spans if a.emotion is not None]
     emotion = _mean_of_dicts(told) if told else None
-    names = dict.fromkeys(name for _, a in spans for name in a.trust)
-    trust = {
-        name: _mean_trust([(s, a.trust[name]) for s, a in spans if name in a.trust])
-        for name in names
-    }
-    return Answer(sentiment, emotion, trust)
+    trusts: dict[str, list[tuple[float, Trust]]] = {}
+    for span, answer in spans:
+        for name, trust in answer.trust.items():
+            trusts.setdefault(name, []).append((span, trust))
+    return Answer(sentiment, emotion, {name: _mean_trust(t) for name, t in trusts.items()})
 
 
 def _mean_trust(parts: Sequence[tuple[float, Trust]]) -> Trust:

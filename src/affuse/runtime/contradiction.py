@@ -7,19 +7,14 @@ weight that the gate gives it. `affuse.incongruity` measures conflict in the dat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from affuse.tasks import BinaryLabels, Regression, Task
-
-Array = NDArray[np.floating[Any]]
-_RIDGE = 1e-2
+from affuse.metrics.calibration import Platt
+from affuse.tasks import BinaryLabels, Bools, Floats, Regression, Task
 
 
-def disagreement(task: Task, unimodal: Array, gate: Array) -> Array:
+def disagreement(task: Task, unimodal: Floats, gate: Floats) -> Floats:
     """How far own answers lie apart, `(N,)` in [0, 1]; 0 where they agree or one is alone.
 
     Of values u, twice their mean distance from their mean, as a share of the task's range. Of
@@ -43,62 +38,12 @@ def disagreement(task: Task, unimodal: Array, gate: Array) -> Array:
     return np.asarray(np.clip(apart / bound, 0.0, 1.0))
 
 
-def _entropy(shares: Array) -> Array:
+def _entropy(shares: Floats) -> Floats:
     """In nats, over the last dimension."""
     return np.asarray(-(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=-1))
 
 
-@dataclass(frozen=True)
-class ConflictScale:
-    """Disagreement d as a probability of conflict: sigmoid(slope * d + offset).
-
-    Attributes:
-        slope: not below zero.
-        offset: of the log-odds.
-        samples: of the validation part that decided.
-        share: of them that hold a conflict.
-        auroc: how well d ranks them; nan where all or none hold one.
-    """
-
-    slope: float
-    offset: float
-    samples: int
-    share: float
-    auroc: float
-
-    def __call__(self, apart: Array) -> Array:
-        return np.asarray(1 / (1 + np.exp(-(self.slope * apart + self.offset))))
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def fit(cls, apart: Array, conflict: NDArray[np.bool_]) -> ConflictScale:
-        """By maximum likelihood, with a little weight on no slope.
-
-        Args:
-            apart: disagreement `(N,)`.
-            conflict: whether a sample holds a conflict, `(N,)`.
-        """
-        from scipy.optimize import minimize
-
-        from affuse.metrics.scores import auroc
-
-        sign = np.where(conflict, 1.0, -1.0)
-
-        def loss(p: Array) -> float:
-            misfit = np.logaddexp(0.0, -sign * (p[0] * apart + p[1])).sum()
-            return float(misfit + _RIDGE * p[0] ** 2 + p[1] ** 2)
-
-        bounds = [(0.0, None), (None, None)]
-        slope, offset = minimize(loss, np.zeros(2), bounds=bounds, method="L-BFGS-B").x
-        rank = auroc(apart, conflict)
-        return cls(float(slope), float(offset), len(apart), float(conflict.mean()), rank)
-
-
-def contradicted(
-    task: Task, unimodal: Array, present: NDArray[np.bool_], target: Array
-) -> NDArray[np.bool_]:
+def contradicted(task: Task, unimodal: Floats, present: Bools, target: Floats) -> Bools:
     """Whether the label shows a conflict, `(N,)`: one modality leans to it and another away.
 
     A label that is exactly neutral is on no side, and none of its samples holds a conflict.
@@ -123,9 +68,9 @@ def contradicted(
 
 
 def conflict_of(
-    task: Task, unimodal: Array, gate: Array, scale: ConflictScale | None
+    task: Task, unimodal: Floats, gate: Floats, calibration: Platt | None
 ) -> Sequence[float]:
     """The conflict score of each of N samples: 0 where fewer than two modalities are there."""
     apart = disagreement(task, unimodal, gate)
-    scores = apart if scale is None else scale(apart)
+    scores = apart if calibration is None else calibration(apart)
     return [float(x) for x in np.where((gate > 0).sum(axis=1) > 1, scores, 0.0)]

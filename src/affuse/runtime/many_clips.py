@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,30 +13,23 @@ from affuse.errors import AffuseError, InputError, file_error
 from affuse.extract.folder import Clip
 from affuse.extract.text.transcript import Transcript, transcript_beside
 from affuse.extract.voice.recognise import NAME as RECOGNISER
-from affuse.files import make_folder, to_strict_json, write_atomic
+from affuse.files import digest, digest_file, make_folder, to_strict_json, write_atomic
 from affuse.runtime.bundle import MODEL
 from affuse.runtime.predictor import Predictor
 
 _MADE_FROM = "made_from"
 
-OnClip = Callable[[Clip, float, float | None], None]
+OnClipSeconds = Callable[[Clip, float, float | None], None]
 """Told a clip, the seconds of it that are done, and of how many."""
 
 
-class Done(NamedTuple):
-    """What became of a clip.
+class PredictedClip(NamedTuple):
+    """What became of a clip."""
 
-    Attributes:
-        clip: which.
-        content: the answer as JSON content; None where there is none.
-        error: why; None where there is an answer.
-        known: whether the answer was there before.
-    """
-
-    clip: Clip
-    content: dict[str, Any] | None
-    error: AffuseError | None = None
-    known: bool = False
+    clip: Clip  # which
+    content: dict[str, Any] | None  # the answer as JSON content; None where there is none
+    error: AffuseError | None = None  # why; None where there is an answer
+    known: bool = False  # whether the answer was there before
 
 
 def predict_clips(
@@ -46,8 +39,8 @@ def predict_clips(
     out: Path | None = None,
     transcript: Transcript | None = None,
     recognise: bool = False,
-    on_clip: OnClip = lambda *_: None,
-) -> Iterator[Done]:
+    on_clip: OnClipSeconds = lambda *_: None,
+) -> Iterator[PredictedClip]:
     """Answers for clips, as they are found.
 
     Args:
@@ -55,9 +48,8 @@ def predict_clips(
             the same checkpoints, extractors and transcript, is not read again.
         transcript: of all clips; by default each has the one that lies beside it, if any.
         recognise: recognise speech where there is no transcript.
-        on_clip: told what is done.
     """
-    models = {s.config.name: _digest(s.folder / MODEL) for s in predictor.sessions}
+    models = {s.config.name: digest_file(s.folder / MODEL) for s in predictor.sessions}
     versions = predictor.extractor(recognise=recognise).versions
     settings = {"affuse": __version__, "models": models, "extractors": versions}
     for clip in clips:
@@ -65,32 +57,30 @@ def predict_clips(
             said = transcript_beside(clip.path) if transcript is None else transcript
             made_from = {
                 **settings,
-                "media": _digest(clip.path),
-                "words": None if said is None else hashlib.sha256(repr(said).encode()).hexdigest(),
+                "media": digest_file(clip.path),
+                "words": None if said is None else digest(repr(said).encode(), 64),
                 "recognised": RECOGNISER if recognise and said is None else None,
             }
             place = None if out is None else out / f"{clip.name}.json"
             content = None if place is None else _known(place, made_from)
             if content is not None:
-                yield Done(clip, content, known=True)
+                yield PredictedClip(clip, content, known=True)
                 continue
 
-            def progress(done: float, total: float | None, clip: Clip = clip) -> None:
-                on_clip(clip, done, total)
-
+            progress = partial(on_clip, clip)
             answer = predictor.predict(clip.path, said, recognise=recognise, progress=progress)
-            content = {**answer.to_json(), _MADE_FROM: made_from}
+            content = {**answer.to_dict(), _MADE_FROM: made_from}
             if place is not None:
                 make_folder(place.parent)
                 write_atomic(place, to_strict_json(content).encode())
-            yield Done(clip, content)
+            yield PredictedClip(clip, content)
         except AffuseError as error:
-            yield Done(clip, None, error)
+            yield PredictedClip(clip, None, error)
         except OSError as error:
-            yield Done(clip, None, file_error(error, "cannot be read", clip.path))
+            yield PredictedClip(clip, None, file_error(error, "cannot be read", clip.path))
         except MemoryError:
             problem = InputError("out of memory", remedy="close other programs", source=clip.path)
-            yield Done(clip, None, problem)
+            yield PredictedClip(clip, None, problem)
 
 
 def _known(place: Path, made_from: dict[str, Any]) -> dict[str, Any] | None:
@@ -101,11 +91,3 @@ def _known(place: Path, made_from: dict[str, Any]) -> dict[str, Any] | None:
         return None
     same = isinstance(content, dict) and content.get(_MADE_FROM) == made_from
     return content if same else None
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise file_error(error, "cannot be read", path) from None

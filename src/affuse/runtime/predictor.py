@@ -16,10 +16,9 @@ from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
 from affuse.extract.media.decode import Source
 from affuse.extract.media.live import Follower
 from affuse.extract.text.transcript import Transcript, read_transcript, transcript_beside
-from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, overall
-from affuse.runtime.bundle import CONFIG, copy_bundle
+from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, mean_answer
+from affuse.runtime.bundle import CONFIG, Outputs, Session, copy_bundle
 from affuse.runtime.contradiction import conflict_of
-from affuse.runtime.onnx_session import Outputs, Session
 from affuse.samples import Sample
 from affuse.tasks import BinaryLabels, Regression
 
@@ -52,15 +51,14 @@ class Predictor:
 
     def __init__(self, sessions: Sequence[Session]) -> None:
         self.sessions = tuple(sessions)
+        self.exported: object = None
         self._extractors = lru_cache(maxsize=4)(ClipExtractor)
         first, *others = self.sessions
         for other in others:
             if _features(other.config.clip) != _features(first.config.clip):
-                raise InputError(
-                    f"'{first.config.name}' and '{other.config.name}' read clips differently",
-                    remedy="load them one by one",
-                    source=other.folder,
-                )
+                names = f"'{first.config.name}' and '{other.config.name}'"
+                problem, remedy = f"{names} read clips differently", "load them one by one"
+                raise InputError(problem, remedy=remedy, source=other.folder)
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path | None = None, threads: int = 1) -> Predictor:
@@ -77,16 +75,14 @@ class Predictor:
         return cls([Session(folder, threads) for folder in _folders(name_or_path)])
 
     def save_pretrained(self, folder: Path | str) -> None:
-        """Copy the checkpoint to a folder, several to a folder in it each; `affuse.load` reads it.
-
-        Raises:
-            InputError: the folder cannot be made or written.
-        """
+        """Copy the checkpoint to a folder, several to a folder in it each, for `affuse.load`."""
+        several = len(self.sessions) > 1
         for session in self.sessions:
-            several = len(self.sessions) > 1
-            copy_bundle(
-                session.folder, Path(folder) / session.config.name if several else Path(folder)
-            )
+            place = Path(folder) / session.config.name if several else Path(folder)
+            copy_bundle(session.folder, place)
+
+    def __repr__(self) -> str:
+        return f"Predictor({', '.join(self.names)})"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -133,7 +129,7 @@ class Predictor:
         return ClipAnswer(
             file=str(path),
             duration=windows[-1].end,
-            answer=overall(windows),
+            answer=mean_answer(windows),
             timeline=windows,
             checkpoint=self.names,
             extractors={m: extractor.versions[m] for m in self._modalities},
@@ -154,9 +150,6 @@ class Predictor:
             transcript: with times.
             recognise: recognise speech. Words are late, and what is not yet recognised counts for
                 nothing.
-
-        Raises:
-            InputError: as `predict`.
         """
         extractor = self.extractor(recognise=recognise, step=step, wait=False)
         for w in extractor.windows(cast(Source, source), transcript):
@@ -164,14 +157,7 @@ class Predictor:
             yield StreamAnswer(window, time.monotonic() - w.there)
 
     def extractor(self, **changes: Any) -> ClipExtractor:
-        """What reads clips for these checkpoints.
-
-        Args:
-            changes: of its settings, such as the length of a window; not of its features.
-
-        Raises:
-            InputError: a checkpoint made for other features than this version extracts.
-        """
+        """What reads clips for these checkpoints; `InputError` where features are others now."""
         stored = next((s.config.clip for s in self.sessions if s.config.clip is not None), None)
         settings = parse_options(ClipSettings, {**(stored or {}), **changes})
         extractor = self._extractors(settings)
@@ -189,11 +175,6 @@ class Predictor:
         return self.predict_sample(known) if known.sequences else Answer(None, None, {})
 
 
-def load(name_or_path: str | Path | None = None) -> Predictor:
-    """`Predictor.from_pretrained`, under the name that people try first."""
-    return Predictor.from_pretrained(name_or_path)
-
-
 def shipped() -> tuple[str, ...]:
     """The names of the checkpoints that come with affuse."""
     return tuple(folder.name for folder in _bundles_in(SHIPPED))
@@ -203,10 +184,8 @@ def _folders(name_or_path: str | Path | None) -> list[Path]:
     if name_or_path is None:
         found = _bundles_in(SHIPPED)
         if not found:
-            raise InputError(
-                "this installation of affuse has no checkpoints",
-                remedy="install a built wheel, or name a folder that affuse export wrote",
-            )
+            remedy = "install a built wheel, or name a folder that affuse export wrote"
+            raise InputError("this installation of affuse has no checkpoints", remedy=remedy)
         return found
     place = Path(name_or_path)
     if not place.is_dir() and str(name_or_path) in shipped():
@@ -243,19 +222,17 @@ def _require_same_features(session: Session, extractor: ClipExtractor) -> None:
     for modality, width in config.widths.items():
         wanted = config.features.get(modality, "features that it does not name")
         ours = extractor.versions.get(modality)
+        problem = f"'{config.name}' reads {modality}"
         if ours is None:
-            raise InputError(
-                f"'{config.name}' reads {modality}, which affuse does not extract from clips",
-                remedy="give it features by predict_sample",
-                source=session.folder,
+            problem += ", which affuse does not extract from clips"
+            remedy = "give it features by predict_sample"
+            raise InputError(problem, remedy=remedy, source=session.folder)
+        if (wanted, width) != (ours, found := extractor.widths[modality]):
+            problem += (
+                f" as '{wanted}' (width {width}); this affuse extracts '{ours}' (width {found})"
             )
-        if (wanted, width) != (ours, extractor.widths[modality]):
-            raise InputError(
-                f"'{config.name}' reads {modality} as '{wanted}' (width {width}); this affuse "
-                f"extracts '{ours}' (width {extractor.widths[modality]})",
-                remedy="use a checkpoint for these features, or predict_sample with its own",
-                source=session.folder,
-            )
+            remedy = "use a checkpoint for these features, or predict_sample with its own"
+            raise InputError(problem, remedy=remedy, source=session.folder)
 
 
 def _joined(said: Sequence[tuple[Session, Outputs]]) -> Answer:
@@ -276,7 +253,7 @@ def _joined(said: Sequence[tuple[Session, Outputs]]) -> Answer:
         primary = session.modalities[int(outputs.primary[0])]
         conflict = None
         if outputs.unimodal is not None and len(session.modalities) > 1:
-            scale = session.config.scale()
-            (conflict,) = conflict_of(session.task, outputs.unimodal, outputs.gate, scale)
+            calibration = session.config.calibration()
+            (conflict,) = conflict_of(session.task, outputs.unimodal, outputs.gate, calibration)
         trust[session.config.name] = Trust(gate, primary, conflict)
     return Answer(sentiment, emotion, trust)

@@ -8,26 +8,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 from safetensors import SafetensorError
 
 from affuse import __version__
 from affuse.config import invalid
-from affuse.errors import InputError, file_error
-from affuse.files import make_folder, null_to_nan, to_strict_json, write_atomic
-from affuse.fusion import FusionModel, create_model
-from affuse.samples import Corpus, Sample
+from affuse.errors import InputError, file_error, first_line
+from affuse.files import digest, make_folder, null_to_nan, to_strict_json, write_atomic
+from affuse.fusion import FusionModel, count_parameters, create_model
+from affuse.samples import Corpus, Sample, Split, add_to_digest, release_sample
+from affuse.shown import Shown
 from affuse.tasks import Task
 from affuse.training.normalise import Normaliser, normalise_by_group
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+SEEN = "seen"
 FORMAT = 1
+_AGAIN = "copy the checkpoint anew or train again"
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+@dataclass(frozen=True, repr=False)
+class Checkpoint(Shown):
     """A model with all that is needed to use it again.
 
     Attributes:
@@ -37,6 +42,9 @@ class Checkpoint:
         normaliser: applied to every sample first; None where features are used as they are.
         corpus: name, fingerprint, options, features and fold of what it was trained on.
         training: options, seed, selected epoch and history.
+        seen: int64 digests of the samples that it was trained and chosen on (`seen_in`); None of
+            a checkpoint that an older version wrote.
+        folder: where it lies, if it does.
     """
 
     name: str
@@ -45,6 +53,16 @@ class Checkpoint:
     normaliser: Normaliser | None
     corpus: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    seen: NDArray[np.int64] | None = None
+    folder: Path | None = None
+
+    def _summary(self) -> str:
+        history = self.training.get("history", [])
+        epochs = (
+            f", epoch {self.training.get('best_epoch', 0)} of {len(history)}" if history else ""
+        )
+        parameters = f"{count_parameters(self.model):,} parameters"
+        return f"{self.name!r}, {parameters}, trained on {self.corpus.get('name', '?')}{epochs}"
 
     def save(self, folder: Path) -> None:
         """Write both files; the config comes last, so that a folder with one is whole."""
@@ -53,6 +71,8 @@ class Checkpoint:
         if self.normaliser is not None:
             arrays = self.normaliser.to_arrays()
             tensors |= {key: torch.from_numpy(value) for key, value in arrays.items()}
+        if self.seen is not None:
+            tensors[SEEN] = torch.from_numpy(self.seen)
         config = {
             "format": FORMAT,
             "affuse": __version__,
@@ -77,30 +97,70 @@ class Checkpoint:
             return list(samples)
         speaker = self.training.get("options", {}).get("normalise") == "speaker"
         grouped = normalise_by_group(samples) if speaker else samples
-        return self.normaliser.apply_all([s.keep(self.normaliser.means) for s in grouped])
+        # In the samples' order: a file of tensors has none, and probes are fitted in turn.
+        means = self.normaliser.means
+        return self.normaliser.apply_all(
+            [s.keep([m for m in s.modalities if m in means]) for s in grouped]
+        )
 
-    def check_corpus(self, corpus: Corpus, source: Path) -> None:
+    def fold_of(self, corpus: Corpus) -> Split:
+        """The fold of a corpus that it was trained on."""
+        # A reader that was asked for one fold returns that fold alone.
+        return corpus.folds[min(int(self.corpus.get("fold", 0)), len(corpus.folds) - 1)]
+
+    def trained_on(self, corpus: Corpus) -> bool:
+        """Whether it was trained on this very data."""
+        return self.corpus.get("fingerprint") == corpus.fingerprint()
+
+    def require_unseen(self, corpus: Corpus, test: Sequence[Sample], source: Path | None) -> None:
+        """Raise `InputError` where it was trained or chosen on samples of a test part.
+
+        That of the fold it was trained on is no business of this: the corpus divides it. Of a
+        checkpoint that does not know what it has seen, the name of its corpus decides.
+        """
+        if self.trained_on(corpus) and test is self.fold_of(corpus).test:
+            return
+        name = str(self.corpus.get("name", ""))
+        if self.seen is not None:
+            count = int(np.isin(seen_in(test), self.seen).sum())
+        else:
+            count = len(test) * (name.partition("[")[0] == corpus.name.partition("[")[0])
+        if count:
+            raise InputError(
+                f"it was trained on {name}, which {'may hold' if self.seen is None else 'holds'} "
+                f"{count} of the {len(test)} test samples of {corpus.name}",
+                remedy="use the split and the fold that it was trained on, or train it anew",
+                source=source,
+            )
+
+    def check_corpus(self, corpus: Corpus, source: Path | None) -> None:
         """Raise `InputError` where a corpus has other features or another task."""
-        for modality, width in self.model.widths.items():
-            found = corpus.widths.get(modality)
-            if found is not None and found != width:
-                raise InputError(
-                    f"the checkpoint reads {modality} of width {width}, {corpus.name} has {found}",
-                    remedy="read the corpus with the features that the checkpoint was trained on",
-                    source=source,
-                )
-        if not set(self.model.widths) & set(corpus.widths):
-            raise InputError(
-                f"the checkpoint reads {', '.join(self.model.widths)}, {corpus.name} has none",
-                remedy="train on this corpus",
-                source=source,
-            )
+
+        def unfit(reads: str, remedy: str) -> InputError:
+            return InputError(f"the checkpoint {reads}", remedy=remedy, source=source)
+
+        name, widths = corpus.name, self.model.widths
+        for modality, width in widths.items():
+            found = corpus.widths.get(modality, width)
+            if found != width:
+                remedy = "read the corpus with the features that the checkpoint was trained on"
+                raise unfit(f"reads {modality} of width {width}, {name} has {found}", remedy)
+        if not set(widths) & set(corpus.widths):
+            raise unfit(f"reads {', '.join(widths)}, {name} has none", "train on this corpus")
         if self.task != corpus.task:
-            raise InputError(
-                f"the checkpoint predicts {self.task}, {corpus.name} holds {corpus.task}",
-                remedy="use a corpus with the task that the checkpoint was trained for",
-                source=source,
-            )
+            remedy = "use a corpus with the task that the checkpoint was trained for"
+            raise unfit(f"predicts {self.task}, {name} holds {corpus.task}", remedy)
+
+
+def seen_in(samples: Sequence[Sample]) -> NDArray[np.int64]:
+    """A digest of each sample, its name and all that is in it, sorted."""
+    found = np.empty(len(samples), np.int64)
+    for place, sample in enumerate(samples):
+        digest = hashlib.sha256(sample.id.encode())
+        add_to_digest(digest, sample)
+        found[place] = int.from_bytes(digest.digest()[:8], "big", signed=True)
+        release_sample(sample)
+    return np.sort(found)
 
 
 class _Corpus(BaseModel, extra="allow"):
@@ -147,35 +207,31 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     try:
         tensors = safetensors.torch.load(weights.read_bytes())
     except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"weights cannot be read ({_first_line(error)})",
-            remedy="train again or copy the checkpoint anew",
-            source=weights,
-        ) from None
+        problem = f"weights cannot be read ({first_line(error)})"
+        remedy = "train again or copy the checkpoint anew"
+        raise InputError(problem, remedy=remedy, source=weights) from None
     try:
         task = Task.from_config(config.task)
         model = create_model(config.model, config.widths, task.outputs, config.options)
     except (InputError, TypeError, ValueError) as error:
-        problem = error.problem if isinstance(error, InputError) else _first_line(error)
-        raise InputError(
-            problem, remedy="copy the checkpoint anew or train again", source=folder / CONFIG
-        ) from None
+        problem = error.problem if isinstance(error, InputError) else first_line(error)
+        raise InputError(problem, remedy=_AGAIN, source=folder / CONFIG) from None
     try:
         own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         model.load_state_dict(own)
+        seen = tensors.pop(SEEN, None)
         kept = {k: v.numpy() for k, v in tensors.items() if not k.startswith("model.")}
         normaliser = Normaliser.from_arrays(kept) if config.normalised else None
     except (InputError, RuntimeError, TypeError) as error:
-        raise InputError(
-            f"weights do not fit the config ({_first_line(error)})",
-            remedy="use the model.safetensors that belongs to this config.json",
-            source=weights,
-        ) from None
+        problem = f"weights do not fit the config ({first_line(error)})"
+        remedy = "use the model.safetensors that belongs to this config.json"
+        raise InputError(problem, remedy=remedy, source=weights) from None
     corpus = config.corpus.model_dump(exclude_unset=True)
     training = config.training.model_dump(exclude_unset=True)
     if "history" in training:
         training["history"] = null_to_nan(training["history"])
-    return Checkpoint(config.model, model.eval(), task, normaliser, corpus, training)
+    known = None if seen is None else seen.numpy()
+    return Checkpoint(config.model, model.eval(), task, normaliser, corpus, training, known, folder)
 
 
 def weights_digest(folder: Path) -> str:
@@ -186,7 +242,7 @@ def weights_digest(folder: Path) -> str:
     """
     file = folder / WEIGHTS
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        return digest(file.read_bytes())
     except FileNotFoundError:
         raise _no_checkpoint(folder) from None
     except OSError as error:
@@ -206,13 +262,4 @@ def _read_config(path: Path) -> _Config:
     except OSError as error:
         raise file_error(error, "cannot be read", path) from None
     except ValidationError as error:
-        raise invalid(
-            error,
-            "a checkpoint's config",
-            remedy="copy the checkpoint anew or train again",
-            source=path,
-        ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:120]
+        raise invalid(error, "a checkpoint's config", remedy=_AGAIN, source=path) from None

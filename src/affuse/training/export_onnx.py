@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,15 @@ from affuse import __version__
 from affuse.batches import collate
 from affuse.errors import InputError
 from affuse.fusion import count_parameters
+from affuse.metrics.calibration import Platt
+from affuse.metrics.scores import auroc
 from affuse.optional import require
-from affuse.runtime.bundle import MODEL, BundleConfig, write_bundle
-from affuse.runtime.contradiction import ConflictScale, contradicted, disagreement
-from affuse.runtime.onnx_session import Outputs, Session
-from affuse.samples import Sample
+from affuse.runtime.bundle import MODEL, BundleConfig, Session, write_bundle
+from affuse.runtime.contradiction import contradicted, disagreement
+from affuse.samples import Sample, labelled, targets_of
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.model_card import model_card, terms_of
-from affuse.training.onnx_graph import OUTPUTS, to_onnx
+from affuse.training.onnx_graph import to_onnx
 
 PARITY = 1e-4
 """How far a graph may answer from its model."""
@@ -47,7 +49,7 @@ def export_checkpoint(
 
     Args:
         folder: made if it does not exist; files of an earlier export are replaced.
-        name: of the checkpoint; by default the folder's.
+        name: by default the folder's.
         valid: samples as the corpus has them, not normalised, on which the scale of the conflict
             score is fitted. The validation part, never the test part.
         clip: settings of the `ClipExtractor` that made the features; by default what the corpus
@@ -62,12 +64,9 @@ def export_checkpoint(
     """
     model = checkpoint.model.eval()
     if checkpoint.training.get("options", {}).get("normalise") == "speaker":
-        raise InputError(
-            "features were normalised for each speaker, which one clip does not allow",
-            remedy="train with normalise=train",
-            source=folder,
-        )
-    graph = to_onnx(model, checkpoint.normaliser)
+        problem = "features were normalised for each speaker, which one clip does not allow"
+        raise InputError(problem, remedy="train with normalise=train", source=folder)
+    graph, outputs = to_onnx(model, checkpoint.normaliser)
     corpus = {key: value for key, value in checkpoint.corpus.items() if key != "features"}
     # Histories are long, and of no use where nothing is trained.
     training = {key: value for key, value in checkpoint.training.items() if key != "history"}
@@ -82,7 +81,7 @@ def export_checkpoint(
         features=checkpoint.corpus.get("features", {}),
         clip=dict(clip) if clip is not None else corpus.get("options", {}).get("clip"),
         normalised=checkpoint.normaliser is not None,
-        outputs=_outputs(graph),
+        outputs=outputs,
         corpus=corpus,
         training=training,
         terms=terms or terms_of(corpus, training),
@@ -96,17 +95,11 @@ def export_checkpoint(
             graph = _quantised(place / MODEL)
             config = config.model_copy(update={"precision": "int8"})
             write_bundle(place, graph, config, "")
-        scale = _conflict_scale(Session(place), valid)
-    if scale is not None:
-        config = config.model_copy(update={"conflict": scale.to_json()})
+        conflict = _calibrated(Session(place), valid)
+    if conflict is not None:
+        config = config.model_copy(update={"conflict": conflict})
     write_bundle(folder, graph, config, model_card(config, evaluation))
     return config
-
-
-def _outputs(graph: bytes) -> tuple[str, ...]:
-    onnx = require("onnx", extra="text")
-    given = {output.name for output in onnx.load_from_string(graph).graph.output}
-    return tuple(name for name in OUTPUTS if name in given)
 
 
 def _require_parity(checkpoint: Checkpoint, session: Session) -> None:
@@ -127,10 +120,9 @@ def _require_parity(checkpoint: Checkpoint, session: Session) -> None:
                 if steps
             }
             samples.append(Sample(str(row), sequences))
+        batch = collate(checkpoint.prepare(samples), checkpoint.model.modalities)
         with torch.inference_mode():
-            wanted = checkpoint.model(
-                collate(checkpoint.prepare(samples), checkpoint.model.modalities)
-            )
+            wanted = checkpoint.model(batch)
         found = session.run(samples)
         gap = max(
             float(np.abs(getattr(found, name) - getattr(wanted, name).numpy()).max())
@@ -169,28 +161,26 @@ def _quantised(path: Path) -> bytes:
     return smaller.read_bytes()
 
 
-def _conflict_scale(session: Session, valid: Sequence[Sample]) -> ConflictScale | None:
-    """The scale that fits validation samples with a target and two modalities or more.
+def _calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, float] | None:
+    """What `BundleConfig.conflict` holds, by validation samples with a target and two modalities.
 
     Where they know whether they hold a conflict (`Sample.truth`), that decides; elsewhere their
     labels do, by `contradicted`. None without such samples or own answers.
     """
-    usable = [
-        sample
-        for sample in valid
-        if sample.target is not None and len(sample.keep(session.modalities).sequences) > 1
-    ]
+    usable = [s for s in labelled(valid) if len(s.keep(session.modalities).sequences) > 1]
     if not usable or "unimodal" not in session.config.outputs:
         return None
-    parts: list[Outputs] = [
-        session.run(usable[start : start + _BATCH]) for start in range(0, len(usable), _BATCH)
-    ]
+    parts = [session.run(usable[start : start + _BATCH]) for start in range(0, len(usable), _BATCH)]
     unimodal = np.concatenate([p.unimodal for p in parts if p.unimodal is not None])
     gate = np.concatenate([p.gate for p in parts])
     known = [sample.truth.get("conflict") for sample in usable]
+    truth = np.array(known, dtype=bool)
     if None in known:
-        target = np.stack([s.target for s in usable if s.target is not None])
-        truth = contradicted(session.task, unimodal, gate > 0, target)
-    else:
-        truth = np.array(known, dtype=bool)
-    return ConflictScale.fit(disagreement(session.task, unimodal, gate), truth)
+        truth = contradicted(session.task, unimodal, gate > 0, targets_of(usable))
+    apart = disagreement(session.task, unimodal, gate)
+    return {
+        **asdict(Platt.of_distance(apart, truth)),
+        "samples": len(apart),
+        "share": float(truth.mean()),
+        "auroc": auroc(apart, truth),
+    }

@@ -46,20 +46,13 @@ def read_evaluation(file: Path) -> dict[str, Any]:
         found = json.loads(file.read_text(encoding="utf-8"))
         figures_of(found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(
-            "is no result of affuse evaluate",
-            remedy="give what `affuse evaluate ... --json FILE` wrote",
-            source=file,
-        ) from None
+        remedy = "give what `affuse evaluate ... --json FILE` wrote"
+        raise InputError("is no result of affuse evaluate", remedy=remedy, source=file) from None
     return dict(found)
 
 
 def model_card(config: BundleConfig, evaluation: Mapping[str, Any] | None = None) -> str:
-    """Markdown: what the model is, what it was trained on, and what it must not be used for.
-
-    Args:
-        evaluation: as of `read_evaluation`; its figures are shown.
-    """
+    """Markdown: what the model is, its training data, its figures, and what not to use it for."""
     task = Task.from_config(config.task)
     widths = "\n".join(
         f"| {m} | {width} | {config.features.get(m, 'not stated')} |"

@@ -7,32 +7,28 @@ import math
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from affuse.batches import Batch
 from affuse.fusion import FusionModel, FusionOutput
-from affuse.metrics.scores import evaluate
+from affuse.fusion.layers import zeroed
+from affuse.metrics.scores import score_outputs
 from affuse.tasks import Classification, Task
-from affuse.training.options import TrainOptions
+from affuse.training.presets import TrainOptions
 
 
 def augment(batch: Batch, options: TrainOptions) -> Batch:
     """A changed copy of a training batch, drawn from torch's global generator."""
     sequences = dict(batch.sequences)
-    for modality, deviation in options.shift.items():
-        if modality in sequences:
-            sequences[modality] = _shift(sequences[modality], deviation)
-    for modality, deviation in options.noise.items():
-        if modality in sequences:
-            x = sequences[modality]
-            sequences[modality] = x + deviation * torch.randn_like(x)
-    for modality, share in options.time_mask.items():
-        if modality in sequences:
-            hidden = _spans(batch.masks[modality], share)
-            sequences[modality] = sequences[modality].masked_fill(hidden[..., None], 0.0)
+    for m in (m for m in options.shift if m in sequences):
+        sequences[m] = _shift(sequences[m], options.shift[m])
+    for m in (m for m in options.noise if m in sequences):
+        sequences[m] = sequences[m] + options.noise[m] * torch.randn_like(sequences[m])
+    for m in (m for m in options.time_mask if m in sequences):
+        hidden = _spans(batch.masks[m], options.time_mask[m])
+        sequences[m] = zeroed(sequences[m], ~hidden)
     # Padding may now hold values: every layer masks it.
     return replace(batch, sequences=sequences)
 
@@ -66,9 +62,6 @@ class FusionModule(pl.LightningModule):
     """Trains any registered model on any task.
 
     Args:
-        model: what is trained.
-        task: its loss and its metrics.
-        options: of training.
         steps_per_epoch: for the learning-rate schedule.
         seed: from which every epoch's random numbers follow, so that an interrupted run repeats
             them exactly.
@@ -160,16 +153,19 @@ class FusionModule(pl.LightningModule):
         outputs = [kept(batch) for batch in batches]
         batches.clear()
         prediction = self._trust(outputs, target)
-        record = {"epoch": float(self.current_epoch), "train_loss": self._mean_train_loss()}
-        record["valid_loss"] = float(self.task.losses(prediction, target).mean())
-        scores = evaluate(self.task, _numpy(prediction), _numpy(target))
-        record |= {f"valid_{name}": value for name, value in scores.items()}
+        losses = self._train_losses
+        record = {
+            "epoch": float(self.current_epoch),
+            "train_loss": float(torch.stack(losses).mean()) if losses else math.nan,
+            "valid_loss": float(self.task.losses(prediction, target).mean()),
+        }
+        both = (x.detach().cpu().double().numpy() for x in (prediction, target))
+        record |= {f"valid_{k}": value for k, value in score_outputs(self.task, *both).items()}
         gate = torch.cat([o.gate for o in outputs]).mean(dim=0)
         record |= {f"gate_{m}": float(w) for m, w in zip(kept.modalities, gate, strict=True)}
         self.history.append(record)
         score = self._score(record)
-        last = self.options.select == "last"
-        if self.best is None or last or score < self.best.score:
+        if self.best is None or self.options.select == "last" or score < self.best.score:
             weights = {k: v.cpu().clone() for k, v in kept.state_dict().items()}
             self.best = Best(self.current_epoch, score, weights)
 
@@ -179,9 +175,6 @@ class FusionModule(pl.LightningModule):
         value = record[f"valid_{metric}"]
         sign = 1.0 if direction == "min" else -1.0
         return sign * (0.0 if math.isnan(value) else value) + 0.05 * record["valid_loss"]
-
-    def _mean_train_loss(self) -> float:
-        return float(torch.stack(self._train_losses).mean()) if self._train_losses else math.nan
 
     def _track(self, outputs: list[FusionOutput], target: Tensor) -> None:
         """Tell the gate what each modality alone achieved on validation."""
@@ -224,12 +217,8 @@ class FusionModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         o = self.options
-        optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=o.learning_rate,
-            weight_decay=o.weight_decay,
-            fused=True,
-        )
+        weights, decay = self.model.parameters(), o.weight_decay
+        optimizer = torch.optim.AdamW(weights, lr=o.learning_rate, weight_decay=decay, fused=True)
         total, warm = o.epochs * self.steps_per_epoch, o.warmup * self.steps_per_epoch
 
         def rate(step: int) -> float:
@@ -237,10 +226,8 @@ class FusionModule(pl.LightningModule):
             return rise * 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0)))
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        by_step = {"scheduler": schedule, "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": by_step}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["history"] = self.history
@@ -258,7 +245,3 @@ class FusionModule(pl.LightningModule):
 def _each_modality(losses: Any, unimodal: Tensor, target: Tensor) -> Tensor:
     """Loss `(B, M)` of each modality's own answer `(B, M, C)`."""
     return torch.stack([losses(own, target) for own in unimodal.unbind(dim=1)], dim=1)
-
-
-def _numpy(x: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return x.detach().cpu().double().numpy()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.samples import FloatArray, Sample, Split, release_sample
+from affuse.samples import FloatArray, Sample, Split, release_sample, require_finite
 
 NormaliseMode = Literal["train", "speaker", "none"]
 
@@ -24,10 +24,8 @@ _FLOAT32 = np.finfo(np.float32)
 class Normaliser:
     """Subtracts a mean and divides by a scale, feature by feature, then clips to ±10 scales.
 
-    Attributes:
-        means: modality to float32 `(D,)`.
-        scales: modality to float32 `(D,)`: the standard deviation (of the population), or 1 where
-            a feature is constant.
+    Both are float32 `(D,)` of each modality; scales are standard deviations (of the population), or
+    1 where a feature is constant.
     """
 
     means: Mapping[str, FloatArray]
@@ -48,9 +46,8 @@ class Normaliser:
                 known = frames.setdefault(modality, [])
                 _require_usable(sample, modality, (known or [sequence])[0].shape[1])
                 known.append(sequence)
-        moments = {modality: _moments(arrays) for modality, arrays in frames.items()}
-        means = {modality: mean for modality, (mean, _) in moments.items()}
-        return cls(means, {modality: scale for modality, (_, scale) in moments.items()})
+        moments = {m: _moments(arrays) for m, arrays in frames.items()}
+        return cls(*({m: each[part] for m, each in moments.items()} for part in (0, 1)))
 
     def apply(self, sample: Sample) -> Sample:
         """`sample` in scale units around the mean.
@@ -58,7 +55,7 @@ class Normaliser:
         Raises:
             InputError: a modality that was not fitted, another width, or values not finite.
         """
-        normalised: dict[str, FloatArray] = {}
+        normalised = {}
         for modality, sequence in sample.sequences.items():
             if modality not in self.means:
                 raise InputError(
@@ -87,12 +84,9 @@ class Normaliser:
             InputError: a mean without its scale, or the reverse.
         """
         means, scales = _named(arrays, ".mean"), _named(arrays, ".scale")
-        odd = sorted(means.keys() ^ scales.keys())
-        if odd:
-            raise InputError(
-                f"the normaliser of {odd[0]} lacks its mean or its scale",
-                remedy="use the checkpoint as it was written",
-            )
+        if odd := sorted(means.keys() ^ scales.keys()):
+            problem = f"the normaliser of {odd[0]} lacks its mean or its scale"
+            raise InputError(problem, remedy="use the checkpoint as it was written")
         return cls(means, scales)
 
 
@@ -167,11 +161,7 @@ def _require_usable(sample: Sample, modality: str, width: int) -> None:
             f"sample '{sample.id}' has {modality} of width {sequence.shape[1]}, others {width}",
             remedy="extract all samples with the same features",
         )
-    if not np.isfinite(sequence).all():
-        raise InputError(
-            f"sample '{sample.id}' has {modality} with values that are not finite",
-            remedy="set them to zero or leave the modality out",
-        )
+    require_finite(sample, modality)
 
 
 def _moments(arrays: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import warnings
 from collections.abc import Iterator
@@ -11,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from affuse.batches import Batch
+from affuse.errors import InputError
 from affuse.fusion import FusionModel, FusionOutput
 from affuse.training.normalise import CLIP, Normaliser
-from affuse.training.onnx_operators import OPSET, operators
 
 OUTPUTS = ("prediction", "gate", "primary", "unimodal")
 """Of `FusionOutput`, what a graph gives where the model has it."""
@@ -28,11 +29,11 @@ class _Deployed(nn.Module):
     def __init__(self, model: FusionModel, normaliser: Normaliser | None) -> None:
         super().__init__()
         self.model = model
-        self.known = () if normaliser is None else tuple(normaliser.means)
+        means, scales = ({}, {}) if normaliser is None else (normaliser.means, normaliser.scales)
+        self.known = tuple(means)
         for number, modality in enumerate(self.known):
-            assert normaliser is not None
-            self.register_buffer(f"mean{number}", torch.tensor(normaliser.means[modality]))
-            self.register_buffer(f"scale{number}", torch.tensor(normaliser.scales[modality]))
+            self.register_buffer(f"mean{number}", torch.tensor(means[modality]))
+            self.register_buffer(f"scale{number}", torch.tensor(scales[modality]))
 
     def answer(self, *inputs: Tensor) -> FusionOutput:
         """Features `(B, T, D)` and mask `(B, T)` of each modality in turn to the answer."""
@@ -56,15 +57,18 @@ class _Deployed(nn.Module):
         return ((x - mean) / scale).clamp(-CLIP, CLIP)
 
 
-def to_onnx(model: FusionModel, normaliser: Normaliser | None) -> bytes:
-    """The graph of a model in evaluation mode, for any number of samples and any lengths.
+def to_onnx(model: FusionModel, normaliser: Normaliser | None) -> tuple[bytes, tuple[str, ...]]:
+    """The graph of a model in evaluation mode, and which of `OUTPUTS` it gives.
 
-    Inputs are, for each modality m, `m`, float32 `(B, T, D)`, and `m.mask`, bool `(B, T)`; a
-    modality that is missing is one step that is masked. Outputs are named as in `OUTPUTS`.
+    It takes any number of samples of any lengths. Inputs are, for each modality m, `m`, float32
+    `(B, T, D)`, and `m.mask`, bool `(B, T)`; one that is missing is one step that is masked.
 
-    It is made by tracing: `torch.export`, the newer way, wants the relations between all lengths
-    told beforehand, and takes ten times as long.
+    It is made by tracing. torch's newer exporter, dynamo=True, fixes the length of an LSTM at that
+    of the example, has no stable sort, and takes some 30 times as long.
     """
+    _require_tracer()
+    from affuse.training.onnx_operators import OPSET, operators
+
     deployed = _Deployed(model, normaliser).eval()
     names = [name for m in model.modalities for name in (m, f"{m}.mask")]
     examples: list[Tensor] = []
@@ -75,7 +79,7 @@ def to_onnx(model: FusionModel, normaliser: Normaliser | None) -> bytes:
         examples += [torch.ones(*mask.shape, width), mask]
     with torch.no_grad():
         answer = deployed.answer(*examples)
-    given = [name for name in OUTPUTS if getattr(answer, name) is not None]
+    given = tuple(name for name in OUTPUTS if getattr(answer, name) is not None)
     file = io.BytesIO()
     with _quietly(), operators():
         torch.onnx.export(
@@ -85,11 +89,21 @@ def to_onnx(model: FusionModel, normaliser: Normaliser | None) -> bytes:
             dynamo=False,
             opset_version=OPSET,
             input_names=names,
-            output_names=given,
+            output_names=list(given),
             dynamic_axes={n: {0: "batch", 1: f"{n.removesuffix('.mask')} steps"} for n in names}
             | {n: {0: "batch"} for n in given},
         )
-    return file.getvalue()
+    return file.getvalue(), given
+
+
+def _require_tracer() -> None:
+    """Raise `InputError` where torch no longer has, or does not yet have, what this stands on."""
+    known = {*dir(torch.onnx), *inspect.signature(torch.onnx.export).parameters}
+    if not known >= {"register_custom_op_symbolic", "symbolic_helper", "dynamo"}:
+        raise InputError(
+            f"torch {torch.__version__} has no ONNX exporter that traces (dynamo=False)",
+            remedy="install one that has it, such as torch 2.13",
+        )
 
 
 @contextlib.contextmanager

@@ -12,19 +12,66 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import yaml
+from pydantic import Field, NonNegativeFloat
 
-from affuse.config import parse_options
+from affuse.config import Choice, Options, Range, parse_options, read_yaml
 from affuse.errors import unknown_name
 from affuse.fusion import models
 from affuse.readers.registry import CorpusEntry, corpora, resolve
-from affuse.training.options import TrainOptions
+from affuse.samples import Corpus
+from affuse.training.normalise import NormaliseMode
+
+
+class TrainOptions(Options):
+    """Training of one model on one split.
+
+    Attributes:
+        epochs: at most this many passes over the training split.
+        learning_rate: peak of AdamW, reached after `warmup` epochs, then a cosine to zero.
+        warmup: epochs of linear rise.
+        clip: gradient norm.
+        patience: epochs without a better validation score before training stops.
+        select: `best` keeps the epoch with the best validation score; `last` trains all epochs and
+            keeps the last, which with the weight average is steadier where validation is small.
+        average: decay a step of the weight average that is validated and kept; 0 turns it off.
+        auxiliary: weight of the loss of each modality's own head.
+        reliability: weight of the loss of the expected-loss heads.
+        init: folder of a checkpoint whose weights training begins with, where they fit; see
+            `affuse.training.transfer`.
+        label_smoothing: of classification, in training only.
+        normalise: `train` fits mean and scale on the training split; `speaker` first normalises
+            each speaker by all of that speaker's clips, without labels; `none`.
+        noise: modality to the standard deviation of noise added to every value in training.
+        shift: modality to the standard deviation of one offset a sample and feature, as a speaker
+            or a microphone causes.
+        time_mask: modality to the longest share of a sequence that is hidden, twice a sample.
+    """
+
+    epochs: int = Field(30, ge=1)
+    batch_size: Annotated[int, Choice(16, 32, 64)] = Field(32, ge=1)
+    learning_rate: Annotated[float, Range(1e-4, 5e-3, log=True)] = Field(1e-3, gt=0)
+    weight_decay: Annotated[float, Range(1e-4, 1e-1, log=True)] = Field(1e-2, ge=0)
+    warmup: float = Field(2, ge=0)
+    clip: float = Field(1.0, gt=0)
+    patience: int = Field(10, ge=1)
+    select: Literal["best", "last"] = "best"
+    average: float = Field(0.98, ge=0, lt=1)
+    auxiliary: float = Field(0.5, ge=0)
+    reliability: float = Field(0.2, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    init: str = ""
+    normalise: NormaliseMode = "train"
+    noise: dict[str, NonNegativeFloat] = Field(default_factory=dict)
+    shift: dict[str, NonNegativeFloat] = Field(default_factory=dict)
+    time_mask: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+
 
 Settings = Mapping[str, Any]
+STORED = "stored"
+"""The reader that a corpus in memory counts as: it has been read."""
 
 
 @dataclass(frozen=True)
@@ -37,31 +84,23 @@ class Preset:
 
 def load_preset(name: str) -> Preset:
     """The preset of that name, such as `mult-mosei`; else of its reader, `mult`; else `default`."""
-    folder = files("affuse.training") / "presets"
-    known = {file.name for file in folder.iterdir()}
-    wanted = (f"{name}.yaml", f"{name.partition('-')[0]}.yaml", "default.yaml")
-    text = (folder / next(file for file in wanted if file in known)).read_text()
-    content = yaml.safe_load(text) or {}
+    known = {file.stem: file for file in Path(__file__).with_name("presets").iterdir()}
+    file = next(known[n] for n in (name, name.partition("-")[0], "default") if n in known)
+    content = read_yaml(file, "is not a preset", "install affuse again")
     return Preset(content.get("shared", {}), content.get("models", {}))
 
 
-@dataclass(frozen=True)
-class _Chosen:
+def _choose(corpus: str | Corpus, data: Path | None) -> tuple[CorpusEntry, Preset, set[str]]:
     """What a corpus is read with, its preset, and every key that is a reader's."""
-
-    entry: CorpusEntry
-    preset: Preset
-    readers: frozenset[str]
-
-
-def _choose(corpus: str, data: Path | None) -> _Chosen:
-    entry, path = resolve(corpus)
-    where = path or data
-    name = entry.name if where is None else entry.preset(where)
+    if isinstance(corpus, Corpus):
+        entry, name = corpora()[STORED], corpus.preset
+    else:
+        entry, path = resolve(corpus)
+        where = path or data
+        name = entry.name if where is None else entry.preset(where)
     # A corpus that was stored has been read: what its preset says to its own reader is done.
     origin = corpora().get(name.partition("-")[0], entry)
-    readers = {*entry.options.model_fields, *origin.options.model_fields}
-    return _Chosen(entry, load_preset(name), frozenset(readers))
+    return entry, load_preset(name), {*entry.options.model_fields, *origin.options.model_fields}
 
 
 @dataclass(frozen=True)
@@ -75,16 +114,16 @@ class Plan:
 
 def corpus_options(corpus: str, settings: Settings, data: Path | None = None) -> dict[str, Any]:
     """The reader's options: those of the preset and of `settings` that are the reader's."""
-    chosen = _choose(corpus, data)
-    merged = {**chosen.preset.shared, **settings}
-    return {k: v for k, v in merged.items() if k in chosen.entry.options.model_fields}
+    entry, preset, _ = _choose(corpus, data)
+    merged = {**preset.shared, **settings}
+    return {k: v for k, v in merged.items() if k in entry.options.model_fields}
 
 
-def plan(corpus: str, model: str, settings: Settings, data: Path | None = None) -> Plan:
+def plan(corpus: str | Corpus, model: str, settings: Settings, data: Path | None = None) -> Plan:
     """Options for `model` on `corpus`: defaults, preset, then `settings`.
 
     Args:
-        corpus: a registered name, or the path of a corpus' file or folder.
+        corpus: a registered name, the path of a corpus' file or folder, or one in memory.
         model: a registered name.
         settings: what the user gave.
         data: where the corpus lies, for a name that needs it.
@@ -96,21 +135,22 @@ def plan(corpus: str, model: str, settings: Settings, data: Path | None = None) 
     if base not in models():
         raise unknown_name("model", base, models())
     check_keys(corpus, settings)
-    chosen = _choose(corpus, data)
+    entry, preset, readers = _choose(corpus, data)
     own = {k.partition(".")[2]: v for k, v in settings.items() if k.startswith(f"{base}.")}
-    shared = {k: v for k, v in chosen.preset.shared.items() if k not in chosen.readers}
-    asked = {k: v for k, v in settings.items() if k not in chosen.entry.options.model_fields}
-    merged = {**shared, **chosen.preset.models.get(base, {}), **asked, **own}
+    shared = {k: v for k, v in preset.shared.items() if k not in readers}
+    asked = {k: v for k, v in settings.items() if k not in entry.options.model_fields}
+    name = corpus.name if isinstance(corpus, Corpus) else corpus
+    merged = {**shared, **preset.models.get(base, {}), **asked, **own}
     fields = models()[base].cls.Options.model_fields
     train = {k: v for k, v in merged.items() if k in TrainOptions.model_fields}
     options = {k: v for k, v in merged.items() if k in fields}
-    parse_options(models()[base].cls.Options, options, source=f"{corpus}, {model}")
-    return Plan(model, parse_options(TrainOptions, train, source=f"{corpus}, {model}"), options)
+    parse_options(models()[base].cls.Options, options, source=f"{name}, {model}")
+    return Plan(model, parse_options(TrainOptions, train, source=f"{name}, {model}"), options)
 
 
-def check_keys(corpus: str, settings: Iterable[str]) -> None:
+def check_keys(corpus: str | Corpus, settings: Iterable[str]) -> None:
     """Raise `InputError` for a key that nothing on this corpus knows."""
-    entry, _ = resolve(corpus)
+    entry = corpora()[STORED] if isinstance(corpus, Corpus) else resolve(corpus)[0]
     training = set(TrainOptions.model_fields)
     per_model = {name: training | set(m.cls.Options.model_fields) for name, m in models().items()}
     known = set(entry.options.model_fields).union(*per_model.values())

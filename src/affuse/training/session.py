@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from affuse.errors import InputError, unknown_name
 from affuse.files import claim, holds, to_strict_json
 from affuse.fusion import FusionModel, create_model, models
 from affuse.samples import Corpus, Sample, Split
-from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, weights_digest
+from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, seen_in, weights_digest
+from affuse.training.code import code_of
 from affuse.training.devices import AUTO, resolve_device
 from affuse.training.normalise import Normaliser, normalise
 from affuse.training.presets import Plan
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from affuse.training.fit import FitResult, OnEpoch
 
 RUN = "run.json"
-STATE = "training"
+WORK_FOLDER = "training"
 
 
 def train_run(
@@ -62,47 +63,43 @@ def train_run(
     run = identity(corpus, plan, seed=seed, fold=fold)
     begun = holds(folder, RUN, run)
     if begun and not resume:
-        raise InputError(
-            "holds a run already", remedy="add --resume or give another folder", source=folder
-        )
+        remedy = "add --resume or give another folder"
+        raise InputError("holds a run already", remedy=remedy, source=folder)
     if not (folder / CONFIG).exists():
         origin = require_trainable(corpus, plan, fold)
         whole = corpus.folds[fold]
         require_targets([*whole.train, *whole.valid])
         # Standardised without the test part; it follows the normaliser when it is opened.
         visible, normaliser = normalise(Split(whole.train, whole.valid, ()), plan.train.normalise)
-        donor = None if origin is None else origin.checkpoint.model
-        build = partial(
-            _build, plan.model, corpus.widths, corpus.task.outputs, run["options"], donor
-        )
+
+        def build() -> FusionModel:
+            model = create_model(plan.model, corpus.widths, corpus.task.outputs, run["options"])
+            if origin is not None:
+                begin_with(model, origin.checkpoint.model)
+            return model
+
         claim(folder, RUN, run)
         result = fit(
-            build,
-            corpus.task,
-            visible.train,
-            visible.valid,
-            plan.train,
+            *(build, corpus.task, visible.train, visible.valid, plan.train),
             seed=seed,
-            folder=folder / STATE,
+            folder=folder / WORK_FOLDER,
             on_epoch=on_epoch,
             device=device,
         )
         _checkpoint(corpus, run, result, normaliser, origin).save(folder)
-    shutil.rmtree(folder / STATE, ignore_errors=True)
+    shutil.rmtree(folder / WORK_FOLDER, ignore_errors=True)
     return load_checkpoint(folder)
 
 
-def _build(
-    name: str,
-    widths: Mapping[str, int],
-    outputs: int,
-    options: Mapping[str, Any],
-    donor: FusionModel | None,
-) -> FusionModel:
-    model = create_model(name, widths, outputs, options)
-    if donor is not None:
-        begin_with(model, donor)
-    return model
+def build_model(corpus: Corpus, plan: Plan, fold: int = 0) -> FusionModel:
+    """The model as a training on that fold begins with it, but for the option `init`.
+
+    Raises:
+        InputError: an option that the corpus' modalities do not allow.
+    """
+    require_trainable(corpus, replace(plan, train=plan.train.model_copy(update={"init": ""})))
+    options = _model_options(corpus, plan, fold)
+    return create_model(plan.model, corpus.widths, corpus.task.outputs, options)
 
 
 def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, Any]:
@@ -113,6 +110,7 @@ def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, A
         train["init"] = weights_digest(Path(plan.train.init))
     content = {
         "affuse": __version__,
+        "code": code_of(plan.model),
         "corpus": corpus.name,
         "fingerprint": corpus.fingerprint(),
         "fold": fold,
@@ -173,19 +171,20 @@ def _checkpoint(
         "history": result.history,
     }
     if origin is not None:
-        training["init"] = origin.to_json()
+        training["init"] = origin.to_dict()
     name = run["model"].partition(":")[0]
-    return Checkpoint(name, result.model, corpus.task, normaliser, about, training)
+    fold = corpus.folds[run["fold"]]
+    seen = seen_in([*fold.train, *fold.valid])
+    return Checkpoint(name, result.model, corpus.task, normaliser, about, training, seen)
 
 
 def require_targets(samples: Sequence[Sample]) -> None:
     """Raise `InputError` for a sample that has nothing to learn from."""
     for sample in samples:
         if sample.target is None:
-            raise InputError(
-                f"sample '{sample.id}' has no target to learn from",
-                remedy="leave it out of the training and validation parts",
-            )
+            problem = f"sample '{sample.id}' has no target to learn from"
+            remedy = "leave it out of the training and validation parts"
+            raise InputError(problem, remedy=remedy)
 
 
 def typical_lengths(samples: Sequence[Sample]) -> dict[str, int]:

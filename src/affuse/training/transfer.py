@@ -37,20 +37,17 @@ class Origin:
     weights: str
     parameters: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For the checkpoint of the new model: where it comes from, and what that came from."""
-        learnt = self.checkpoint.corpus
+        nothing, learnt = {"name": "", "fingerprint": "", "fold": 0}, self.checkpoint.corpus
         before = self.checkpoint.training.get("init")
         return {
             "model": self.checkpoint.name,
-            "corpus": {
-                "name": learnt.get("name", ""),
-                "fingerprint": learnt.get("fingerprint", ""),
-                "fold": learnt.get("fold", 0),
-            },
+            "corpus": {key: learnt.get(key, value) for key, value in nothing.items()},
             "weights": self.weights,
             "parameters": self.parameters,
-        } | ({"init": before} if before else {})
+            **({"init": before} if before else {}),
+        }
 
 
 def read_origin(folder: Path, model: FusionModel, corpus: Corpus, fold: int) -> Origin:
@@ -113,6 +110,9 @@ def _require_unseen(origin: Checkpoint, corpus: Corpus, fold: int, source: Path)
     trained = origin.corpus
     name = str(trained.get("name", ""))
     same = trained.get("fingerprint") == corpus.fingerprint() and trained.get("fold", 0) == fold
+    # A reader that was asked for one fold returns that fold alone.
+    split = corpus.folds[min(fold, len(corpus.folds) - 1)]
+    origin.require_unseen(corpus, split.test, source)
     if name.partition("[")[0] == corpus.name.partition("[")[0] and not same:
         raise InputError(
             f"it was trained on {name}, which may hold test samples of {corpus.name}",

@@ -1,5 +1,5 @@
-"""Search of settings on the validation part: the space, the shared study, its workers and report.
+"""Search of settings on the validation part: the space, the shared study, its workers and outcome.
 
-Importing this package needs torch and Optuna; `affuse.tuning.request` says so in one line where
+Importing this package needs torch and Optuna; the command `affuse tune` says so in one line where
 they are absent.
 """

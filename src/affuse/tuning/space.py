@@ -12,20 +12,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from optuna.trial import Trial
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from affuse.config import Options, parse_options
-from affuse.errors import InputError, file_error
+from affuse.config import (
+    Choice,
+    Options,
+    Range,
+    Scalar,
+    Space,
+    declared_space,
+    parse_options,
+    read_yaml,
+)
+from affuse.errors import InputError
 from affuse.fusion import models
-from affuse.ranges import Choice, Range, Space, declared_space
 from affuse.readers.registry import resolve
-from affuse.training.options import TrainOptions
-from affuse.training.presets import Settings, check_keys, plan
+from affuse.training.presets import Settings, TrainOptions, check_keys, plan
 
-Asked = Mapping[str, Range | Choice | None]
+SpaceChanges = Mapping[str, Range | Choice | None]
 """A user's changes to the space: `key` or `model.key` to a range, or None for not searched."""
 
 
@@ -38,52 +44,37 @@ class _RangeEntry(Options):
     log: bool = False
 
 
-def read_space(path: Path) -> Asked:
+def read_space(path: Path) -> SpaceChanges:
     """A user's file: YAML with `key: {low: 0.1, high: 0.5}`, `key: [a, b]` or `key: null`.
 
     Raises:
         InputError: a file that cannot be read or says something else.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise file_error(error, "cannot be read", path) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        content = None
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise InputError(
-            "is not a space", remedy="write lines such as dropout: {low: 0, high: 0.5}", source=path
-        )
+    remedy = "write lines such as dropout: {low: 0, high: 0.5}"
+    content = read_yaml(path, "is not a space", remedy)
     return {key: _read_entry(key, entry, path) for key, entry in content.items()}
 
 
 def _read_entry(key: str, entry: Any, path: Path) -> Range | Choice | None:
     if entry is None:
         return None
-    if isinstance(entry, list) and entry and all(_scalar(value) for value in entry):
+    if isinstance(entry, list) and entry and all(isinstance(v, Scalar) for v in entry):
         return Choice(*entry)
     if not isinstance(entry, dict):
-        raise InputError(
-            f"{key} is neither a range nor a list of values",
-            remedy="write {low: 0, high: 0.5}, [1, 3, 5] or null",
-            source=path,
-        )
+        remedy = "write {low: 0, high: 0.5}, [1, 3, 5] or null"
+        problem = f"{key} is neither a range nor a list of values"
+        raise InputError(problem, remedy=remedy, source=path)
     return Range(**parse_options(_RangeEntry, entry, source=f"{path}, {key}").model_dump())
 
 
-def _scalar(value: Any) -> bool:
-    return value is None or isinstance(value, (str, int, float, bool))
-
-
 def search_space(
-    corpus: str, model: str, settings: Settings, asked: Asked, data: Path | None = None
+    corpus: str, model: str, settings: Settings, changes: SpaceChanges, data: Path | None = None
 ) -> Space:
     """What is searched for `model` on `corpus`, in the order of its options.
 
     Args:
         settings: what the user fixed; it is not searched.
-        asked: the user's changes to what the options declare.
-        data: where the corpus lies, for a name that needs it.
+        changes: the user's changes to what the options declare.
 
     Raises:
         InputError: a key that cannot be searched or a range that the option does not allow.
@@ -92,24 +83,28 @@ def search_space(
     base = base_name(model)
     cls = models()[base].cls.Options
     fields: dict[str, FieldInfo] = TrainOptions.model_fields | cls.model_fields
-    fixed = _fixed(corpus, base, settings)
+    reader = resolve(corpus)[0].options.model_fields
+    check_keys(corpus, changes)
+    if foreign := next((key for key in changes if key in reader), None):
+        problem = f"{foreign} belongs to the corpus and is not tuned"
+        raise InputError(problem, remedy=f"give it with --set {foreign}=")
+    changes = concerning(base, changes)
+    fixed = set(concerning(base, {k: v for k, v in settings.items() if k not in reader}))
     declared = declared_space(TrainOptions) | declared_space(cls)
-    changes = _changes(corpus, base, asked)
     if both := sorted(fixed & {key for key, entry in changes.items() if entry is not None}):
         raise InputError(f"{both[0]} is both set and searched", remedy="take one of them away")
     space = {k: r for k, r in declared.items() if k not in fixed and changes.get(k, r) is not None}
     for key, entry in changes.items():
         if entry is not None and key in fields:
-            space[key] = _in_place_of(declared.get(key), entry)
-            _require_allowed(key, space[key], fields[key])
+            known = declared.get(key)
+            if isinstance(known, Range) and isinstance(entry, Range):
+                # What must divide its values does so still.
+                entry = replace(entry, multiple_of=known.multiple_of)
+            _require_allowed(key, entry, fields[key])
+            space[key] = entry
+    kept = {key: None if key in changes else values[key] for key in space}
     return {
-        key: _fitted(
-            key,
-            entry,
-            fields[key],
-            _unit(entry, space, values),
-            None if key in changes else values[key],
-        )
+        key: _fitted(key, entry, fields[key], _unit(entry, space, values), kept[key])
         for key, entry in space.items()
     }
 
@@ -119,7 +114,7 @@ def base_name(model: str) -> str:
     return model.partition(":")[0]
 
 
-def own(model: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def for_model(model: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that hold for `model` alone."""
     return {f"{base_name(model)}.{key}": value for key, value in values.items()}
 
@@ -133,34 +128,11 @@ def untuned(
     return {**planned.train.model_dump(), **options.model_dump()}
 
 
-def _fixed(corpus: str, model: str, settings: Settings) -> set[str]:
-    """Options of training and of the model that `settings` give."""
-    reader = resolve(corpus)[0].options.model_fields
-    plain = {key for key in settings if "." not in key and key not in reader}
+def concerning(model: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that hold for all models, and over them those for `model` alone."""
     prefix = f"{model}."
-    return plain | {key.removeprefix(prefix) for key in settings if key.startswith(prefix)}
-
-
-def _changes(corpus: str, model: str, asked: Asked) -> Asked:
-    """The changes that concern `model`; its own go before those for all models."""
-    check_keys(corpus, asked)
-    entry, _ = resolve(corpus)
-    for key in asked:
-        if key in entry.options.model_fields:
-            raise InputError(
-                f"{key} belongs to the corpus and is not tuned", remedy=f"give it with --set {key}="
-            )
-    plain = {key: entry for key, entry in asked.items() if "." not in key}
-    prefix = f"{model}."
-    mine = {k.removeprefix(prefix): e for k, e in asked.items() if k.startswith(prefix)}
-    return {**plain, **mine}
-
-
-def _in_place_of(declared: Range | Choice | None, asked: Range | Choice) -> Range | Choice:
-    """The user's range; what must divide its values does so still."""
-    if isinstance(declared, Range) and isinstance(asked, Range):
-        return replace(asked, multiple_of=declared.multiple_of)
-    return asked
+    own = {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
+    return {key: value for key, value in values.items() if "." not in key} | own
 
 
 def _require_allowed(key: str, entry: Range | Choice, field: FieldInfo) -> None:
@@ -170,9 +142,8 @@ def _require_allowed(key: str, entry: Range | Choice, field: FieldInfo) -> None:
         try:
             adapter.validate_python(value)
         except ValidationError as error:
-            raise InputError(
-                f"{key} = {value!r}: {error.errors()[0]['msg']}", remedy="narrow its range"
-            ) from None
+            problem = f"{key} = {value!r}: {error.errors()[0]['msg']}"
+            raise InputError(problem, remedy="narrow its range") from None
 
 
 def _unit(entry: Range | Choice, space: Space, values: Mapping[str, Any]) -> int:
@@ -209,10 +180,8 @@ def _fitted(
             high = low + math.floor((high - low) / entry.step + 1e-9) * entry.step
         fitted = replace(entry, low=low, high=high)
     if fitted.low > fitted.high or (fitted.log and fitted.low <= 0):
-        raise InputError(
-            f"no value of {key} from {entry.low:g} to {entry.high:g} can be taken",
-            remedy="change its range",
-        )
+        problem = f"no value of {key} from {entry.low:g} to {entry.high:g} can be taken"
+        raise InputError(problem, remedy="change its range")
     return fitted
 
 
@@ -227,7 +196,7 @@ def _on_grid(entry: Range, value: int | None, unit: int) -> Range:
     return replace(entry, low=low, high=low + (high - low) // step * step, step=step)
 
 
-def draw(trial: Trial, key: str, entry: Range | Choice) -> Any:
+def draw_value(trial: Trial, key: str, entry: Range | Choice) -> Any:
     """A value for `key`, chosen by the trial's sampler."""
     if isinstance(entry, Choice):
         return trial.suggest_categorical(key, entry.values)
@@ -238,14 +207,12 @@ def draw(trial: Trial, key: str, entry: Range | Choice) -> Any:
 
 
 def describe(space: Space) -> dict[str, Any]:
-    """The space as JSON content."""
+    """The space as JSON content: bounds with step and log where they are given, or values."""
     return {key: _plain(entry) for key, entry in space.items()}
 
 
 def _plain(entry: Range | Choice) -> Any:
     if isinstance(entry, Choice):
         return list(entry.values)
-    content: dict[str, Any] = {"low": entry.low, "high": entry.high}
-    if entry.step is not None:
-        content["step"] = entry.step
-    return content | {"log": True} if entry.log else content
+    given = {"step": entry.step, "log": entry.log or None}
+    return {"low": entry.low, "high": entry.high} | {k: v for k, v in given.items() if v}

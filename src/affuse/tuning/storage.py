@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from optuna.exceptions import StorageInternalError
-from optuna.storages import RDBStorage
+import optuna
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.trial import FrozenTrial
 from platformdirs import user_state_path
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
@@ -26,11 +29,17 @@ WAIT = 10
 LOCKED = 60
 """Seconds to wait for an SQLite file that another process writes."""
 
-_ATTEMPTS = 5
+HEARTBEAT = 5
+"""Seconds from one sign of life of a trial to the next."""
+
+GRACE = 60
+"""Seconds without one after which a trial is taken for dead."""
+
+_ATTEMPTS = 6
 
 
 @dataclass(frozen=True)
-class Place:
+class Database:
     """The database of studies; `shown` is what a user may read, without the password."""
 
     url: URL
@@ -40,7 +49,7 @@ class Place:
         return self.shown
 
 
-def find_place(given: str | None, out: Path | None) -> Place:
+def find_database(given: str | None, out: Path | None) -> Database:
     """The database that a user means.
 
     Args:
@@ -54,7 +63,7 @@ def find_place(given: str | None, out: Path | None) -> Place:
     if given is None or "://" not in given:
         state = user_state_path("affuse", appauthor=False) / "tune.db"
         chosen = Path(given) if given else out.with_suffix(".db") if out else state
-        return Place(URL.create("sqlite", database=str(chosen.absolute())), str(chosen))
+        return Database(URL.create("sqlite", database=str(chosen.absolute())), str(chosen))
     try:
         url = make_url(given)
     except (ArgumentError, ValueError):
@@ -69,34 +78,31 @@ def find_place(given: str | None, out: Path | None) -> Place:
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     shown = url.set(query={}, drivername=url.get_backend_name())
-    return Place(url, shown.render_as_string())
+    return Database(url, shown.render_as_string())
 
 
-def open_storage(place: Place) -> RDBStorage:
+def open_storage(database: Database) -> RDBStorage:
     """Connect, and make the tables where there are none.
 
     Raises:
         InputError: it cannot be reached or used.
     """
-    if place.url.get_backend_name() == "sqlite" and place.url.database:
-        make_folder(Path(place.url.database).parent)
-    with reaching(place):
+    if database.url.get_backend_name() == "sqlite" and database.url.database:
+        make_folder(Path(database.url.database).parent)
+    with database_errors(database):
         try:
-            storage = _connect(place)
+            storage = _connect(database)
         except NoSuchModuleError:
-            raise InputError(
-                "is of no known kind", remedy="give a postgresql or sqlite URL", source=place.shown
-            ) from None
+            remedy = "give a postgresql or sqlite URL"
+            raise InputError("is of no known kind", remedy=remedy, source=database.shown) from None
         except ImportError as error:
             # Optuna hides which one under an error of its own.
-            missing = getattr(error.__cause__ or error, "name", None)
-            raise InputError(
-                f"needs the package {missing}", remedy="install it", source=place.shown
-            ) from None
+            problem = f"needs the package {getattr(error.__cause__ or error, 'name', None)}"
+            raise InputError(problem, remedy="install it", source=database.shown) from None
         except RuntimeError as error:
             # Tables of another version of Optuna.
             raise InputError(str(error), remedy="or give another --storage") from None
-    if place.url.get_backend_name() == "sqlite":
+    if database.url.get_backend_name() == "sqlite":
         _lock_before_reading(storage.engine)
     return storage
 
@@ -120,45 +126,67 @@ def _lock_before_reading(engine: Engine) -> None:
     event.listen(engine, "begin", begin)
 
 
-def _connect(place: Place) -> RDBStorage:
-    url = place.url.render_as_string(hide_password=False)
-    for _ in range(_ATTEMPTS):
+def _connect(database: Database) -> RDBStorage:
+    url, attempts = database.url.render_as_string(hide_password=False), _ATTEMPTS
+    while True:
         try:
-            return RDBStorage(url, _engine(place))
+            with quiet_heartbeat():
+                return RDBStorage(
+                    *(url, _engine(database)),
+                    heartbeat_interval=HEARTBEAT,
+                    grace_period=GRACE,
+                    heartbeat_stale_trial_callback=_retry,
+                )
         except SQLAlchemyError as error:
+            attempts -= 1
             # Another machine may be making the same tables.
-            if not isinstance(error, IntegrityError) and "already exists" not in str(error):
+            there = isinstance(error, IntegrityError) or "already exists" in str(error)
+            if not (there and attempts):
                 raise
             time.sleep(random.random())
-    return RDBStorage(url, _engine(place))
 
 
-def _engine(place: Place) -> dict[str, Any]:
-    if place.url.get_backend_name() == "sqlite":
+def _retry(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Begin anew a trial whose process died, once only: it may be what killed it.
+
+    Of one that had drawn nothing and was given nothing there is nothing to begin anew.
+    """
+    if trial.params or trial.user_attrs:
+        with quiet_heartbeat():
+            RetryHeartbeatStaleTrialCallback(max_retry=1)(study, trial)
+
+
+@contextmanager
+def quiet_heartbeat() -> Iterator[None]:
+    """Optuna warns that its heartbeat may change, and is meant for `Study.optimize` alone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        warnings.filterwarnings("ignore", "Heartbeat of storage", UserWarning)
+        yield
+
+
+def _engine(database: Database) -> dict[str, Any]:
+    if database.url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": LOCKED}}
     # Trials may last hours: a connection that died meanwhile is noticed before it is used.
     options: dict[str, Any] = {"pool_pre_ping": True}
-    if "psycopg" in place.url.get_driver_name():
+    if "psycopg" in database.url.get_driver_name():
         options["connect_args"] = {"connect_timeout": WAIT}
     return options
 
 
 @contextmanager
-def reaching(place: Place) -> Iterator[None]:
+def database_errors(database: Database) -> Iterator[None]:
     """Turn what a database raises into one line without its password."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
-        raise InputError(
-            f"cannot be used as storage ({_reason(error, place)})",
-            remedy="see that it is there and yours, and repeat: finished trials are kept",
-            source=place.shown,
-        ) from None
-
-
-def _reason(error: BaseException, place: Place) -> str:
-    """The innermost cause's first line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    line = next(iter(str(error).splitlines()), type(error).__name__)
-    return line.replace(place.url.password, "***") if place.url.password else line
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        reason = next(iter(str(cause).splitlines()), type(cause).__name__)
+        if database.url.password:
+            reason = reason.replace(database.url.password, "***")
+        problem = f"cannot be used as storage ({reason})"
+        remedy = "see that it is there and yours, and repeat: finished trials are kept"
+        raise InputError(problem, remedy=remedy, source=database.shown) from None

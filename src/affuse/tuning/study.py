@@ -2,8 +2,8 @@
 
 A trial counts when it is complete or pruned. A process takes a trial only while fewer than the
 number asked for are counted or under way, and gives it back where others took theirs first, so
-that the sum is exact. Whoever works on a trial says so every few seconds; a trial that falls silent
-is failed by the others, who begin it anew.
+that the sum is exact. Whoever works on a trial says so every few seconds (Optuna's heartbeat); a
+trial that falls silent is failed by the others, who begin it anew.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.exceptions import (
     DuplicatedStudyError,
     OptunaError,
@@ -24,32 +24,28 @@ from optuna.exceptions import (
     UpdateFinishedTrialError,
 )
 from optuna.pruners import MedianPruner
-from optuna.samplers import BaseSampler, TPESampler
-from optuna.storages import RDBStorage
+from optuna.samplers import TPESampler
+from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from affuse.errors import InputError
-from affuse.files import differences
+from affuse.files import differences, digest_json
+from affuse.tuning.storage import quiet_heartbeat
 
 IDENTITY = "identity"
+CODE = "code"
+"""In the identity: what of the source code decides a score, by part, as a digest."""
+
 PRESET = "preset"
 REJECTED = "rejected"
 
-PULSE = 5.0
-"""Seconds from one sign of life of a trial to the next."""
-
-SILENCE = 60.0
-"""Seconds without one after which a trial is taken for dead."""
-
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-_PULSE, _AGAIN = "pulse", "again"
 
-Objective = Callable[[Trial], float]
 Direction = Literal["minimize", "maximize"]
 
 
-class SeededTPE(BaseSampler):
+class SeededTPE(TPESampler):
     """TPE whose random numbers follow from the seed and the trial's number.
 
     So a study that was stopped goes on as if it had not been, and processes that share it draw
@@ -57,26 +53,12 @@ class SeededTPE(BaseSampler):
     """
 
     def __init__(self, seed: int) -> None:
+        super().__init__(seed=seed)
         self.seed = seed
-        self._tpe = TPESampler(seed=seed)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:  # noqa: ARG002
-        self._tpe = TPESampler(seed=(self.seed * 1_000_003 + trial.number) % 2**32)
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        return self._tpe.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return self._tpe.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, name: str, distribution: BaseDistribution
-    ) -> Any:
-        return self._tpe.sample_independent(study, trial, name, distribution)
+        # All of its state is made anew.
+        super().__init__(seed=(self.seed * 1_000_003 + trial.number) % 2**32)
 
 
 def open_study(
@@ -86,41 +68,67 @@ def open_study(
     direction: Direction,
     identity: Mapping[str, Any],
     preset: Mapping[str, Any],
+    on_notice: Callable[[str], object] = warnings.warn,
 ) -> optuna.Study:
     """Make a study, or go on with the one of this name.
 
+    Trials that other source code made are kept, but their scores say nothing of what this code
+    would score: a second study, whose name ends in the digest of the code, stands beside theirs.
+
     Args:
-        direction: `minimize` or `maximize`.
         identity: JSON content that says what the study is of.
         preset: the values of its first trial.
+        on_notice: told in a line of trials that other code made.
 
     Raises:
         InputError: the name is taken by a study of something else.
     """
-    try:
-        study = optuna.create_study(storage=storage, study_name=name, direction=direction)
-    except DuplicatedStudyError:
-        study = optuna.load_study(storage=storage, study_name=name)
-        _await_identity(study)
-    if IDENTITY not in study.user_attrs:
-        # The identity comes last, so that a study that has one is whole.
-        study.enqueue_trial(dict(preset), user_attrs={PRESET: True}, skip_if_exists=True)
-        study.set_user_attr(IDENTITY, identity)
+    identity = json.loads(json.dumps(identity))
+    code = identity.get(CODE)
+    study = _make_or_load(storage, name, direction, identity, preset)
     found = study.user_attrs[IDENTITY]
-    if differing := list(differences(json.loads(json.dumps(identity)), found)):
+    if differing := list(differences({**identity, CODE: None}, {**found, CODE: None})):
         raise InputError(
             f"the study '{name}' was made with another {', '.join(differing[:5])}",
             remedy="repeat its command, or give another --study",
         )
+    if found.get(CODE) == code:
+        return study
+    study = _make_or_load(storage, f"{name}@{digest_json(code)[:8]}", direction, identity, preset)
+    names = {n for n in optuna.get_all_study_names(storage) if n.startswith(f"{name}@")} | {name}
+    others = (optuna.load_study(storage=storage, study_name=n) for n in names - {study.study_name})
+    if not finished(study) and (trials := sum(len(finished(other)) for other in others)):
+        # Studies of earlier versions of affuse name no code.
+        why = "nothing says which source code made the"
+        if before := found.get(CODE):
+            parts = {"model": f"model '{identity['model']}'", "training": "training"}
+            changed = " and of ".join(parts[part] for part in differences(code, before))
+            why = f"the source of {changed} has changed since"
+        on_notice(f"{why} {trials} trials of study '{name}': they are not counted, and run anew")
     return study
 
 
-def _await_identity(study: optuna.Study) -> None:
-    """Whoever made it is about to say what it is of, or was killed in that moment."""
-    for _ in range(20):
-        if IDENTITY in study.user_attrs:
-            return
-        time.sleep(0.5)
+def _make_or_load(
+    storage: RDBStorage,
+    name: str,
+    direction: Direction,
+    identity: Mapping[str, Any],
+    preset: Mapping[str, Any],
+) -> optuna.Study:
+    try:
+        study = optuna.create_study(storage=storage, study_name=name, direction=direction)
+    except DuplicatedStudyError:
+        study = optuna.load_study(storage=storage, study_name=name)
+        for _ in range(20):
+            # Whoever made it is about to say what it is of, or was killed in that moment.
+            if IDENTITY in study.user_attrs:
+                break
+            time.sleep(0.5)
+    if IDENTITY not in study.user_attrs:
+        # The identity comes last, so that a study that has one is whole.
+        study.enqueue_trial(dict(preset), user_attrs={PRESET: True}, skip_if_exists=True)
+        study.set_user_attr(IDENTITY, identity)
+    return study
 
 
 def join_study(storage: RDBStorage, name: str, *, seed: int, epochs: int) -> optuna.Study:
@@ -150,37 +158,30 @@ def best_value(study: optuna.Study) -> float | None:
 
 def has_room(study: optuna.Study, trials: int) -> bool:
     """Whether fewer than `trials` are finished or under way."""
-    states = (*FINISHED, TrialState.RUNNING)
-    taken = study.get_trials(deepcopy=False, states=states)
+    taken = study.get_trials(deepcopy=False, states=(*FINISHED, TrialState.RUNNING))
     return sum(_counts(trial) for trial in taken) < trials
 
 
-def run_one(study: optuna.Study, objective: Objective, trials: int) -> None:
+def run_one(study: optuna.Study, objective: Callable[[Trial], float], trials: int) -> None:
     """Take a trial, work on it and tell the study how it ended."""
-    trial = study.ask()
-    with _Pulse(trial):
-        # Nobody can tell who asked first but by the number. A trial that waits will be run.
-        earlier = study.get_trials(deepcopy=False)[: trial.number]
-        if sum(_counts(t) for t in earlier if t.state != TrialState.FAIL) >= trials:
-            study.tell(trial, state=TrialState.FAIL)
-            return
+    # Not `Study.optimize`: where others failed the trial meanwhile, as on a machine that slept, it
+    # ends in an AssertionError or a ValueError (Optuna 5.0), and an exit leaves the trial running.
+    with quiet_heartbeat():
+        trial = study.ask()
+    value, state = None, TrialState.FAIL
+    with _heartbeat(study, trial):
         try:
-            value = objective(trial)
+            # Nobody can tell who asked first but by the number. A trial that waits will be run.
+            earlier = study.get_trials(deepcopy=False)[: trial.number]
+            if sum(_counts(t) for t in earlier if t.state != TrialState.FAIL) < trials:
+                value, state = objective(trial), TrialState.COMPLETE
         except TrialPruned:
-            _tell(study, trial, None, TrialState.PRUNED)
+            state = TrialState.PRUNED
         except UpdateFinishedTrialError:
-            # Silent for too long, as on a machine that slept, it was failed by others.
-            return
-        except BaseException:
-            _tell(study, trial, None, TrialState.FAIL)
-            raise
-        else:
-            _tell(study, trial, value, TrialState.COMPLETE)
-
-
-def _tell(study: optuna.Study, trial: Trial, value: float | None, state: TrialState) -> None:
-    with suppress(UpdateFinishedTrialError):
-        study.tell(trial, value, state, skip_if_finished=True)
+            pass  # Others failed it.
+        finally:
+            with suppress(UpdateFinishedTrialError):
+                study.tell(trial, value, state, skip_if_finished=True)
 
 
 def _counts(trial: FrozenTrial) -> bool:
@@ -188,57 +189,47 @@ def _counts(trial: FrozenTrial) -> bool:
     return REJECTED not in trial.user_attrs
 
 
-class _Pulse(threading.Thread):
-    """Says every few seconds that a trial is being worked on."""
+@contextmanager
+def _heartbeat(study: optuna.Study, trial: Trial) -> Iterator[None]:
+    """Record every few seconds that a trial is being worked on.
 
-    def __init__(self, trial: Trial) -> None:
-        super().__init__(daemon=True)
-        self.trial, self.ended = trial, threading.Event()
-
-    def __enter__(self) -> None:
-        self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.ended.set()
-        self.join()
-
-    def run(self) -> None:
-        beat = 0
-        while not self.ended.wait(PULSE):
-            beat += 1
-            try:
-                self.trial.set_user_attr(_PULSE, beat)
-            except (OptunaError, SQLAlchemyError):
-                # A storage that stays away is noticed where the trial reports.
-                continue
-
-
-class Watch:
-    """Fails the trials of others that have fallen silent, and lets them begin anew.
-
-    Only this process' clock is read: those of other machines may differ.
+    Optuna's own thread is out of reach but from `Study.optimize`, and an error of the database,
+    such as a server that is restarted, ends it for good.
     """
+    storage, ended = _heartbeats(study), threading.Event()
 
-    def __init__(self) -> None:
-        self._seen: dict[tuple[str, int], tuple[object, float]] = {}
+    def beat() -> None:
+        while not ended.is_set():
+            # A storage that stays away is noticed where the trial reports.
+            with suppress(OptunaError, SQLAlchemyError):
+                storage.record_heartbeat(trial._trial_id)
+            ended.wait(storage.get_heartbeat_interval())
 
-    def look(self, study: optuna.Study) -> None:
-        """To be called often: silence is counted from when it was first seen."""
-        now = time.monotonic()
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            key, pulse = (study.study_name, trial.number), trial.user_attrs.get(_PULSE)
-            known = self._seen.get(key)
-            if known is None or known[0] != pulse:
-                self._seen[key] = (pulse, now)
-            elif now - known[1] > SILENCE:
-                self._bury(study, trial)
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
-    def _bury(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        try:
-            study.tell(trial.number, state=TrialState.FAIL)
-        except (ValueError, OptunaError):
-            return  # Another process was first, or it ended after all.
-        # Once only: the trial itself may be what killed its process.
-        if trial.params and _AGAIN not in trial.user_attrs:
-            kept = {k: v for k, v in trial.user_attrs.items() if k == PRESET}
-            study.enqueue_trial(dict(trial.params), user_attrs={**kept, _AGAIN: True})
+
+def fail_silent(study: optuna.Study, seen: set[int]) -> None:
+    """Fail the trials of others that have fallen silent, and let them begin anew; call it often.
+
+    Args:
+        seen: the trials that earlier calls of this process have seen under way; more are added.
+    """
+    with quiet_heartbeat():
+        fail_stale_trials(study)
+    # Optuna never fails a trial whose process died before its first heartbeat, and the search would
+    # wait for it for ever. Its silence is counted from when it is first seen.
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if trial._trial_id not in seen:
+            seen.add(trial._trial_id)
+            _heartbeats(study).record_heartbeat(trial._trial_id)
+
+
+def _heartbeats(study: optuna.Study) -> Any:
+    """The study's storage, whose heartbeat Optuna offers nowhere else."""
+    return study._storage

@@ -12,17 +12,15 @@ from pathlib import Path
 from optuna.exceptions import TrialPruned
 from optuna.trial import Trial
 
-from affuse.config import parse_options
+from affuse.config import Space, parse_options
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, count_parameters, create_model, models
-from affuse.ranges import Space
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Task
 from affuse.training.normalise import NormaliseMode, normalise
-from affuse.training.options import TrainOptions
-from affuse.training.presets import Settings, plan
+from affuse.training.presets import Settings, TrainOptions, plan
 from affuse.training.session import typical_lengths
-from affuse.tuning.space import base_name, draw, own
+from affuse.tuning.space import base_name, draw_value, for_model
 from affuse.tuning.study import REJECTED
 
 PARAMETERS = "parameters"
@@ -33,15 +31,8 @@ Build = Callable[[], FusionModel]
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
-    """What tuning sees of one fold of a corpus; its test part is not among it.
-
-    Attributes:
-        task: what is predicted.
-        widths: modality to feature width.
-        train: samples to learn from.
-        valid: samples that settings are judged by.
-    """
+class FoldData:
+    """What tuning sees of one fold of a corpus; its test part is not among it."""
 
     task: Task
     widths: Mapping[str, int]
@@ -49,23 +40,20 @@ class Material:
     valid: Sequence[Sample]
 
     @classmethod
-    def of(cls, corpus: Corpus, fold: int) -> Material:
+    def of(cls, corpus: Corpus, fold: int) -> FoldData:
         split = corpus.folds[fold]
         return cls(corpus.task, corpus.widths, split.train, split.valid)
 
 
 @dataclass(frozen=True)
-class Trainer:
+class Objective:
     """Trains one model with settings that a trial draws.
 
     Attributes:
-        corpus: as the user names it.
-        model: likewise.
         settings: what the user fixed.
         space: what is drawn.
         seed: of every trial's training.
         max_parameters: a larger model is turned down before it is trained; None for any size.
-        data: where the corpus lies, for a name that needs it.
         device: on which it trains, by name.
     """
 
@@ -83,14 +71,14 @@ class Trainer:
         """Of a trial, where they are not searched."""
         return plan(self.corpus, self.model, self.settings, self.data).train.epochs
 
-    def __call__(self, trial: Trial, material: Material) -> float:
+    def __call__(self, trial: Trial, fold: FoldData) -> float:
         """The score of the epoch that validation selects.
 
         Raises:
             TrialPruned: it is turned down, falls behind or cannot be trained to the end.
         """
-        options, build = self._draw(trial, material)
-        metric = f"valid_{material.task.selection[0]}"
+        options, build = self._draw(trial, fold)
+        metric = f"valid_{fold.task.selection[0]}"
 
         def report(epoch: int, record: Mapping[str, float]) -> None:
             trial.report(record[metric], epoch)
@@ -100,12 +88,12 @@ class Trainer:
         # Lightning takes seconds to load; whoever only hands trials out has no need of it.
         from affuse.training.fit import fit
 
-        visible = _standardised(material, options.normalise)
+        visible = _standardised(fold, options.normalise)
         try:
             # Left behind by no ending but a kill.
             with tempfile.TemporaryDirectory(prefix="affuse-tune-") as folder:
                 result = fit(
-                    *(build, material.task, visible.train, visible.valid, options),
+                    *(build, fold.task, visible.train, visible.valid, options),
                     seed=self.seed,
                     folder=Path(folder),
                     on_epoch=report,
@@ -121,17 +109,17 @@ class Trainer:
             raise TrialPruned
         return value
 
-    def _draw(self, trial: Trial, material: Material) -> tuple[TrainOptions, Build]:
+    def _draw(self, trial: Trial, fold: FoldData) -> tuple[TrainOptions, Build]:
         """Options of training, and the model to train, for the settings that a trial draws."""
-        drawn = {key: draw(trial, key, entry) for key, entry in self.space.items()}
+        drawn = {key: draw_value(trial, key, entry) for key, entry in self.space.items()}
         try:
-            settings = {**self.settings, **own(self.model, drawn)}
+            settings = {**self.settings, **for_model(self.model, drawn)}
             planned = plan(self.corpus, self.model, settings, self.data)
             cls = models()[base_name(self.model)].cls
-            fitting = cls.options_for(typical_lengths(material.train))
+            fitting = cls.options_for(typical_lengths(fold.train))
             options = parse_options(cls.Options, {**fitting, **planned.options}).model_dump()
-            outputs = material.task.outputs
-            build = partial(create_model, self.model, material.widths, outputs, options)
+            outputs = fold.task.outputs
+            build = partial(create_model, self.model, fold.widths, outputs, options)
             size = count_parameters(build())
         except InputError as error:
             # Options that exclude each other, in a space of the user's own.
@@ -148,6 +136,6 @@ def _rejected(trial: Trial, why: str) -> TrialPruned:
 
 
 @lru_cache(maxsize=1)
-def _standardised(material: Material, mode: NormaliseMode) -> Split:
-    visible, _ = normalise(Split(material.train, material.valid, ()), mode)
+def _standardised(fold: FoldData, mode: NormaliseMode) -> Split:
+    visible, _ = normalise(Split(fold.train, fold.valid, ()), mode)
     return visible

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from affuse.extract.face.measures import MEASURE_NAMES, MEASURES, canonical_face, measure, to_front
+from affuse.extract.face.measures import (
+    MEASURE_NAMES,
+    MEASURES,
+    canonical_face,
+    measure_face,
+    to_front,
+)
 from affuse.samples import FloatArray
 
 FACES = 24
@@ -98,7 +104,7 @@ def photographed(face: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def measured(landmarks: FloatArray) -> FloatArray:
-    return measure(to_front(landmarks).points)
+    return measure_face(to_front(landmarks).points)
 
 
 def test_every_measure_has_a_movement() -> None:

@@ -14,10 +14,9 @@ import pytest
 from affuse.config import parse_options
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
-from affuse.extract.text import TextOptions, encode_corpus
+from affuse.extract.text import TextOptions, TokenFeatures, encode_corpus
 from affuse.extract.text.glove import Glove
 from affuse.extract.text.minilm import MiniLM
-from affuse.extract.text.tokens import TokenFeatures
 from affuse.optional import require
 from affuse.progress import Advance
 

@@ -11,9 +11,9 @@ from scipy.fft import idct
 from scipy.io import wavfile
 
 from affuse.errors import InputError
+from affuse.extract.voice import RATE
 from affuse.extract.voice.descriptors import (
     HOP,
-    RATE,
     VoiceFrames,
     levelled,
     read_audio,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from affuse.extract.voice.functionals import functionals, pool_frames
+from affuse.extract.voice.descriptors import functionals, pool_frames
 
 FRAMES = np.array([[0.0], [1.0], [2.0], [3.0], [4.0], [10.0]], dtype=np.float32)
 

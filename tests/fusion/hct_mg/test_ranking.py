@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from affuse.fusion.hct_mg.gating import SampleRanking, SharedRanking, Stream, ranking
+from affuse.fusion.gating import FusionStream, SampleRanking, SharedRanking, ranking
 
 LENGTHS = (3, 5, 2)
 
 
 @pytest.fixture
-def streams() -> list[Stream]:
+def streams() -> list[FusionStream]:
     torch.manual_seed(0)
     return [
-        Stream(torch.randn(4, steps, 8), torch.ones(4, steps, dtype=torch.bool))
+        FusionStream(torch.randn(4, steps, 8), torch.ones(4, steps, dtype=torch.bool))
         for steps in LENGTHS
     ]
 
@@ -24,7 +24,7 @@ def _used() -> Tensor:
     return torch.ones(4, 3, dtype=torch.bool)
 
 
-def test_one_gate_for_all_is_one_order_and_no_stream_is_padded(streams: list[Stream]) -> None:
+def test_one_gate_for_all_is_one_order_and_no_stream_is_padded(streams: list[FusionStream]) -> None:
     found = ranking(torch.tensor([[0.2, 0.3, 0.5]]).expand(4, 3), _used())
     assert isinstance(found, SharedRanking)
     assert [stream.steps.shape[1] for stream in found.ranked(streams)] == [2, 5, 3]
@@ -38,7 +38,7 @@ def test_what_is_not_used_comes_last_and_makes_orders_differ() -> None:
     assert found.order.tolist() == [[2, 1, 0], [1, 0, 2], [2, 1, 0], [2, 1, 0]]
 
 
-def test_both_rank_replace_and_choose_alike(streams: list[Stream]) -> None:
+def test_both_rank_replace_and_choose_alike(streams: list[FusionStream]) -> None:
     order = torch.tensor([[1, 2, 0]]).expand(4, 3)
     shared, each = SharedRanking(order), SampleRanking(order)
     for one, other in zip(shared.ranked(streams), each.ranked(streams), strict=True):
@@ -55,7 +55,7 @@ def test_both_rank_replace_and_choose_alike(streams: list[Stream]) -> None:
         assert torch.equal(one, other)
 
 
-def test_each_sample_has_its_own_primary_replaced(streams: list[Stream]) -> None:
+def test_each_sample_has_its_own_primary_replaced(streams: list[FusionStream]) -> None:
     order = torch.tensor([[0, 1, 2], [1, 0, 2], [2, 0, 1], [1, 2, 0]])
     lead = torch.zeros(4, 5, 8)
     replaced = SampleRanking(order).replaced(streams, lead)

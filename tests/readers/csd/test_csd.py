@@ -12,7 +12,7 @@ import pytest
 from affuse.errors import InputError
 from affuse.extract.text.glove import Glove
 from affuse.readers.csd import CsdOptions, read_csd
-from affuse.readers.csd.labels import EMOTIONS
+from affuse.readers.csd.annotations import EMOTIONS
 from affuse.readers.registry import load_corpus, resolve
 from affuse.readers.stored_write import store_corpus
 from affuse.tasks import BinaryLabels, Regression

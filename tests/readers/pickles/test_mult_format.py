@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from affuse.errors import InputError
-from affuse.readers.pickles.mult_format import EMOTIONS, MODALITIES, MultOptions, read_mult
+from affuse.readers.pickles.mult_format import EMOTIONS, MultOptions, read_mult
 from affuse.readers.registry import load_corpus
+from affuse.samples import MODALITIES
 from affuse.tasks import BinaryLabels, Regression
 
 KINDS = [(c, a) for c in ("mosi", "mosei", "iemocap") for a in (True, False)]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from affuse.errors import InputError
-from affuse.readers.pickles.unpickle import load_pickle
+from affuse.readers.pickles import load_pickle
 from affuse.readers.registry import load_corpus
 
 

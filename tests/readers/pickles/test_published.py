@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from affuse.readers.pickles.formats import preset_name
+from affuse.readers.pickles.parts import preset_name
 from affuse.readers.registry import load_corpus, resolve
 from affuse.readers.stored_write import store_corpus
 
@@ -41,9 +41,9 @@ def test_csd_folders(csd_folder: Maker, tmp_path: Path, corpus: str) -> None:
 
 def test_other_widths_are_of_no_known_corpus() -> None:
     widths = {"text": 768, "audio": 33, "vision": 709}
-    assert preset_name("mmsa", widths, emotions=False) == "mmsa-sims"
+    assert preset_name("mmsa", widths) == "mmsa-sims"
     for other in ({}, {"text": 300}, {"audio": 5}, {**widths, "vision": 20}):
-        assert preset_name("mmsa", other, emotions=False) == "mmsa"
+        assert preset_name("mmsa", other) == "mmsa"
 
 
 def test_what_cannot_be_read_has_the_readers_preset(tmp_path: Path) -> None:

@@ -1,20 +1,20 @@
 """What the face does, in measures that head pose and size do not change.
 
 Each is named after the movement that raises it, and stands near the action units of the Facial
-Action Coding System (Ekman, Friesen and Hager 2002): it is a distance between landmarks along one
-axis of the face turned to the front (below), less the same distance
-on the neutral canonical face, in percent of the distance of the outer eye corners. `docs/faces.md`
-lists them.
+Action Coding System (Ekman, Friesen and Hager 2002): a distance between landmarks along one axis of
+the face turned to the front, less the same on the neutral canonical face, in percent of the
+distance of the outer eye corners. `docs/faces.md` lists them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from affuse.extract.bundled import bundled
+from affuse.extract import bundled
 from affuse.extract.face.networks import LANDMARKS
 from affuse.samples import FloatArray
 
@@ -24,16 +24,13 @@ _RIGHT, _LEFT = 33, 263
 
 
 class Fronted(NamedTuple):
-    """A face turned to the front.
+    """A face turned to the front."""
 
-    Attributes:
-        points: float32 `(468, 3)`: x to the viewer's right, which is the person's left, y up, z
-            to the viewer. The unit is the distance of the outer eye corners of the canonical face.
-        pose: float32 `(3,)`, degrees: yaw (the face turned to the person's left), pitch (up) and
-            roll (the head tilted to the person's left shoulder).
-    """
-
+    # float32 `(468, 3)`: x to the viewer's right, which is the person's left, y up, z to the
+    # viewer. The unit is the distance of the outer eye corners of the canonical face.
     points: FloatArray
+    # float32 `(3,)`, degrees: yaw (the face turned to the person's left), pitch (up) and roll (the
+    # head tilted to the person's left shoulder).
     pose: FloatArray
 
 
@@ -47,13 +44,10 @@ def canonical_face() -> tuple[FloatArray, FloatArray]:
 
 
 def to_front(landmarks: FloatArray) -> Fronted:
-    """Turn, move and scale landmarks so that they fit the canonical face best.
+    """Turn, move and scale landmarks `(468, 3)`, of a picture, so that they fit the canonical face.
 
     Weighted Procrustes analysis (Umeyama 1991, IEEE Transactions on Pattern Analysis and Machine
     Intelligence 13(4)) over landmarks that hardly move with expression.
-
-    Args:
-        landmarks: `(468, 3)`, as of `affuse.extract.face.networks.place_landmarks`.
     """
     target, weights = canonical_face()
     used = weights > 0
@@ -87,23 +81,14 @@ _AXES = {"out": 0, "up": 1, "forward": 2}
 
 
 class Measure(NamedTuple):
-    """A distance between two groups of landmarks along an axis.
+    """A distance between two groups of landmarks along an axis."""
 
-    Attributes:
-        name: of the movement that raises it.
-        units: numbers of the nearest action units; a minus for one that lowers it.
-        axis: `out` (to the person's left, away from the middle for one side), `up` or `forward`.
-        of: landmarks whose mean place counts.
-        from_: landmarks from whose mean place.
-        side: `right` and `left` of the person, or None.
-    """
-
-    name: str
-    units: str
-    axis: str
-    of: tuple[int, ...]
-    from_: tuple[int, ...]
-    side: str | None = None
+    name: str  # of the movement that raises it
+    units: str  # numbers of the nearest action units; a minus for one that lowers it
+    axis: str  # `out` (to the person's left, away from the middle for one side), `up` or `forward`
+    of: tuple[int, ...]  # landmarks whose mean place counts
+    from_: tuple[int, ...]  # landmarks from whose mean place
+    side: str | None = None  # `right` and `left` of the person, or None
 
 
 # Landmarks of the person's right side, and those of the left that mirror them.
@@ -158,12 +143,10 @@ _CENTRAL = (
 )
 
 
-def _both_sides() -> list[Measure]:
-    found = []
+def _both_sides() -> Iterator[Measure]:
     for name, units, axis, of, from_ in _SIDED:
-        found.append(Measure(f"{name}_right", units, axis, of, from_, "right"))
-        found.append(Measure(f"{name}_left", units, axis, _mirrored(of), _mirrored(from_), "left"))
-    return found
+        yield Measure(f"{name}_right", units, axis, of, from_, "right")
+        yield Measure(f"{name}_left", units, axis, _mirrored(of), _mirrored(from_), "left")
 
 
 def _mirrored(landmarks: tuple[int, ...]) -> tuple[int, ...]:
@@ -175,14 +158,9 @@ MEASURES: tuple[Measure, ...] = (*_both_sides(), *_CENTRAL)
 MEASURE_NAMES = tuple(measure.name for measure in MEASURES)
 
 
-def measure(points: FloatArray) -> FloatArray:
-    """All measures of a face, float32 `(37,)`, 0 for the canonical face.
-
-    Args:
-        points: `Fronted.points`, `(468, 3)`.
-    """
-    values: FloatArray = 100 * (_weights() @ (points - canonical_face()[0]).ravel())
-    return values
+def measure_face(points: FloatArray) -> FloatArray:
+    """All measures of `Fronted.points`, float32 `(37,)`, 0 for the canonical face."""
+    return np.asarray(100 * (_weights() @ (points - canonical_face()[0]).ravel()))
 
 
 @cache

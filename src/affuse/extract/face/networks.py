@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from affuse.extract.bundled import session
-from affuse.extract.face.regions import Image, Region, crop, fit
+from affuse.extract import session
+from affuse.extract.face.regions import Image, Region, crop, fit_square
 from affuse.samples import FloatArray
 
 LANDMARKS = 468
@@ -26,23 +26,15 @@ _MARGIN = 1.5
 
 
 class Detection(NamedTuple):
-    """A face that was found.
-
-    Attributes:
-        region: the face with a margin, upright by its eyes: what the mesh takes.
-        score: how certain it is, from 0.5 to 1.
-    """
+    """A face that was found, upright by its eyes and with a margin; its score is from 0.5 to 1."""
 
     region: Region
     score: float
 
 
 def detect(image: Image) -> list[Detection]:
-    """The faces of a picture, the most certain first.
-
-    Finds faces from about a tenth of the picture's longer side on.
-    """
-    square, shown = fit(image, _DETECTOR_SIDE)
+    """The faces of a picture, the most certain first, from a tenth of its longer side on or so."""
+    square, shown = fit_square(image, _DETECTOR_SIDE)
     offsets, logits = session("face_detector").run(None, {"image": square[None]})
     scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0], -50, 50)))
     likely = np.flatnonzero(scores > _CERTAIN)
@@ -54,11 +46,10 @@ def detect(image: Image) -> list[Detection]:
 
 
 def place_landmarks(image: Image, region: Region) -> tuple[FloatArray, float]:
-    """Landmarks of the face in a region of a picture, and how certain it is that there is one.
+    """Landmarks of the face in a region of a picture, and the probability that there is one.
 
-    Returns:
-        float32 `(468, 3)`: x and y in pixels of the picture, and depth in the same unit, which
-        grows away from the viewer and is about 0 at the middle of the head. And a probability.
+    Float32 `(468, 3)`: x and y in pixels of the picture, and depth in the same unit, which grows
+    away from the viewer and is about 0 at the middle of the head.
     """
     pixels = crop(image, region, _MESH_SIDE)
     mesh, logit = session("face_mesh").run(None, {"image": pixels[None]})
@@ -101,8 +92,7 @@ def _overlaps(box: FloatArray, boxes: FloatArray) -> FloatArray:
     high = np.minimum(box[:2] + box[2:4] / 2, boxes[:, :2] + boxes[:, 2:4] / 2)
     shared = np.clip(high - low, 0, None).prod(axis=1)
     union = box[2:4].prod() + boxes[:, 2:4].prod(axis=1) - shared
-    overlaps: FloatArray = shared / np.maximum(union, 1e-9)
-    return overlaps
+    return np.asarray(shared / np.maximum(union, 1e-9))
 
 
 def _upright(box: FloatArray, shown: Region) -> Region:

@@ -39,10 +39,9 @@ class Region(NamedTuple):
 
 
 def crop(image: Image, region: Region, side: int) -> Image:
-    """The pixels of a region, `(side, side, 3)`, by bilinear interpolation.
+    """The pixels of a region, `(side, side, 3)`, by bilinear interpolation; borders are continued.
 
-    Beyond the picture its border is continued. A region of many pixels is averaged down first, so
-    that none is skipped.
+    A region of many pixels is averaged down first, so that none is skipped.
     """
     shrink = int(region.side / side)
     if shrink > 1:
@@ -61,7 +60,7 @@ def crop(image: Image, region: Region, side: int) -> Image:
     return found[:, :, :3].astype(np.uint8)
 
 
-def fit(image: Image, side: int) -> tuple[Image, Region]:
+def fit_square(image: Image, side: int) -> tuple[Image, Region]:
     """The whole picture in a square of `side` pixels, and the region that the square shows."""
     height, width = image.shape[:2]
     region = Region(width / 2, height / 2, max(height, width), 0.0)
@@ -123,10 +122,8 @@ def _shrunk(image: Image, region: Region, factor: int) -> tuple[Image, Region]:
     rows = part.reshape(-1, factor, (right - left) * 3).sum(axis=1, dtype=np.uint32)
     blocks = rows.reshape(len(rows), -1, factor, 3).sum(axis=2)
     means = blocks / np.float32(factor**2) + 0.5
-    moved = Region(
-        (region.x - left) / factor, (region.y - top) / factor, region.side / factor, region.angle
-    )
-    return means.astype(np.uint8), moved
+    x, y = (region.x - left) / factor, (region.y - top) / factor
+    return means.astype(np.uint8), Region(x, y, region.side / factor, region.angle)
 
 
 def _span(low: float, high: float, length: int, factor: int) -> tuple[int, int]:

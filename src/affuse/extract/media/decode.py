@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from queue import Full, Queue
-from threading import Event, Thread
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from affuse.errors import InputError
 from affuse.extract.face.regions import Image
+from affuse.extract.voice import RATE
 from affuse.samples import FloatArray
 
-RATE = 16_000
 LONGEST_SIDE = 480
 """Pictures are made smaller until their longer side has so many pixels."""
 
@@ -51,13 +49,9 @@ class Picture(NamedTuple):
 
 
 class MediaReader:
-    """Reads one media file. Iterating decodes it; that can be done once.
+    """Reads one media file, as a context. Iterating decodes it; that can be done once.
 
-    Use as a context. Memory does not grow with the length of the file.
-
-    Args:
-        source: a path or a stream.
-        fps: pictures a second to take at most.
+    It takes `fps` pictures a second at most. Memory does not grow with the length of the file.
 
     Attributes:
         kinds: of "sound" and "picture", those that the file has streams of.
@@ -72,22 +66,15 @@ class MediaReader:
         import av
 
         self._name = name_of(source)
-        self._damage: tuple[type[BaseException], ...] = (
-            av.error.FFmpegError,
-            ArithmeticError,
-            MemoryError,
-            OSError,
-            ValueError,
-        )
+        self._damage = av.error.FFmpegError, ArithmeticError, MemoryError, OSError, ValueError
+        place = f"file:{source}" if isinstance(source, Path) else source
         with _readable(source, self._damage):
-            self._container = av.open(_openable(source), "r", metadata_errors="replace")
+            self._container = av.open(place, "r", metadata_errors="replace")
         self._audio = self._first(self._container.streams.audio)
         self._video = self._first(self._container.streams.video)
-        self.kinds = [
-            kind
-            for kind, stream in (("sound", self._audio), ("picture", self._video))
-            if stream is not None
-        ]
+        named = {"sound": self._audio, "picture": self._video}
+        self.kinds = [kind for kind, stream in named.items() if stream is not None]
+        self._streams = [named[kind] for kind in self.kinds]
         if not self.kinds:
             self._container.close()
             raise _nothing(self._name)
@@ -108,23 +95,25 @@ class MediaReader:
         self._container.close()
 
     def __iter__(self) -> Iterator[Sound | Picture]:
-        streams = [stream for stream in (self._audio, self._video) if stream is not None]
         found = False
-        for packet in self._packets(streams):
+        for packet in self._packets():
             for frame in self._frames(packet):
                 read = self._sound(frame) if packet.stream is self._audio else self._picture(frame)
                 for item in read:
                     found = True
                     yield item
-        yield from self._rest()
+        if self._resampler is not None:
+            # What it still holds.
+            with suppress(*self._damage):
+                for piece in self._resampler.resample(None):
+                    yield self._sounds.place(None, _samples(piece))
         if not found:
             raise _nothing(self._name)
 
     def scanned(self) -> float | None:
         """The length in seconds by time stamps: the file is read, but not decoded."""
         ends: dict[int, float] = {}
-        streams = [stream for stream in (self._audio, self._video) if stream is not None]
-        for packet in self._packets(streams):
+        for packet in self._packets():
             if packet.pts is not None and packet.time_base:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 ends[packet.stream.index] = max(end, ends.get(packet.stream.index, end))
@@ -145,16 +134,10 @@ class MediaReader:
                 return stream
         return None
 
-    def _packets(self, streams: list[Any]) -> Iterator[Any]:
-        packets = self._container.demux(streams)
-        while True:
-            try:
-                yield next(packets)
-            except StopIteration:
-                return
-            except self._damage:
-                # What follows cannot be told from what is damaged.
-                return
+    def _packets(self) -> Iterator[Any]:
+        # What follows cannot be told from what is damaged.
+        with suppress(*self._damage):
+            yield from self._container.demux(self._streams)
 
     def _frames(self, packet: Any) -> list[Any]:
         with suppress(*self._damage):
@@ -182,13 +165,6 @@ class MediaReader:
             for piece in self._resampler.resample(frame):
                 yield self._sounds.place(start, _samples(piece))
                 start = None
-
-    def _rest(self) -> Iterator[Sound]:
-        """What the resampler still holds."""
-        if self._resampler is not None:
-            with suppress(*self._damage):
-                for piece in self._resampler.resample(None):
-                    yield self._sounds.place(None, _samples(piece))
 
     def _picture(self, frame: Any) -> Iterator[Picture]:
         rate = self._video.average_rate or self._video.guessed_rate
@@ -250,16 +226,10 @@ class _PictureClock:
 def media_duration(source: Source) -> float | None:
     """The length in seconds by the time stamps of what is stored, without decoding it.
 
-    Returns:
-        What the file states where it cannot be read twice; None where it states nothing.
-
-    Raises:
-        InputError: as `MediaReader`.
+    What the file states where it cannot be read twice; None where it states nothing.
     """
     with MediaReader(source, fps=1) as reader:
-        if not rewinds(source):
-            return reader.stated
-        return reader.scanned()
+        return reader.scanned() if rewinds(source) else reader.stated
 
 
 def name_of(source: Source) -> str:
@@ -270,8 +240,7 @@ def name_of(source: Source) -> str:
 def _samples(piece: Any) -> FloatArray:
     """One channel, the mean of all; what is no number is silence."""
     channels = np.nan_to_num(piece.to_ndarray(), nan=0.0, posinf=1.0, neginf=-1.0)
-    mixed: FloatArray = np.clip(channels, -1, 1).mean(axis=0, dtype=np.float32)
-    return mixed
+    return np.asarray(np.clip(channels, -1, 1).mean(axis=0, dtype=np.float32))
 
 
 def _pixels(frame: Any, stream: Any) -> Image:
@@ -280,15 +249,9 @@ def _pixels(frame: Any, stream: Any) -> Image:
     width, height = frame.width * (aspect if 0.2 < aspect < 5 else 1.0), float(frame.height)
     shrink = min(1.0, LONGEST_SIDE / max(width, height))
     size = max(2, round(width * shrink)), max(2, round(height * shrink))
-    pixels = frame.to_ndarray(
-        format="rgb24", width=size[0], height=size[1], interpolation="FAST_BILINEAR"
-    )
-    turned: Image = np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
-    return turned
-
-
-def _openable(source: Source) -> str | BinaryIO:
-    return f"file:{source}" if isinstance(source, Path) else source
+    shape = {"format": "rgb24", "width": size[0], "height": size[1]}
+    pixels = frame.to_ndarray(**shape, interpolation="FAST_BILINEAR")
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
 
 
 def rewinds(source: Source) -> bool:
@@ -297,11 +260,8 @@ def rewinds(source: Source) -> bool:
 
 
 def _nothing(name: str) -> InputError:
-    return InputError(
-        "nothing in it can be read as sound or pictures",
-        remedy="give a whole media file, such as mp4, mkv, mov, wav or mp3",
-        source=name,
-    )
+    remedy = "give a whole media file, such as mp4, mkv, mov, wav or mp3"
+    return InputError("nothing in it can be read as sound or pictures", remedy=remedy, source=name)
 
 
 @contextmanager
@@ -317,52 +277,7 @@ def _readable(source: Source, damage: tuple[type[BaseException], ...]) -> Iterat
     try:
         yield
     except PermissionError:
-        raise InputError(
-            "may not be read", remedy="change its rights", source=name_of(source)
-        ) from None
+        remedy = "change its rights"
+        raise InputError("may not be read", remedy=remedy, source=name_of(source)) from None
     except damage:
         raise _nothing(name_of(source)) from None
-
-
-T = TypeVar("T")
-
-_PATIENCE = 0.1
-
-
-def read_ahead(items: Iterable[T], most: int) -> Generator[T]:
-    """The same items in the same order, up to `most` of them made before they are asked for.
-
-    What making them raises is raised where it would have been. When the iterator is closed, the
-    thread has ended: it must not wait for ever for an item, as on a stream that may fall silent.
-    """
-    made: Queue[tuple[T] | BaseException | None] = Queue(most)
-    closed = Event()
-
-    def put(item: tuple[T] | BaseException | None) -> bool:
-        while not closed.is_set():
-            try:
-                made.put(item, timeout=_PATIENCE)
-            except Full:
-                continue
-            return True
-        return False
-
-    def make() -> None:
-        try:
-            for item in items:
-                if not put((item,)):
-                    return
-            put(None)
-        except BaseException as error:
-            put(error)
-
-    thread = Thread(target=make, name="affuse-read-ahead", daemon=True)
-    thread.start()
-    try:
-        while (item := made.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item[0]
-    finally:
-        closed.set()
-        thread.join()

@@ -1,4 +1,4 @@
-"""Sound, faces and words that come in one by one, kept until a window of them is complete."""
+"""Which windows of a recording are complete, and its sound, kept until they are."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from affuse.extract.media.decode import RATE, Sound
-from affuse.extract.text.transcript import Word
+from affuse.extract.media.decode import Sound
+from affuse.extract.voice import RATE
 from affuse.samples import FloatArray
 
 # Where one stream of a file is this far behind the other, it is no longer waited for.
@@ -46,10 +46,7 @@ class SoundBuffer:
 
 
 class Windows:
-    """Tells which windows are complete.
-
-    A window ends every `step` seconds and reaches `length` back.
-    """
+    """Tells which windows are complete: one ends every `step` seconds and reaches `length` back."""
 
     def __init__(self, length: float, step: float) -> None:
         self._length, self._step = length, step
@@ -68,11 +65,9 @@ class Windows:
 
     def last(self, end: float) -> tuple[float, float] | None:
         """Start and end of the window that a recording ends with; None where none is left."""
-        before = self._end - self._step
-        if end <= before + 1e-3 and self._count > 1:
+        if end <= self._end - self._step + 1e-3 and self._count > 1:
             return None
-        start = self._end - self._length
-        return max(0.0, min(start, end - _SHORTEST)), end
+        return max(0.0, min(self._end - self._length, end - _SHORTEST)), end
 
     @property
     def _end(self) -> float:
@@ -98,11 +93,6 @@ class Clock:
     def complete(self) -> float:
         """The second that all streams have reached, but for one far behind."""
         return max(min(self._reached.values()), self.end - _SKEW)
-
-
-def words_between(words: list[Word], start: float, end: float) -> tuple[Word, ...]:
-    """The words whose middle lies in a window."""
-    return tuple(word for word in words if start <= (word.start + word.end) / 2 < end)
 
 
 def _end(piece: Sound) -> float:

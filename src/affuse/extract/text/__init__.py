@@ -1,21 +1,44 @@
-"""The text extractors by name, and their features for a whole corpus, cached."""
+"""Text to features of its tokens: what extractors offer, which there are, and whole corpora."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
 from affuse.config import Options
 from affuse.extract.cache import FeatureCache, cache_key, pack, unpack
-from affuse.extract.text.glove import Glove
-from affuse.extract.text.minilm import MiniLM
-from affuse.extract.text.tokens import TextExtractor
-from affuse.progress import progress_bar
+from affuse.progress import Advance, items_bar
 from affuse.samples import FloatArray
 
 Layer = Annotated[int, Field(ge=0, le=6)]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFeatures:
+    """The feature sequence of one text."""
+
+    features: FloatArray  # float32 `(T, D)`, T >= 1
+    tokens: list[str]  # what each of the T steps stands for
+    # For each step the index into `text.split()` of its word; None for the special tokens.
+    word_ids: list[int | None]
+
+
+class TextExtractor(Protocol):
+    """Text to token features. `name` changes whenever the features would."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def width(self) -> int:
+        """D, the width of the features."""
+
+    def encode(
+        self, texts: Sequence[str], progress: Advance | None = None
+    ) -> list[TokenFeatures]: ...
 
 
 class TextOptions(Options):
@@ -29,19 +52,23 @@ class TextOptions(Options):
     )
 
     def extractor(self) -> TextExtractor:
+        # They return what is defined here.
+        from affuse.extract.text.glove import Glove
+        from affuse.extract.text.minilm import MiniLM
+
         return Glove() if self.text == "glove" else MiniLM(self.layers)
 
 
 def encode_corpus(
-    texts: Sequence[str], extractor: TextExtractor, cache: FeatureCache
+    texts: Sequence[str], extractor: TextExtractor, cache: FeatureCache | None = None
 ) -> list[FloatArray]:
     """Features `(T, D)` of each text. Equal texts are encoded once and share their array."""
     distinct = list(dict.fromkeys(texts))
     key = cache_key(extractor.name, (text.encode() for text in distinct))
 
     def compute() -> dict[str, FloatArray]:
-        with progress_bar("text", len(distinct)) as advance:
+        with items_bar("text", "texts", len(distinct)) as advance:
             return pack([t.features for t in extractor.encode(distinct, advance)])
 
-    found = dict(zip(distinct, unpack(cache.arrays(key, compute)), strict=True))
+    found = dict(zip(distinct, unpack((cache or FeatureCache()).arrays(key, compute)), strict=True))
     return [found[text] for text in texts]

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib.resources import as_file, files
+from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affuse.extract.text.tokens import TokenFeatures
+from affuse.extract import bundled
+from affuse.extract.text import TokenFeatures
 from affuse.progress import Advance
 from affuse.samples import FloatArray
 
@@ -45,15 +46,10 @@ class Glove:
         return WIDTH
 
     def encode(self, texts: Sequence[str], progress: Advance | None = None) -> list[TokenFeatures]:
-        """Features of each text, float32 `(T, 100)`.
-
-        A text without any known word has one step of zeros, whose token is `UNKNOWN`.
-        """
-        found = []
-        for text in texts:
-            found.append(_encode(text))
-            if progress is not None:
-                progress(1)
+        """Features of each text, `(T, 100)`; one step of zeros, `UNKNOWN`, for no known word."""
+        found = [_encode(text) for text in texts]
+        if progress is not None:
+            progress(len(texts))
         return found
 
 
@@ -65,8 +61,7 @@ class _Table(NamedTuple):
 
 @cache
 def _table() -> _Table:
-    resource = files("affuse.extract") / "data" / "glove_100d.npz"
-    with as_file(resource) as path, np.load(path) as stored:
+    with np.load(BytesIO(bundled("glove_100d.npz"))) as stored:
         words = stored["words"].tobytes().decode().split("\n")
         rows = {word: row for row, word in enumerate(words)}
         return _Table(rows, stored["values"], stored["scales"])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.text.tokens import TokenFeatures
+from affuse.extract.text import TokenFeatures
 from affuse.optional import packaged, require
 from affuse.progress import Advance
 
@@ -28,9 +28,6 @@ class EncoderGraph:
     """Builds the graph from `ids` int64 `(B, S)` to `hidden` float32 `(B, S, 384 * layers)`.
 
     There is no attention mask: a batch holds texts of one length.
-
-    Args:
-        layers: the hidden states to concatenate; 0 is the embeddings' output, 6 the last.
 
     Attributes:
         weights: the names of the tensors that the session must be given.
@@ -109,12 +106,9 @@ class EncoderGraph:
         return name
 
     def _weight(self, name: str, *shape: int) -> str:
-        tensor = self._onnx.TensorProto(
-            name=name,
-            data_type=self._onnx.TensorProto.FLOAT,
-            dims=shape,
-            data_location=self._onnx.TensorProto.EXTERNAL,
-        )
+        proto = self._onnx.TensorProto
+        kind = {"data_type": proto.FLOAT, "data_location": proto.EXTERNAL}
+        tensor = proto(name=name, dims=shape, **kind)
         # The format demands a place; the session takes the values from memory instead.
         size = 4 * math.prod(shape)
         for key, value in (("location", "memory"), ("offset", "0"), ("length", str(size))):
@@ -150,22 +144,14 @@ _BATCH = 32
 class MiniLM:
     """Text to one feature vector a word piece, [CLS] first and [SEP] last.
 
-    Nothing is loaded before the first `encode`.
-
-    Args:
-        layers: hidden layers to concatenate for each token; 0 is the embeddings' output, 6 the
-            last layer.
-        threads: of onnxruntime; None for its own choice.
-
-    Raises:
-        InputError: no layer, or one that is not from 0 to 6.
+    Its hidden layers, one or more, are concatenated for each token; 0 is the embeddings' output, 6
+    the last. Threads are onnxruntime's. Nothing is loaded before the first `encode`.
     """
 
     def __init__(self, layers: Sequence[int] = (LAYERS,), threads: int | None = None) -> None:
         if not layers or not all(0 <= layer <= LAYERS for layer in layers):
-            raise InputError(
-                f"MiniLM layers {list(layers)}", remedy=f"choose from 0 to {LAYERS}, at least one"
-            )
+            remedy = f"choose from 0 to {LAYERS}, at least one"
+            raise InputError(f"MiniLM layers {list(layers)}", remedy=remedy)
         self.layers = tuple(layers)
         self._threads = threads
 
@@ -183,13 +169,9 @@ class MiniLM:
 
         Letter case is ignored. An empty text has the two special tokens. Texts of equal length
         are run together without padding, so a text's features do not depend on its neighbours.
-
-        Raises:
-            InputError: the weights are not installed or are damaged.
         """
-        encodings = self._tokenizer.encode_batch(
-            [text.split() for text in texts], is_pretokenized=True
-        )
+        words = [text.split() for text in texts]
+        encodings = self._tokenizer.encode_batch(words, is_pretokenized=True)
         by_length: dict[int, list[int]] = {}
         for number, encoding in enumerate(encodings):
             by_length.setdefault(len(encoding.ids), []).append(number)
@@ -200,8 +182,8 @@ class MiniLM:
                 ids = np.array([encodings[n].ids for n in chunk], dtype=np.int64)
                 (hidden,) = self._session.run(["hidden"], {"ids": ids})
                 for number, features in zip(chunk, hidden, strict=True):
-                    tokens, words = encodings[number].tokens, encodings[number].word_ids
-                    found[number] = TokenFeatures(features, tokens, words)
+                    encoding = encodings[number]
+                    found[number] = TokenFeatures(features, encoding.tokens, encoding.word_ids)
                 if progress is not None:
                     progress(len(chunk))
         return [found[number] for number in range(len(texts))]
@@ -226,9 +208,8 @@ class MiniLM:
             options.intra_op_num_threads = self._threads
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensors[name]) for name in graph.weights]
         options.add_external_initializers(graph.weights, values)
-        return onnxruntime.InferenceSession(
-            graph.model, options, providers=["CPUExecutionProvider"]
-        )
+        providers = ["CPUExecutionProvider"]
+        return onnxruntime.InferenceSession(graph.model, options, providers=providers)
 
 
 def _file(name: str) -> bytes:

@@ -19,7 +19,7 @@ _TIME = r"(?:(\d{1,5}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _CUE = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}.*$")
 _TAG = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 # The names that transcripts in JSON have for the parts of a word.
-_TEXT, _START, _END = ("word", "text", "w"), ("start", "start_time", "s"), ("end", "end_time", "e")
+_NAMES = ("word", "text", "w"), ("start", "start_time", "s"), ("end", "end_time", "e")
 
 
 class Word(NamedTuple):
@@ -34,9 +34,7 @@ class Word(NamedTuple):
 class Transcript:
     """The words of a recording, in the order in which they are spoken.
 
-    Attributes:
-        words: with `timed` false, start and end are 0 and mean nothing.
-        timed: whether the times are known; else the words are spread evenly over the recording.
+    Where they are not `timed`, start and end are 0; they are spread over the recording when read.
     """
 
     words: tuple[Word, ...]
@@ -58,21 +56,15 @@ def read_transcript(path: Path) -> Transcript:
     JSON is a list of words (each with text, start and end in seconds), an object with such a list
     as `words`, or with `segments` that have text, start and end, and may have `words`, as speech
     recognisers write it; or an object with `text` alone. Within a subtitle or a segment without
-    words, words are spread by their letters.
-
-    Raises:
-        InputError: no such file, or not such a transcript.
+    words, words are spread by their letters. What is none of these is an `InputError`.
     """
     content = _decoded(path)
     suffix = path.suffix.lower()
     if suffix in (".srt", ".vtt"):
         cues = list(_cues(content))
         if not cues and content.strip().removeprefix("WEBVTT").strip():
-            raise InputError(
-                "has no subtitles",
-                remedy="give lines such as 00:00:01,000 --> 00:00:02,000",
-                source=path,
-            )
+            remedy = "give lines such as 00:00:01,000 --> 00:00:02,000"
+            raise InputError("has no subtitles", remedy=remedy, source=path)
         return _sorted(word for start, end, text in cues for word in _spread(text, start, end))
     if suffix == ".json":
         return _from_json(content, path)
@@ -80,11 +72,7 @@ def read_transcript(path: Path) -> Transcript:
 
 
 def transcript_beside(path: Path) -> Transcript | None:
-    """The transcript that lies beside a media file under its name: clip.srt for clip.mp4.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """The transcript that lies beside a media file under its name: clip.srt for clip.mp4."""
     places = (path.with_suffix(suffix) for suffix in SUFFIXES)
     found = next((place for place in places if place.is_file() and place != path), None)
     return None if found is None else read_transcript(found)
@@ -146,11 +134,8 @@ def _from_json(content: str, path: Path) -> Transcript:
         found = json.loads(content)
         words = list(_json_words(found))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-        raise InputError(
-            "is not a transcript that is known",
-            remedy='give a list such as [{"word": "hello", "start": 0.2, "end": 0.5}]',
-            source=path,
-        ) from None
+        remedy = 'give a list such as [{"word": "hello", "start": 0.2, "end": 0.5}]'
+        raise InputError("is not a transcript that is known", remedy=remedy, source=path) from None
     if words:
         return _sorted(words)
     text = found.get("text", "") if isinstance(found, dict) else ""
@@ -175,21 +160,14 @@ def _json_words(found: Any) -> Iterator[Word]:
 
 def _json_entry(entry: Any) -> Iterator[Word]:
     if isinstance(entry, dict):
-        parts = [_named(entry, names) for names in (_TEXT, _START, _END)]
+        named = (next((n for n in names if n in entry), names[0]) for names in _NAMES)
+        text, start, end = (entry[name] for name in named)
     else:
-        parts = list(entry)
-    text, start, end = parts
+        text, start, end = entry
     start, end = float(start), float(end)
     if not isinstance(text, str) or not (math.isfinite(start) and math.isfinite(end)):
         raise ValueError
     yield from _spread(text.split(), min(start, end), max(start, end))
-
-
-def _named(entry: dict[str, Any], names: Iterable[str]) -> Any:
-    for name in names:
-        if name in entry:
-            return entry[name]
-    raise KeyError
 
 
 def _sorted(words: Iterable[Word]) -> Transcript:

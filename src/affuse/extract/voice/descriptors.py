@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.voice.functionals import triangles
+from affuse.extract.voice import RATE, require_signal, triangles
 from affuse.samples import FloatArray
 
 NAME = "voice frames"
 VERSION = 1
-RATE = 16_000
+FUNCTIONALS = f"functionals of the {NAME} (mean, deviation, percentiles; all and voiced; changes)"
+STATISTICS = 12
+"""Functionals of each feature."""
 HOP = 0.01
 """Seconds from one frame to the next."""
 MEL_BANDS = 40
@@ -43,22 +45,18 @@ _MARGIN = 0.1
 _PEAK = 0.5
 _MOST_GAIN = 200.0
 _LOUD = 0.1
+_FEWEST_VOICED = 5
+_PERCENTILES = (10, 50, 90)
 # How the two descriptors that depend on the gain do so: loudness compresses power by 0.33.
 _GAIN_EXPONENTS = {"Loudness": 0.66, "spectralFlux": 1.0}
 
 
 class VoiceFrames(NamedTuple):
-    """Acoustic features of one recording.
+    """Acoustic features of one recording."""
 
-    Attributes:
-        features: float32 `(T, D)`, T >= 1.
-        times: float32 `(T,)`, the second at which each frame starts in the recording.
-        names: D names of the features.
-    """
-
-    features: FloatArray
-    times: FloatArray
-    names: tuple[str, ...]
+    features: FloatArray  # float32 `(T, D)`, T >= 1
+    times: FloatArray  # float32 `(T,)`, the second at which each frame starts in the recording
+    names: tuple[str, ...]  # D names of the features
 
 
 def voice_name(*, cepstra: int = 0, trim: bool = False) -> str:
@@ -70,10 +68,9 @@ def voice_name(*, cepstra: int = 0, trim: bool = False) -> str:
 
 
 def read_audio(path: Path) -> tuple[FloatArray, int]:
-    """Decode the first audio stream of a media file.
+    """The first audio stream of a media file, float32 `(N,)`, full scale 1, and its rate, 16000 Hz.
 
-    Returns:
-        The signal, float32 `(N,)`, full scale 1, its channels averaged, and its rate, 16000 Hz.
+    Channels are averaged.
 
     Raises:
         InputError: no such file, not media, no sound in it, damaged, or shorter than 0.1 s.
@@ -87,21 +84,16 @@ def read_audio(path: Path) -> tuple[FloatArray, int]:
     try:
         signal = _decode(av, path)
     except (av.error.FFmpegError, ValueError) as error:
-        raise InputError(
-            f"cannot be read as audio or video ({getattr(error, 'strerror', error)})",
-            remedy="give a whole media file, such as wav, flac, mp3 or mp4",
-            source=path,
-        ) from None
+        problem = f"cannot be read as audio or video ({getattr(error, 'strerror', error)})"
+        remedy = "give a whole media file, such as wav, flac, mp3 or mp4"
+        raise InputError(problem, remedy=remedy, source=path) from None
     if signal is None:
         raise InputError("has no sound", remedy="give a file with an audio stream", source=path)
     if not np.isfinite(signal).all():
         raise InputError("has samples that are not finite", remedy="export it anew", source=path)
     if len(signal) < _SHORTEST * RATE:
-        raise InputError(
-            f"has {len(signal) / RATE:.3f} s of sound",
-            remedy=f"give at least {_SHORTEST:g} s",
-            source=path,
-        )
+        remedy = f"give at least {_SHORTEST:g} s"
+        raise InputError(f"has {len(signal) / RATE:.3f} s of sound", remedy=remedy, source=path)
     return signal, RATE
 
 
@@ -129,21 +121,11 @@ def voice_frames(
     27.5 Hz, the harmonics-to-noise ratio and the harmonic differences, which are 0 where the frame
     is unvoiced, and `voiced` (0 or 1), which tells that 0 from a measured one.
 
-    Args:
-        signal: `(N,)`, full scale 1, mono, at least 20 ms.
-        rate: samples a second.
-        cepstra: mel-frequency cepstral coefficients to append, from the first on, of 40 log-mel
-            bands up to 8 kHz in 25 ms windows.
-        trim: leave out silence at both ends but for a margin of 0.1 s.
-
-    Raises:
-        InputError: a signal that is not mono, not finite or too short.
+    The signal is `(N,)`, full scale 1, mono, finite, at least 20 ms; else `InputError`. `cepstra`
+    mel-frequency cepstral coefficients of 40 log-mel bands up to 8 kHz in 25 ms windows are
+    appended. To trim is to leave out silence at both ends but for a margin of 0.1 s.
     """
-    if signal.ndim != 1 or len(signal) < _FRAME * rate or not np.isfinite(signal).all():
-        raise InputError(
-            f"a signal of shape {signal.shape}",
-            remedy=f"give finite mono samples, at least {_FRAME * 1000:g} ms of them",
-        )
+    require_signal(signal, _FRAME * rate)
     features, names = _descriptors(signal, rate)
     if cepstra:
         from scipy.fft import dct
@@ -153,11 +135,8 @@ def voice_frames(
         names += tuple(f"cepstrum{n + 1}" for n in range(cepstra))
     times = np.arange(len(features)) * HOP
     keep = _speech(features[:, 0]) if trim else slice(None)
-    return VoiceFrames(
-        np.ascontiguousarray(features[keep], dtype=np.float32),
-        times[keep].astype(np.float32),
-        names,
-    )
+    chosen = np.ascontiguousarray(features[keep], dtype=np.float32)
+    return VoiceFrames(chosen, times[keep].astype(np.float32), names)
 
 
 def levelled(signal: FloatArray) -> FloatArray:
@@ -233,3 +212,37 @@ def _speech(loudness: NDArray[Any]) -> slice:
     heard = np.flatnonzero(loudness >= quiet + _SPEECH_LOUDNESS * (loud - quiet))
     margin = round(_MARGIN / HOP)
     return slice(max(0, heard[0] - margin), heard[-1] + 1 + margin)
+
+
+def functionals(frames: FloatArray, voiced: FloatArray) -> FloatArray:
+    """Statistics over time of every feature, float32 `(12 * D,)`.
+
+    Mean, standard deviation and the 10th, 50th and 90th percentile over all frames, then the same
+    over the voiced ones, as eGeMAPS separates them (Eyben et al. 2016, section 3.2), then the
+    deviation and the mean size of the change from frame to frame.
+
+    Args:
+        frames: `(T, D)`, T >= 1.
+        voiced: `(T,)`, above one half where voiced. With fewer than 5 such frames, all count.
+    """
+    chosen = frames[voiced > 0.5]
+    if len(chosen) < _FEWEST_VOICED:
+        chosen = frames
+    change = np.diff(frames, axis=0) if len(frames) > 1 else np.zeros_like(frames)
+    parts = [*_moments(frames), *_moments(chosen), change.std(axis=0), np.abs(change).mean(axis=0)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def pool_frames(frames: FloatArray, count: int) -> FloatArray:
+    """Means of `count` consecutive frames, `(ceil(T / count), D)`; the last may have fewer."""
+    if count == 1:
+        return frames
+    starts = np.arange(0, len(frames), count)
+    sizes = np.diff(np.append(starts, len(frames)))
+    sums = np.add.reduceat(frames, starts, axis=0, dtype=np.float64)
+    return (sums / sizes[:, None]).astype(np.float32)
+
+
+def _moments(frames: FloatArray) -> list[FloatArray]:
+    percentiles = np.percentile(frames, _PERCENTILES, axis=0)
+    return [frames.mean(axis=0), frames.std(axis=0), *percentiles]

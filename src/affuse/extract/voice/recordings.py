@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from affuse.extract.cache import Arrays, FeatureCache, cache_key, pack, unpack
 from affuse.extract.voice.descriptors import read_audio, voice_frames, voice_name
 from affuse.extract.voice.whisper import speech_frames, speech_name
-from affuse.progress import Advance, progress_bar
+from affuse.progress import items_bar
 from affuse.samples import FloatArray
 
 # One cache file for so many recordings: few files, and little to redo after a stop.
@@ -32,14 +32,7 @@ def voices_of(
     trim: bool = False,
     workers: int | None = None,
 ) -> list[FloatArray]:
-    """`voice_frames` of each recording, float32 `(T, D)`.
-
-    Args:
-        paths: existing media files.
-        cache: where results are kept.
-        cepstra: mel cepstra to append.
-        trim: leave out silence at both ends.
-        workers: processes; by default one a core.
+    """`voice_frames` of each recording, float32 `(T, D)`; by default one process a core.
 
     Raises:
         InputError: a recording that cannot be read; it is named.
@@ -56,10 +49,7 @@ def speech_of(
 ) -> list[FloatArray]:
     """`speech_frames` of each recording, float32 `(T, 384)`, in the precision of float16.
 
-    Args:
-        paths: existing media files.
-        cache: where results are kept.
-        workers: threads; by default one a core.
+    By default one thread a core works.
 
     Raises:
         InputError: a recording that cannot be read, which is named; or weights that are not
@@ -84,20 +74,20 @@ def _extracted(
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
     keys = [cache_key(name, (path.read_bytes() for path in chunk)) for chunk in chunks]
     missing = sum(len(c) for c, key in zip(chunks, keys, strict=True) if key not in cache)
-    with progress_bar(label, missing) as advance:
+    with items_bar(label, "recordings", missing) as advance:
 
         def compute(chunk: Sequence[Path]) -> Arrays:
-            results: Iterator[NDArray[Any]]
-            if pool is None or missing < _WORTH_POOL:
-                results = map(extract, chunk)
-            else:
+            found = []
+            results: Iterator[NDArray[Any]] = map(extract, chunk)
+            if pool is not None and missing >= _WORTH_POOL:
                 results = pool.map(extract, chunk, chunksize=4)
-            return pack(list(_counted(results, advance)))
+            for features in results:
+                found.append(features)
+                advance(1)
+            return pack(found)
 
-        stored = [
-            cache.arrays(key, partial(compute, chunk))
-            for chunk, key in zip(chunks, keys, strict=True)
-        ]
+        pairs = zip(chunks, keys, strict=True)
+        stored = [cache.arrays(key, partial(compute, chunk)) for chunk, key in pairs]
     return [features for arrays in stored for features in unpack(arrays)]
 
 
@@ -107,9 +97,3 @@ def _voice(path: Path, *, cepstra: int, trim: bool) -> FloatArray:
 
 def _speech(path: Path) -> NDArray[Any]:
     return speech_frames(*read_audio(path)).astype(np.float16)
-
-
-def _counted(results: Iterator[NDArray[Any]], advance: Advance) -> Iterator[NDArray[Any]]:
-    for result in results:
-        advance(1)
-        yield result

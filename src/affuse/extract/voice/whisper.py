@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.voice.functionals import triangles
+from affuse.extract.voice import RATE, require_signal, triangles
 from affuse.optional import packaged, require
 from affuse.samples import FloatArray
 
 NAME = "Whisper tiny.en encoder states, 20 ms"
 VERSION = 1
-RATE = 16_000
 HOP = 0.02
 """Seconds from one state to the next."""
 WIDTH = 384
@@ -47,34 +46,24 @@ def speech_name() -> str:
 
 
 def speech_frames(signal: FloatArray, rate: int) -> FloatArray:
-    """Hidden states of the encoder's last layer, one for every full 20 ms of sound.
+    """Hidden states of the encoder's last layer, one a full 20 ms: float32 `(N // 320, 384)`.
 
     Sound of more than 30 s is encoded in the fewest equal windows, each by itself. Unlike
     Whisper's own recogniser, which fills each window with silence up to 30 s, the encoder is given
-    the sound alone: a tenth of the work for a clip of 3 s.
+    the sound alone: a tenth of the work for a clip of 3 s. State t is of sound from 0.02 t s on.
 
-    Args:
-        signal: `(N,)`, full scale 1, mono, at least 20 ms.
-        rate: samples a second; 16000, which `affuse.extract.voice.descriptors.read_audio` returns.
-
-    Returns:
-        float32 `(T, 384)`, T = N // 320 >= 1. State t belongs to the sound from 0.02 t s on.
+    The signal is `(N,)`, full scale 1, mono, finite, at least 20 ms of 16000 samples a second, as
+    `affuse.extract.voice.descriptors.read_audio` returns it.
 
     Raises:
-        InputError: a signal that is not mono, not finite or too short, another rate, or weights
-            that are not installed or are damaged.
+        InputError: another signal or rate, or weights that are not installed or are damaged.
     """
-    if signal.ndim != 1 or len(signal) < _STEP or not np.isfinite(signal).all():
-        raise InputError(
-            f"a signal of shape {signal.shape}",
-            remedy=f"give finite mono samples, at least {HOP * 1000:g} ms of them",
-        )
+    require_signal(signal, _STEP)
     if rate != RATE:
         raise InputError(f"a signal of {rate} samples a second", remedy=f"resample it to {RATE}")
     steps = len(signal) // _STEP
-    windows = np.array_split(
-        signal[: steps * _STEP].reshape(steps, _STEP), -(-steps // round(WINDOW / HOP))
-    )
+    whole = signal[: steps * _STEP].reshape(steps, _STEP)
+    windows = np.array_split(whole, -(-steps // round(WINDOW / HOP)))
     return np.concatenate([_encode(window.ravel()) for window in windows])
 
 
@@ -83,22 +72,16 @@ def _encode(signal: FloatArray) -> FloatArray:
     bands = require("ctranslate2", extra="speech").StorageView.from_array(_log_mel(signal)[None])
     with _LOADING:
         whisper = _whisper()
-    states: FloatArray = np.array(whisper.encode(bands, to_cpu=True))[0]
-    return states
+    return np.asarray(np.array(whisper.encode(bands, to_cpu=True))[0])
 
 
 @cache
 def _whisper() -> Any:
     files = {name: packaged(PACKAGE, name, sha256=sha256) for name, sha256 in _SHA256.items()}
     # One thread a call, so that sums are always taken in the same order, and a call a core.
-    return require("ctranslate2", extra="speech").models.Whisper(
-        PACKAGE,
-        device="cpu",
-        compute_type="float32",
-        intra_threads=1,
-        inter_threads=os.cpu_count() or 1,
-        files=files,
-    )
+    threads: dict[str, Any] = {"intra_threads": 1, "inter_threads": os.cpu_count() or 1}
+    whisper = require("ctranslate2", extra="speech").models.Whisper
+    return whisper(PACKAGE, device="cpu", compute_type="float32", files=files, **threads)
 
 
 def _log_mel(signal: FloatArray) -> FloatArray:

@@ -18,12 +18,12 @@ from pydantic import Field
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.extract.text.glove import Glove
-from affuse.progress import progress_bar
-from affuse.readers.csd.labels import Labels, find_folds, read_folds, read_labels
+from affuse.progress import items_bar
+from affuse.readers.csd.annotations import Labels, find_folds, read_folds, read_labels
 from affuse.readers.csd.sequence_file import CsdFile, Entry, open_csd, words_of
-from affuse.readers.pickles.padded import MODALITIES, PARTS, finite
+from affuse.readers.pickles.padded import finite_or_zero
 from affuse.readers.registry import corpus_name, register_corpus
-from affuse.samples import Corpus, FloatArray, Sample, Split, widths_of
+from affuse.samples import MODALITIES, PARTS, Corpus, FloatArray, Sample, Split, widths_of
 
 # Parts of the names of the files and of the sequences in them, lower case.
 ROLES = {
@@ -71,7 +71,7 @@ def _preset(path: Path) -> str:
 
 
 @register_corpus("csd", CsdOptions, recognises=_recognises, preset=_preset)
-def read_csd(path: Path | None, options: CsdOptions) -> Corpus:
+def read_csd(path: Path, options: CsdOptions) -> Corpus:
     """Folders of .csd files (CMU-MultimodalSDK): segments of CMU-MOSI and CMU-MOSEI.
 
     A segment has the words and frames that overlap the interval of its label. Aligned, text has
@@ -82,23 +82,10 @@ def read_csd(path: Path | None, options: CsdOptions) -> Corpus:
 
     Samples are named `video[number]`, as the SDK names segments, and grouped by video; times are
     seconds from the segment's begin.
-
-    Args:
-        path: the folder.
-        options: labels, alignment, folds, and which files where several would do.
-
-    Raises:
-        InputError: no folds, files that are absent, damaged or ambiguous, or labels that do not
-            tell their columns.
     """
-    if path is None:
-        raise InputError("corpus 'csd' needs its data", remedy="give its path with --data")
     if not path.is_dir():
-        raise InputError(
-            "is one sequence of a corpus",
-            remedy="give the folder that holds it with the labels' .csd",
-            source=path,
-        )
+        remedy = "give the folder that holds it with the labels' .csd"
+        raise InputError("is one sequence of a corpus", remedy=remedy, source=path)
     folds_file = find_folds(path, options.folds)
     folds = read_folds(folds_file)
     with ExitStack() as stack:
@@ -110,17 +97,15 @@ def read_csd(path: Path | None, options: CsdOptions) -> Corpus:
             parts[part].append(sample)
     for part, samples in parts.items():
         if not samples:
-            raise InputError(
-                f"no segment of the corpus is in a video of its '{part}'",
-                remedy="use the folds of this corpus",
-                source=folds_file,
-            )
-    widths = widths_of((s for samples in parts.values() for s in samples), MODALITIES)
+            problem = f"no segment of the corpus is in a video of its '{part}'"
+            raise InputError(problem, remedy="use the folds of this corpus", source=folds_file)
+    split = Split(**parts)
+    widths = widths_of(split.samples())
     return Corpus(
         name=corpus_name("csd", options),
         task=labels.task,
         widths=widths,
-        folds=(Split(**parts),),
+        folds=(split,),
         options=options.model_dump(),
         features={m: files[m].root if m in files else Glove().name for m in widths},
         preset=_preset(path),
@@ -142,24 +127,18 @@ def _choose(opened: list[CsdFile], options: CsdOptions, folder: Path) -> dict[st
             found[role] = [file for file in opened if wanted.lower() in file.path.name.lower()]
         if len(found[role]) > 1 or (wanted is not None and not found[role]):
             there = found[role] or opened
-            raise InputError(
-                f"has {len(found[role])} files for {role}"
-                + (f" named '{wanted}'" if wanted is not None else ""),
-                remedy=f"choose with {role}=NAME one of: {', '.join(f.path.stem for f in there)}",
-                source=folder,
-            )
+            named = f" named '{wanted}'" if wanted is not None else ""
+            remedy = f"choose with {role}=NAME one of: {', '.join(f.path.stem for f in there)}"
+            problem = f"has {len(found[role])} files for {role}{named}"
+            raise InputError(problem, remedy=remedy, source=folder)
     files = {role: those[0] for role, those in found.items() if those}
     for missing, present in (("labels", "labels" in files), ("features", len(files) > 1)):
         if not present:
-            raise InputError(
-                f"has no {missing} among its .csd files",
-                remedy="add the file, or name it, as in labels=NAME or text=NAME",
-                source=folder,
-            )
+            remedy = "add the file, or name it, as in labels=NAME or text=NAME"
+            raise InputError(f"has no {missing} among its .csd files", remedy=remedy, source=folder)
     if options.align == "words" and not files.keys() & {"text", "words"}:
-        raise InputError(
-            "has no words to align to", remedy="add their .csd, or choose align=none", source=folder
-        )
+        remedy = "add their .csd, or choose align=none"
+        raise InputError("has no words to align to", remedy=remedy, source=folder)
     return files
 
 
@@ -167,7 +146,7 @@ def _samples(
     labels: Labels, files: Mapping[str, CsdFile], folds: Mapping[str, str], *, aligned: bool
 ) -> Iterator[tuple[str, Sample]]:
     """Every segment of a video that a fold names, with that fold's part."""
-    with progress_bar("videos", len(labels.entries)) as advance:
+    with items_bar("segments", "videos", len(labels.entries)) as advance:
         for name, (targets, intervals) in labels.entries.items():
             video = name.partition("[")[0]
             found = _entries(name, video, files) if video in folds else {}
@@ -176,8 +155,7 @@ def _samples(
                 # Sequences that the SDK has aligned have one segment an entry, and number it.
                 own = name if video != name and len(intervals) == 1 else f"{name}[{row}]"
                 if sequences:
-                    sample = Sample(own, sequences, targets[row], times, video, text)
-                    yield folds[video], sample
+                    yield folds[video], Sample(own, sequences, targets[row], times, video, text)
             advance(1)
 
 
@@ -198,17 +176,14 @@ def _read(file: CsdFile, key: str, role: str) -> Entry:
     features, intervals = file.read(key)
     holds_words = features.dtype.kind in "SO"
     if holds_words != (role == "words"):
-        raise InputError(
-            f"holds words where {role} belongs" if holds_words else "holds numbers, not words",
-            remedy=f"choose another file with {role}=NAME",
-            source=file.path,
-        )
+        problem = f"holds words where {role} belongs" if holds_words else "holds numbers, not words"
+        raise InputError(problem, remedy=f"choose another file with {role}=NAME", source=file.path)
     keep = intervals[:, 1] - intervals[:, 0] >= _SHORTEST
     if role == "words":
         words = np.array(words_of(features), dtype=object)[:, None]
         keep &= ~np.isin(words[:, 0].astype(str), _SILENCE)
         return Entry(words[keep], intervals[keep])
-    return Entry(finite(features[keep]), intervals[keep])
+    return Entry(finite_or_zero(features[keep]), intervals[keep])
 
 
 def _vectors(words: NDArray[np.object_]) -> FloatArray:
@@ -244,11 +219,9 @@ def _overlapping(entry: Entry, begin: float, end: float) -> Entry:
 
 def _means(entry: Entry, steps: NDArray[np.float64]) -> Entry:
     """For each step the mean of the rows that overlap it; nothing where no step has any."""
-    means = np.zeros((len(steps), entry.features.shape[1]))
-    found = False
+    means, found = np.zeros((len(steps), entry.features.shape[1])), False
     for row, (begin, end) in enumerate(steps):
         rows = _overlapping(entry, begin, end).features
         if len(rows):
-            means[row] = rows.mean(axis=0, dtype=np.float64)
-            found = True
+            means[row], found = rows.mean(axis=0, dtype=np.float64), True
     return Entry(means, steps) if found else Entry(means[:0], steps[:0])

@@ -21,33 +21,19 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.optional import require
-from affuse.readers.pickles.sample_ids import plain_text
+from affuse.readers.npz import DAMAGE
+from affuse.readers.pickles.parts import plain_text
 
 # Features compress to a tenth or so; gzip itself reaches a thousandth, of zeros.
 _UNFOLDING = 200
 _SMALL = 1 << 24
-_DAMAGE = (
-    AttributeError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RecursionError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 class Entry(NamedTuple):
-    """What a sequence has of one video or segment.
+    """What a sequence has of one video or segment."""
 
-    Attributes:
-        features: `(n, d)`, numbers or words in bytes or text.
-        intervals: float64 `(n, 2)`, the second at which each row begins and ends.
-    """
-
-    features: NDArray[Any]
-    intervals: NDArray[np.float64]
+    features: NDArray[Any]  # `(n, d)`, numbers or words in bytes or text
+    intervals: NDArray[np.float64]  # float64 `(n, 2)`, the second at which each row begins and ends
 
 
 class CsdFile:
@@ -69,11 +55,7 @@ class CsdFile:
         return entry in self._known
 
     def read(self, entry: str) -> Entry:
-        """The features and intervals of one entry.
-
-        Raises:
-            InputError: they are absent, of other shapes, or not in the file itself.
-        """
+        """The features and intervals of one entry; `InputError` unless they are as in `Entry`."""
         with self.guarded(entry):
             group = self._group(self._data, entry)
             features = self._array(group, "features", "fiuSO")
@@ -81,10 +63,8 @@ class CsdFile:
         if features.ndim == 1:
             features = features[:, None]
         if features.ndim != 2 or intervals.shape != (len(features), 2):
-            self._refuse(
-                f"'{ascii(entry)[1:-1][:80]}' has features of shape {features.shape} and intervals "
-                f"of shape {intervals.shape}"
-            )
+            shapes = f"features of shape {features.shape} and intervals of shape {intervals.shape}"
+            self._refuse(f"'{ascii(entry)[1:-1][:80]}' has {shapes}")
         return Entry(features, intervals)
 
     def dimension_names(self) -> tuple[str, ...] | None:
@@ -109,7 +89,7 @@ class CsdFile:
         """Turn whatever a damaged file raises into one error."""
         try:
             yield
-        except _DAMAGE as error:
+        except DAMAGE as error:
             # Only the first words: HDF5 tells where in its own code it gave up.
             reason = f"{type(error).__name__}: {error}"[:80]
             self._refuse(f"'{ascii(what)[1:-1][:80]}' cannot be read ({plain_text(reason)})")
@@ -118,22 +98,18 @@ class CsdFile:
         return self._own(parent, name, self._h5py.Group) is not None
 
     def _group(self, parent: Any, name: str) -> Any:
-        group = self._own(parent, name, self._h5py.Group)
-        if group is None:
+        if (group := self._own(parent, name, self._h5py.Group)) is None:
             self._refuse(f"has no group '{ascii(name)[1:-1][:80]}'")
         return group
 
     def _own(self, parent: Any, name: str, kind: type) -> Any:
         """The member of `parent`, if it is of this kind and lies in this file."""
         link = parent.get(name, getlink=True) if name in parent else None
-        if not isinstance(link, self._h5py.HardLink):
-            return None
-        member = parent[name]
+        member = parent[name] if isinstance(link, self._h5py.HardLink) else None
         return member if isinstance(member, kind) else None
 
     def _array(self, group: Any, name: str, kinds: str) -> NDArray[Any]:
-        data = self._own(group, name, self._h5py.Dataset)
-        if data is None:
+        if (data := self._own(group, name, self._h5py.Dataset)) is None:
             self._refuse(f"has no array '{name}'")
         if data.is_virtual or data.external:
             self._refuse(f"'{name}' refers to data outside the file")
@@ -153,29 +129,21 @@ class CsdFile:
 
 @contextmanager
 def open_csd(path: Path) -> Iterator[CsdFile]:
-    """A .csd file, open for as long as the block runs.
-
-    Raises:
-        InputError: h5py is not installed, or the file is damaged or laid out otherwise.
-    """
+    """A .csd file, open for as long as the block runs; `InputError` where it is no such file."""
     h5py = require("h5py", extra="csd")
     try:
         if not path.is_file():
             raise OSError("not a file")
         file = h5py.File(path, "r", locking=False)
-    except _DAMAGE as error:
-        raise InputError(
-            f"is no HDF5 file, or a damaged one ({str(error)[:80]})",
-            remedy="fetch it again",
-            source=path,
-        ) from None
+    except DAMAGE as error:
+        problem = f"is no HDF5 file, or a damaged one ({str(error)[:80]})"
+        raise InputError(problem, remedy="fetch it again", source=path) from None
     with file:
         try:
             csd = CsdFile(path, file, h5py)
-        except _DAMAGE as error:
-            raise InputError(
-                f"is damaged ({type(error).__name__})", remedy="fetch it again", source=path
-            ) from None
+        except DAMAGE as error:
+            problem = f"is damaged ({type(error).__name__})"
+            raise InputError(problem, remedy="fetch it again", source=path) from None
         yield csd
 
 

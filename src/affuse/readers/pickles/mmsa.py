@@ -20,29 +20,12 @@ from pydantic import Field
 
 from affuse.config import Options
 from affuse.errors import InputError
-from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, encode_corpus
-from affuse.readers.pickles.formats import outline, preset_name
-from affuse.readers.pickles.padded import (
-    MODALITIES,
-    PARTS,
-    Part,
-    Steps,
-    cut,
-    feature_names,
-    file_name,
-    kind_of,
-    read_parts,
-    real_steps,
-    require_equal_counts,
-    require_features,
-    require_keys,
-    require_numbers,
-    split_of,
-)
-from affuse.readers.pickles.sample_ids import Identity, plain_text, read_identities
+from affuse.readers.pickles import padded, parts
+from affuse.readers.pickles.padded import Steps, kind_of
+from affuse.readers.pickles.parts import Identity, Part, pickle_format, plain_text
 from affuse.readers.registry import register_corpus
-from affuse.samples import Corpus, FloatArray, widths_of
+from affuse.samples import PARTS, Corpus, FloatArray
 from affuse.tasks import Classification, Regression, Task
 
 SENTIMENTS = ("negative", "neutral", "positive")
@@ -80,17 +63,17 @@ class MmsaOptions(Options):
 
 
 def _recognises(path: Path) -> bool:
-    found = outline(path)
+    found = pickle_format(path)
     return found is not None and bool(found.keys & set(_LABELS.values()))
 
 
 def _preset(path: Path) -> str:
-    found = outline(path)
-    return "mmsa" if found is None else preset_name("mmsa", found.widths, emotions=False)
+    found = pickle_format(path)
+    return "mmsa" if found is None else parts.preset_name("mmsa", found.widths)
 
 
 @register_corpus("mmsa", MmsaOptions, recognises=_recognises, preset=_preset)
-def read_mmsa(path: Path | None, options: MmsaOptions) -> Corpus:
+def read_mmsa(path: Path, options: MmsaOptions) -> Corpus:
     """MMSA pickles of CMU-MOSI, CMU-MOSEI and CH-SIMS: sentiment, with transcripts.
 
     `text` holds features. `text_bert` holds BERT's token ids, mask and segments, which are no
@@ -101,32 +84,12 @@ def read_mmsa(path: Path | None, options: MmsaOptions) -> Corpus:
     that are not a number become 0, and a modality of zeros only is absent.
 
     Samples are named by `id`, `video$_$clip`, and grouped by video.
-
-    Args:
-        path: the pickle. It is read without running it.
-        options: which text features and which labels to take.
-
-    Raises:
-        InputError: the file cannot be read or is not laid out as above.
     """
-    if path is None:
-        raise InputError("corpus 'mmsa' needs its data", remedy="give its path with --data")
-    parts = read_parts(path, partial(_part, options), LAYOUT)
-    features = {}
+    splits, extracted = parts.read_parts(path, partial(_part, options), LAYOUT), {}
     if options.text in EXTRACTED:
-        parts, features["text"] = _with_text(parts, options.text)
-    task, targets = _targets({name: part.labels for name, part in parts.items()}, options, path)
-    split = split_of(parts, targets)
-    widths = widths_of((s for part in split.parts().values() for s in part), MODALITIES)
-    return Corpus(
-        name=file_name("mmsa", path, options),
-        task=task,
-        widths=widths,
-        folds=(split,),
-        options=options.model_dump(),
-        features={**feature_names(widths), **features},
-        preset=preset_name("mmsa", widths, emotions=False),
-    )
+        splits, extracted["text"] = _with_text(splits, options.text)
+    task, targets = _targets({name: part.labels for name, part in splits.items()}, options, path)
+    return parts.build_corpus("mmsa", path, options, task, splits, targets, extracted=extracted)
 
 
 def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) -> Part:
@@ -135,37 +98,30 @@ def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) 
         arrays["text"] = _text(values, options.text, source)
     for modality in ("audio", "vision"):
         if modality in values:
-            arrays[modality] = require_features(values[modality], modality, source)
+            arrays[modality] = padded.require_features(values[modality], modality, source)
     if not arrays:
         raise InputError("has neither audio nor vision", remedy=LAYOUT, source=source)
     labels = _labels(values, options.label, source)
-    require_equal_counts({**arrays, "labels": labels}, source)
+    padded.require_equal_counts({**arrays, "labels": labels}, source)
     count = len(labels)
     texts = _texts(values, count, source)
     if options.text in EXTRACTED and texts is None:
-        raise InputError(
-            "has no 'raw_text' to extract features from", remedy="leave text out", source=source
-        )
-    return Part(
-        cut(arrays, _steps(values, arrays, source)),
-        labels,
-        [_identity(i) for i in read_identities(values.get("id"), count, name, source)],
-        {m: array.shape[2] for m, array in arrays.items()},
-        texts,
-    )
+        remedy = "leave text out"
+        raise InputError("has no 'raw_text' to extract features from", remedy=remedy, source=source)
+    read = parts.read_identities(values.get("id"), count, name, source)
+    identities = [_identity(identity) for identity in read]
+    return parts.build_part(arrays, _steps(values, arrays, source), labels, identities, texts)
 
 
 def _text(values: Mapping[str, Any], key: str, source: str) -> NDArray[Any]:
     array = values.get(key)
     if key == _IDS or (array is None and _IDS in values) or _are_token_ids(array):
-        raise InputError(
-            "has no features of text, only BERT's token ids"
-            + ("" if key == _IDS or array is not None else f" ('{_IDS}')"),
-            remedy="use a file with 'text' too, or read raw_text with text=minilm or text=glove",
-            source=f"{source}, '{key}'",
-        )
-    require_keys(dict(values), (key,), LAYOUT, source)
-    return require_features(array, key, source)
+        named = "" if key == _IDS or array is not None else f" ('{_IDS}')"
+        problem = f"has no features of text, only BERT's token ids{named}"
+        remedy = "use a file with 'text' too, or read raw_text with text=minilm or text=glove"
+        raise InputError(problem, remedy=remedy, source=f"{source}, '{key}'")
+    padded.require_keys(dict(values), (key,), LAYOUT, source)
+    return padded.require_features(array, key, source)
 
 
 def _are_token_ids(array: object) -> bool:
@@ -183,17 +139,9 @@ def _labels(values: Mapping[str, Any], label: str, source: str) -> NDArray[Any]:
     found = values.get(key)
     if found is None:
         there = [name for name, known in _LABELS.items() if known in values]
-        raise InputError(
-            f"has no '{key}'",
-            remedy=f"choose label={' or label='.join(there)}" if there else LAYOUT,
-            source=source,
-        )
-    labels = require_numbers(_array(found), key, source)
-    if labels.size != len(labels):
-        raise InputError(
-            f"'{key}' has shape {labels.shape}", remedy="give one label a sample", source=source
-        )
-    return labels
+        remedy = f"choose label={' or label='.join(there)}" if there else LAYOUT
+        raise InputError(f"has no '{key}'", remedy=remedy, source=source)
+    return padded.require_one_label(_array(found), key, source)
 
 
 def _array(values: object) -> object:
@@ -209,11 +157,9 @@ def _texts(values: Mapping[str, Any], count: int, source: str) -> list[str] | No
         return None
     rows = texts.tolist() if isinstance(texts, np.ndarray) else texts
     if not isinstance(rows, list | tuple) or len(rows) != count:
-        raise InputError(
-            f"'raw_text' is {kind_of(texts)}, not {count} texts",
-            remedy="give one transcript a sample, or leave 'raw_text' out",
-            source=source,
-        )
+        problem = f"'raw_text' is {kind_of(texts)}, not {count} texts"
+        remedy = "give one transcript a sample, or leave 'raw_text' out"
+        raise InputError(problem, remedy=remedy, source=source)
     known = (row.decode("utf-8", "replace") if isinstance(row, bytes) else row for row in rows)
     return [plain_text(str(text)) for text in known]
 
@@ -229,54 +175,40 @@ def _steps(
     """The steps that count: real ones, and those that a mask or a length says are."""
     steps = {}
     for modality, array in arrays.items():
-        real = real_steps(array)
+        real = padded.real_steps(array)
         known = _array(values.get(f"{modality}_lengths"))
         if modality == "text":
-            own = _masked(values.get(_IDS), real)
+            mask = padded.attention_mask(values.get(_IDS), *real.shape)
+            own = real if mask is None else np.where(mask.any(axis=1, keepdims=True), mask, real)
         elif known is None:
             own = real
         elif isinstance(known, np.ndarray) and known.shape == real.shape[:1]:
             own = real | (np.arange(real.shape[1]) < known[:, None])
         else:
-            raise InputError(
-                f"'{modality}_lengths' is {kind_of(known)}",
-                remedy="give one length a sample, or leave it out",
-                source=source,
-            )
+            problem = f"'{modality}_lengths' is {kind_of(known)}"
+            remedy = "give one length a sample, or leave it out"
+            raise InputError(problem, remedy=remedy, source=source)
         steps[modality] = own & real.any(axis=1, keepdims=True)
     return steps
 
 
-def _masked(tokens: object, real: Steps) -> Steps:
-    """The steps that BERT's attention mask counts; `real` ones of samples that have no mask."""
-    if not isinstance(tokens, np.ndarray) or tokens.shape != (len(real), 3, real.shape[1]):
-        return real
-    mask: Steps = tokens[:, 1] != 0
-    return np.where(mask.any(axis=1, keepdims=True), mask, real)
-
-
-def _with_text(parts: Mapping[str, Part], name: str) -> tuple[dict[str, Part], str]:
-    """Parts with text features extracted from their transcripts, and the extractor's name."""
+def _with_text(splits: Mapping[str, Part], name: str) -> tuple[dict[str, Part], str]:
+    """Splits with text features extracted from their transcripts, and the extractor's name."""
     extractor = TextOptions.model_validate({"text": name}).extractor()
-    texts = [text for part in parts.values() for text in part.texts or ()]
-    encoded = iter(encode_corpus(texts, extractor, FeatureCache()))
-    made = {
-        part_name: replace(
-            part,
-            sequences=[{"text": next(encoded), **found} for found in part.sequences],
-            widths={"text": extractor.width, **part.widths},
-        )
-        for part_name, part in parts.items()
-    }
+    texts = [text for part in splits.values() for text in part.texts or ()]
+    encoded = iter(encode_corpus(texts, extractor))
+    made = {}
+    for key, part in splits.items():
+        sequences = [{"text": next(encoded), **found} for found in part.sequences]
+        widths = {"text": extractor.width, **part.widths}
+        made[key] = replace(part, sequences=sequences, widths=widths)
     return made, extractor.name
 
 
 def _targets(
     labels: Mapping[str, NDArray[Any]], options: MmsaOptions, path: Path
 ) -> tuple[Task, dict[str, FloatArray]]:
-    targets = {
-        name: found.reshape(len(found), 1).astype(np.float32) for name, found in labels.items()
-    }
+    targets = {n: found.reshape(len(found), 1).astype(np.float32) for n, found in labels.items()}
     task: Task = Classification(SENTIMENTS)
     if options.label != "classification":
         largest = max(float(np.nanmax(np.abs(found))) for found in targets.values())

@@ -7,7 +7,6 @@ files hold `{train, valid, test} -> {text, audio, vision, labels, id?}`.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +15,10 @@ from numpy.typing import NDArray
 
 from affuse.config import Options
 from affuse.errors import InputError
-from affuse.readers.pickles.formats import has_emotions, outline, preset_name
-from affuse.readers.pickles.padded import (
-    MODALITIES,
-    PARTS,
-    Part,
-    cut,
-    feature_names,
-    file_name,
-    read_parts,
-    real_steps,
-    require_equal_counts,
-    require_features,
-    require_keys,
-    require_numbers,
-    split_of,
-)
-from affuse.readers.pickles.sample_ids import read_identities
+from affuse.readers.pickles import padded, parts
+from affuse.readers.pickles.parts import Part, build_part, pickle_format, preset_name
 from affuse.readers.registry import register_corpus
-from affuse.samples import Corpus, FloatArray, Sample, widths_of
+from affuse.samples import MODALITIES, PARTS, Corpus, FloatArray, Sample, pad_sequences
 from affuse.tasks import BinaryLabels, Regression, Task
 
 EMOTIONS = ("neutral", "happy", "sad", "angry")
@@ -46,12 +30,12 @@ class MultOptions(Options):
 
 
 def _preset(path: Path) -> str:
-    found = outline(path)
+    found = pickle_format(path)
     return "mult" if found is None else preset_name("mult", found.widths, emotions=found.pairs)
 
 
 @register_corpus("mult", MultOptions, preset=_preset)
-def read_mult(path: Path | None, options: MultOptions) -> Corpus:
+def read_mult(path: Path, options: MultOptions) -> Corpus:
     """MulT pickles of CMU-MOSI, CMU-MOSEI and IEMOCAP: sentiment or four emotions.
 
     Labels `(N, 1, 1)` are sentiment in [-3, 3]. Labels `(N, 4, 2)` are pairs (no, yes) for
@@ -65,53 +49,27 @@ def read_mult(path: Path | None, options: MultOptions) -> Corpus:
 
     Samples are named `video[start-end]` and grouped by video where the file has such ids, else
     `train/0` and so on; a name that occurs again gets `#2`.
-
-    Args:
-        path: the pickle. It is read without running it.
-        options: none.
-
-    Raises:
-        InputError: the file cannot be read or is not laid out as above.
     """
-    if path is None:
-        raise InputError("corpus 'mult' needs its data", remedy="give its path with --data")
-    parts = read_parts(path, padded_part, LAYOUT)
-    read = {name: _targets(part.labels, f"{path}: {name}") for name, part in parts.items()}
+    splits = parts.read_parts(path, padded_part, LAYOUT)
+    read = {name: _targets(part.labels, f"{path}: {name}") for name, part in splits.items()}
     task = read["train"][0]
     for name, (other, _) in read.items():
         if other != task:
-            raise InputError(
-                f"'{name}' has labels of another kind than 'train'",
-                remedy="use splits of one corpus",
-                source=path,
-            )
-    split = split_of(parts, {name: targets for name, (_, targets) in read.items()})
-    widths = widths_of((s for part in split.parts().values() for s in part), MODALITIES)
-    return Corpus(
-        name=file_name("mult", path, options),
-        task=task,
-        widths=widths,
-        folds=(split,),
-        options=options.model_dump(),
-        features=feature_names(widths),
-        preset=preset_name("mult", widths, emotions=has_emotions(task)),
-    )
+            problem = f"'{name}' has labels of another kind than 'train'"
+            raise InputError(problem, remedy="use splits of one corpus", source=path)
+    targets = {name: found for name, (_, found) in read.items()}
+    return parts.build_corpus("mult", path, options, task, splits, targets)
 
 
 def padded_part(values: dict[str, Any], name: str, source: str) -> Part:
     """A split with text, audio, vision, labels and perhaps ids; padding is zero."""
-    require_keys(values, (*MODALITIES, "labels"), LAYOUT, source)
-    arrays = {m: require_features(values[m], m, source) for m in MODALITIES}
-    labels = require_numbers(values["labels"], "labels", source)
-    require_equal_counts({**arrays, "labels": labels}, source)
-    identities = read_identities(values.get("id"), len(labels), name, source)
-    steps = {m: real_steps(array) for m, array in arrays.items()}
-    return Part(
-        cut(arrays, steps),
-        labels,
-        identities,
-        {m: array.shape[2] for m, array in arrays.items()},
-    )
+    padded.require_keys(values, (*MODALITIES, "labels"), LAYOUT, source)
+    arrays = {m: padded.require_features(values[m], m, source) for m in MODALITIES}
+    labels = padded.require_numbers(values["labels"], "labels", source)
+    padded.require_equal_counts({**arrays, "labels": labels}, source)
+    identities = parts.read_identities(values.get("id"), len(labels), name, source)
+    steps = {m: padded.real_steps(array) for m, array in arrays.items()}
+    return build_part(arrays, steps, labels, identities)
 
 
 def _targets(labels: NDArray[Any], source: str) -> tuple[Task, FloatArray]:
@@ -122,18 +80,13 @@ def _targets(labels: NDArray[Any], source: str) -> tuple[Task, FloatArray]:
         task.check(targets, source=source)
         return task, targets
     if labels.shape[1:] != (len(EMOTIONS), 2):
-        raise InputError(
-            f"'labels' has shape {labels.shape}",
-            remedy=f"give it ({count}, 1, 1) for sentiment or ({count}, 4, 2) for emotions",
-            source=source,
-        )
+        remedy = f"give it ({count}, 1, 1) for sentiment or ({count}, 4, 2) for emotions"
+        raise InputError(f"'labels' has shape {labels.shape}", remedy=remedy, source=source)
     pairs_hold = np.isin(labels, (0, 1)).all(axis=(1, 2)) & (labels.sum(axis=2) == 1).all(axis=1)
     if not pairs_hold.all():
-        raise InputError(
-            f"label {int(np.flatnonzero(~pairs_hold)[0])} has a pair that is not (1, 0) or (0, 1)",
-            remedy="give each emotion one pair (no, yes)",
-            source=source,
-        )
+        first = int(np.flatnonzero(~pairs_hold)[0])
+        problem = f"label {first} has a pair that is not (1, 0) or (0, 1)"
+        raise InputError(problem, remedy="give each emotion one pair (no, yes)", source=source)
     return BinaryLabels(EMOTIONS), labels[:, :, 1].astype(np.float32)
 
 
@@ -142,48 +95,32 @@ def to_mult_pickle(corpus: Corpus) -> bytes:
 
     Each part has text, audio and vision `(N, T, D)`, padded with zeros at the end, labels
     `(N, 1, 1)` and ids, triples of the sample's name, 0 and the second at which its last step
-    starts. Times and planted truth have no place in this format.
-
-    Raises:
-        InputError: the corpus is not one split of sentiment in [-3, 3] from text, audio and
-            vision.
+    starts. Times and planted truth have no place in this format. `InputError` unless the corpus is
+    one split of sentiment in [-3, 3] from text, audio and vision.
     """
-    if (
-        corpus.task != Regression(-3.0, 3.0)
-        or set(corpus.widths) != set(MODALITIES)
-        or len(corpus.folds) != 1
-    ):
-        raise InputError(
-            "only one split of sentiment in [-3, 3] from text, audio and vision has a MulT file",
-            remedy="choose another corpus",
-            source=corpus.name,
-        )
-    parts = corpus.folds[0].parts()
-    everything = [sample for samples in parts.values() for sample in samples]
+    whole = set(corpus.widths) == set(MODALITIES) and len(corpus.folds) == 1
+    if not whole or corpus.task != Regression(-3.0, 3.0):
+        only = "only one split of sentiment in [-3, 3] from text, audio and vision has a MulT file"
+        raise InputError(only, remedy="choose another corpus", source=corpus.name)
+    split, widths = corpus.folds[0], corpus.widths
     steps = {
-        m: max((len(s.sequences[m]) for s in everything if m in s.sequences), default=1)
+        m: max((len(s.sequences[m]) for s in split.samples() if m in s.sequences), default=1)
         for m in MODALITIES
     }
     return pickle.dumps(
         {
             name: {
-                **{m: _padded(samples, m, steps[m], corpus.widths[m]) for m in MODALITIES},
+                **{
+                    m: pad_sequences([s.sequences.get(m) for s in samples], widths[m], steps[m])
+                    for m in MODALITIES
+                },
                 "labels": np.stack([_label(s, corpus.name) for s in samples])[:, :, None],
                 "id": np.array([_identity(s) for s in samples]),
             }
-            for name, samples in parts.items()
+            for name, samples in split.parts().items()
         },
         protocol=4,
     )
-
-
-def _padded(samples: Sequence[Sample], modality: str, steps: int, width: int) -> FloatArray:
-    padded = np.zeros((len(samples), steps, width), dtype=np.float32)
-    for row, sample in enumerate(samples):
-        if modality in sample.sequences:
-            sequence = sample.sequences[modality]
-            padded[row, : len(sequence)] = sequence
-    return padded
 
 
 def _label(sample: Sample, source: str) -> Any:

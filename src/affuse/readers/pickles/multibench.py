@@ -16,17 +16,14 @@ from pydantic import Field
 
 from affuse.config import Options
 from affuse.errors import InputError
-from affuse.readers.pickles.formats import outline
 from affuse.readers.pickles.mult_format import LAYOUT, padded_part
-from affuse.readers.pickles.padded import MODALITIES, feature_names, file_name, read_parts, split_of
+from affuse.readers.pickles.padded import require_one_label
+from affuse.readers.pickles.parts import build_corpus, pickle_format, read_parts
 from affuse.readers.registry import register_corpus
-from affuse.samples import Corpus, FloatArray, widths_of
+from affuse.samples import MODALITIES, Corpus, FloatArray
 from affuse.tasks import Classification
 
-CLASSES = {
-    "humor": ("not humorous", "humorous"),
-    "sarcasm": ("not sarcastic", "sarcastic"),
-}
+CLASSES = {"humor": ("not humorous", "humorous"), "sarcasm": ("not sarcastic", "sarcastic")}
 UNNAMED = ("no", "yes")
 _NAMES = {"humor": "humor", "funny": "humor", "sarcasm": "sarcasm", "mustard": "sarcasm"}
 
@@ -40,55 +37,32 @@ class MultibenchOptions(Options):
 
 
 def _recognises(path: Path) -> bool:
-    found = outline(path)
+    found = pickle_format(path)
     return found is not None and found.two_labels and found.keys >= {*MODALITIES, "labels"}
 
 
 @register_corpus("multibench", MultibenchOptions, recognises=_recognises)
-def read_multibench(path: Path | None, options: MultibenchOptions) -> Corpus:
+def read_multibench(path: Path, options: MultibenchOptions) -> Corpus:
     """MultiBench pickles of UR-FUNNY and MUStARD: humour or sarcasm, yes or no.
 
     Labels are one a sample, 0 or -1 for no and 1 for yes. Features are read as in `mult`: padding
     of zero steps is cut, aligned modalities together, and what is not finite becomes 0. MultiBench
     itself drops samples without text; here they are kept, with the modalities they have.
-
-    Args:
-        path: the pickle. It is read without running it.
-        options: what the labels tell.
-
-    Raises:
-        InputError: the file cannot be read or is not laid out as above.
     """
-    if path is None:
-        raise InputError("corpus 'multibench' needs its data", remedy="give its path with --data")
     parts = read_parts(path, padded_part, LAYOUT)
-    split = split_of(
-        parts, {name: _targets(part.labels, f"{path}: {name}") for name, part in parts.items()}
-    )
-    widths = widths_of((s for part in split.parts().values() for s in part), MODALITIES)
+    targets = {name: _targets(part.labels, f"{path}: {name}") for name, part in parts.items()}
     named = (kind for word, kind in _NAMES.items() if word in path.stem.lower())
     kind = next(named, "") if options.labels == "auto" else options.labels
-    return Corpus(
-        name=file_name("multibench", path, options),
-        task=Classification(CLASSES.get(kind, UNNAMED)),
-        widths=widths,
-        folds=(split,),
-        options=options.model_dump(),
-        features=feature_names(widths),
-    )
+    task = Classification(CLASSES.get(kind, UNNAMED))
+    # Its widths are those of other corpora too, for which the presets are.
+    return build_corpus("multibench", path, options, task, parts, targets, preset="multibench")
 
 
 def _targets(labels: NDArray[Any], source: str) -> FloatArray:
-    if labels.size != len(labels):
-        raise InputError(
-            f"'labels' has shape {labels.shape}", remedy="give one label a sample", source=source
-        )
-    flat = labels.reshape(-1, 1)
+    flat = require_one_label(labels, "labels", source).reshape(-1, 1)
     odd = np.flatnonzero(~np.isin(flat, (-1, 0, 1)))
     if odd.size:
-        raise InputError(
-            f"label {int(odd[0])} is {float(flat[odd[0], 0]):g}",
-            remedy="give 1 for yes, 0 or -1 for no, or name the right corpus",
-            source=source,
-        )
+        problem = f"label {int(odd[0])} is {float(flat[odd[0], 0]):g}"
+        remedy = "give 1 for yes, 0 or -1 for no, or name the right corpus"
+        raise InputError(problem, remedy=remedy, source=source)
     return np.asarray(flat == 1, dtype=np.float32)

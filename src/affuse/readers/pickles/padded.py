@@ -1,28 +1,20 @@
-"""What the field's pickles have in common: splits of padded arrays `(N, T, D)`.
+"""Padded arrays `(N, T, D)`, as the field's pickles hold them, checked and cut into sequences.
 
-The arrays lie over the file (`affuse.readers.pickles`) and so do the samples cut from them: what
+The arrays lie over the file (`affuse.readers.pickles`) and so do the sequences cut from them: what
 is copied is only what has to be changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affuse.config import Options
 from affuse.errors import InputError
-from affuse.readers.pickles.sample_ids import Identity, UniqueNames
-from affuse.readers.pickles.unpickle import load_pickle
-from affuse.readers.registry import corpus_name
-from affuse.samples import FloatArray, Sample, Split, release
+from affuse.samples import FloatArray, release
 
-MODALITIES = ("text", "audio", "vision")
-PARTS = ("train", "valid", "test")
 FEATURES = {
     ("text", 300): "glove-300",
     ("text", 768): "bert-768",
@@ -40,87 +32,6 @@ FEATURES = {
 _CHUNK = 128
 
 Steps = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One split of N samples.
-
-    Attributes:
-        sequences: for each sample, the modalities it has.
-        labels: `(N, ...)`, as the file has them.
-        identities: names, and videos where known.
-        widths: modality to D.
-        texts: transcripts, where there are any.
-    """
-
-    sequences: Sequence[Mapping[str, FloatArray]]
-    labels: NDArray[Any]
-    identities: Sequence[Identity]
-    widths: Mapping[str, int]
-    texts: Sequence[str] | None = None
-
-
-PartReader = Callable[[dict[str, Any], str, str], Part]
-"""`(content of a split, its name, what errors name) -> Part`."""
-
-
-def read_parts(path: Path, read_part: PartReader, layout: str) -> dict[str, Part]:
-    """The splits train, valid and test of a pickle.
-
-    Args:
-        layout: what such a file holds, the remedy of errors.
-
-    Raises:
-        InputError: the file cannot be read, lacks a split, or its splits differ in width.
-    """
-    data = require_keys(load_pickle(path), PARTS, layout, str(path))
-    parts = {}
-    for name in PARTS:
-        source = f"{path}: {name}"
-        # Popped, so that what was converted is freed before the next is read.
-        parts[name] = read_part(require_keys(data.pop(name), (), layout, source), name, source)
-    train = parts["train"]
-    for name, part in parts.items():
-        for modality in dict.fromkeys((*train.widths, *part.widths)):
-            width, expected = (p.widths.get(modality) for p in (part, train))
-            if width != expected:
-                raise InputError(
-                    f"'{name}' has {modality} of width {width}, 'train' of {expected}",
-                    remedy="extract all splits with the same features",
-                    source=path,
-                )
-    return parts
-
-
-def split_of(parts: Mapping[str, Part], targets: Mapping[str, FloatArray]) -> Split:
-    """Samples with targets `(N, K)`, named uniquely over all parts.
-
-    A sample without any modality gets one zero step of the first, so that none is lost.
-    """
-    names = UniqueNames()
-    return Split(**{name: _samples(part, targets[name], names) for name, part in parts.items()})
-
-
-def _samples(part: Part, targets: FloatArray, names: UniqueNames) -> list[Sample]:
-    first, width = next(iter(part.widths.items()))
-    nothing = {first: np.zeros((1, width), dtype=np.float32)}
-    return [
-        Sample(
-            names.add(identity.name),
-            part.sequences[row] or nothing,
-            targets[row],
-            group=identity.video,
-            text=None if part.texts is None else part.texts[row],
-        )
-        for row, identity in enumerate(part.identities)
-    ]
-
-
-def file_name(name: str, path: Path, options: Options) -> str:
-    """The name of a corpus read from a file: `mult[data=mosi_data]`."""
-    changed = corpus_name(name, options)[len(name) + 1 : -1]
-    return f"{name}[{','.join(filter(None, (f'data={path.stem}', changed)))}]"
 
 
 def feature_names(widths: Mapping[str, int]) -> dict[str, str]:
@@ -142,25 +53,28 @@ def require_keys(data: object, keys: Sequence[str], layout: str, source: str) ->
 def require_numbers(values: object, name: str, source: str) -> NDArray[Any]:
     """`values`, an array of numbers that is not empty."""
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or not values.ndim:
-        raise InputError(
-            f"'{name}' is {kind_of(values)}, not an array of numbers",
-            remedy="save it as a numpy array of floats",
-            source=source,
-        )
+        problem = f"'{name}' is {kind_of(values)}, not an array of numbers"
+        raise InputError(problem, remedy="save it as a numpy array of floats", source=source)
     if not len(values):
         raise InputError("the split is empty", remedy="check the file", source=source)
     return values
+
+
+def require_one_label(values: object, name: str, source: str) -> NDArray[Any]:
+    """`values`, an array of numbers with one for each of N samples."""
+    labels = require_numbers(values, name, source)
+    if labels.size != len(labels):
+        remedy = "give one label a sample"
+        raise InputError(f"'{name}' has shape {labels.shape}", remedy=remedy, source=source)
+    return labels
 
 
 def require_features(values: object, name: str, source: str) -> NDArray[Any]:
     """`values`, an array of numbers `(N, T, D)`."""
     array = require_numbers(values, name, source)
     if array.ndim != 3 or 0 in array.shape:
-        raise InputError(
-            f"'{name}' has shape {array.shape}",
-            remedy="give it the shape (samples, steps, features)",
-            source=source,
-        )
+        remedy = "give it the shape (samples, steps, features)"
+        raise InputError(f"'{name}' has shape {array.shape}", remedy=remedy, source=source)
     return array
 
 
@@ -168,11 +82,8 @@ def require_equal_counts(arrays: Mapping[str, NDArray[Any]], source: str) -> Non
     """Raise `InputError` where arrays do not all have a row for every sample."""
     if len({len(array) for array in arrays.values()}) > 1:
         shown = ", ".join(f"{len(array)} of {key}" for key, array in arrays.items())
-        raise InputError(
-            f"has different numbers of samples: {shown}",
-            remedy="write one row of each for every sample",
-            source=source,
-        )
+        remedy = "write one row of each for every sample"
+        raise InputError(f"has different numbers of samples: {shown}", remedy=remedy, source=source)
 
 
 def real_steps(array: NDArray[Any]) -> Steps:
@@ -180,12 +91,20 @@ def real_steps(array: NDArray[Any]) -> Steps:
     steps = np.empty(array.shape[:2], dtype=np.bool_)
     for start in range(0, len(array), _CHUNK):
         chunk = slice(start, start + _CHUNK)
-        steps[chunk] = (finite(array[chunk]) != 0).any(axis=2)
+        steps[chunk] = (finite_or_zero(array[chunk]) != 0).any(axis=2)
         release(array)
     return steps
 
 
-def finite(values: NDArray[Any]) -> FloatArray:
+def attention_mask(tokens: object, count: int, steps: int) -> Steps | None:
+    """BERT's mask `(N, T)` in `text_bert`, `(N, 3, T)`: the steps that count; None where not so."""
+    if not isinstance(tokens, np.ndarray) or tokens.shape != (count, 3, steps):
+        return None
+    mask: Steps = tokens[:, 1] != 0
+    return mask
+
+
+def finite_or_zero(values: NDArray[Any]) -> FloatArray:
     """As float32, with 0 for what is infinite or not a number; the array itself where it can."""
     with np.errstate(over="ignore"):  # beyond float32 is infinite
         floats = np.ascontiguousarray(values, dtype=np.float32)
@@ -193,17 +112,13 @@ def finite(values: NDArray[Any]) -> FloatArray:
     return floats if real.all() else np.where(real, floats, np.float32(0))
 
 
-def cut(
+def cut_padding(
     arrays: Mapping[str, NDArray[Any]], steps: Mapping[str, Steps]
 ) -> list[dict[str, FloatArray]]:
-    """Each sample's sequences: from its first step that counts to its last.
+    """Each sample's sequences of arrays `(N, T, D)`: from its first of the `steps` to its last.
 
     A modality without any such step is absent. Where all modalities have the same number of steps
     they are aligned, and cut together: from the first step that counts in any.
-
-    Args:
-        arrays: modality to `(N, T, D)`.
-        steps: modality to bool `(N, T)`, the steps that count.
     """
     spans = {m: _span(own) for m, own in steps.items()}
     if len({own.shape[1] for own in steps.values()}) == 1:
@@ -212,13 +127,9 @@ def cut(
     present = {m: np.asarray(own.any(axis=1)) for m, own in steps.items()}
     samples = []
     for row in range(len(next(iter(steps.values())))):
-        samples.append(
-            {
-                m: finite(array[row, spans[m][0][row] : spans[m][1][row]])
-                for m, array in arrays.items()
-                if present[m][row]
-            }
-        )
+        padded = {m: array[row] for m, array in arrays.items() if present[m][row]}
+        cut = {m: x[spans[m][0][row] : spans[m][1][row]] for m, x in padded.items()}
+        samples.append({m: finite_or_zero(x) for m, x in cut.items()})
         if row % _CHUNK == 0:
             for array in arrays.values():
                 release(array)

@@ -10,30 +10,16 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-from affuse.errors import decode_latin1, decode_text
+from affuse.readers.pickles import values
 from affuse.readers.pickles.machine import Machine
-from affuse.readers.pickles.values import (
-    DamagedError,
-    LongString,
-    RefusedError,
-    UnbuiltArray,
-    array_of,
-    call,
-    decode_int,
-    dict_of,
-    find_global,
-    parse_int,
-    parse_quoted,
-    restore_dtype,
-    set_of,
-)
+from affuse.readers.pickles.values import DamagedError, LongString, RefusedError, UnbuiltArray
 
 # Corpora take some hundred thousand steps: their arrays are one step each, their ids a few.
 MAX_STEPS = 10_000_000
 _LONGEST_NUMBER = 40
 
 
-def run(machine: Machine) -> object:
+def run_pickle(machine: Machine) -> object:
     """The value that a pickle leaves.
 
     Raises:
@@ -51,14 +37,11 @@ def run(machine: Machine) -> object:
     raise RefusedError(f"it takes more than {MAX_STEPS} steps")
 
 
-Step = Callable[[Machine], None]
+Step = Callable[[Machine], object]
 
 
 def _skip(count: int) -> Step:
-    def step(m: Machine) -> None:
-        m.read(count)
-
-    return step
+    return lambda m: m.read(count)
 
 
 def _new(make: Callable[[], object]) -> Step:
@@ -81,6 +64,14 @@ def _string(layout: str, decode: Callable[[bytes], object], *, encoded: bool = F
         m.stack.append(decode(data) if isinstance(data, bytes) else LongString(data, encoded))
 
     return step
+
+
+def _utf8(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
+def _latin1(data: bytes) -> str:
+    return data.decode("latin-1")
 
 
 def _line(decode: Callable[[bytes], object], longest: int = -1) -> Step:
@@ -117,7 +108,7 @@ def _add(kind: type, add: Callable[[Any, list[Any]], None], count: int | None = 
 
 
 def _update(target: dict[Any, Any], items: list[Any]) -> None:
-    target.update(dict_of(items))
+    target.update(values.dict_of(items))
 
 
 def _put(index: Callable[[Machine], int]) -> Step:
@@ -143,43 +134,36 @@ def _mark(m: Machine) -> None:
     m.stack = []
 
 
-def _pop(m: Machine) -> None:
-    if m.stack:
-        m.stack.pop()
-    else:
-        m.pop_to_mark()
-
-
-def _pop_mark(m: Machine) -> None:
-    m.pop_to_mark()
+def _pop(m: Machine) -> object:
+    return m.stack.pop() if m.stack else m.pop_to_mark()
 
 
 def _global_by_line(m: Machine) -> None:
-    module, name = decode_text(m.read_line(-1)), decode_text(m.read_line(-1))
-    m.stack.append(find_global(module, name))
+    module, name = _utf8(m.read_line(-1)), _utf8(m.read_line(-1))
+    m.stack.append(values.find_global(module, name))
 
 
 def _global_by_stack(m: Machine) -> None:
     name, module = m.stack.pop(), m.stack.pop()
     if not isinstance(module, str) or not isinstance(name, str):
         raise DamagedError("a global without a name")
-    m.stack.append(find_global(module, name))
+    m.stack.append(values.find_global(module, name))
 
 
 def _reduce(m: Machine) -> None:
     arguments, function = m.stack.pop(), m.stack.pop()
     m.spend(arguments)
-    m.stack.append(call(function, arguments))
+    m.stack.append(values.call(function, arguments))
 
 
 def _build(m: Machine) -> None:
     state, target = m.stack.pop(), m.stack[-1]
     m.spend(state)
     if isinstance(target, UnbuiltArray):
-        m.stack[-1] = array = array_of(state)
+        m.stack[-1] = array = values.array_of(state)
         m.memo.update(dict.fromkeys(target.places, array))
     else:
-        restore_dtype(target, state)
+        values.restore_dtype(target, state)
 
 
 def _instance_by_line(m: Machine) -> None:
@@ -199,10 +183,7 @@ _REFUSED = {
     "makes an instance of a class": (pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX),
     "uses a registered extension code": (pickle.EXT1, pickle.EXT2, pickle.EXT4),
     "refers to an object outside the file": (
-        pickle.PERSID,
-        pickle.BINPERSID,
-        pickle.NEXT_BUFFER,
-        pickle.READONLY_BUFFER,
+        *(pickle.PERSID, pickle.BINPERSID, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
     ),
 }
 
@@ -212,22 +193,22 @@ _STEPS: dict[bytes, Step] = {
     pickle.NONE: _new(lambda: None),
     pickle.NEWTRUE: _new(lambda: True),
     pickle.NEWFALSE: _new(lambda: False),
-    pickle.INT: _line(parse_int, _LONGEST_NUMBER),
-    pickle.LONG: _line(parse_int, _LONGEST_NUMBER),
+    pickle.INT: _line(values.parse_int, _LONGEST_NUMBER),
+    pickle.LONG: _line(values.parse_int, _LONGEST_NUMBER),
     pickle.FLOAT: _line(float, _LONGEST_NUMBER),
     pickle.BININT: _fixed("<i"),
     pickle.BININT1: _fixed("B"),
     pickle.BININT2: _fixed("<H"),
     pickle.BINFLOAT: _fixed(">d"),
-    pickle.LONG1: _counted("B", decode_int),
-    pickle.LONG4: _counted("<i", decode_int),
-    pickle.STRING: _line(parse_quoted),
-    pickle.BINSTRING: _string("<i", decode_latin1),
-    pickle.SHORT_BINSTRING: _string("B", decode_latin1),
+    pickle.LONG1: _counted("B", values.decode_int),
+    pickle.LONG4: _counted("<i", values.decode_int),
+    pickle.STRING: _line(values.parse_quoted),
+    pickle.BINSTRING: _string("<i", _latin1),
+    pickle.SHORT_BINSTRING: _string("B", _latin1),
     pickle.UNICODE: _line(lambda line: line.decode("raw-unicode-escape")),
-    pickle.SHORT_BINUNICODE: _string("B", decode_text),
-    pickle.BINUNICODE: _string("<I", decode_text, encoded=True),
-    pickle.BINUNICODE8: _string("<Q", decode_text, encoded=True),
+    pickle.SHORT_BINUNICODE: _string("B", _utf8),
+    pickle.BINUNICODE: _string("<I", _utf8, encoded=True),
+    pickle.BINUNICODE8: _string("<Q", _utf8, encoded=True),
     pickle.SHORT_BINBYTES: _string("B", bytes),
     pickle.BINBYTES: _string("<I", bytes),
     pickle.BINBYTES8: _string("<Q", bytes),
@@ -241,16 +222,16 @@ _STEPS: dict[bytes, Step] = {
     pickle.TUPLE2: _tuple_of(2),
     pickle.TUPLE3: _tuple_of(3),
     pickle.LIST: _gather(list),
-    pickle.DICT: _gather(dict_of),
-    pickle.FROZENSET: _gather(lambda items: frozenset(set_of(items))),
+    pickle.DICT: _gather(values.dict_of),
+    pickle.FROZENSET: _gather(lambda items: frozenset(values.set_of(items))),
     pickle.APPEND: _add(list, list.extend, 1),
     pickle.APPENDS: _add(list, list.extend),
     pickle.SETITEM: _add(dict, _update, 2),
     pickle.SETITEMS: _add(dict, _update),
-    pickle.ADDITEMS: _add(set, lambda members, items: members.update(set_of(items))),
+    pickle.ADDITEMS: _add(set, lambda members, items: members.update(values.set_of(items))),
     pickle.MARK: _mark,
     pickle.POP: _pop,
-    pickle.POP_MARK: _pop_mark,
+    pickle.POP_MARK: Machine.pop_to_mark,
     pickle.DUP: lambda m: m.stack.append(m.stack[-1]),
     pickle.PUT: _put(_line_index),
     pickle.BINPUT: _put(lambda m: m.read_number("B")),

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from affuse.errors import has_only_characters
+from affuse.readers.npz import has_only_characters
 from affuse.samples import release
 
 _DTYPE = re.compile(r"b1|[iu][1248]|f2|f4|f8|f12|f16|c8|c16|[SU][1-9]\d{0,6}|O8?")
@@ -43,15 +43,10 @@ class Global:
 
 @dataclass(frozen=True, slots=True)
 class LongString:
-    """A string of many bytes, mapped and not read: the data of an array.
-
-    Attributes:
-        data: the bytes as the file has them.
-        encoded: whether they are text in UTF-8, as protocols 0 to 2 write the bytes of Python 3.
-    """
+    """A string of many bytes, mapped and not read: the data of an array."""
 
     data: memoryview
-    encoded: bool
+    encoded: bool  # as text in UTF-8: protocols 0 to 2 write the bytes of Python 3 so
 
 
 @dataclass(eq=False, slots=True)
@@ -104,11 +99,7 @@ def _require_plain_keys(keys: Sequence[object]) -> None:
 
 
 def find_global(module: str, name: str) -> Global:
-    """The stand-in for `module.name`.
-
-    Raises:
-        RefusedError: it is not one of the few that numpy arrays and builtin data need.
-    """
+    """The stand-in for `module.name`, one of the few that numpy arrays and builtin data need."""
     now = "builtins" if module == "__builtin__" else module.replace("numpy.core.", "numpy._core.")
     if f"{now}.{name}" not in CONSTRUCTORS:
         raise RefusedError(f"it asks for {ascii(f'{module}.{name}'[:80])[1:-1]}")
@@ -135,7 +126,17 @@ def array_of(state: object) -> NDArray[Any]:
     """The array whose state numpy saved; over the file itself where its data is a `LongString`."""
     if not isinstance(state, tuple):
         raise DamagedError("a state that is not a tuple")
-    return _array(*state)
+    version, shape, dtype, fortran, raw = state
+    if version != 1:
+        raise DamagedError("an array of an unknown version")
+    known, sizes = _require_dtype(dtype, objects=True), _shape(shape)
+    if not known.hasobject:
+        return _over(_raw_bytes(raw), known, sizes, "F" if fortran else "C")
+    if not isinstance(raw, list):
+        raise DamagedError("an object array without its list")
+    if len(raw) != math.prod(sizes):
+        raise DamagedError("an array whose data does not fill its shape")
+    return np.fromiter(raw, known, len(raw)).reshape(sizes)
 
 
 def restore_dtype(target: object, state: object) -> None:
@@ -144,7 +145,14 @@ def restore_dtype(target: object, state: object) -> None:
         raise DamagedError("a state that is not a tuple")
     if not isinstance(target, np.dtype):
         raise RefusedError(f"it sets the state of a {type(target).__name__}")
-    _restore_dtype(target, *state)
+    # All but the byte order follows from the type's code: the rest of the file's word is dropped.
+    version, order, subtype, names, fields, *_ = state
+    if version != 3 or order not in ("<", ">", "|", "="):
+        raise DamagedError("a numpy type of an unknown version")
+    if subtype is not None or names is not None or fields is not None:
+        raise RefusedError("a numpy type with fields")
+    own: Any = target.__reduce__()[2]
+    target.__setstate__((3, order, *own[2:]))  # type: ignore[attr-defined]
 
 
 def _shape(shape: object) -> tuple[int, ...]:
@@ -190,40 +198,6 @@ def _require_dtype(dtype: object, *, objects: bool = False) -> np.dtype[Any]:
     if not isinstance(dtype, np.dtype) or (dtype.hasobject and not objects):
         raise RefusedError("a numpy value without a plain type")
     return np.dtype(dtype.str)
-
-
-def _restore_dtype(
-    dtype: np.dtype[Any],
-    version: object,
-    order: object,
-    subtype: object,
-    names: object,
-    fields: object,
-    *layout: object,
-) -> None:
-    if version != 3 or order not in ("<", ">", "|", "="):
-        raise DamagedError("a numpy type of an unknown version")
-    if subtype is not None or names is not None or fields is not None:
-        raise RefusedError("a numpy type with fields")
-    # All but the byte order follows from the type's code: the rest of the file's word is dropped.
-    del layout
-    own: Any = dtype.__reduce__()[2]
-    dtype.__setstate__((3, order, *own[2:]))  # type: ignore[attr-defined]
-
-
-def _array(
-    version: object, shape: object, dtype: object, fortran: object, raw: object
-) -> NDArray[Any]:
-    if version != 1:
-        raise DamagedError("an array of an unknown version")
-    known, sizes = _require_dtype(dtype, objects=True), _shape(shape)
-    if not known.hasobject:
-        return _over(_raw_bytes(raw), known, sizes, "F" if fortran else "C")
-    if not isinstance(raw, list):
-        raise DamagedError("an object array without its list")
-    if len(raw) != math.prod(sizes):
-        raise DamagedError("an array whose data does not fill its shape")
-    return np.fromiter(raw, known, len(raw)).reshape(sizes)
 
 
 def _over(

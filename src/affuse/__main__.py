@@ -1,0 +1,5 @@
+"""`python -m affuse` is the command `affuse`."""
+
+from affuse.cli.main import run
+
+run()

@@ -1,0 +1,290 @@
+"""HCT-MG: the Hierarchical Crossmodal Transformer with Modality Gating (arXiv 2305.13583).
+
+The wiring is the paper's where its sources tell it (crossmodal attention from a primary modality,
+a self-attention encoder over the weighted streams); contribution, hierarchy, residual entry and
+granularity are ours, each a switch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, cast
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from affuse.batches import Batch, Lengths
+from affuse.config import Range
+from affuse.fusion import gating
+from affuse.fusion.encoders import (
+    Encoded,
+    EncoderOptions,
+    Head,
+    encoder_options_for,
+    modality_encoder,
+)
+from affuse.fusion.gating import FusionStream
+from affuse.fusion.layers import (
+    Attention,
+    AttentionPooling,
+    Dropout,
+    EncoderLayer,
+    FeedForward,
+    Source,
+    source,
+)
+from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
+
+
+class HctMgOptions(EncoderOptions):
+    """Options of HCT-MG, beside those of its encoders.
+
+    Attributes:
+        joint_layers: of the self-attention encoder over all streams.
+        gate: `contribution`, `paper` or `fixed:<modality>`; see `affuse.fusion.gating`.
+        granularity: of the contribution gate: one primary for the task, for each training batch or
+            for each sample.
+        temperature: of the contribution gate.
+        modality_dropout: share of modalities hidden from fusion in training.
+        members: networks trained side by side, each on its own loss, that answer by their mean
+            under one gate. For small corpora of short inputs: each costs as much as the first.
+    """
+
+    joint_layers: Annotated[int, Range(0, 2)] = Field(1, ge=0)
+    gate: str = "contribution"
+    granularity: gating.Granularity = "task"
+    temperature: Annotated[float, Range(0.05, 1.0, log=True)] = Field(0.15, gt=0)
+    modality_dropout: Annotated[float, Range(0.0, 0.3)] = Field(0.1, ge=0, lt=1)
+    members: int = Field(1, ge=1)
+
+
+@register_model("hct_mg")
+class HctMg(FusionModel):
+    """Hierarchical crossmodal transformer with modality gating.
+
+    Each modality is encoded and answers alone. The gate ranks them; the first leads, and the others
+    enter its stream by crossmodal attention in the order of their weight, each by a gated residual
+    that starts near zero. A self-attention encoder reads all streams, weighed by the gate; what it
+    pools, beside each modality's own vector by its weight, corrects what the answers of all say
+    together:
+
+        prediction = own(primary) + trusted * (together - own(primary) + correction)
+
+    A single raw output is a value, and `together` the mean of the own answers by gate weight.
+    Several are logits, and `together` their sum, each by its weight relative to the primary's: the
+    product of experts. Nothing of it is trained: on the samples it learns from, a modality that
+    overfits would seem to need no other.
+    `trusted`, in [0, 1], is fitted on validation after every epoch: where the auxiliaries only add
+    noise it falls to zero, and fusion answers as its best modality does.
+    """
+
+    Options = HctMgOptions
+    trusted: Tensor
+    gated = True
+
+    def __init__(self, widths: Mapping[str, int], outputs: int, options: HctMgOptions) -> None:
+        super().__init__(widths, outputs, options)
+        require_several("hct_mg", widths)
+        o = options
+        networks = (HierarchicalNetwork(widths, outputs, o) for _ in range(o.members))
+        self.members = nn.ModuleList(networks)
+        self.gate = gating.make_gate(o.gate, self.modalities, o.granularity, o.temperature)
+        self.register_buffer("trusted", torch.ones(()))
+
+    def parts(self) -> dict[str, Sequence[nn.Module]]:
+        members = cast(Sequence[HierarchicalNetwork], self.members)
+        encoders = {f"encoder.{m}": [n.encoders[m] for n in members] for m in self.modalities}
+        heads = {f"head.{m}": [n.heads[m] for n in members] for m in self.modalities}
+        return {**encoders, **heads, type(self).__name__: list(members)}
+
+    def track(self, losses: Tensor) -> None:
+        self.gate.track(losses)
+
+    def trust(self, share: float) -> None:
+        self.trusted.fill_(share)
+
+    options_for = staticmethod(encoder_options_for)
+
+    def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
+        batch = self.admit(batch)
+        members = cast(Sequence[HierarchicalNetwork], self.members)
+        inputs = [self.counted(batch, m) for m in self.modalities]
+        # Nobody reads the estimates where the whole task has one gate.
+        estimate = self.training or self.options.granularity == "sample"
+        own = [member(inputs, estimate) for member in members]
+        expected = _mean([answers.expected_loss for answers in own])
+        lengths = [lengths for *_, lengths in inputs]
+        rate = self.options.modality_dropout
+        used = gating.choose_used(self.presence(batch), lengths, rate, self.training)
+        gate = self.gate(expected, used.modalities)
+        ranked = gating.ranking(gate, used.modalities)
+        # Of several members, the first is explained.
+        trace: _Detail | None = ({}, {}) if detail else None
+        outputs = []
+        for number, (member, answers) in enumerate(zip(members, own, strict=True)):
+            lead, added = member.fuse(answers, gate, ranked, used, None if number else trace)
+            # Training sees the whole correction; afterwards, as much as validation found to help.
+            prediction = lead + (added if self.training else self.trusted * added)
+            said = answers.unimodal, answers.expected_loss
+            outputs.append(FusionOutput(prediction, gate, ranked.order[:, 0], *said, added))
+        output = _together(outputs)
+        if trace is None:
+            return output
+        streams = {m: e.stream for m, e in zip(self.modalities, own[0].encoded, strict=True)}
+        return output._replace(attention=trace[0], latents={**streams, **trace[1]})
+
+
+def _together(members: list[FusionOutput]) -> FusionOutput:
+    """The mean of what the members say; each learns by itself."""
+    if len(members) == 1:
+        return members[0]
+    names = ("prediction", "unimodal", "expected_loss", "correction")
+    mean: dict[str, Any] = {name: _mean([getattr(m, name) for m in members]) for name in names}
+    return members[0]._replace(**mean, members=tuple(members))
+
+
+def _mean(values: Sequence[Tensor | None]) -> Tensor | None:
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    return torch.stack(known).mean(dim=0)
+
+
+# Attention and latents, collected where an explanation asks for them: see `FusionOutput`.
+_Detail = tuple[dict[str, Tensor], dict[str, Tensor]]
+
+
+class OwnAnswers(NamedTuple):
+    """What each of M modalities says alone: see `FusionOutput`."""
+
+    encoded: list[Encoded]
+    unimodal: Tensor
+    expected_loss: Tensor | None
+
+
+class HierarchicalNetwork(nn.Module):
+    """Encoders with heads of their own, and the fusion of what they encoded under a given gate."""
+
+    def __init__(self, widths: Mapping[str, int], outputs: int, options: HctMgOptions) -> None:
+        super().__init__()
+        o, d, count = options, options.width, len(widths)
+        self.encoders = nn.ModuleDict(
+            {m: modality_encoder(features, m, o) for m, features in widths.items()}
+        )
+        self.heads = nn.ModuleDict({m: Head(d, outputs, o.dropout) for m in widths})
+        self.reliability = nn.ModuleDict({m: Head(d + outputs, 1, 0.0) for m in widths})
+        self.marks = nn.Parameter(torch.randn(count, d) * 0.02)
+        self.levels = nn.ModuleList(_CrossLevel(d, o.heads, o.dropout) for _ in range(count - 1))
+        self.joint = nn.ModuleList(
+            EncoderLayer(d, o.heads, o.dropout) for _ in range(o.joint_layers)
+        )
+        self.joint_norm = nn.LayerNorm(d)
+        self.pooling = AttentionPooling(d, o.heads)
+        self.correction = Head(d, outputs, o.dropout, inputs=(count + 1) * d)
+        for parameter in self.correction[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(
+        self, inputs: Sequence[tuple[Tensor, Tensor, Lengths | None]], estimate: bool
+    ) -> OwnAnswers:
+        """Of each, features `(B, T, D)`, mask `(B, T)` and lengths to what it says alone."""
+        encoded = [e(*x) for e, x in zip(self.encoders.values(), inputs, strict=True)]
+        answers = [h(e.pooled) for h, e in zip(self.heads.values(), encoded, strict=True)]
+        unimodal = torch.stack(answers, dim=1)
+        if not estimate:
+            return OwnAnswers(encoded, unimodal, None)
+        # By the looks of an answer, without a say in it.
+        expected = [
+            head(torch.cat([e.pooled, answer], dim=1).detach())
+            for head, e, answer in zip(self.reliability.values(), encoded, answers, strict=True)
+        ]
+        return OwnAnswers(encoded, unimodal, nn.functional.softplus(torch.cat(expected, dim=1)))
+
+    def fuse(
+        self,
+        own: OwnAnswers,
+        gate: Tensor,
+        ranking: gating.SharedRanking | gating.SampleRanking,
+        used: gating.Used,
+        trace: _Detail | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The primary's own raw outputs `(B, C)` and what fusion adds to them, `(B, C)`.
+
+        From what `forward` returned, under a gate `(B, M)` with weight zero for what is not used.
+        """
+        encoded, unimodal, _ = own
+        streams = [
+            FusionStream(e.stream + mark, e.mask & some[:, None], used.steps(place, e.lengths))
+            for place, (e, mark, some) in enumerate(
+                zip(encoded, self.marks, used.modalities.unbind(dim=1), strict=True)
+            )
+        ]
+        # Relative to the primary, so that the leader enters unscaled however many follow.
+        relative = gate / gate.amax(dim=1, keepdim=True).clamp(min=1e-6)
+        weights = relative.gather(1, ranking.order)
+        lead = self._enrich(ranking.ranked(streams), weights, trace)
+        joint = self._join(ranking.replaced(streams, lead), streams, relative)
+        vectors = torch.stack([e.pooled for e in encoded], dim=1) * relative[..., None]
+        correction = self.correction(torch.cat([joint, vectors.flatten(1)], dim=1))
+        primary = ranking.primary(unimodal)
+        shares = gate if unimodal.shape[2] == 1 else relative
+        together = (shares[..., None] * unimodal).sum(dim=1)
+        return primary, together - primary + correction
+
+    def _enrich(
+        self, ranked: Sequence[FusionStream], weights: Tensor, trace: _Detail | None
+    ) -> Tensor:
+        """The primary's stream `(B, T, d)` after the others entered it by weight, `(B, M)`."""
+        lead = ranked[0].steps
+        for rank, level in enumerate(self.levels, start=1):
+            other, mask, lengths = ranked[rank]
+            readable, before = source(mask, other, lengths=lengths), lead
+            lead, attention = level(lead, other, readable, weights[:, rank], trace is not None)
+            if trace is not None:
+                trace[0][f"level{rank}"] = attention
+                trace[1].update({f"level{rank}.before": before, f"level{rank}.after": lead})
+        return lead
+
+    def _join(
+        self, steps: Sequence[Tensor], streams: Sequence[FusionStream], relative: Tensor
+    ) -> Tensor:
+        """The steps `(B, T, d)` of M streams, read together and pooled to `(B, d)`."""
+        masks = [stream.mask for stream in streams]
+        # A layer norm would undo a stream that is merely scaled, so the gate weighs attention.
+        # Divided by its length: a stream counts by its weight, not by its number of steps.
+        steps_each = torch.stack([mask.sum(dim=1) for mask in masks], dim=1).clamp(min=1)
+        shares = (relative / steps_each).clamp(min=1e-6).log().unbind(dim=1)
+        prior = [
+            share[:, None].expand(mask.shape) for share, mask in zip(shares, masks, strict=True)
+        ]
+        tokens, mask = torch.cat(list(steps), dim=1), torch.cat(masks, dim=1)
+        known = [stream.lengths for stream in streams if stream.lengths is not None]
+        whole = len(known) == len(streams)
+        lengths = tuple(map(sum, zip(*known, strict=True))) if whole else None
+        allowed = source(mask, tokens, torch.cat(prior, dim=1), lengths)
+        for layer in self.joint:
+            tokens = layer(tokens, allowed)
+        pooled: Tensor = self.pooling(self.joint_norm(tokens), allowed)
+        return pooled
+
+
+class _CrossLevel(nn.Module):
+    """One step of the hierarchy: an auxiliary enters by a gated residual that starts near zero."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_target, self.norm_source = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.feed_forward = FeedForward(width, dropout)
+        self.drop = Dropout(dropout)
+        self.entry = nn.Parameter(torch.full((width,), 0.1))
+
+    def forward(
+        self, lead: Tensor, other: Tensor, allowed: Source, weight: Tensor, detail: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """The primary's stream `(B, T, d)` with another `(B, S, d)` in it, and attention."""
+        target, other = self.norm_target(lead), self.norm_source(other)
+        mixed, attention = self.attention(target, other, allowed, weights=detail)
+        lead = lead + self.drop(mixed) * self.entry * weight[:, None, None]
+        return lead + self.drop(self.feed_forward(lead)) * self.entry, attention

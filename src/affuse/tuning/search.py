@@ -1,0 +1,293 @@
+"""The search: what is asked of it, its studies, and the processes that work on them."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from affuse import __version__
+from affuse.errors import InputError
+from affuse.processes import begin_worker, worker_context, worker_killed
+from affuse.progress import OnWork
+from affuse.readers.registry import load_corpus
+from affuse.samples import Corpus
+from affuse.training.code import code_of
+from affuse.training.devices import AUTO, resolve_device
+from affuse.training.presets import check_keys, corpus_options, plan
+from affuse.training.session import require_targets, require_trainable
+from affuse.tuning.outcome import StudyResult, TuningResult
+from affuse.tuning.space import SpaceChanges, base_name, describe, search_space, untuned
+from affuse.tuning.storage import Database, database_errors, open_storage
+from affuse.tuning.study import (
+    REJECTED,
+    Direction,
+    best_value,
+    fail_silent,
+    finished,
+    has_room,
+    join_study,
+    open_study,
+    run_one,
+)
+from affuse.tuning.trial import FoldData, Objective
+
+POLL = 0.5
+"""Seconds between looks at what others are doing."""
+
+MAX_REJECTED = 20
+"""So many times the trials asked for may be turned down before the search is given up."""
+
+
+@dataclass(frozen=True)
+class TuningRequest:
+    """A search of settings for one model or several, each with a study and a budget of its own.
+
+    Attributes:
+        corpus: a registered name or the path of a corpus file.
+        data: where the corpus lies, for a name that needs it.
+        models: names, each tuned by itself.
+        trials: how many of each model count in the end, those of earlier calls included.
+        settings: `key=value` over the corpus' preset; what they fix is not searched.
+        space_changes: to the space that the models declare.
+        fold: which one is tuned on.
+        seed: of the drawn settings and of every training.
+        study: name of the studies, to which each adds its model; by default the corpus' name
+            and, of several, its fold.
+        max_parameters: a larger model is turned down before it is trained.
+        device: on which models train, by name; see `affuse.training.devices.resolve_device`.
+    """
+
+    corpus: str
+    database: Database
+    data: Path | None = None
+    models: tuple[str, ...] = ("hct_mg",)
+    trials: int = 30
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    space_changes: SpaceChanges = field(default_factory=dict)
+    fold: int = 0
+    seed: int = 0
+    study: str | None = None
+    max_parameters: int | None = None
+    jobs: int = 1
+    device: str = AUTO
+
+    def load(self) -> Corpus:
+        """The corpus, after everything that can be checked without it.
+
+        Raises:
+            InputError: an unknown model, setting, fold or device, or a corpus that cannot be read.
+        """
+        if self.trials < 1 or self.jobs < 1:
+            raise InputError("trials and jobs", remedy="give 1 or more of each")
+        if not self.models or len(set(map(base_name, self.models))) < len(self.models):
+            # The settings that come out go by the registered name.
+            raise InputError("no model, or one named twice", remedy="name each model once")
+        resolve_device(self.device)
+        check_keys(self.corpus, self.settings)
+        plans = [plan(self.corpus, name, self.settings, self.data) for name in self.models]
+        if any(planned.train.init for planned in plans):
+            raise InputError(
+                "a search tries sizes, which the weights of 'init' do not fit",
+                remedy="leave it out; affuse train and benchmark take it beside --settings",
+            )
+        self.objectives()
+        options = corpus_options(self.corpus, self.settings, self.data)
+        corpus = load_corpus(self.corpus, self.data, options)
+        corpus.require_fold(self.fold)
+        split = corpus.folds[self.fold]
+        require_targets([*split.train, *split.valid])
+        for planned in plans:
+            require_trainable(corpus, planned)
+        return corpus
+
+    def objectives(self) -> dict[str, Objective]:
+        """Each model's space and how a trial of it is trained.
+
+        Raises:
+            InputError: a space that is empty or holds what the model does not allow.
+        """
+        found = {}
+        for model in self.models:
+            space = search_space(self.corpus, model, self.settings, self.space_changes, self.data)
+            if not space:
+                raise InputError(f"nothing of {model} is left to search", remedy="set less by hand")
+            found[model] = Objective(
+                *(self.corpus, model, self.settings, space, self.seed),
+                max_parameters=self.max_parameters,
+                data=self.data,
+                device=self.device,
+            )
+        return found
+
+    def study_name(self, corpus: Corpus, model: str) -> str:
+        """Of a model's study; folds are apart, as their scores cannot be compared."""
+        fold = f" fold {self.fold}" if len(corpus.folds) > 1 else ""
+        return f"{self.study or corpus.name + fold}/{model}"
+
+    def identity(self, corpus: Corpus, objective: Objective) -> dict[str, Any]:
+        """All that decides what a trial's score means, as JSON content."""
+        return {
+            "affuse": __version__,
+            "code": code_of(objective.model),
+            "corpus": corpus.name,
+            "fingerprint": corpus.fingerprint(),
+            "fold": self.fold,
+            "metric": corpus.task.selection[0],
+            "model": objective.model,
+            "settings": {key: str(value) for key, value in self.settings.items()},
+            "space": describe(objective.space),
+            "max_parameters": self.max_parameters,
+            "seed": self.seed,
+        }
+
+
+def run_search(
+    request: TuningRequest,
+    on_progress: OnWork = lambda *_: None,
+    on_notice: Callable[[str], object] = warnings.warn,
+) -> TuningResult:
+    """Search until every model has its number of trials, and report what was found.
+
+    The test part of the corpus is never touched, save that its fingerprint covers it. Called
+    again, or on several machines at once, all work towards the same number.
+
+    Args:
+        on_progress: told trials finished, trials in all, and a word on the best so far.
+        on_notice: told in a line which earlier trials are not counted, and why.
+
+    Raises:
+        InputError: what `TuningRequest.load` raises, a storage that cannot be used, a study of
+            something else, or a space in which nothing can be trained.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of every trial
+    corpus = request.load()
+    with database_errors(request.database):
+        studies = open_studies(request, corpus, on_notice)
+        _work(request, corpus, studies, on_progress)
+        found = [StudyResult.read(model, study) for model, study in studies.items()]
+    return TuningResult(request, corpus.task.selection[0], found)
+
+
+def open_studies(
+    request: TuningRequest, corpus: Corpus, on_notice: Callable[[str], object] = warnings.warn
+) -> dict[str, optuna.Study]:
+    """Model to its study, made anew or found.
+
+    Raises:
+        InputError: the storage cannot be used, or the name is taken by a study of something else.
+    """
+    storage = open_storage(request.database)
+    direction: Direction = "minimize" if corpus.task.selection[1] == "min" else "maximize"
+    studies = {}
+    for model, objective in request.objectives().items():
+        now = untuned(request.corpus, model, request.settings, request.data)
+        studies[model] = open_study(
+            storage,
+            request.study_name(corpus, model),
+            direction=direction,
+            identity=request.identity(corpus, objective),
+            preset={key: now[key] for key, e in objective.space.items() if e.holds(now[key])},
+            on_notice=on_notice,
+        )
+    return studies
+
+
+def _work(
+    request: TuningRequest,
+    corpus: Corpus,
+    studies: Mapping[str, optuna.Study],
+    on_progress: OnWork,
+) -> None:
+    """Let workers bring every study to its number of trials."""
+    metric = corpus.task.selection[0]
+    names = {model: study.study_name for model, study in studies.items()}
+    if all(len(finished(study)) >= request.trials for study in studies.values()):
+        return
+    context = worker_context(__name__)
+    with ProcessPoolExecutor(request.jobs, context, _begin, (request,)) as pool:
+        pending = {pool.submit(_run, names) for _ in range(request.jobs)}
+        try:
+            while pending:
+                ended, pending = wait(pending, timeout=POLL, return_when=FIRST_EXCEPTION)
+                on_progress(*_progress(studies, request.trials, metric))
+                for future in ended:
+                    future.result()
+        except BrokenProcessPool:
+            raise worker_killed() from None
+        except BaseException:
+            # Their trials fall silent and are begun anew by whoever goes on.
+            for process in list((pool._processes or {}).values()):
+                process.kill()
+            raise
+
+
+def _progress(
+    studies: Mapping[str, optuna.Study], trials: int, metric: str
+) -> tuple[int, int, str]:
+    counts = {model: min(len(finished(study)), trials) for model, study in studies.items()}
+    model = next((m for m, count in counts.items() if count < trials), next(reversed(counts)))
+    best = best_value(studies[model])
+    latest = f"{model}: {'' if best is None else f'best {metric} {best:.3f}'}"
+    return sum(counts.values()), trials * len(counts), latest
+
+
+_worker: tuple[TuningRequest, FoldData] | None = None
+"""What a worker process was begun for."""
+
+
+def _begin(request: TuningRequest) -> None:
+    """Load the corpus once a process, and keep of it what tuning may see."""
+    global _worker
+    begin_worker()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    _worker = request, FoldData.of(request.load(), request.fold)
+
+
+def _run(names: Mapping[str, str]) -> None:
+    assert _worker is not None
+    work(*_worker, names)
+
+
+def work(request: TuningRequest, fold: FoldData, names: Mapping[str, str]) -> None:
+    """Work on studies until each has its trials.
+
+    Args:
+        fold: all that is seen of the corpus.
+        names: model to the name of its study.
+    """
+    storage, objectives = open_storage(request.database), request.objectives()
+    seen: set[int] = set()
+    with database_errors(request.database):
+        studies = {
+            model: join_study(storage, name, seed=request.seed, epochs=objectives[model].epochs)
+            for model, name in names.items()
+        }
+        while left := [m for m, s in studies.items() if len(finished(s)) < request.trials]:
+            for model in left:
+                fail_silent(studies[model], seen)
+            free = next((m for m in left if has_room(studies[m], request.trials)), None)
+            if free is None:
+                time.sleep(POLL)
+                continue
+            run_one(studies[free], partial(objectives[free], fold=fold), request.trials)
+            _require_fitting(studies[free], free, request.trials)
+
+
+def _require_fitting(study: optuna.Study, model: str, trials: int) -> None:
+    """Raise `InputError` where the space holds next to nothing that may be trained."""
+    attributes = [trial.user_attrs for trial in study.get_trials(deepcopy=False)]
+    why = [known[REJECTED] for known in attributes if REJECTED in known]
+    if len(why) >= MAX_REJECTED * trials:
+        raise InputError(
+            f"{len(why)} settings of {model} were turned down, the last for {why[-1]}",
+            remedy="change the space or --max-parameters",
+        )
