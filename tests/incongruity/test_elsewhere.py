@@ -20,7 +20,7 @@ NAME = str(DEVICE)
 
 @pytest.fixture(scope="module")
 def corpus() -> Corpus:
-    return load_corpus("controlled", options={"train": 40, "valid": 20, "test": 16})
+    return load_corpus("controlled", options={"train": 24, "valid": 12, "test": 8})
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def untrained(corpus: Corpus, name: str) -> Checkpoint:
     torch.manual_seed(0)
-    small = {"width": 8, "heads": 2} | ({"layers": 1} if name == "mult" else {})
+    small = {"width": 8, "heads": 2} | ({"layers": 1} if name == "mult" else {"members": 1})
     model = create_model(name, corpus.widths, 1, small).eval()
     return Checkpoint(name, model, corpus.task, None)
 

@@ -30,7 +30,9 @@ class TrainOptions(Options):
 
     Attributes:
         epochs: at most this many passes over the training split.
+        batch_size: samples in a step.
         learning_rate: peak of AdamW, reached after `warmup` epochs, then a cosine to zero.
+        weight_decay: of AdamW.
         warmup: epochs of linear rise.
         clip: gradient norm.
         patience: epochs without a better validation score before training stops.

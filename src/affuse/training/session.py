@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,13 +72,10 @@ def train_run(
         require_targets([*whole.train, *whole.valid])
         # Standardised without the test part; it follows the normaliser when it is opened.
         visible, normaliser = normalise(Split(whole.train, whole.valid, ()), plan.train.normalise)
-
-        def build() -> FusionModel:
-            model = create_model(plan.model, corpus.widths, corpus.task.outputs, run["options"])
-            if origin is not None:
-                begin_with(model, origin.checkpoint.model)
-            return model
-
+        donor = None if origin is None else origin.checkpoint.model
+        # What fits a model gets no more of the corpus than this.
+        sizes = plan.model, corpus.widths, corpus.task.outputs, run["options"]
+        build = partial(_begin, donor, *sizes)
         claim(folder, RUN, run)
         result = fit(
             *(build, corpus.task, visible.train, visible.valid, plan.train),
@@ -89,6 +87,13 @@ def train_run(
         _checkpoint(corpus, run, result, normaliser, origin).save(folder)
     shutil.rmtree(folder / WORK_FOLDER, ignore_errors=True)
     return load_checkpoint(folder)
+
+
+def _begin(donor: FusionModel | None, *sizes: Any) -> FusionModel:
+    model = create_model(*sizes)
+    if donor is not None:
+        begin_with(model, donor)
+    return model
 
 
 def build_model(corpus: Corpus, plan: Plan, fold: int = 0) -> FusionModel:
