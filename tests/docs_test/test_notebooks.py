@@ -46,6 +46,7 @@ def test_there_are_three() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_probes")
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda n: n.stem)
 def test_notebook_runs(notebook: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
