@@ -114,6 +114,7 @@ def named(value: str, action: Callable[[], Any]) -> Callable[[], Any]:
     return begin
 
 
+@pytest.mark.slow
 def test_a_search_does_not_count_trials_of_a_model_that_was_edited(tmp_path: Path) -> None:
     words = "--model guess --trials 1 --set train=12 --set valid=6 --set test=6 --set epochs=1"
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 SMALL = ("train=24", "valid=12", "test=12", "width=8", "heads=2", "epochs=1", "members=1")
 
 
+@pytest.mark.slow
 def test_every_ablation_is_a_row(affuse, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     settings = [f"--set={setting}" for setting in SMALL]

@@ -49,6 +49,7 @@ def test_example_runs(page: Path, tmp_path: Path) -> None:
     assert ended.code == 0, ended.output
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own_is_tested_by_the_suite(tmp_path: Path) -> None:
     (tmp_path / "mean_pool.py").write_text(_blocks("adding-a-model.md")[0])
     suite = str(ROOT / "tests" / "fusion" / "test_model.py")

@@ -124,6 +124,7 @@ def labelled(batch: Batch) -> Batch:
 
 
 @every_model
+@pytest.mark.slow
 def test_no_training_step_asks_for_a_value(name, options, random_samples) -> None:
     batch = labelled(collate(random_samples(WIDTHS, BATCHES["missing in a sample"])))
     module = training(name, options)
@@ -155,6 +156,7 @@ def test_an_answer_lies_where_the_batch_lies(
 
 
 @every_model
+@pytest.mark.slow
 def test_training_works_where_the_batch_lies(name, options, random_samples, somewhere) -> None:
     if name == "hct_mg":
         # What hides modalities is drawn in the host's memory, which is not there either.

@@ -15,6 +15,7 @@ from affuse.readers import load_corpus
 from affuse.samples import Corpus
 from affuse.training.checkpoint import Checkpoint
 
+pytestmark = pytest.mark.slow
 NAME = str(DEVICE)
 
 
@@ -55,7 +56,6 @@ def _rounded(value: object) -> object:
     return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-@pytest.mark.slow
 def test_an_explanation_is_the_same_there(corpus) -> None:
     model, other = untrained(corpus, "hct_mg"), untrained(corpus, "mult")
     here = explain(model, corpus, against=other, device="cpu")

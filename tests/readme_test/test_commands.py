@@ -12,7 +12,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from forked import run_forked, typed
@@ -95,8 +95,13 @@ def test_make_target_exists(page: Path, command: Command) -> None:
     assert [target for target in asked if target not in targets] == [], page.name
 
 
+def _timed(page: Path) -> Any:
+    """The README's commands are always run; those of guides in the longer suite."""
+    return pytest.param(page, id=name(page), marks=[pytest.mark.slow] * (page.stem != "README"))
+
+
 @pytest.mark.usefixtures("quick_probes")
-@pytest.mark.parametrize("page", MARKED, ids=name)
+@pytest.mark.parametrize("page", map(_timed, MARKED))
 def test_marked_commands_run(page: Path, tmp_path: Path) -> None:
     for words, extra in (command for owner, command in AFFUSE if owner == page):
         if extra is not None:

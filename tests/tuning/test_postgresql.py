@@ -16,6 +16,7 @@ from affuse.tuning.storage import find_database, open_storage
 from affuse.tuning.study import fail_silent, finished, open_study, run_one
 
 TRIALS = 6
+pytestmark = pytest.mark.slow
 
 
 def test_two_commands_share_a_study_and_its_trials_sum_up(postgres, ask, tmp_path: Path) -> None:
