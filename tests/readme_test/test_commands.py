@@ -101,7 +101,7 @@ def _timed(page: Path) -> Any:
 
 
 @pytest.mark.usefixtures("quick_probes")
-@pytest.mark.parametrize("page", map(_timed, MARKED))
+@pytest.mark.parametrize("page", [_timed(page) for page in MARKED])
 def test_marked_commands_run(page: Path, tmp_path: Path) -> None:
     for words, extra in (command for owner, command in AFFUSE if owner == page):
         if extra is not None:
