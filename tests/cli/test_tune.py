@@ -18,6 +18,7 @@ SIZES = {"train": 24, "valid": 12, "test": 12}
 SETTINGS = [*(f"--set={key}={value}" for key, value in SIZES.items()), "--set=epochs=2"]
 
 
+@pytest.mark.slow
 def test_it_writes_settings_that_train_and_benchmark_take(affuse, tmp_path: Path) -> None:
     out, as_json, run = tmp_path / "tuned.yaml", tmp_path / "tuned.json", tmp_path / "run"
     space = tmp_path / "space.yaml"

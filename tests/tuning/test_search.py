@@ -31,6 +31,7 @@ def trials(tuning: TuningResult) -> dict[str, list[tuple[int, str, float | None,
     }
 
 
+@pytest.mark.slow
 def test_several_models_have_as_many_trials_each_and_go_on(ask) -> None:
     told: list[tuple[int, int, str]] = []
     request: TuningRequest = ask(models=("concat", "ef_lstm"), trials=2, jobs=2)
@@ -60,6 +61,7 @@ def in_this_process(request: TuningRequest, corpus: Corpus) -> list[optuna.trial
     return study.trials
 
 
+@pytest.mark.slow
 def test_the_same_seed_searches_the_same(ask, corpus: Corpus, tmp_path: Path) -> None:
     found = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
