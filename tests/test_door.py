@@ -157,7 +157,13 @@ def test_a_checkpoint_without_what_it_saw_goes_by_its_name(toy) -> None:
 
 
 def test_options_are_for_corpora_that_are_read(toy) -> None:
-    corpus, _ = toy
+    corpus, run = toy
+    with pytest.raises(InputError, match="option 'split' of a corpus in memory; make the corpus"):
+        affuse.evaluate(run, corpus, split="bc")
+    for ask in (affuse.benchmark, affuse.tune, affuse.create_model):
+        words = ("concat", corpus) if ask is affuse.create_model else (corpus, "concat")
+        with pytest.raises(InputError, match="data of a corpus in memory; leave it out"):
+            ask(*words, data="somewhere")
     with pytest.raises(InputError, match="data of a corpus in memory; leave it out"):
         affuse.train(corpus, data="somewhere", progress=False)
     with pytest.raises(InputError, match="unknown setting 'truht'; did you mean"):

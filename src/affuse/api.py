@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affuse.errors import InputError
-from affuse.progress import epochs_bar, say, work_bar
+from affuse.progress import OnWork, epochs_bar, say, work_bar
 
 if TYPE_CHECKING:
     from affuse.evaluation.scorecard import Evaluation
@@ -96,7 +96,7 @@ def create_model(
     """The model as `train` begins with it on that corpus: its preset, then `options`."""
     from affuse.training.session import build_model
 
-    read = _read(corpus, data, {})
+    read = _read(corpus, data, options)
     return build_model(read, _plan(corpus, read, model, options, data))
 
 
@@ -220,9 +220,8 @@ def benchmark(
     from affuse.report.tables import write_folder
 
     names = _names(models)
-    with ExitStack() as stack:
-        folder = _folder(out, stack)
-        place, memory = _place(corpus, folder)
+    work = _work(f"benchmark {_name(corpus)}", corpus, data, out, progress)
+    with work as (folder, place, update):
         request = Request(
             corpus=place,
             data=_path(data),
@@ -237,10 +236,8 @@ def benchmark(
             jobs=jobs or os.cpu_count() or 1,
             device=device,
             command=command or _call(corpus, names, seeds, options),
-            memory=memory,
+            memory=None if isinstance(corpus, str | Path) else corpus,
         )
-        title = memory.name if memory is not None else place
-        update = stack.enter_context(work_bar(f"benchmark {title}", quiet=not progress))
         result, _ = run_benchmark(request, folder, update, on_notice=say)
         if out is not None:
             write_folder(result, folder)
@@ -263,9 +260,8 @@ def ablate(
     from affuse.harness.ablations import run_ablations
     from affuse.harness.request import Request
 
-    with ExitStack() as stack:
-        folder = _folder(out, stack)
-        place, memory = _place(corpus, folder)
+    work = _work(f"ablate {_name(corpus)}", corpus, data, out, progress)
+    with work as (folder, place, update):
         request = Request(
             corpus=place,
             data=_path(data),
@@ -273,10 +269,8 @@ def ablate(
             settings={**(settings or {}), **options},
             jobs=jobs or os.cpu_count() or 1,
             device=device,
-            memory=memory,
+            memory=None if isinstance(corpus, str | Path) else corpus,
         )
-        title = memory.name if memory is not None else place
-        update = stack.enter_context(work_bar(f"ablate {title}", quiet=not progress))
         return run_ablations(request, folder, update, on_notice=say)
 
 
@@ -319,8 +313,8 @@ def tune(
     from affuse.tuning.space import read_space
     from affuse.tuning.storage import find_database
 
-    with ExitStack() as stack:
-        place, _ = _place(corpus, Path(stack.enter_context(_scratch())))
+    work = _work(f"tune {_name(corpus)}", corpus, data, None, progress, "trials")
+    with work as (_, place, update):
         request = TuningRequest(
             corpus=place,
             database=find_database(None if storage is None else str(storage), _path(out)),
@@ -336,8 +330,6 @@ def tune(
             jobs=jobs,
             device=device,
         )
-        title = place if isinstance(corpus, str | Path) else corpus.name
-        update = stack.enter_context(work_bar(f"tune {title}", "trials", quiet=not progress))
         found = run_search(request, update, say)
     if out is not None:
         found.write_yaml(Path(out))
@@ -475,12 +467,16 @@ def _read(corpus: CorpusLike, data: str | Path | None, settings: Mapping[str, An
     from affuse.training.presets import check_keys, corpus_options
 
     if not isinstance(corpus, str | Path):
-        if data is not None:
-            raise InputError("data of a corpus in memory", remedy="leave it out")
+        _require_no_data(data)
         return corpus
     check_keys(str(corpus), settings)
     place = _path(data)
     return load_corpus(str(corpus), place, corpus_options(str(corpus), settings, place))
+
+
+def _require_no_data(data: str | Path | None) -> None:
+    if data is not None:
+        raise InputError("data of a corpus in memory", remedy="leave it out")
 
 
 def _read_for(
@@ -494,35 +490,52 @@ def _read_for(
     from affuse.training.presets import corpus_options
 
     if not isinstance(corpus, str | Path):
+        _require_no_data(data)
+        for key in options:
+            problem, remedy = f"option '{key}' of a corpus in memory", "make the corpus with it"
+            raise InputError(problem, remedy=remedy)
         return corpus
     trained = corpus_options(str(corpus), checkpoint.corpus.get("options", {}))
     return load_corpus(str(corpus), _path(data), {**trained, **options})
 
 
-@contextmanager
-def _scratch() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="affuse-") as folder:
-        yield folder
-
-
 def _folder(out: str | Path | None, stack: ExitStack) -> Path:
     """Where work is kept, or for as long as it lasts."""
-    return Path(out) if out is not None else Path(stack.enter_context(_scratch())) / "work"
+    if out is not None:
+        return Path(out)
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="affuse-"))) / "work"
 
 
-def _place(corpus: CorpusLike, folder: Path) -> tuple[str, Corpus | None]:
-    """What workers read, and the corpus itself where it is in memory.
+def _name(corpus: CorpusLike) -> str:
+    return str(corpus) if isinstance(corpus, str | Path) else corpus.name
 
-    It goes to them in the stored format; hidden, for the folder is not yet one of results.
+
+@contextmanager
+def _work(
+    title: str,
+    corpus: CorpusLike,
+    data: str | Path | None,
+    out: str | Path | None,
+    progress: bool,
+    unit: str = "epochs",
+) -> Iterator[tuple[Path, str, OnWork]]:
+    """For work in processes: its folder, what they read the corpus from, and its bar.
+
+    A corpus in memory goes to them in the stored format; hidden, for the folder is not yet one of
+    results.
     """
     from affuse.readers.stored_write import store_corpus
 
-    if isinstance(corpus, str | Path):
-        return str(corpus), None
-    stored = folder / ".corpus" / corpus.fingerprint()
-    if not stored.exists():
-        store_corpus(corpus, stored)
-    return str(stored), corpus
+    with ExitStack() as stack:
+        folder = _folder(out, stack)
+        place = str(corpus)
+        if not isinstance(corpus, str | Path):
+            _require_no_data(data)
+            stored = folder / ".corpus" / corpus.fingerprint()
+            if not stored.exists():
+                store_corpus(corpus, stored)
+            place = str(stored)
+        yield folder, place, stack.enter_context(work_bar(title, unit, quiet=not progress))
 
 
 def _call(corpus: CorpusLike, models: Sequence[str], seeds: int, options: Mapping[str, Any]) -> str:

@@ -146,3 +146,6 @@ def test_the_recorded_command_has_no_places(monkeypatch: pytest.MonkeyPatch) -> 
     )
     monkeypatch.setattr("sys.argv", typed.split())
     assert command_line() == "affuse benchmark controlled --seeds 2 --set truth=text"
+    # A `--json` by itself takes nothing with it.
+    monkeypatch.setattr("sys.argv", ["affuse", "benchmark", "controlled", "--json", "--seeds", "2"])
+    assert command_line() == "affuse benchmark controlled --seeds 2"

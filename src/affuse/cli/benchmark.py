@@ -20,6 +20,7 @@ from affuse.cli.common import (
     SettingsOption,
     parse_settings,
     require_writable,
+    with_json_value,
     write_json,
 )
 
@@ -92,7 +93,8 @@ def benchmark_command(
 
 def command_line() -> str:
     """What was typed, to stand in the result, less what does not change it."""
-    words, kept = iter(sys.argv[1:]), ["affuse"]
+    # `--json` may stand alone: what follows is then a word of its own.
+    words, kept = with_json_value(sys.argv[1:]), ["affuse"]
     for word in words:
         if word in PLACES:
             next(words, None)

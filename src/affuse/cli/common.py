@@ -62,10 +62,10 @@ class Command(TyperCommand):
     """A command whose `--json` may stand alone: then JSON goes to the screen."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, list(_with_value(args)))
+        return super().parse_args(ctx, list(with_json_value(args)))
 
 
-def _with_value(args: list[str]) -> Iterator[str]:
+def with_json_value(args: list[str]) -> Iterator[str]:
     for place, word in enumerate(args):
         following = args[place + 1 : place + 2]
         bare = word == "--json" and "--" not in args[:place]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +98,12 @@ class TuningResult(Shown):
     request: TuningRequest
     metric: str
     models: list[StudyResult]
+    reader_options: frozenset[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Asked now: the stored form of a corpus in memory is gone after the search.
+        options = resolve(self.request.corpus)[0].options.model_fields
+        object.__setattr__(self, "reader_options", frozenset(options))
 
     def _summary(self) -> str:
         best = (f"{m.model} {self.metric} {_value(m.best):.3f}" for m in self.models)
@@ -110,8 +116,7 @@ class TuningResult(Shown):
 
     def settings(self) -> dict[str, Any]:
         """Setting to value: what the user fixed, and the best of what was searched."""
-        reader = resolve(self.request.corpus)[0].options.model_fields
-        fixed = self.request.settings.items()
+        reader, fixed = self.reader_options, self.request.settings.items()
         plain = {key: value for key, value in fixed if key in reader}
         others = {key: value for key, value in fixed if key not in reader}
         found: dict[str, Any] = {}
