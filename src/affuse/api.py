@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affuse.errors import InputError
+from affuse.harness import COMPARED, REFERENCE
 from affuse.progress import OnWork, epochs_bar, say, work_bar
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     CorpusLike = str | Path | Corpus
     CheckpointLike = str | Path | Checkpoint
-
-COMPARED = ("concat", "mult", "hct_mg")
 
 
 def load(name_or_path: str | Path | None = None) -> Predictor:
@@ -190,7 +189,7 @@ def benchmark(
     data: str | Path | None = None,
     singles: bool = True,
     subsets: bool = False,
-    reference: str = "hct_mg",
+    reference: str = REFERENCE,
     limit: int | None = None,
     drop_shared: bool = False,
     jobs: int | None = None,

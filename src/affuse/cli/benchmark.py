@@ -23,6 +23,7 @@ from affuse.cli.common import (
     with_json_value,
     write_json,
 )
+from affuse.harness import COMPARED, REFERENCE
 
 PLACES = ("--out", "--json", "--csv", "--jobs", "--device")
 """Options that say where results come from and go, and how fast."""
@@ -33,7 +34,7 @@ def benchmark_command(
     data: DataOption = None,
     models: Annotated[
         str, typer.Option(help="Models, with commas; each single modality is always beside them.")
-    ] = "concat,mult,hct_mg",
+    ] = ",".join(COMPARED),
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each model and fold.")] = 5,
     assignments: SetOption = None,
     settings_files: SettingsOption = None,
@@ -42,7 +43,7 @@ def benchmark_command(
     ] = True,
     reference: Annotated[
         str, typer.Option(help="The model to which the others are compared, if it is among them.")
-    ] = "hct_mg",
+    ] = REFERENCE,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Of every model; those of its preset by default.")
     ] = None,

@@ -63,7 +63,7 @@ NEXT = (
 
 def draw_plots(result: BenchmarkResult, records: list[dict[str, Any]], folder: Path) -> list[str]:
     """Training curves, gate weights over time and intervals; the names of the files."""
-    from affuse.harness.request import REFERENCE
+    from affuse.harness import REFERENCE
     from affuse.report import plots
 
     histories = {r["seed"]: r["history"] for r in records if r["model"] == REFERENCE}

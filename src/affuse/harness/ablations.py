@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from affuse.harness import REFERENCE
 from affuse.harness.records import read_about
-from affuse.harness.request import REFERENCE, Request
+from affuse.harness.request import Request
 from affuse.harness.results import BenchmarkResult
 from affuse.harness.run import run_benchmark
 from affuse.incongruity.hard import HardIds

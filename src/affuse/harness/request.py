@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from affuse.errors import InputError, unknown_name
+from affuse.harness import COMPARED, REFERENCE
 from affuse.harness.leaks import plain, require_closed, without_shared
 from affuse.harness.records import SINGLE
 from affuse.readers.registry import load_corpus
@@ -16,9 +17,6 @@ from affuse.samples import Corpus, Split
 from affuse.training.devices import AUTO, resolve_device
 from affuse.training.presets import Plan, check_keys, corpus_options, plan
 from affuse.training.session import require_trainable
-
-REFERENCE = "hct_mg"
-COMPARED = ("concat", "mult", REFERENCE)
 
 
 @dataclass(frozen=True)

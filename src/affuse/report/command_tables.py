@@ -40,7 +40,7 @@ _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "dim"}
 
 def ablation_table(found: Ablations) -> Table:
     """An ablation a row, with the headline metric on all and on hard samples."""
-    from affuse.harness.request import REFERENCE  # brings torch, which other tables do without
+    from affuse.harness import REFERENCE
 
     first = found.rows[0][1]
     metrics = list(first.models[REFERENCE].metrics)[:2]
