@@ -156,6 +156,37 @@ def test_a_checkpoint_without_what_it_saw_goes_by_its_name(toy) -> None:
         affuse.evaluate(old, _corpus("toy[split=new]", (TEST, VALID, [-2.25, 2.75])))
 
 
+def test_an_option_may_be_called_like_an_argument(toy) -> None:
+    _, run = toy
+    few = {"train": 12, "valid": 6, "test": 6, "seed": 3}
+    for ask in (affuse.evaluate, affuse.explain):
+        with pytest.raises(InputError, match="the checkpoint reads text of width 1, controlled"):
+            ask(run, "controlled", settings=few)
+
+
+def test_it_leaves_the_threads_of_torch_alone(toy) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        run = affuse.train(toy[0], "concat", epochs=1, width=4, progress=False)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    # Nothing was kept on disk, so that it names no folder.
+    assert run.folder is None
+
+
+def test_the_call_is_told_in_full(toy) -> None:
+    asked = {"models": "concat", "seeds": 1, "singles": False, "limit": 2, "epochs": 1, "width": 4}
+    result = affuse.benchmark(toy[0], **asked, settings={"concat.dropout": 0.1}, progress=False)
+    assert result.command == (
+        "affuse.benchmark(<toy>, models='concat', seeds=1, singles=False, limit=2, "
+        "settings={'concat.dropout': 0.1}, epochs=1, width=4)"
+    )
+
+
 def test_options_are_for_corpora_that_are_read(toy) -> None:
     corpus, run = toy
     with pytest.raises(InputError, match="option 'split' of a corpus in memory; make the corpus"):

@@ -12,6 +12,8 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from affuse.runtime.predictor import Predictor
     from affuse.samples import Corpus
     from affuse.training.checkpoint import Checkpoint
+    from affuse.training.presets import Plan
     from affuse.tuning.outcome import TuningResult
 
     CorpusLike = str | Path | Corpus
@@ -95,8 +98,7 @@ def create_model(
     """The model as `train` begins with it on that corpus: its preset, then `options`."""
     from affuse.training.session import build_model
 
-    read = _read(corpus, data, options)
-    return build_model(read, _plan(corpus, read, model, options, data))
+    return build_model(*_prepare(corpus, data, model, options))
 
 
 def train(
@@ -129,21 +131,18 @@ def train(
         InputError: an unknown name or option, data that cannot be trained on, or a folder that
             holds something else.
     """
-    import torch
-
+    from affuse.training.devices import processor_threads
     from affuse.training.session import train_run
 
-    asked = {**(settings or {}), **options}
-    read = _read(corpus, data, asked)
-    planned = _plan(corpus, read, model, asked, data)
+    read, planned = _prepare(corpus, data, model, {**(settings or {}), **options})
     read.require_fold(fold)
-    torch.set_num_threads(threads)
     with ExitStack() as stack:
+        stack.enter_context(processor_threads(threads))
         folder = _folder(out, stack)
         on_epoch = stack.enter_context(
             epochs_bar(f"{model} on {read.name}", planned.train.epochs, quiet=not progress)
         )
-        return train_run(
+        checkpoint = train_run(
             *(read, planned),
             seed=seed,
             folder=folder,
@@ -152,6 +151,7 @@ def train(
             on_epoch=on_epoch,
             device=device,
         )
+    return checkpoint if out is not None else replace(checkpoint, folder=None)
 
 
 def evaluate(
@@ -161,6 +161,7 @@ def evaluate(
     data: str | Path | None = None,
     subsets: bool = False,
     device: str = "auto",
+    settings: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Evaluation:
     """Score a checkpoint on the corpus' test part, beside the trivial prediction of that fold.
@@ -176,7 +177,7 @@ def evaluate(
     from affuse.evaluation.scorecard import evaluate_checkpoint
 
     loaded = _checkpoint(checkpoint)
-    read = _read_for(loaded, corpus, data, options)
+    read = _read_for(loaded, corpus, data, {**(settings or {}), **options})
     return evaluate_checkpoint(loaded, read, subsets=subsets, device=device)
 
 
@@ -214,17 +215,17 @@ def benchmark(
         jobs: processes at once; all cores by default.
         command: how the result says that it was made; by default this call.
     """
+    said = command or _call(locals())
     from affuse.harness.request import Request
     from affuse.harness.run import run_benchmark
     from affuse.report.tables import write_folder
 
-    names = _names(models)
     work = _work(f"benchmark {_name(corpus)}", corpus, data, out, progress)
     with work as (folder, place, update):
         request = Request(
             corpus=place,
             data=_path(data),
-            models=names,
+            models=_names(models),
             seeds=seeds,
             settings={**(settings or {}), **options},
             singles=singles,
@@ -234,7 +235,7 @@ def benchmark(
             drop_shared=drop_shared,
             jobs=jobs or os.cpu_count() or 1,
             device=device,
-            command=command or _call(corpus, names, seeds, options),
+            command=said,
             memory=None if isinstance(corpus, str | Path) else corpus,
         )
         result, _ = run_benchmark(request, folder, update, on_notice=say)
@@ -346,6 +347,7 @@ def explain(
     seed: int = 0,
     threads: int = 1,
     device: str = "auto",
+    settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
 ) -> Explanation:
@@ -361,17 +363,16 @@ def explain(
         InputError: other features or another task, labels that are missing, an unknown id, or test
             samples that a checkpoint was trained on.
     """
-    import torch
-
     from affuse.files import write_atomic
     from affuse.incongruity.explanation import explain
     from affuse.report.explanation_page import explanation_page
+    from affuse.training.devices import processor_threads
 
-    torch.set_num_threads(threads)
     loaded = _checkpoint(checkpoint)
     other = None if against is None else _checkpoint(against)
-    read = _read_for(loaded, corpus, data, options)
-    with work_bar(f"explain {loaded.name}", "steps", quiet=not progress) as update:
+    read = _read_for(loaded, corpus, data, {**(settings or {}), **options})
+    bar = work_bar(f"explain {loaded.name}", "steps", quiet=not progress)
+    with processor_threads(threads), bar as update:
         found = explain(
             loaded, read, against=other, samples=samples, seed=seed, on_step=update, device=device
         )
@@ -390,6 +391,7 @@ def export(
     int8: bool = False,
     evaluation: str | Path | Evaluation | None = None,
     terms: str = "",
+    settings: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Path:
     """Write a trained model as ONNX, with its config and a model card, for use without torch.
@@ -411,7 +413,7 @@ def export(
     loaded, folder = _checkpoint(checkpoint), Path(out)
     valid: Sequence[Any] = ()
     if corpus is not None:
-        read = _read_for(loaded, corpus, data, options)
+        read = _read_for(loaded, corpus, data, {**(settings or {}), **options})
         loaded.check_corpus(read, loaded.folder)
         valid = list(loaded.fold_of(read).valid)
     tested: Mapping[str, Any] | None = None
@@ -447,30 +449,19 @@ def _checkpoint(checkpoint: CheckpointLike) -> Checkpoint:
     return load_checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
 
 
-def _plan(
-    corpus: CorpusLike,
-    read: Corpus,
-    model: str,
-    settings: Mapping[str, Any],
-    data: str | Path | None,
-) -> Any:
-    from affuse.training.presets import plan
-
-    known = str(corpus) if isinstance(corpus, str | Path) else read
-    return plan(known, model, settings, _path(data))
-
-
-def _read(corpus: CorpusLike, data: str | Path | None, settings: Mapping[str, Any]) -> Corpus:
-    """The corpus, by those of the settings that are its reader's."""
+def _prepare(
+    corpus: CorpusLike, data: str | Path | None, model: str, settings: Mapping[str, Any]
+) -> tuple[Corpus, Plan]:
+    """The corpus, by those of the settings that are its reader's, and how a model trains on it."""
     from affuse.readers.registry import load_corpus
-    from affuse.training.presets import check_keys, corpus_options
+    from affuse.training.presets import corpus_options, plan
 
     if not isinstance(corpus, str | Path):
         _require_no_data(data)
-        return corpus
-    check_keys(str(corpus), settings)
-    place = _path(data)
-    return load_corpus(str(corpus), place, corpus_options(str(corpus), settings, place))
+        return corpus, plan(corpus, model, settings)
+    name, place = str(corpus), _path(data)
+    planned = plan(name, model, settings, place)
+    return load_corpus(name, place, corpus_options(name, settings, place)), planned
 
 
 def _require_no_data(data: str | Path | None) -> None:
@@ -537,8 +528,16 @@ def _work(
         yield folder, place, stack.enter_context(work_bar(title, unit, quiet=not progress))
 
 
-def _call(corpus: CorpusLike, models: Sequence[str], seeds: int, options: Mapping[str, Any]) -> str:
-    """What was called, to stand in the result."""
+def _call(arguments: Mapping[str, Any]) -> str:
+    """The call of `benchmark` to stand in the result, less what does not change it."""
+    asked = {**arguments, **arguments["options"]}
+    corpus = asked.pop("corpus")
     name = repr(str(corpus)) if isinstance(corpus, str | Path) else f"<{corpus.name}>"
-    further = "".join(f", {key}={value!r}" for key, value in options.items())
-    return f"affuse.benchmark({name}, {list(models)!r}, seeds={seeds}{further})"
+    known = signature(benchmark).parameters
+    left_out = {"options", "out", "jobs", "device", "progress", "command"}
+    further = (
+        f", {key}={value!r}"
+        for key, value in asked.items()
+        if key not in left_out and (key not in known or value != known[key].default)
+    )
+    return f"affuse.benchmark({name}{''.join(further)})"

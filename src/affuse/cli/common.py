@@ -66,6 +66,7 @@ class Command(TyperCommand):
 
 
 def with_json_value(args: list[str]) -> Iterator[str]:
+    """The words of a command, with the screen as the value of a `--json` that has none."""
     for place, word in enumerate(args):
         following = args[place + 1 : place + 2]
         bare = word == "--json" and "--" not in args[:place]

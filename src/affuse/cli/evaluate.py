@@ -42,7 +42,7 @@ def evaluate_command(
         data=data,
         subsets=subsets,
         device=device,
-        **parse_settings(assignments),
+        settings=parse_settings(assignments),
     )
     if write_json(json_file, found.to_dict()):
         return

@@ -58,7 +58,7 @@ def explain_command(
         seed=seed,
         threads=threads,
         device=device,
-        **parse_settings(assignments),
+        settings=parse_settings(assignments),
     )
     if write_json(json_file, found.to_dict()):
         return

@@ -45,7 +45,7 @@ def export_command(
         int8=int8,
         evaluation=evaluation,
         terms=terms,
-        **parse_settings(assignments),
+        settings=parse_settings(assignments),
     )
     config, size = read_config(folder), (folder / "model.onnx").stat().st_size / 1e6
     typer.echo(

@@ -139,12 +139,14 @@ def _code_changes(runs: Path, missing: Mapping[Job, Mapping[str, Any]]) -> Itera
         kept = read_identity(runs, job.name)
         changed = [] if kept is None else list(differences(run, kept))
         if changed and all(path.startswith("code") for path in changed):
-            what = f"the source of {job.model}" if "code.model" in changed else "what trains models"
+            why = "what trains models has changed"
             if "code" not in (kept or {}):
-                what = f"what {job.model} was trained by is not known, and"
-            old[job.model, what] = old.get((job.model, what), 0) + 1
-    for (model, what), count in old.items():
-        yield f"{what} has changed: {count} finished run(s) of {model} are made anew"
+                why = f"by which source {job.model} was trained is not known"
+            elif "code.model" in changed:
+                why = f"the source of {job.model} has changed"
+            old[job.model, why] = old.get((job.model, why), 0) + 1
+    for (model, why), count in old.items():
+        yield f"{why}: {count} finished run(s) of {model} are made anew"
 
 
 def _about(

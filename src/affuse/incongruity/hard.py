@@ -12,13 +12,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from affuse.incongruity.readings import Readers, fit_readers
 from affuse.incongruity.tendency import NO_TENDENCY, answer_name, answers, label_tendency
 from affuse.samples import Corpus, Sample, Split, labelled, targets_of
 from affuse.tasks import Bools, Task
-from affuse.training.devices import AUTO
+from affuse.training.devices import AUTO, processor_threads
 from affuse.training.normalise import normalise
 
 
@@ -92,16 +91,12 @@ _AT_ONCE = 256
 def hard_ids(corpus: Corpus, on_fold: OnFold = lambda *_: None, *, device: str = AUTO) -> HardIds:
     """Ids of the hard samples of each fold's test part; empty where a part lacks labels."""
     # Sums depend on the number of threads, and with them who is just decisive.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        found = []
+    found = []
+    with processor_threads(1):
         for number, fold in enumerate(corpus.folds, start=1):
             on_fold(number, len(corpus.folds))
             found.append(_of(corpus.task, fold, device))
-        return tuple(found)
-    finally:
-        torch.set_num_threads(threads)
+    return tuple(found)
 
 
 def _of(task: Task, fold: Split, device: str) -> tuple[str, ...]:

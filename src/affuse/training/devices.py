@@ -58,3 +58,14 @@ def on_device(model: nn.Module, name: str = AUTO) -> Iterator[torch.device]:
         yield device
     finally:
         model.to(before)
+
+
+@contextmanager
+def processor_threads(count: int) -> Iterator[None]:
+    """So many threads of torch while the block runs; afterwards as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
