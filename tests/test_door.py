@@ -199,3 +199,48 @@ def test_options_are_for_corpora_that_are_read(toy) -> None:
         affuse.train(corpus, data="somewhere", progress=False)
     with pytest.raises(InputError, match="unknown setting 'truht'; did you mean"):
         affuse.train("controlled", truht="mixed", progress=False)
+
+
+OWN_MODEL = '''
+import affuse
+from torch import nn
+
+
+@affuse.register_model("mine")
+class Mine(affuse.FusionModel):
+    """A model of a script."""
+
+    Options = affuse.Options
+
+    def __init__(self, widths, outputs, options):
+        super().__init__(widths, outputs, options)
+        self.heads = nn.ModuleDict({m: nn.Linear(d, outputs) for m, d in widths.items()})
+
+    def forward(self, batch, detail=False):
+        batch = self.admit(batch)
+        means = [self.heads[m](batch.sequences[m]).mean(dim=1) for m in batch.sequences]
+        return affuse.FusionOutput(sum(means), *self.even_gate(batch))
+
+
+if __name__ == "__main__":
+    corpus = affuse.load_corpus("controlled", train=12, valid=6, test=6)
+    assert affuse.train(corpus, "mine", epochs=1, progress=False).name == "mine"
+    few = {"seeds": 1, "singles": False, "epochs": 1, "progress": False}
+    print(repr(affuse.benchmark(corpus, ["mine"], **few)))
+'''
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_model_of_a_script_is_found_by_its_runs_where_they_can(tmp_path: Path, stored) -> None:
+    (tmp_path / "script.py").write_text(OWN_MODEL)
+    with (tmp_path / "script.py").open() as script:
+        done = subprocess.run(
+            [sys.executable, "script.py" if stored else "-"],
+            cwd=tmp_path, stdin=script, capture_output=True, text=True,
+        )  # fmt: skip
+    if stored:
+        assert "1 seed, mae: trivial" in done.stdout, done.stderr
+    else:
+        says = "model 'mine' stands in no file that runs could read; write it to a .py file"
+        assert says in done.stderr

@@ -481,9 +481,9 @@ def _read_for(
 
     if not isinstance(corpus, str | Path):
         _require_no_data(data)
-        for key in options:
-            problem, remedy = f"option '{key}' of a corpus in memory", "make the corpus with it"
-            raise InputError(problem, remedy=remedy)
+        if options:
+            problem = f"option '{next(iter(options))}' of a corpus in memory"
+            raise InputError(problem, remedy="make the corpus with it")
         return corpus
     trained = corpus_options(str(corpus), checkpoint.corpus.get("options", {}))
     return load_corpus(str(corpus), _path(data), {**trained, **options})
@@ -509,11 +509,7 @@ def _work(
     progress: bool,
     unit: str = "epochs",
 ) -> Iterator[tuple[Path, str, OnWork]]:
-    """For work in processes: its folder, what they read the corpus from, and its bar.
-
-    A corpus in memory goes to them in the stored format; hidden, for the folder is not yet one of
-    results.
-    """
+    """For work in processes: its folder, what they read the corpus from, and its bar."""
     from affuse.readers.stored_write import store_corpus
 
     with ExitStack() as stack:
@@ -521,6 +517,7 @@ def _work(
         place = str(corpus)
         if not isinstance(corpus, str | Path):
             _require_no_data(data)
+            # In the stored format; hidden, for the folder is not yet one of results.
             stored = folder / ".corpus" / corpus.fingerprint()
             if not stored.exists():
                 store_corpus(corpus, stored)

@@ -73,6 +73,8 @@ def preload(module: str) -> None:
 def worker_killed() -> InputError:
     """The error for a worker that is gone without a word."""
     remedy = "repeat with fewer --jobs; what is finished is kept"
+    if "__main__" in registered_in:
+        remedy = "put the calls of your script under if __name__ == '__main__', or " + remedy
     return InputError("a worker process was killed, perhaps for want of memory", remedy=remedy)
 
 

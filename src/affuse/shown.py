@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+
+_LOOKS = "affuse.report.notebook"
 
 
 class Shown:
@@ -22,11 +23,7 @@ class Shown:
         return f"{type(self).__name__}({self._summary()})"
 
     def __str__(self) -> str:
-        return str(_notebook().text(self))
+        return str(import_module(_LOOKS).text(self))
 
     def _repr_html_(self) -> str:
-        return str(_notebook().html(self))
-
-
-def _notebook() -> Any:
-    return import_module("affuse.report.notebook")
+        return str(import_module(_LOOKS).html(self))

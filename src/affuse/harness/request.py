@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from affuse.errors import InputError, unknown_name
+from affuse.fusion import models
 from affuse.harness import COMPARED, REFERENCE
 from affuse.harness.leaks import plain, require_closed, without_shared
 from affuse.harness.records import SINGLE
@@ -69,6 +71,8 @@ class Request:
         if not self.models:
             raise InputError("no models to compare", remedy="name one or more, with commas")
         plans = [self.plan(name) for name in self.models]
+        for name in self.models:
+            _require_file(name)
         corpus = self.read()
         for planned in plans:
             require_trainable(corpus, planned)
@@ -101,6 +105,15 @@ class Request:
         """Model names in table order: single modalities first, then those asked for."""
         single = tuple(f"{SINGLE}{m}" for m in corpus.modalities) if self.singles else ()
         return single + tuple(dict.fromkeys(m for m in self.models if m not in single))
+
+
+def _require_file(model: str) -> None:
+    """Raise `InputError` for a model of a notebook, which the processes of runs cannot find."""
+    module = models()[model.partition(":")[0]].cls.__module__
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if module == "__main__" and not Path(file or "").is_file():
+        remedy = "write it to a .py file, and name that in AFFUSE_PLUGINS"
+        raise InputError(f"model '{model}' stands in no file that runs could read", remedy=remedy)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,6 @@ def _image(draw: Callable[[Path], None]) -> str:
 # By name, so that what shows an answer of the runtime needs no torch.
 _TABLES: dict[str, Callable[[Any], Iterable[Table]]] = {
     "Corpus": lambda corpus: corpus_tables(summarise_corpus(corpus)),
-    "TrainingView": lambda corpus: corpus_tables(summarise_corpus(corpus)),
     "BenchmarkResult": lambda result: result_tables(result, WIDTH),
     "Evaluation": lambda found: [evaluation_table(found)],
     "Ablations": lambda found: [ablation_table(found)],

@@ -30,7 +30,8 @@ def code_of(model: str) -> dict[str, str]:
         `model` and `training`, 16 hexadecimal digits each.
     """
     cls = models()[model.partition(":")[0]].cls
-    if getattr(sys.modules.get(cls.__module__), "__file__", None):
+    # What is read from standard input names a file that is none.
+    if Path(getattr(sys.modules.get(cls.__module__), "__file__", None) or "").is_file():
         source = _model_digest(cls.__module__)
     else:
         text = cls.__qualname__

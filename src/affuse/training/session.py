@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,9 +99,13 @@ def build_model(corpus: Corpus, plan: Plan, fold: int = 0) -> FusionModel:
     """The model as a training on that fold begins with it, but for the option `init`.
 
     Raises:
-        InputError: an option that the corpus' modalities do not allow.
+        InputError: a model or an option that the corpus' modalities do not allow.
     """
-    require_trainable(corpus, replace(plan, train=plan.train.model_copy(update={"init": ""})))
+    for key, value in {**plan.train.model_dump(), **plan.options}.items():
+        # Options that are dicts have a value for each modality.
+        for modality in value if isinstance(value, dict) else ():
+            if modality not in corpus.widths:
+                raise unknown_name("modality", str(modality), corpus.widths, source=f"option {key}")
     options = _model_options(corpus, plan, fold)
     return create_model(plan.model, corpus.widths, corpus.task.outputs, options)
 
@@ -139,20 +142,10 @@ def require_trainable(corpus: Corpus, plan: Plan, fold: int = 0) -> Origin | Non
     """What training on that fold begins with, if the option `init` asks for it.
 
     Raises:
-        InputError: a model or an option that the corpus' modalities do not allow, or as
-            `read_origin`.
+        InputError: as `build_model` or `read_origin`.
     """
-    for key, value in {**plan.train.model_dump(), **plan.options}.items():
-        # Options that are dicts have a value for each modality.
-        for modality in value if isinstance(value, dict) else ():
-            if modality not in corpus.widths:
-                raise unknown_name("modality", str(modality), corpus.widths, source=f"option {key}")
-    if not plan.train.init:
-        create_model(plan.model, corpus.widths, corpus.task.outputs, plan.options)
-        return None
-    options = _model_options(corpus, plan, fold)
-    model = create_model(plan.model, corpus.widths, corpus.task.outputs, options)
-    return read_origin(Path(plan.train.init), model, corpus, fold)
+    model = build_model(corpus, plan, fold)
+    return read_origin(Path(plan.train.init), model, corpus, fold) if plan.train.init else None
 
 
 def _checkpoint(

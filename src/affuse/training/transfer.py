@@ -107,9 +107,8 @@ def _shapes(module: nn.Module) -> dict[str, torch.Size]:
 
 
 def _require_unseen(origin: Checkpoint, corpus: Corpus, fold: int, source: Path) -> None:
-    trained = origin.corpus
-    name = str(trained.get("name", ""))
-    same = trained.get("fingerprint") == corpus.fingerprint() and trained.get("fold", 0) == fold
+    name = str(origin.corpus.get("name", ""))
+    same = origin.trained_on(corpus) and origin.corpus.get("fold", 0) == fold
     # A reader that was asked for one fold returns that fold alone.
     split = corpus.folds[min(fold, len(corpus.folds) - 1)]
     origin.require_unseen(corpus, split.test, source)
