@@ -64,7 +64,7 @@ def test_no_two_files_share_a_name() -> None:
     assert [name for name, count in counts.items() if count > 1] == []
 
 
-def test_the_house_stays_small() -> None:
-    files = list(SOURCE.rglob("*.py"))
-    assert len(files) <= 170
-    assert sum(len(file.read_text().splitlines()) for file in files) <= 25_500
+def test_files_stay_small() -> None:
+    lengths = [len(file.read_text().splitlines()) for file in SOURCE.rglob("*.py")]
+    assert max(lengths) <= 600
+    assert sum(length <= 300 for length in lengths) >= 0.95 * len(lengths)

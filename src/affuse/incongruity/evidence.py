@@ -29,6 +29,8 @@ _RARELY_LOGIT = float(np.log(_RARELY / (1 - _RARELY)))
 # Weight of what is assumed before, in samples over samples: it decides where the data do not.
 _ASSUMED = 1e-3
 _BANDWIDTH = 0.05
+# The least spread of readings about what they follow.
+_FINEST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def fit_evidence(task: Task, prior: Floats, outputs: Floats, targets: Floats) ->
         return -log.gather(2, chosen).mean() + _ASSUMED * assumed
 
     p = _minimise(loss, [0.0, _RARELY_LOGIT])
-    return ChoiceEvidence(task, max(float(p[1].sigmoid()), _RARELY), float(p[0].exp()), prior)
+    return ChoiceEvidence(task, _share(float(p[1])), float(p[0].exp()), prior)
 
 
 def _choice_factors(
@@ -150,15 +152,21 @@ def _choice_factors(
 
 
 def _fit_values(task: Regression, r: Tensor, y: Tensor) -> ValueEvidence:
-    spread = float(r.std().clamp(min=1e-3).log())
+    spread = float(r.std().clamp(min=_FINEST).log())
     p, loss = _fit_mixture(r, y, [-2.0, 0.5, 0.0, spread, 0.5, 0.0, spread], opposed=True)
     _, same = _fit_mixture(r, y, p, opposed=False)
     # Noise that is not normal makes a second part too, one that follows the label as the first
     # does. A contradiction must explain more than that, by Schwarz' criterion.
     found = (same - loss) * len(r) > 0.5 * np.log(len(r))
-    share = max(1 / (1 + np.exp(-p[0])), _RARELY) if found else _RARELY
-    scales = float(np.exp(p[3])), float(np.exp(p[6]))
-    return ValueEvidence(task, float(share), (p[1], p[4]), (p[2], p[5]), scales)
+    share = _share(p[0]) if found else _RARELY
+    # Two or three readings are told without error by either part.
+    scales = max(float(np.exp(p[3])), _FINEST), max(float(np.exp(p[6])), _FINEST)
+    return ValueEvidence(task, share, (p[1], p[4]), (p[2], p[5]), scales)
+
+
+def _share(logit: float) -> float:
+    """How often a modality contradicts: never quite never, and never quite always."""
+    return float(np.clip(1 / (1 + np.exp(-logit)), _RARELY, 1 - _RARELY))
 
 
 def _fit_mixture(
@@ -168,7 +176,7 @@ def _fit_mixture(
 
     Where `opposed`, the second part's slope is below zero; else it is that of the first.
     """
-    spread = float(r.std().clamp(min=1e-3).log())
+    spread = float(r.std().clamp(min=_FINEST).log())
 
     def second(p: Tensor) -> Tensor:
         return -p[4].abs() if opposed else p[1]
