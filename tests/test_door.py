@@ -6,6 +6,7 @@ import json
 import runpy
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
