@@ -29,6 +29,7 @@ REQUEST = Request(
         "width": 8,
         "heads": 2,
         "hct_mg.members": 2,
+        "concat.distil": 3,
     },
     jobs=2,
     command="affuse benchmark controlled",
@@ -63,7 +64,11 @@ def test_models_that_differ_in_members_are_warned_of(folder: Path) -> None:
         **dict.fromkeys(("trivial", "text", "audio", "vision", "concat"), 1),
         "hct_mg": 2,
     }
-    (warning,) = (line for line in result.warnings if "members" in line)
+    assert {name: row["distilled"] for name, row in found.items() if row["distilled"]} == {
+        "concat": 3
+    }
+    warning, taught = (line for line in result.warnings if "these models differ" in line)
+    assert "concat 3, hct_mg 0" in taught
     assert "text 1, audio 1, vision 1, concat 1, hct_mg 2" in warning
     assert "--set members=2" in warning
 

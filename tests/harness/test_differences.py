@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from affuse.evaluation.statistics import summarise
-from affuse.harness.assemble import Differences, runs_of
+from affuse.harness.assemble import Differences
+from affuse.harness.model_runs import runs_of
 from affuse.harness.records import About, Run, Trivial
 from affuse.harness.results import ModelResult
 from affuse.tasks import Regression

@@ -300,6 +300,13 @@ def test_members_stand_where_any_model_has_several(result: BenchmarkResult) -> N
     assert next(r["members"] for r in ensembles.to_records() if r["model"] == "mult") == 5
 
 
+def test_what_learnt_from_members_is_named(result: BenchmarkResult) -> None:
+    models = {**result.models, "mult": replace(result.models["mult"], distilled=5)}
+    found = replace(result, models=models)
+    assert "each model is one network; mult learnt from 5 members" in render(rich_table(found))
+    assert "Each model is one network; mult learnt from 5 members." in markdown(found)
+
+
 def test_members_of_an_older_result_are_told_by_its_options(result: BenchmarkResult) -> None:
     content = json.loads(result.to_json())
     content["configuration"] = {"hct_mg": {"options": {"members": 5}, "train": {}}, "gone": {}}

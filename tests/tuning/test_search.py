@@ -130,6 +130,7 @@ def test_what_goes_wrong_in_every_trial_is_one_error(ask) -> None:
         ({"models": ("raven",)}, "unknown model 'raven'"),
         ({"models": ("unimodal:smell",)}, "unknown modality 'smell'"),
         ({"settings": {"concat.init": "elsewhere"}}, "weights of 'init' do not fit; leave it out"),
+        ({"settings": {"distil": 3}}, "would train a teacher for each; leave it out"),
         ({"settings": {"epoch": 1}}, "did you mean 'epochs'"),
         ({"corpus": "controled"}, "did you mean 'controlled'"),
         ({"fold": 1}, "has 1 fold"),

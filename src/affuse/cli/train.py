@@ -68,5 +68,13 @@ def train_command(
             markup=False,
             highlight=False,
         )
+    taught = checkpoint.training.get("distilled")
+    if taught:
+        console.print(
+            f"learnt from {taught['members']} member(s) of {taught['model']}, "
+            f"{taught['parameters']:,} parameters",
+            markup=False,
+            highlight=False,
+        )
     again = ["affuse", "evaluate", str(out), corpus, *(["--data", str(data)] if data else [])]
     console.print(f"checkpoint in {out}; next: {shlex.join(again)}", markup=False, highlight=False)

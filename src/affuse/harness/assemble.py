@@ -96,7 +96,8 @@ def _model(row: ModelRuns) -> ModelResult:
     first = row.records[0]
     metrics = {name: row.summarise("metrics", name) for name in first["metrics"]}
     primary = Counter(record["primary"] for record in row.records if "primary" in record)
-    return ModelResult(first["parameters"], metrics, dict(primary), row.members)
+    size = first["parameters"], metrics, dict(primary), row.members, row.distilled
+    return ModelResult(*size)
 
 
 def _extra(rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
@@ -163,13 +164,15 @@ def _repeated_tests(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
 
 def _unequal(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
     """What an ensemble gains is no model's merit."""
-    members = {name: row.members for name, row in rows.items() if row.seeds}
-    if len({*members.values()}) > 1:
-        listed = ", ".join(f"{name} {count}" for name, count in members.items())
-        yield (
-            f"these models differ in their members ({listed}): differences between them are in "
-            f"part those of any ensemble; --set members={max(members.values())} is for all"
-        )
+    finished = {name: row for name, row in rows.items() if row.seeds}
+    for key, words in (("members", "members"), ("distilled", "distil")):
+        known = {name: getattr(row, key) for name, row in finished.items()}
+        if len({*known.values()}) > 1:
+            listed = ", ".join(f"{name} {count}" for name, count in known.items())
+            yield (
+                f"these models differ in their {words} ({listed}): differences between them are in "
+                f"part those of any ensemble; --set {words}={max(known.values())} is for all"
+            )
 
 
 def hard_slice(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from affuse.evaluation.bootstrap import FoldAnswers
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.harness.records import Run
+from affuse.training.distil import learnt_from
 
 if TYPE_CHECKING:
     from affuse.evaluation.held_out import Record
@@ -34,6 +35,11 @@ class ModelRuns:
         """Networks that answer by their mean; versions that knew of none had one."""
         known: int = self.records[0]["run"].get("options", {}).get("members", 1)
         return known
+
+    @property
+    def distilled(self) -> int:
+        """Members of the teacher that it learnt from; 0 without one."""
+        return learnt_from(self.records[0])
 
     def summarise(self, *path: str) -> Summary:
         """An entry of every run's record, averaged over folds: one number a seed."""

@@ -33,12 +33,14 @@ class ModelResult:
         metrics: name to its runs; empty where the model could not run.
         primary: modality to the number of runs in which it led most of the test samples.
         members: networks that answer by their mean.
+        distilled: members of the teacher that it learnt from, which are not counted; 0 without.
     """
 
     parameters: int
     metrics: dict[str, Summary]
     primary: dict[str, int] = field(default_factory=dict)
     members: int = 1
+    distilled: int = 0
 
 
 @dataclass(frozen=True, repr=False)

@@ -83,7 +83,7 @@ def run_benchmark(
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)
     missing = {
-        job: plans[job.model].train.epochs
+        job: plans[job.model].epochs
         for job in runs
         if read_run(folder / RUNS, job.name, about.runs[job.name]) is None
     }

@@ -18,6 +18,13 @@ def size_cells(result: BenchmarkResult, row: ModelResult, absent: str) -> tuple[
 
 def size_words(result: BenchmarkResult) -> str:
     """How to read them."""
+    words = "each model is one network"
     if result.ensembles:
-        return "members are networks that answer by their mean; parameters are of all of them"
-    return "each model is one network"
+        words = "members are networks that answer by their mean; parameters are of all of them"
+    taught: dict[int, list[str]] = {}
+    for name, row in result.models.items():
+        if row.distilled:
+            taught.setdefault(row.distilled, []).append(name)
+    return "; ".join(
+        [words, *(f"{', '.join(names)} learnt from {n} members" for n, names in taught.items())]
+    )

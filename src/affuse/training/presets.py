@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field, NonNegativeFloat, model_validator
 
 from affuse.config import Choice, Options, Range, parse_options, read_yaml
 from affuse.errors import unknown_name
@@ -43,6 +43,11 @@ class TrainOptions(Options):
         reliability: weight of the loss of the expected-loss heads.
         init: folder of a checkpoint whose weights training begins with, where they fit; see
             `affuse.training.transfer`.
+        distil: members of a teacher, of the same model, that is trained first; what is kept has
+            learnt from it (`affuse.training.distil`). 0 trains without one.
+        teacher: folder of a checkpoint to learn from instead.
+        distil_share: of the loss that is the teacher's.
+        distil_temperature: by which probabilities are softened where classes are taught.
         label_smoothing: of classification, in training only.
         normalise: `train` fits mean and scale on the training split; `speaker` first normalises
             each speaker by all of that speaker's clips, without labels; `none`.
@@ -65,10 +70,20 @@ class TrainOptions(Options):
     reliability: float = Field(0.2, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     init: str = ""
+    distil: int = Field(0, ge=0)
+    teacher: str = ""
+    distil_share: float = Field(0.5, ge=0, le=1)
+    distil_temperature: float = Field(2.0, gt=0)
     normalise: NormaliseMode = "train"
     noise: dict[str, NonNegativeFloat] = Field(default_factory=dict)
     shift: dict[str, NonNegativeFloat] = Field(default_factory=dict)
     time_mask: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_teacher(self) -> TrainOptions:
+        if self.distil and self.teacher:
+            raise ValueError("distil trains a teacher, and teacher names one")
+        return self
 
 
 Settings = Mapping[str, Any]
@@ -112,6 +127,11 @@ class Plan:
     model: str
     train: TrainOptions
     options: dict[str, Any]
+
+    @property
+    def epochs(self) -> int:
+        """At most, those of a teacher included."""
+        return self.train.epochs * (2 if self.train.distil else 1)
 
 
 def corpus_options(corpus: str, settings: Settings, data: Path | None = None) -> dict[str, Any]:

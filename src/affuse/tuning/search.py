@@ -43,6 +43,13 @@ from affuse.tuning.trial import FoldData, Objective
 POLL = 0.5
 """Seconds between looks at what others are doing."""
 
+NOT_SEARCHED_WITH = {
+    "init": "sizes, which the weights of 'init' do not fit",
+    "distil": "settings by the dozen, and 'distil' would train a teacher for each",
+    "teacher": "sizes and rates, for which a 'teacher' trained with others would decide",
+}
+"""Options of training that a search refuses, and why."""
+
 MAX_REJECTED = 20
 """So many times the trials asked for may be turned down before the search is given up."""
 
@@ -94,11 +101,13 @@ class TuningRequest:
         resolve_device(self.device)
         check_keys(self.corpus, self.settings)
         plans = [plan(self.corpus, name, self.settings, self.data) for name in self.models]
-        if any(planned.train.init for planned in plans):
-            raise InputError(
-                "a search tries sizes, which the weights of 'init' do not fit",
-                remedy="leave it out; affuse train and benchmark take it beside --settings",
-            )
+        for planned in plans:
+            for key, why in NOT_SEARCHED_WITH.items():
+                if getattr(planned.train, key):
+                    raise InputError(
+                        f"a search tries {why}",
+                        remedy="leave it out; affuse train and benchmark take it beside --settings",
+                    )
         self.objectives()
         options = corpus_options(self.corpus, self.settings, self.data)
         corpus = load_corpus(self.corpus, self.data, options)
