@@ -22,7 +22,7 @@ from affuse.training.presets import TrainOptions
 from affuse.training.session import train_run
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Training was cut short."""
 
 
@@ -107,9 +107,9 @@ def test_it_goes_on_where_it_was_stopped(corpus, small_plan, run, tmp_path: Path
         def on_epoch(epoch: int, _: object, seen: list[int] = seen, stop: int = stop) -> None:
             seen.append(epoch)
             if len(seen) == stop:
-                raise Stopped
+                raise StoppedError
 
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             train_run(
                 *(corpus, plan), seed=0, folder=tmp_path / "cut", resume=True, on_epoch=on_epoch
             )

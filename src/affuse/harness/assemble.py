@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from affuse.evaluation.bootstrap import (
-    STATISTIC,
-    FoldAnswers,
     Scores,
     paired_bootstrap,
     resampled_scores,
@@ -219,12 +217,13 @@ class Differences:
         self.metrics = self.task.metrics
         self.rows = {name: row for name, row in rows.items() if row.seeds}
         self.scores = {
-            n: resampled_scores(self.task, r.tested(), self.metrics) for n, r in self.rows.items()
+            n: resampled_scores(self.task, r.tested(about.groups), self.metrics)
+            for n, r in self.rows.items()
         }
         if about.trivial and self.rows:
-            known = next(iter(self.rows.values())).tested()
+            known = next(iter(self.rows.values())).tested(about.groups)
             said = [
-                FoldAnswers(fold.ids, fold.target, np.tile(trivial.output, (1, len(fold.ids), 1)))
+                replace(fold, predictions=np.tile(trivial.output, (1, len(fold.ids), 1)))
                 for fold, trivial in zip(known, about.trivial, strict=True)
             ]
             self.scores[TRIVIAL] = resampled_scores(self.task, said, self.metrics)
@@ -246,14 +245,14 @@ class Differences:
         ours, theirs = (self._of(name, shared) for name in (a, b))
         found = {metric: paired_bootstrap(ours[metric], theirs[metric]) for metric in self.metrics}
         headline = self.metrics[0]
-        return Comparison(headline, found.pop(headline), found, STATISTIC)
+        return Comparison(headline, found.pop(headline), found, ours[headline].statistic)
 
     def _of(self, name: str, seeds: Sequence[int]) -> dict[str, Scores]:
         if name not in self.rows:
             return self.scores[name]  # the same whatever the seed
         columns = [self.rows[name].seeds.index(seed) for seed in seeds]
         return {
-            metric: Scores(s.measured[columns], s.redrawn[:, columns], s.samples)
+            metric: replace(s, measured=s.measured[columns], redrawn=s.redrawn[:, columns])
             for metric, s in self.scores[name].items()
         }
 

@@ -50,11 +50,13 @@ class ModelRuns:
         values = [[entry(run.record) for run in fold] for fold in self.folds]
         return summarise(np.mean(values, axis=0).tolist())
 
-    def tested(self) -> list[FoldAnswers]:
-        """What was said of each fold."""
+    def tested(self, groups: Sequence[Sequence[str | None]] = ()) -> list[FoldAnswers]:
+        """What was said of each fold, whose samples are of these groups where there are any."""
         return [
-            FoldAnswers(fold[0].ids, fold[0].target, np.stack([run.prediction for run in fold]))
-            for fold in self.folds
+            FoldAnswers(
+                fold[0].ids, fold[0].target, np.stack([run.prediction for run in fold]), known
+            )
+            for fold, known in zip(self.folds, groups or [()] * len(self.folds), strict=True)
         ]
 
 

@@ -34,7 +34,7 @@ from affuse.harness.workers import RUNS_IN, Answered, run_all
 from affuse.incongruity.hard import HardIds, hard_ids
 from affuse.processes import preload
 from affuse.progress import OnWork
-from affuse.samples import Corpus
+from affuse.samples import Corpus, labelled
 from affuse.training.presets import Plan
 from affuse.training.session import identity
 
@@ -167,6 +167,7 @@ def _about(
             for fold in trivial_folds(corpus)
         ),
         runs=runs,
+        groups=tuple(tuple(s.group for s in labelled(fold.test)) for fold in corpus.folds),
         extra={
             "fingerprint": corpus.fingerprint(),
             "options": dict(corpus.options),
