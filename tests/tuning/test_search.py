@@ -56,7 +56,7 @@ def test_several_models_have_as_many_trials_each_and_go_on(ask) -> None:
 def in_this_process(request: TuningRequest, corpus: Corpus) -> list[optuna.trial.FrozenTrial]:
     studies = open_studies(request, corpus)
     names = {model: study.study_name for model, study in studies.items()}
-    work(request, FoldData.of(corpus, 0), names)
+    work(request, {0: FoldData.of(corpus, 0)}, names)
     (study,) = studies.values()
     return study.trials
 

@@ -94,7 +94,9 @@ def _model(row: ModelRuns) -> ModelResult:
     first = row.records[0]
     metrics = {name: row.summarise("metrics", name) for name in first["metrics"]}
     primary = Counter(record["primary"] for record in row.records if "primary" in record)
-    size = first["parameters"], metrics, dict(primary), row.members, row.distilled
+    # Where settings differ by fold, the largest.
+    parameters = max(record["parameters"] for record in row.records)
+    size = parameters, metrics, dict(primary), row.members, row.distilled
     return ModelResult(*size)
 
 
@@ -102,10 +104,7 @@ def _extra(rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     """What else the JSON file says of each model."""
     finished = {name: row for name, row in rows.items() if row.seeds}
     extra: dict[str, Any] = {
-        "configuration": {
-            name: {key: row.records[0]["run"][key] for key in ("options", "train")}
-            for name, row in finished.items()
-        },
+        "configuration": {name: row.configuration for name, row in finished.items()},
         "test_opened": {
             name: max(record["test_opened"]["count"] for record in row.records)
             for name, row in finished.items()

@@ -31,6 +31,13 @@ class ModelRuns:
         return [run.record for fold in self.folds for run in fold]
 
     @property
+    def configuration(self) -> dict[str, Any]:
+        """Options of the model and of training; `folds` has those that differ from the first's."""
+        each = [{k: fold[0].record["run"][k] for k in ("options", "train")} for fold in self.folds]
+        others = {str(n): known for n, known in enumerate(each) if known != each[0]}
+        return {**each[0], **({"folds": others} if others else {})}
+
+    @property
     def members(self) -> int:
         """Networks that answer by their mean; versions that knew of none had one."""
         known: int = self.records[0]["run"].get("options", {}).get("members", 1)

@@ -84,7 +84,7 @@ def run_job(
         tick: called with the number of epochs that were finished since the last call.
     """
     began = time.monotonic()
-    planned = request.plan(job.model)
+    planned = request.plan(job.model, job.fold)
     run = identity(view, planned, seed=job.seed, fold=job.fold)
     if not _goes_on(work, run):
         shutil.rmtree(work, ignore_errors=True)

@@ -105,7 +105,7 @@ def tuning_table(found: StudyResult, metric: str) -> Table:
         columns.append(found.preset)
     pruned = len(found.trials) - len(found.ranked)
     table = Table(
-        "trial", title=f"{found.model}: {len(found.trials)} trials, {pruned} of them pruned"
+        "trial", title=f"{found.title}: {len(found.trials)} trials, {pruned} of them pruned"
     )
     for trial in columns:
         untuned = " (untuned)" if trial is found.preset else ""

@@ -22,6 +22,7 @@ from affuse.errors import unknown_name
 from affuse.fusion import models
 from affuse.readers.registry import CorpusEntry, corpora, resolve
 from affuse.samples import Corpus
+from affuse.training.fold_settings import every_key, of_fold, plain
 from affuse.training.normalise import NormaliseMode
 
 
@@ -137,11 +138,17 @@ class Plan:
 def corpus_options(corpus: str, settings: Settings, data: Path | None = None) -> dict[str, Any]:
     """The reader's options: those of the preset and of `settings` that are the reader's."""
     entry, preset, _ = _choose(corpus, data)
-    merged = {**preset.shared, **settings}
+    merged = {**preset.shared, **plain(settings)}
     return {k: v for k, v in merged.items() if k in entry.options.model_fields}
 
 
-def plan(corpus: str | Corpus, model: str, settings: Settings, data: Path | None = None) -> Plan:
+def plan(
+    corpus: str | Corpus,
+    model: str,
+    settings: Settings,
+    data: Path | None = None,
+    fold: int = 0,
+) -> Plan:
     """Options for `model` on `corpus`: defaults, preset, then `settings`.
 
     Args:
@@ -149,6 +156,7 @@ def plan(corpus: str | Corpus, model: str, settings: Settings, data: Path | None
         model: a registered name.
         settings: what the user gave.
         data: where the corpus lies, for a name that needs it.
+        fold: on which it trains, where settings differ by fold.
 
     Raises:
         InputError: a key that no reader, training or model option has, or a value out of range.
@@ -156,7 +164,8 @@ def plan(corpus: str | Corpus, model: str, settings: Settings, data: Path | None
     base = model.partition(":")[0]
     if base not in models():
         raise unknown_name("model", base, models())
-    check_keys(corpus, settings)
+    check_keys(corpus, every_key(settings))
+    settings = of_fold(settings, fold)
     entry, preset, readers = _choose(corpus, data)
     own = {k.partition(".")[2]: v for k, v in settings.items() if k.startswith(f"{base}.")}
     shared = {k: v for k, v in preset.shared.items() if k not in readers}
