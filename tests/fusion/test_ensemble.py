@@ -100,6 +100,19 @@ def test_members_may_trust_another(batch, perturb) -> None:
     assert not torch.equal(output.members[0].gate, output.members[1].gate)
 
 
+def test_a_model_without_options_has_members_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("affuse.fusion.model._ENTRIES", dict(models()))
+
+    class Plain(models()["concat"].cls):
+        """A model that declares no option."""
+
+        Options = Options
+
+    register_model("plain")(Plain)
+    assert list(Plain.Options.model_fields) == ["members"]
+    assert "members" not in Options.model_fields
+
+
 def test_an_option_of_that_name_is_refused() -> None:
     class Own(Options):
         members: int = 3

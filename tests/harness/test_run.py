@@ -78,7 +78,7 @@ def test_the_json_keeps_its_contract(finished: Finished) -> None:
     assert content["versions"].keys() >= {"affuse", "torch", "numpy", "python"}
     assert tuple(content["models"]) == ROWS
     for name, row in content["models"].items():
-        assert row.keys() == {"parameters", "metrics", "primary"}
+        assert row.keys() == {"parameters", "metrics", "primary", "members", "distilled"}
         assert isinstance(row["parameters"], int)
         assert row["metrics"].keys() >= {"mae", "corr", "acc2_nonzero", "f1_nonzero", "acc7"}
         for score in row["metrics"].values():

@@ -186,7 +186,7 @@ def _with_members(cls: type[FusionModel]) -> type[Options]:
             remedy="give it another name: affuse gives every model members",
         )
     made = pydantic.create_model(
-        own.__name__, __base__=(own, Members), __module__=cls.__module__, __doc__=own.__doc__
+        own.__name__, __base__=(Members, own), __module__=cls.__module__, __doc__=own.__doc__
     )
     # Where it is found again.
     made.__qualname__ = f"{cls.__qualname__}.Options"
