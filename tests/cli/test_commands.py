@@ -127,7 +127,9 @@ def test_demo_shows_the_gate_and_draws(affuse, tmp_path: Path) -> None:
     assert (done.status, done.err) == (0, "")
     content = json.loads((out / "result.json").read_text())
     assert tuple(content["models"]) == ("trivial", *MODALITIES, "concat", "mult", "hct_mg")
-    assert (out / "result.csv").read_text().startswith("corpus,model,parameters,metric,mean")
+    assert (
+        (out / "result.csv").read_text().startswith("corpus,model,members,parameters,metric,mean")
+    )
     assert "hct_mg" in (out / "result.md").read_text()
     for name in ("training_curves.png", "gate_over_time.png", "intervals.png"):
         image = (out / name).read_bytes()

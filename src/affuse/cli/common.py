@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from affuse.config import parse_assignment, read_yaml
+from affuse.config import parse_assignment
 from affuse.errors import InputError
 from affuse.files import to_strict_json, write_atomic
+from affuse.training.fold_settings import merged, overruled, read_settings
 
 if TYPE_CHECKING:
     from affuse.extract.text.transcript import Transcript
@@ -106,11 +107,8 @@ def parse_settings(
     asked = dict(parse_assignment(text) for text in assignments or [])
     found: dict[str, Any] = {}
     for file in files or []:
-        found |= read_yaml(file, "holds no settings", "write lines such as epochs: 20")
-    # A model's own setting goes before one for all, but not where a file gave the one for the model
-    # and the user the other.
-    kept = {k: value for k, value in found.items() if k.partition(".")[2] not in asked}
-    return {**kept, **asked}
+        found = merged(found, read_settings(file), file)
+    return overruled(found, asked)
 
 
 def require_writable(*files: Path | None) -> None:

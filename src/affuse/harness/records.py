@@ -62,6 +62,7 @@ class About(BaseModel):
         trivial: a fold each; none where a part lacks labels.
         runs: the name of each run asked for to the digest of its identity.
         hard: a fold each, ids of the test samples whose modalities mislead.
+        groups: a fold each, the group of each labelled test sample, in their order.
         extra: further entries of the result.
     """
 
@@ -77,6 +78,7 @@ class About(BaseModel):
     runs: dict[str, str]
     extra: dict[str, Any]
     hard: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[tuple[str | None, ...], ...] = ()
 
     def write(self, folder: Path) -> None:
         write_atomic(folder / TABLE, to_strict_json(self.model_dump()).encode())

@@ -34,8 +34,7 @@ from affuse.harness.workers import RUNS_IN, Answered, run_all
 from affuse.incongruity.hard import HardIds, hard_ids
 from affuse.processes import preload
 from affuse.progress import OnWork
-from affuse.samples import Corpus
-from affuse.training.presets import Plan
+from affuse.samples import Corpus, labelled
 from affuse.training.session import identity
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
@@ -73,17 +72,17 @@ def run_benchmark(
         "subsets": request.subsets,
     }
     keys = [Key.of(fold.test) for fold in corpus.folds]
-    plans = {name: request.plan(name) for name in request.rows(corpus)}
+    plans = {job: request.plan(job.model, job.fold) for job in jobs(request, corpus)}
     runs = {
-        job: identity(corpus, plans[job.model], seed=job.seed, fold=job.fold)
-        for job in jobs(request, corpus)
+        job: identity(corpus, planned, seed=job.seed, fold=job.fold)
+        for job, planned in plans.items()
     }
-    about = _about(request, corpus, plans, {j.name: digest_json(run) for j, run in runs.items()})
+    about = _about(request, corpus, {j.name: digest_json(run) for j, run in runs.items()})
     if not holds(folder, MARK, mark):
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)
     missing = {
-        job: plans[job.model].train.epochs
+        job: plans[job].epochs
         for job in runs
         if read_run(folder / RUNS, job.name, about.runs[job.name]) is None
     }
@@ -149,11 +148,9 @@ def _code_changes(runs: Path, missing: Mapping[Job, Mapping[str, Any]]) -> Itera
         yield f"{why}: {count} finished run(s) of {model} are made anew"
 
 
-def _about(
-    request: Request, corpus: Corpus, plans: Mapping[str, Plan], runs: dict[str, str]
-) -> About:
+def _about(request: Request, corpus: Corpus, runs: dict[str, str]) -> About:
     rows = request.rows(corpus)
-    mode = plans[rows[-1]].train.normalise
+    mode = request.plan(rows[-1]).train.normalise
     return About(
         # What uses a test speaker's other clips, or nothing, is said wherever the numbers stand.
         corpus=corpus.name if mode == "train" else f"{corpus.name}, normalise={mode}",
@@ -167,6 +164,7 @@ def _about(
             for fold in trivial_folds(corpus)
         ),
         runs=runs,
+        groups=tuple(tuple(s.group for s in labelled(fold.test)) for fold in corpus.folds),
         extra={
             "fingerprint": corpus.fingerprint(),
             "options": dict(corpus.options),

@@ -20,6 +20,7 @@ from affuse.samples import Corpus, Sample, Split
 from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, seen_in, weights_digest
 from affuse.training.code import code_of
 from affuse.training.devices import AUTO, resolve_device
+from affuse.training.distil import Teacher, read_teacher, teacher_plan
 from affuse.training.normalise import Normaliser, normalise
 from affuse.training.presets import Plan
 from affuse.training.transfer import Origin, begin_with, read_origin
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 RUN = "run.json"
 WORK_FOLDER = "training"
+TEACHER = "teacher"
 
 
 def train_run(
@@ -76,14 +78,28 @@ def train_run(
         sizes = plan.model, corpus.widths, corpus.task.outputs, run["options"]
         build = partial(_begin, donor, *sizes)
         claim(folder, RUN, run)
+        teacher = _teacher(corpus, plan, fold)
+        if plan.train.distil:
+            place = folder / WORK_FOLDER / TEACHER
+            train_run(
+                *(corpus, teacher_plan(plan)),
+                seed=seed,
+                folder=place,
+                fold=fold,
+                resume=True,
+                on_epoch=on_epoch,
+                device=device,
+            )
+            teacher = Teacher.at(place)
         result = fit(
             *(build, corpus.task, visible.train, visible.valid, plan.train),
             seed=seed,
             folder=folder / WORK_FOLDER,
             on_epoch=on_epoch,
             device=device,
+            teacher=None if teacher is None else teacher.model,
         )
-        _checkpoint(corpus, run, result, normaliser, origin).save(folder)
+        _checkpoint(corpus, run, result, normaliser, origin, teacher).save(folder)
     shutil.rmtree(folder / WORK_FOLDER, ignore_errors=True)
     return load_checkpoint(folder)
 
@@ -116,6 +132,8 @@ def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, A
     if plan.train.init:
         # Not where it lies, but what it is.
         train["init"] = weights_digest(Path(plan.train.init))
+    if plan.train.teacher:
+        train["teacher"] = weights_digest(Path(plan.train.teacher))
     content = {
         "affuse": __version__,
         "code": code_of(plan.model),
@@ -142,10 +160,17 @@ def require_trainable(corpus: Corpus, plan: Plan, fold: int = 0) -> Origin | Non
     """What training on that fold begins with, if the option `init` asks for it.
 
     Raises:
-        InputError: as `build_model` or `read_origin`.
+        InputError: as `build_model`, `read_origin` or `read_teacher`.
     """
     model = build_model(corpus, plan, fold)
+    _teacher(corpus, plan, fold)
     return read_origin(Path(plan.train.init), model, corpus, fold) if plan.train.init else None
+
+
+def _teacher(corpus: Corpus, plan: Plan, fold: int) -> Teacher | None:
+    """The one that is there already, if the option `teacher` names it."""
+    folder = plan.train.teacher
+    return read_teacher(Path(folder), corpus, plan, fold) if folder else None
 
 
 def _checkpoint(
@@ -154,6 +179,7 @@ def _checkpoint(
     result: FitResult,
     normaliser: Normaliser | None,
     origin: Origin | None,
+    teacher: Teacher | None,
 ) -> Checkpoint:
     about = {
         "name": corpus.name,
@@ -170,6 +196,8 @@ def _checkpoint(
     }
     if origin is not None:
         training["init"] = origin.to_dict()
+    if teacher is not None:
+        training["distilled"] = teacher.to_dict()
     name = run["model"].partition(":")[0]
     fold = corpus.folds[run["fold"]]
     seen = seen_in([*fold.train, *fold.valid])
