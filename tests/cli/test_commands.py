@@ -134,7 +134,9 @@ def test_demo_shows_the_gate_and_draws(affuse, tmp_path: Path) -> None:
         "hct_mg",
         "best possible",
     )
-    assert (out / "result.csv").read_text().startswith("corpus,model,parameters,metric,mean")
+    assert (
+        (out / "result.csv").read_text().startswith("corpus,model,members,parameters,metric,mean")
+    )
     assert "hct_mg" in (out / "result.md").read_text()
     for name in ("training_curves.png", "gate_over_time.png", "intervals.png"):
         image = (out / name).read_bytes()

@@ -28,7 +28,7 @@ REQUEST = Request(
         "epochs": 1,
         "width": 8,
         "heads": 2,
-        "members": 1,
+        "hct_mg.members": 2,
     },
     jobs=2,
     command="affuse benchmark controlled",
@@ -54,6 +54,18 @@ def test_it_says_the_same_byte_for_byte(folder: Path) -> None:
     result = read_result(folder)
     assert result.to_json() == (folder / "result.json").read_text()
     assert markdown(result) == (folder / "result.md").read_text()
+
+
+def test_models_that_differ_in_members_are_warned_of(folder: Path) -> None:
+    result = read_result(folder)
+    found = json.loads((folder / "result.json").read_text())["models"]
+    assert {name: row["members"] for name, row in found.items()} == {
+        **dict.fromkeys(("trivial", "text", "audio", "vision", "concat"), 1),
+        "hct_mg": 2,
+    }
+    (warning,) = (line for line in result.warnings if "members" in line)
+    assert "text 1, audio 1, vision 1, concat 1, hct_mg 2" in warning
+    assert "--set members=2" in warning
 
 
 def test_runs_that_are_missing_are_fewer_runs(copy: Path) -> None:

@@ -45,6 +45,8 @@ VARIANTS = [
     ("concat", {**STRIDES, "static": ("text",)}),
     ("unimodal", {**STRIDES, "modality": "audio"}),
     ("mult", {"causal": True}),
+    ("concat", {"members": 3}),
+    ("lmr_cbt", {"members": 2}),
 ]
 TASK = Classification(("calm", "angry"))
 

@@ -36,8 +36,6 @@ def train_command(
     settings_files: SettingsOption = None,
 ) -> None:
     """Train a model; validation selects the epoch, the test split stays closed."""
-    from affuse.fusion import count_parameters
-
     try:
         checkpoint = affuse.train(
             corpus,
@@ -59,7 +57,7 @@ def train_command(
     record = checkpoint.training["history"][best]
     console = Console()
     console.print(
-        f"[bold]{model}[/] ({count_parameters(checkpoint.model):,} parameters): epoch {best} "
+        f"[bold]{model}[/] ({checkpoint.size}): epoch {best} "
         f"selected, validation {metric} {record[f'valid_{metric}']:.3f}"
     )
     origin = checkpoint.training.get("init")

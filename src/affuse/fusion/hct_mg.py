@@ -8,7 +8,7 @@ granularity are ours, each a switch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field
@@ -47,8 +47,6 @@ class HctMgOptions(EncoderOptions):
             for each sample.
         temperature: of the contribution gate.
         modality_dropout: share of modalities hidden from fusion in training.
-        members: networks trained side by side, each on its own loss, that answer by their mean
-            under one gate. For small corpora of short inputs: each costs as much as the first.
     """
 
     joint_layers: Annotated[int, Range(0, 2)] = Field(1, ge=0)
@@ -56,7 +54,6 @@ class HctMgOptions(EncoderOptions):
     granularity: gating.Granularity = "task"
     temperature: Annotated[float, Range(0.05, 1.0, log=True)] = Field(0.15, gt=0)
     modality_dropout: Annotated[float, Range(0.0, 0.3)] = Field(0.1, ge=0, lt=1)
-    members: int = Field(1, ge=1)
 
 
 @register_model("hct_mg")
@@ -87,16 +84,14 @@ class HctMg(FusionModel):
         super().__init__(widths, outputs, options)
         require_several("hct_mg", widths)
         o = options
-        networks = (HierarchicalNetwork(widths, outputs, o) for _ in range(o.members))
-        self.members = nn.ModuleList(networks)
+        self.network = HierarchicalNetwork(widths, outputs, o)
         self.gate = gating.make_gate(o.gate, self.modalities, o.granularity, o.temperature)
         self.register_buffer("trusted", torch.ones(()))
 
     def parts(self) -> dict[str, Sequence[nn.Module]]:
-        members = cast(Sequence[HierarchicalNetwork], self.members)
-        encoders = {f"encoder.{m}": [n.encoders[m] for n in members] for m in self.modalities}
-        heads = {f"head.{m}": [n.heads[m] for n in members] for m in self.modalities}
-        return {**encoders, **heads, type(self).__name__: list(members)}
+        encoders = {f"encoder.{m}": [e] for m, e in self.network.encoders.items()}
+        heads = {f"head.{m}": [h] for m, h in self.network.heads.items()}
+        return {**encoders, **heads, type(self).__name__: [self.network]}
 
     def track(self, losses: Tensor) -> None:
         self.gate.track(losses)
@@ -108,47 +103,25 @@ class HctMg(FusionModel):
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
-        members = cast(Sequence[HierarchicalNetwork], self.members)
         inputs = [self.counted(batch, m) for m in self.modalities]
         # Nobody reads the estimates where the whole task has one gate.
         estimate = self.training or self.options.granularity == "sample"
-        own = [member(inputs, estimate) for member in members]
-        expected = _mean([answers.expected_loss for answers in own])
+        own: OwnAnswers = self.network(inputs, estimate)
         lengths = [lengths for *_, lengths in inputs]
         rate = self.options.modality_dropout
         used = gating.choose_used(self.presence(batch), lengths, rate, self.training)
-        gate = self.gate(expected, used.modalities)
+        gate = self.gate(own.expected_loss, used.modalities)
         ranked = gating.ranking(gate, used.modalities)
-        # Of several members, the first is explained.
         trace: _Detail | None = ({}, {}) if detail else None
-        outputs = []
-        for number, (member, answers) in enumerate(zip(members, own, strict=True)):
-            lead, added = member.fuse(answers, gate, ranked, used, None if number else trace)
-            # Training sees the whole correction; afterwards, as much as validation found to help.
-            prediction = lead + (added if self.training else self.trusted * added)
-            said = answers.unimodal, answers.expected_loss
-            outputs.append(FusionOutput(prediction, gate, ranked.order[:, 0], *said, added))
-        output = _together(outputs)
+        lead, added = self.network.fuse(own, gate, ranked, used, trace)
+        # Training sees the whole correction; afterwards, as much as validation found to help.
+        prediction = lead + (added if self.training else self.trusted * added)
+        said = own.unimodal, own.expected_loss
+        output = FusionOutput(prediction, gate, ranked.order[:, 0], *said, added)
         if trace is None:
             return output
-        streams = {m: e.stream for m, e in zip(self.modalities, own[0].encoded, strict=True)}
+        streams = {m: e.stream for m, e in zip(self.modalities, own.encoded, strict=True)}
         return output._replace(attention=trace[0], latents={**streams, **trace[1]})
-
-
-def _together(members: list[FusionOutput]) -> FusionOutput:
-    """The mean of what the members say; each learns by itself."""
-    if len(members) == 1:
-        return members[0]
-    names = ("prediction", "unimodal", "expected_loss", "correction")
-    mean: dict[str, Any] = {name: _mean([getattr(m, name) for m in members]) for name in names}
-    return members[0]._replace(**mean, members=tuple(members))
-
-
-def _mean(values: Sequence[Tensor | None]) -> Tensor | None:
-    known = [value for value in values if value is not None]
-    if len(known) < 2:
-        return known[0] if known else None
-    return torch.stack(known).mean(dim=0)
 
 
 # Attention and latents, collected where an explanation asks for them: see `FusionOutput`.

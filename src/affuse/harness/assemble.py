@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import reduce
-from operator import getitem
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +20,11 @@ from affuse.evaluation.bootstrap import (
 )
 from affuse.evaluation.statistics import Comparison, Summary, summarise
 from affuse.files import null_to_nan
+from affuse.harness.model_runs import ModelRuns, runs_of
 from affuse.harness.records import SINGLE, TABLE, About, Best, Run, Trivial, read_about, read_runs
 from affuse.harness.results import BEST, TRIVIAL, BenchmarkResult, ModelResult, check_extra
 from affuse.metrics.scores import heading, higher_is_better, score_outputs
 from affuse.tasks import Task
-
-if TYPE_CHECKING:
-    from affuse.evaluation.held_out import Record
 
 
 def read_result(path: Path) -> BenchmarkResult:
@@ -72,7 +68,12 @@ def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
     compared = differences.all_to(reference)
     singles = [_row_name(name) for name in about.rows if name.startswith(SINGLE)]
     hard = hard_slice(about, rows)
-    warnings = (*_repeated_tests(rows), *_origins(rows), *differences.warnings(models, singles))
+    warnings = (
+        *_repeated_tests(rows),
+        *_origins(rows),
+        *_unequal(rows),
+        *differences.warnings(models, singles),
+    )
     return BenchmarkResult(
         about.corpus,
         about.command,
@@ -97,7 +98,7 @@ def _model(row: ModelRuns) -> ModelResult:
     first = row.records[0]
     metrics = {name: row.summarise("metrics", name) for name in first["metrics"]}
     primary = Counter(record["primary"] for record in row.records if "primary" in record)
-    return ModelResult(first["parameters"], metrics, dict(primary))
+    return ModelResult(first["parameters"], metrics, dict(primary), row.members)
 
 
 def _extra(rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
@@ -162,6 +163,17 @@ def _repeated_tests(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
                 )
 
 
+def _unequal(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
+    """What an ensemble gains is no model's merit."""
+    members = {name: row.members for name, row in rows.items() if row.seeds}
+    if len({*members.values()}) > 1:
+        listed = ", ".join(f"{name} {count}" for name, count in members.items())
+        yield (
+            f"these models differ in their members ({listed}): differences between them are in "
+            f"part those of any ensemble; --set members={max(members.values())} is for all"
+        )
+
+
 def hard_slice(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     """The slice's size, and each model's scores on it, one a seed over all folds together.
 
@@ -204,42 +216,6 @@ def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
         scored.append(score_outputs(task, np.concatenate(predictions), np.concatenate(targets)))
     each = {metric: summarise([scores[metric] for scores in scored]) for metric in scored[0]}
     return {metric: _plain(summary) for metric, summary in each.items()}
-
-
-@dataclass(frozen=True)
-class ModelRuns:
-    """A model's seeds of which all folds are finished."""
-
-    seeds: tuple[int, ...]
-    folds: tuple[tuple[Run, ...], ...]  # a run a seed, fold by fold
-
-    @property
-    def records(self) -> list[Record]:
-        return [run.record for fold in self.folds for run in fold]
-
-    def summarise(self, *path: str) -> Summary:
-        """An entry of every run's record, averaged over folds: one number a seed."""
-
-        def entry(record: Any) -> float:
-            return float(reduce(getitem, path, record))
-
-        values = [[entry(run.record) for run in fold] for fold in self.folds]
-        return summarise(np.mean(values, axis=0).tolist())
-
-    def tested(self) -> list[FoldAnswers]:
-        """What was said of each fold."""
-        return [
-            FoldAnswers(fold[0].ids, fold[0].target, np.stack([run.prediction for run in fold]))
-            for fold in self.folds
-        ]
-
-
-def runs_of(runs: Sequence[Run], folds: int) -> ModelRuns:
-    """The runs of one model, of a corpus with so many folds."""
-    known = {(run.record["seed"], run.record["fold"]): run for run in runs}
-    seeds = sorted({seed for seed, _ in known})
-    whole = tuple(s for s in seeds if all((s, fold) in known for fold in range(folds)))
-    return ModelRuns(whole, tuple(tuple(known[s, fold] for s in whole) for fold in range(folds)))
 
 
 class Differences:

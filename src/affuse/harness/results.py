@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,16 @@ class ModelResult:
     """A model's row.
 
     Attributes:
-        parameters: trainable ones.
+        parameters: trainable ones, of all members together.
         metrics: name to its runs; empty where the model could not run.
         primary: modality to the number of runs in which it led most of the test samples.
+        members: networks that answer by their mean.
     """
 
     parameters: int
     metrics: dict[str, Summary]
     primary: dict[str, int] = field(default_factory=dict)
+    members: int = 1
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,6 +72,11 @@ class BenchmarkResult(Shown):
         return f"{self.corpus!r}, {self.seeds}, {metric}: {', '.join(means)}"
 
     @property
+    def ensembles(self) -> bool:
+        """Whether a model is more than one network."""
+        return any(row.members > 1 for row in self.models.values())
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """Names of all metrics of any model, in order of first appearance."""
         return tuple(dict.fromkeys(m for row in self.models.values() for m in row.metrics))
@@ -95,6 +103,7 @@ class BenchmarkResult(Shown):
         extra = {key: content.pop(key) for key in list(content) if key not in known}
         for key in {"models", "paired"} & content.keys():
             content[key] = null_to_nan(content[key])
+        _add_members(content, extra)
         try:
             return TypeAdapter(cls).validate_python({**content, "extra": extra})
         except ValidationError as error:
@@ -125,6 +134,7 @@ class BenchmarkResult(Shown):
             {
                 "corpus": self.corpus,
                 "model": model,
+                "members": row.members,
                 "parameters": row.parameters,
                 "metric": metric,
                 "mean": s.mean,
@@ -201,6 +211,13 @@ class BenchmarkResult(Shown):
                     kept = Comparison(first, chosen.pop(first), chosen, found.statistic)
                     paired.setdefault(reference, {})[other] = kept
         return replace(self, models=models, paired=paired)
+
+
+def _add_members(content: dict[str, Any], extra: dict[str, Any]) -> None:
+    """To the rows of a version that named members among a model's options alone."""
+    with suppress(AttributeError, KeyError, TypeError):
+        for model, known in extra["configuration"].items():
+            content["models"][model].setdefault("members", known["options"].get("members", 1))
 
 
 class _Extra(BaseModel):

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from affuse.metrics.scores import heading
+from affuse.report.sentences import first_of
 from affuse.report.tables import SCREEN, SCREEN_COLUMNS, hard_rows, markdown_table, score_text
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ LEGEND = (
     "mean ±std over seeds; paired: the same seeds on the same test samples, Student's t; groups: "
     "Welch's t; p is for each row alone"
 )
+COST = "flip rate and damage: of crossmodal blocks, by refitted probes"
 TUNING_TRIALS = 4
 """Trials that a search's table shows beside the untuned one."""
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "dim"}
@@ -75,7 +77,7 @@ def explanation_table(found: Explanation) -> Table:
     table = Table(
         "model", "slice", "samples", *map(heading, metrics), "flip rate", "damage",
         title=f"{found.corpus}, test part",
-        caption="flip rate and damage: of crossmodal blocks, by refitted probes",
+        caption="; ".join([COST, *map(first_of, found.ensembles)]),
     )  # fmt: skip
     hard = int(found.hard.mask.sum())
     slices: dict[str, tuple[int, Any]] = {

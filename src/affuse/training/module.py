@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from affuse.batches import Batch
-from affuse.fusion import FusionModel, FusionOutput
+from affuse.fusion import FusionModel, FusionOutput, each_of, members_of
 from affuse.fusion.layers import zeroed
 from affuse.metrics.scores import score_outputs
 from affuse.tasks import Classification, Task
@@ -99,14 +99,23 @@ class FusionModule(pl.LightningModule):
         self._train_losses.clear()
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        loss = self._loss(self.model(augment(batch, self.options)), batch)
-        self._train_losses.append(loss.detach())
-        return loss
+        said = each_of(self.model(augment(batch, self.options)))
+        # Apart, not by their mean: members that share a loss end up leaning on each other.
+        losses = torch.stack([self._loss(one, batch) for one in said])
+        self._train_losses.append(losses.detach().mean())
+        return losses.sum()
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Any,  # noqa: ARG002
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,  # noqa: ARG002
+    ) -> None:
+        assert gradient_clip_val is not None
+        for network in members_of(self.model):
+            torch.nn.utils.clip_grad_norm_(network.parameters(), gradient_clip_val)
 
     def _loss(self, output: FusionOutput, batch: Batch) -> Tensor:
-        if output.members:
-            # Apart, not by their mean: members that share a loss end up leaning on each other.
-            return torch.stack([self._loss(m, batch) for m in output.members]).mean()
         assert batch.targets is not None
         targets = batch.targets
         loss = self._task_losses(output.prediction, targets).mean()
@@ -197,9 +206,7 @@ class FusionModule(pl.LightningModule):
         corrections = [o.correction for o in outputs if o.correction is not None]
         if not corrections:
             return prediction
-        unimodal = torch.cat([o.unimodal for o in outputs if o.unimodal is not None])
-        primary = torch.cat([o.primary for o in outputs])
-        lead = unimodal[torch.arange(len(primary), device=primary.device), primary]
+        lead = torch.cat([_lead(o) for o in outputs])
         correction = torch.cat(corrections)
         shares = torch.linspace(1, 0, 21).tolist()
         losses = torch.stack([self.task.losses(lead + s * correction, target) for s in shares])
@@ -240,6 +247,15 @@ class FusionModule(pl.LightningModule):
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, _: int) -> Batch:
         return batch.to(device)
+
+
+def _lead(output: FusionOutput) -> Tensor:
+    """The primary's own raw outputs `(B, C)`; of members, whose primaries may differ, the mean."""
+    if output.members:
+        return torch.stack([_lead(member) for member in output.members]).mean(dim=0)
+    assert output.unimodal is not None
+    rows = torch.arange(len(output.primary), device=output.primary.device)
+    return output.unimodal[rows, output.primary]
 
 
 def _each_modality(losses: Any, unimodal: Tensor, target: Tensor) -> Tensor:
