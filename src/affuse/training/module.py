@@ -101,7 +101,8 @@ class FusionModule(pl.LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         said = each_of(self.model(augment(batch, self.options)))
         # Apart, not by their mean: members that share a loss end up leaning on each other.
-        losses = torch.stack([self._loss(one, batch) for one in said])
+        pairs = zip(members_of(self.model), said, strict=True)
+        losses = torch.stack([self._loss(network, one, batch) for network, one in pairs])
         self._train_losses.append(losses.detach().mean())
         return losses.sum()
 
@@ -115,7 +116,7 @@ class FusionModule(pl.LightningModule):
         for network in members_of(self.model):
             torch.nn.utils.clip_grad_norm_(network.parameters(), gradient_clip_val)
 
-    def _loss(self, output: FusionOutput, batch: Batch) -> Tensor:
+    def _loss(self, network: FusionModel, output: FusionOutput, batch: Batch) -> Tensor:
         assert batch.targets is not None
         targets = batch.targets
         loss = self._task_losses(output.prediction, targets).mean()
@@ -128,7 +129,10 @@ class FusionModule(pl.LightningModule):
         count = present.sum(dim=0).clamp(min=1)
         loss = loss + self.options.auxiliary * ((own * present).sum(dim=0) / count).sum()
         gap = (output.expected_loss - own.detach()).abs() * present
-        return loss + self.options.reliability * gap.sum() / present.sum()
+        loss = loss + self.options.reliability * gap.sum() / present.sum()
+        # The heads have losses of their own: this one is the gate's.
+        taught = network.gate_loss(output.gate, own.detach())
+        return loss if taught is None else loss + taught
 
     def _task_losses(self, prediction: Tensor, target: Tensor) -> Tensor:
         smoothing = self.options.label_smoothing
