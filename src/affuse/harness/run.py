@@ -12,7 +12,7 @@ from typing import Any
 
 from affuse.errors import InputError
 from affuse.evaluation.held_out import Key, Record, score_answers
-from affuse.evaluation.scorecard import trivial_folds
+from affuse.evaluation.scorecard import best_folds, trivial_folds
 from affuse.files import claim, differences, digest_json, holds, make_folder
 from affuse.harness.assemble import assemble
 from affuse.harness.leaks import content_of
@@ -20,6 +20,7 @@ from affuse.harness.records import (
     MARK,
     RUNS,
     About,
+    Best,
     Trivial,
     log_test_use,
     read_about,
@@ -32,9 +33,10 @@ from affuse.harness.request import Job, Request, jobs
 from affuse.harness.results import BenchmarkResult
 from affuse.harness.workers import RUNS_IN, Answered, run_all
 from affuse.incongruity.hard import HardIds, hard_ids
+from affuse.metrics.scores import score_outputs
 from affuse.processes import preload
 from affuse.progress import OnWork
-from affuse.samples import Corpus, labelled
+from affuse.samples import Corpus, labelled, targets_of
 from affuse.training.session import identity
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
@@ -163,6 +165,7 @@ def _about(request: Request, corpus: Corpus, runs: dict[str, str]) -> About:
             Trivial(output=tuple(fold.output.tolist()), metrics=dict(fold.metrics))
             for fold in trivial_folds(corpus)
         ),
+        best=tuple(_best(corpus)),
         runs=runs,
         groups=tuple(tuple(s.group for s in labelled(fold.test)) for fold in corpus.folds),
         extra={
@@ -177,6 +180,13 @@ def _about(request: Request, corpus: Corpus, runs: dict[str, str]) -> About:
             "settings": dict(request.settings),
         },
     )
+
+
+def _best(corpus: Corpus) -> Iterator[Best]:
+    """The best possible answers, fold by fold, and how they score."""
+    for fold, outputs in zip(corpus.folds, best_folds(corpus), strict=False):
+        metrics = score_outputs(corpus.task, outputs, targets_of(labelled(fold.test)))
+        yield Best(outputs=tuple(map(tuple, outputs.tolist())), metrics=dict(metrics))
 
 
 def _kept(folder: Path) -> HardIds:
