@@ -89,7 +89,7 @@ def load_corpus(corpus: str | Path, data: str | Path | None = None, /, **options
     """
     from affuse.readers.registry import load_corpus
 
-    return load_corpus(str(corpus), _path(data), options)
+    return _told(load_corpus(str(corpus), _path(data), options))
 
 
 def create_model(
@@ -132,10 +132,12 @@ def train(
             holds something else.
     """
     from affuse.training.devices import processor_threads
-    from affuse.training.session import train_run
+    from affuse.training.session import train_run, what_is_lacking
 
     read, planned = _prepare(corpus, data, model, {**(settings or {}), **options})
     read.require_fold(fold)
+    if lacking := what_is_lacking(read, planned, fold):
+        say(lacking)
     with ExitStack() as stack:
         stack.enter_context(processor_threads(threads))
         folder = _folder(out, stack)
@@ -453,15 +455,22 @@ def _prepare(
     corpus: CorpusLike, data: str | Path | None, model: str, settings: Mapping[str, Any]
 ) -> tuple[Corpus, Plan]:
     """The corpus, by those of the settings that are its reader's, and how a model trains on it."""
-    from affuse.readers.registry import load_corpus
+    from affuse.readers.registry import load_corpus, without_untaught
     from affuse.training.presets import corpus_options, plan
 
     if not isinstance(corpus, str | Path):
         _require_no_data(data)
-        return corpus, plan(corpus, model, settings)
+        return _told(without_untaught(corpus)), plan(corpus, model, settings)
     name, place = str(corpus), _path(data)
     planned = plan(name, model, settings, place)
-    return load_corpus(name, place, corpus_options(name, settings, place)), planned
+    return _told(load_corpus(name, place, corpus_options(name, settings, place))), planned
+
+
+def _told(corpus: Corpus) -> Corpus:
+    """The corpus, once it has been said what was read otherwise than it stands."""
+    for line in corpus.notices:
+        say(line)
+    return corpus
 
 
 def _require_no_data(data: str | Path | None) -> None:
@@ -486,7 +495,7 @@ def _read_for(
             raise InputError(problem, remedy="make the corpus with it")
         return corpus
     trained = corpus_options(str(corpus), checkpoint.corpus.get("options", {}))
-    return load_corpus(str(corpus), _path(data), {**trained, **options})
+    return _told(load_corpus(str(corpus), _path(data), {**trained, **options}))
 
 
 def _folder(out: str | Path | None, stack: ExitStack) -> Path:

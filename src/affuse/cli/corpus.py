@@ -21,7 +21,7 @@ from affuse.cli.common import (
 )
 from affuse.errors import InputError
 from affuse.files import write_atomic
-from affuse.progress import work_bar
+from affuse.progress import say, work_bar
 
 if TYPE_CHECKING:
     from affuse.config import Options
@@ -94,6 +94,8 @@ def convert(
     with work_bar(f"converting {corpus}", unit="sequences") as update:
         read = load_corpus(corpus, data, parse_settings(assignments))
         store_corpus(read, out, lambda done, total: update(done, total, ""))
+    for line in read.notices:
+        say(line)
     typer.echo(f"{read.name} written to {out}, fingerprint {read.fingerprint()}")
 
 

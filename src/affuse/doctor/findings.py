@@ -40,6 +40,7 @@ _TREATMENTS: dict[Severity, dict[str, str]] = {
     },
     "note": {
         **dict.fromkeys(UNUSABLE, "replaced by 0, as MulT's code does"),
+        "read-as": "told whenever it is read; see the reader's options",
         "short-length": "steps are kept up to the last that is not zero",
         "gaps": "kept as steps of zeros; only those at the ends are cut",
         "double-precision": "becomes float32; convert the file once with `affuse corpus convert`",
@@ -85,6 +86,8 @@ class CheckInput:
     summary: CorpusSummary | None  # the same in numbers; None where the reader refused
     # Name of each .csd file to int64 `(4, V)`, its videos' values of the kinds in `UNUSABLE`.
     sequences: Mapping[str, NDArray[np.int64]]
+    # What the reader says that it read otherwise than it stands, a line each.
+    notices: tuple[str, ...] = ()
 
     def arrays(self) -> Iterator[tuple[str, str, ArrayFacts]]:
         """Part, modality and facts of every array of the file."""

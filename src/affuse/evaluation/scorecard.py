@@ -70,6 +70,7 @@ class Evaluation(Shown):
         led: modality to the number of samples in which it led, likewise.
         gate: modality to its mean weight, likewise.
         subsets: modalities given, such as `text+audio`, to scores with these alone.
+        trivially_answered: samples that lack all that the model reads: the trivial answer stands.
     """
 
     model: str
@@ -81,6 +82,7 @@ class Evaluation(Shown):
     led: dict[str, int] = field(default_factory=dict)
     gate: dict[str, float] = field(default_factory=dict)
     subsets: dict[str, dict[str, float]] = field(default_factory=dict)
+    trivially_answered: int = 0
 
     def _summary(self) -> str:
         first = list(self.metrics.items())[:3]
@@ -97,6 +99,7 @@ class Evaluation(Shown):
             "metrics": self.metrics,
         }
         optional = {"primary": self.primary, "led": self.led, "gate": self.gate}
+        optional["trivially_answered"] = self.trivially_answered
         content |= {key: value for key, value in optional.items() if value}
         return content | ({"subsets": self.subsets} if self.subsets else {})
 

@@ -14,8 +14,9 @@ from affuse.fusion import models
 from affuse.harness import COMPARED, REFERENCE
 from affuse.harness.leaks import plain, require_closed, without_shared
 from affuse.harness.records import SINGLE
-from affuse.readers.registry import load_corpus
+from affuse.readers.registry import load_corpus, without_untaught
 from affuse.samples import Corpus, Split
+from affuse.training.answerable import unlearnable
 from affuse.training.devices import AUTO, resolve_device
 from affuse.training.presets import Plan, check_keys, corpus_options, plan
 from affuse.training.session import require_trainable
@@ -75,7 +76,8 @@ class Request:
             _require_file(name)
         corpus = self.read()
         for planned in plans:
-            require_trainable(corpus, planned)
+            for fold in range(len(corpus.folds)):
+                require_trainable(corpus, planned, fold)
         if self.reference not in (REFERENCE, *self.rows(corpus)):
             raise unknown_name("reference", self.reference, self.rows(corpus))
         require_closed(corpus)
@@ -95,15 +97,19 @@ class Request:
         if self.drop_shared:
             corpus, count = without_shared(corpus)
             corpus = replace(corpus, name=f"{corpus.name}, dropped={count}")
-        return corpus
+        return without_untaught(corpus)
 
     def plan(self, model: str) -> Plan:
         """How a model is trained here."""
         return plan(self.corpus, model, self.settings, self.data)
 
     def rows(self, corpus: Corpus) -> tuple[str, ...]:
-        """Model names in table order: single modalities first, then those asked for."""
-        single = tuple(f"{SINGLE}{m}" for m in corpus.modalities) if self.singles else ()
+        """Model names in table order: single modalities first, then those asked for.
+
+        A modality that no sample of a training or validation part has does not stand alone.
+        """
+        alone = [m for m in corpus.modalities if m not in unlearnable(corpus)]
+        single = tuple(f"{SINGLE}{m}" for m in alone) if self.singles else ()
         return single + tuple(dict.fromkeys(m for m in self.models if m not in single))
 
 

@@ -19,6 +19,7 @@ from affuse.harness.leaks import content_of
 from affuse.harness.records import (
     MARK,
     RUNS,
+    SINGLE,
     About,
     Trivial,
     log_test_use,
@@ -35,6 +36,7 @@ from affuse.incongruity.hard import HardIds, hard_ids
 from affuse.processes import preload
 from affuse.progress import OnWork
 from affuse.samples import Corpus
+from affuse.training.answerable import coverage, unlearnable
 from affuse.training.presets import Plan
 from affuse.training.session import identity
 
@@ -60,12 +62,14 @@ def run_benchmark(
             (`About.hard`). By default those that the folder keeps, else they are looked for.
         on_work: told epochs done and in all, and how the latest run ended; with 0 in all, how far
             the search for hard samples is, which may take minutes.
-        on_notice: told in a line why finished runs are made anew.
+        on_notice: told in a line what the corpus was read as, and why finished runs are made anew.
 
     Raises:
         InputError: what `Request.load` raises, or a folder that holds another benchmark.
     """
     corpus = request.load()
+    for line in corpus.notices:
+        on_notice(line)
     mark = {
         "corpus": corpus.name,
         "fingerprint": corpus.fingerprint(),
@@ -117,7 +121,8 @@ def run_benchmark(
 
     done, total = 0, sum(missing.values())
     # Closed at once when something goes wrong here, and not when Python gets round to it.
-    with closing(run_all(request, list(missing), content, folder / RUNS)) as events:
+    tested = [key.ids for key in keys]
+    with closing(run_all(request, list(missing), content, folder / RUNS, tested)) as events:
         for event in events:
             latest = ""
             if event is not None:
@@ -177,8 +182,25 @@ def _about(
             "drop_shared": request.drop_shared,
             "normalise": mode,
             "settings": dict(request.settings),
+            **_lacking(request, corpus),
         },
     )
+
+
+def _lacking(request: Request, corpus: Corpus) -> dict[str, Any]:
+    """Rows that some sample has nothing for, and modalities that cannot stand alone at all."""
+    reads = {
+        name: (name.removeprefix(SINGLE),) if name.startswith(SINGLE) else corpus.modalities
+        for name in request.rows(corpus)
+    }
+    counts = {name: coverage(corpus, modalities) for name, modalities in reads.items()}
+    some = {
+        name.removeprefix(SINGLE): {"reads": list(reads[name]), **found}
+        for name, found in counts.items()
+        if any(having < of for having, of in found.values())
+    }
+    absent = unlearnable(corpus) if request.singles else {}
+    return {key: found for key, found in (("lacking", some), ("left_out", absent)) if found}
 
 
 def _kept(folder: Path) -> HardIds:

@@ -59,7 +59,10 @@ def ablation_table(found: Ablations) -> Table:
 
 def evaluation_table(found: Evaluation) -> Table:
     """Each metric beside the trivial prediction's, then each subset of the modalities."""
+    absent = found.trivially_answered
+    caption = f"the trivial answer stands for {absent} samples, which {found.model} cannot read"
     table = Table("metric", "trivial", found.model, title=f"{found.corpus}, test part")
+    table.caption = caption if absent else None
     for metric, value in found.metrics.items():
         trivial = found.trivial.get(metric, math.nan)
         table.add_row(heading(metric), f"{trivial:.3f}", f"{value:.3f}")

@@ -18,6 +18,7 @@ from affuse.evaluation.statistics import Comparison, PairedDifference, Summary, 
 from affuse.files import null_to_nan, write_atomic
 from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import by_label, heading
+from affuse.training.answerable import coverage_in_words
 
 SCREEN = (
     *("mae", "corr", "acc2_nonzero", "f1_nonzero", "acc7", "acc2_haszero", "f1_haszero"),
@@ -112,7 +113,7 @@ def rich_table(
     printed = {*shown, *elsewhere}
     if hidden := [m for m in result.metrics if m not in printed]:
         caption += f"\nthe JSON, CSV and Markdown files also have: {', '.join(hidden)}"
-    caption = "\n".join([caption, *_primaries(result)])
+    caption = "\n".join([caption, *_primaries(result), *lacking_lines(result)])
     table = Table(title=Text(f"{result.corpus}, {result.seeds}"), caption=Text(caption))
     table.add_column("model", no_wrap=True)
     table.add_column("parameters", justify="right", no_wrap=True)
@@ -185,7 +186,7 @@ def markdown(result: BenchmarkResult) -> str:
         markdown_table(("model", "parameters", *map(heading, result.metrics)), rows),
         "Mean ±std [95% interval of the mean over seeds, Student's t]; best in bold.",
     ]
-    parts += _primaries(result)
+    parts += [*_primaries(result), *lacking_lines(result)]
     parts += [f"Warning: {line}." for line in result.warnings]
     if result.paired:
         parts.append(markdown_table(PAIRED_COLUMNS, paired_rows(result.paired, every=True)))
@@ -214,6 +215,16 @@ def _primaries(result: BenchmarkResult) -> list[str]:
             shares = ", ".join(f"{m} {n / total:.0%}" for m, n in row.primary.items())
             lines.append(f"primary modality of {model}: {shares}")
     return lines
+
+
+def lacking_lines(result: BenchmarkResult) -> list[str]:
+    """Which models some sample has nothing for, and which modalities cannot stand alone."""
+    found = result.extra.get("lacking", {}).items()
+    lines = [coverage_in_words(name, counts["reads"], counts) for name, counts in found]
+    return lines + [
+        f"{modality} alone is not here: no sample of the part '{part}' has it"
+        for modality, part in result.extra.get("left_out", {}).items()
+    ]
 
 
 def _fitting(widths: dict[str, int], room: int) -> list[str]:

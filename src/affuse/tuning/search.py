@@ -106,7 +106,7 @@ class TuningRequest:
         split = corpus.folds[self.fold]
         require_targets([*split.train, *split.valid])
         for planned in plans:
-            require_trainable(corpus, planned)
+            require_trainable(corpus, planned, self.fold)
         return corpus
 
     def objectives(self) -> dict[str, Objective]:
@@ -162,7 +162,7 @@ def run_search(
 
     Args:
         on_progress: told trials finished, trials in all, and a word on the best so far.
-        on_notice: told in a line which earlier trials are not counted, and why.
+        on_notice: told in a line what the corpus was read as, and which earlier trials are not counted, and why.
 
     Raises:
         InputError: what `TuningRequest.load` raises, a storage that cannot be used, a study of
@@ -170,6 +170,8 @@ def run_search(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of every trial
     corpus = request.load()
+    for line in corpus.notices:
+        on_notice(line)
     with database_errors(request.database):
         studies = open_studies(request, corpus, on_notice)
         _work(request, corpus, studies, on_progress)

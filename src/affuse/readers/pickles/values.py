@@ -251,6 +251,26 @@ def _bytes(value: bytes | str | LongString = b"", encoding: str = "latin-1") -> 
     return _encode(value, encoding)
 
 
+def _ordered(pairs: object = ()) -> dict[Any, Any]:
+    """An OrderedDict, which Python 2 wrote as a list of pairs, as a dict."""
+    if not isinstance(pairs, list | tuple) or any(
+        not isinstance(pair, list | tuple) or len(pair) != 2 for pair in pairs
+    ):
+        raise DamagedError("an OrderedDict without its pairs")
+    return dict_of([part for pair in pairs for part in pair])
+
+
+def _default(factory: object = None) -> dict[Any, Any]:
+    """A defaultdict as a dict: what it would make is not wanted."""
+    if factory is not None and not isinstance(factory, Global):
+        raise DamagedError("a defaultdict of what makes nothing")
+    return {}
+
+
+def _never_called(*_: object) -> object:
+    raise RefusedError("it calls what a defaultdict would make")
+
+
 def _class_only(*_: object) -> object:
     raise RefusedError("it makes an array without numpy's own steps")
 
@@ -260,6 +280,9 @@ CONSTRUCTORS: dict[str, Callable[..., object]] = {
     "_codecs.encode": _encode,
     "builtins.bytearray": lambda *arguments: bytearray(_bytes(*arguments)),
     "builtins.bytes": lambda: b"",
+    **{f"builtins.{n}": _never_called for n in ("list", "dict", "tuple", "int", "float", "str")},
+    "collections.OrderedDict": _ordered,
+    "collections.defaultdict": _default,
     "builtins.complex": lambda real, imag: complex(real, imag),
     "builtins.frozenset": lambda members=(): frozenset(set_of(members)),
     "builtins.set": lambda members=(): set_of(members),

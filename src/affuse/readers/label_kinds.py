@@ -1,0 +1,224 @@
+"""What the labels of a file are: values, classes by number or name, or flags; told where not plain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from affuse.config import Options
+from affuse.errors import InputError
+from affuse.readers.pickles.padded import require_numbers
+from affuse.samples import FloatArray
+from affuse.tasks import BinaryLabels, Classification, Regression, Task
+
+# Of more kinds, whole numbers are no classes; of fewer labels, that all are whole may be chance.
+_MOST_CLASSES, _ENOUGH = 100, 20
+_SENTIMENT_AND_EMOTIONS = 7
+_AS_TOLERANT = 1e-4  # as the task
+
+
+class LabelOptions(Options):
+    """How labels are read."""
+
+    labels: Literal["auto", "sentiment", "classes"] = Field(
+        default="auto",
+        description="sentiment in [-3, 3] or classes; auto takes whole numbers of an integer type "
+        "that begin at 0, one-hot rows and names for classes",
+    )
+    column: int | None = Field(
+        default=None, ge=0, description="which of several values a sample is its label, from 0"
+    )
+    clip: bool = Field(
+        default=False, description="whether labels beyond [-3, 3] are clipped, not refused"
+    )
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The task that labels set, their targets `(N, K)` by part, and what is told of them."""
+
+    task: Task
+    targets: dict[str, FloatArray]
+    notices: tuple[str, ...] = ()
+
+
+def read_labels(
+    labels: Mapping[str, NDArray[Any]],
+    options: LabelOptions,
+    path: Path,
+    bounds: tuple[float, float] | None = (-3.0, 3.0),
+) -> Labels:
+    """What the labels of all parts, `(N,)`, `(N, 1)`, `(N, 1, 1)` or `(N, K)`, are.
+
+    Args:
+        bounds: of values; None takes the whole numbers around them.
+
+    Raises:
+        InputError: labels beyond the bounds, of parts that do not fit together, or of no known kind.
+    """
+    names = {part: f"{path}: {part}" for part in labels}
+    tables = {part: _table(found, names[part]) for part, found in labels.items()}
+    kinds = {table.dtype.kind == "U" for table in tables.values()}
+    widths = {part: table.shape[1] for part, table in tables.items()}
+    for part, table in tables.items():
+        if table.dtype.kind != tables["train"].dtype.kind or widths[part] != widths["train"]:
+            problem = f"'{part}' has labels of another kind than 'train'"
+            raise InputError(problem, remedy="use splits of one corpus", source=path)
+    if kinds == {True}:
+        return _named_classes(tables)
+    several, notices = _chosen(tables, options, path)
+    if isinstance(several, Labels):
+        return several
+    return _values_or_classes(several, options, labels, path, bounds, notices)
+
+
+def _table(found: NDArray[Any], source: str) -> NDArray[Any]:
+    """Labels as `(N, K)`, numbers in float64 or texts; texts that are numbers are numbers."""
+    if isinstance(found, np.ndarray) and found.dtype.kind in "US" and found.ndim:
+        texts = found.astype(str) if found.dtype.kind == "U" else np.char.decode(found, "utf-8")
+        try:
+            found = texts.astype(np.float64)
+        except ValueError:
+            found = texts
+    else:
+        found = require_numbers(found, "labels", source)
+    count = len(found)
+    shape = [extent for extent in found.shape[1:] if extent != 1]
+    if len(shape) > 1 or not count or (found.dtype.kind == "U" and shape):
+        remedy = f"give it ({count}, 1, 1) for a value each, or ({count}, 4, 2) for emotions"
+        raise InputError(f"'labels' has shape {found.shape}", remedy=remedy, source=source)
+    table = found.reshape(count, -1)
+    return table if table.dtype.kind == "U" else table.astype(np.float64)
+
+
+def _named_classes(tables: Mapping[str, NDArray[Any]]) -> Labels:
+    names = sorted({name for table in tables.values() for name in table[:, 0].tolist()})
+    places = {name: place for place, name in enumerate(names)}
+    targets = {
+        part: np.array([[places[name]] for name in table[:, 0].tolist()], np.float32)
+        for part, table in tables.items()
+    }
+    return Labels(Classification(tuple(names)), targets)
+
+
+_Tables = Mapping[str, NDArray[np.float64]]
+
+
+def _chosen(
+    tables: _Tables, options: LabelOptions, path: Path
+) -> tuple[Labels | _Tables, tuple[str, ...]]:
+    """One column of several, or what several columns are together; and what is told of it."""
+    count = tables["train"].shape[1]
+    together = np.concatenate(list(tables.values()))
+    if count == 1 and not options.column:
+        return tables, ()
+    if options.column is not None:
+        if options.column >= count:
+            remedy = f"give column from 0 to {count - 1}"
+            raise InputError(f"has {count} labels a sample", remedy=remedy, source=path)
+        return {part: table[:, [options.column]] for part, table in tables.items()}, ()
+    if np.isin(together, (0, 1)).all():
+        if (together.sum(axis=1) == 1).all():
+            classes = {p: table.argmax(axis=1)[:, None] for p, table in tables.items()}
+            told = f"labels are one-hot rows, read as {count} classes"
+            return _classes(classes, range(count), (told,)), ()
+        names = tuple(f"label {number}" for number in range(count))
+        flags = {part: table.astype(np.float32) for part, table in tables.items()}
+        return Labels(BinaryLabels(names), flags, (f"labels are {count} flags a sample",)), ()
+    below = (together < 0).any(axis=0)
+    if count == _SENTIMENT_AND_EMOTIONS and not below[1:].any():
+        told = "of 7 labels a sample the first is read, as sentiment; choose with column="
+    else:
+        told = f"of {count} labels a sample the first is read; choose with column="
+    return {part: table[:, :1] for part, table in tables.items()}, (told,)
+
+
+def _values_or_classes(
+    tables: _Tables,
+    options: LabelOptions,
+    given: Mapping[str, NDArray[Any]],
+    path: Path,
+    bounds: tuple[float, float] | None,
+    notices: tuple[str, ...],
+) -> Labels:
+    """One value a sample, as classes or as a regression."""
+    for part, table in tables.items():
+        if (bad := np.flatnonzero(~np.isfinite(table[:, 0]))).size:
+            problem, remedy = f"label {int(bad[0])} is not finite", "drop or mend that row"
+            raise InputError(problem, remedy=remedy, source=f"{path}: {part}")
+    together = np.concatenate(list(tables.values()))[:, 0]
+    known, whole = np.unique(together), bool((together == np.floor(together)).all())
+    span = f"whole numbers from {known[0]:g} to {known[-1]:g}"
+    counted = whole and known[0] == 0 and 1 < len(known) and known[-1] < _MOST_CLASSES
+    enough = len(together) >= _ENOUGH
+    integers = all(array.dtype.kind in "iu" for array in given.values())
+    if options.labels == "classes":
+        if not whole or len(known) > _MOST_CLASSES:
+            remedy = "read them with labels=sentiment"
+            raise InputError(f"labels are {len(known)} values", remedy=remedy, source=path)
+        return _classes(tables, range(int(known[-1]) + 1) if counted else known, notices)
+    beyond = bool(bounds) and known[-1] > bounds[1] and len(known) == known[-1] + 1 and enough
+    if options.labels == "auto" and counted and (integers or beyond):
+        told = f"labels are {span}, read as classes; labels=sentiment reads them as values"
+        return _classes(tables, range(int(known[-1]) + 1), (*notices, told))
+    if options.labels == "auto" and whole and enough and len(known) > 1:
+        told = f"labels are {span}, read as values; if they are classes, give labels=classes"
+        notices = (*notices, told)
+    if bounds is None:
+        bounds = _around(together)
+        told = f"labels are values from {known[0]:g} to {known[-1]:g}"
+        notices = notices if bounds == (-3.0, 3.0) else (*notices, told)
+    targets = {part: table.astype(np.float32) for part, table in tables.items()}
+    bounded = bound_values(targets, Regression(*bounds), path, clip=options.clip, whole=counted)
+    return Labels(Regression(*bounds), bounded[0], (*notices, *bounded[1]))
+
+
+def _around(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Sentiment's own range where that holds them, else the whole numbers around the values."""
+    if values.min() < 0 and np.abs(values).max() <= 3:
+        return -3.0, 3.0
+    return float(np.floor(values.min())), float(max(np.ceil(values.max()), values.min() + 1))
+
+
+def _classes(tables: Mapping[str, NDArray[Any]], known: Any, notices: tuple[str, ...]) -> Labels:
+    """Classes that are called by their numbers, which are in order."""
+    numbers = np.asarray(known)
+    targets = {
+        part: np.searchsorted(numbers, table).astype(np.float32) for part, table in tables.items()
+    }
+    return Labels(Classification(tuple(f"{n:g}" for n in numbers)), targets, notices)
+
+
+def bound_values(
+    targets: Mapping[str, FloatArray],
+    task: Regression,
+    path: Path,
+    *,
+    clip: bool,
+    whole: bool = False,
+) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
+    """Values of a regression within its range, and what is told where they had to be clipped.
+
+    Raises:
+        InputError: one is beyond it and `clip` is not asked for.
+    """
+    low, high = task.low, task.high
+    bounded, count = {}, 0
+    for part, values in targets.items():
+        beyond = np.flatnonzero((values < low - _AS_TOLERANT) | (values > high + _AS_TOLERANT))
+        count += beyond.size
+        if beyond.size and not clip:
+            row = int(beyond[0])
+            problem = f"label {row} is {values[row, 0]:g}, outside [{low:g}, {high:g}]"
+            other = "read them as classes with labels=classes" if whole else "name the right corpus"
+            remedy = f"clip such labels with clip=true (--set clip=true), or {other}"
+            raise InputError(problem, remedy=remedy, source=f"{path}: {part}")
+        bounded[part] = np.clip(values, low, high) if clip else values
+    told = f"{count} labels beyond [{low:g}, {high:g}] are clipped" if count else ""
+    return bounded, (told,) if told else ()
