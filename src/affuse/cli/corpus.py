@@ -109,7 +109,7 @@ def inspect(
     """Examine a corpus: what it holds, what is wrong with it, and what a constant would score."""
     from affuse.doctor import examine
     from affuse.evaluation.scorecard import trivial_scores
-    from affuse.report.command_tables import print_examination
+    from affuse.report.inspection import print_examination
 
     require_writable(json_file)
     found = examine(corpus, data, parse_settings(assignments))

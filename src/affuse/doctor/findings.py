@@ -22,7 +22,8 @@ _TREATMENTS: dict[Severity, dict[str, str]] = {
         "empty-split": "refused: give each split some",
         "label-not-finite": _REFUSED,
         "label-not-a-class": _REFUSED,
-        "label-out-of-range": _REFUSED,
+        "label-out-of-range": "refused: mend those rows; where labels are values, --set clip=true "
+        "clips them",
         "not-finite": "training refuses them: set them to 0 or leave the modality out",
     },
     "warning": {
@@ -36,7 +37,8 @@ _TREATMENTS: dict[Severity, dict[str, str]] = {
         "same-features": _FLATTERING,
         "constant-labels": "used as it is: nothing can be learnt or measured there",
         "missing-class": "used as it is: metrics that average over classes suffer",
-        "empty-modality": "left out: nothing is learnt or measured of it",
+        "empty-modality": "nothing is learnt or measured of it there; what all of train lacks "
+        "is left out",
     },
     "note": {
         **dict.fromkeys(UNUSABLE, "replaced by 0, as MulT's code does"),

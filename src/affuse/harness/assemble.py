@@ -86,7 +86,7 @@ def _trivial(about: About) -> dict[str, Summary]:
     """Nothing about it is drawn at random: one number, over all folds."""
     folds = [null_to_nan(fold.metrics) for fold in about.trivial]
     names = folds[0] if folds else {}
-    return {m: summarise([sum(scores[m] for scores in folds) / len(folds)]) for m in names}
+    return {m: summarise([sum(scores[m] for scores in folds) / len(folds)], m) for m in names}
 
 
 def _model(row: ModelRuns) -> ModelResult:
@@ -189,7 +189,7 @@ def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
             targets.append(run.target[chosen])
             predictions.append(run.prediction[chosen])
         scored.append(score_outputs(task, np.concatenate(predictions), np.concatenate(targets)))
-    each = {metric: summarise([scores[metric] for scores in scored]) for metric in scored[0]}
+    each = {metric: summarise([scores[metric] for scores in scored], metric) for metric in scored[0]}
     return {metric: _plain(summary) for metric, summary in each.items()}
 
 
@@ -211,7 +211,7 @@ class ModelRuns:
             return float(reduce(getitem, path, record))
 
         values = [[entry(run.record) for run in fold] for fold in self.folds]
-        return summarise(np.mean(values, axis=0).tolist())
+        return summarise(np.mean(values, axis=0).tolist(), path[-1])
 
     def tested(self) -> list[FoldAnswers]:
         """What was said of each fold."""

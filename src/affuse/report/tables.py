@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
@@ -18,6 +16,7 @@ from affuse.evaluation.statistics import Comparison, PairedDifference, Summary, 
 from affuse.files import null_to_nan, write_atomic
 from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import by_label, heading
+from affuse.report.csv_tables import csv_text
 from affuse.training.answerable import coverage_in_words
 
 SCREEN = (
@@ -39,13 +38,11 @@ PAIRED_COLUMNS = ("models", "metric", "difference", "95% interval", "p", "verdic
 
 def write_csv(result: BenchmarkResult, path: Path) -> None:
     """One line a model and metric; `runs` holds the scores of all seeds between spaces."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in result.to_records():
-        runs = " ".join(map(repr, row["runs"]))
-        writer.writerow({**row, "runs": runs, "command": result.command})
-    write_atomic(path, text.getvalue().encode())
+    rows = (
+        {**row, "runs": " ".join(map(repr, row["runs"])), "command": result.command}
+        for row in result.to_records()
+    )
+    write_atomic(path, csv_text(CSV_COLUMNS, rows).encode())
 
 
 def write_folder(result: BenchmarkResult, folder: Path) -> None:

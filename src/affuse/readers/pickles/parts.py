@@ -36,7 +36,7 @@ class PickleFormat:
 def pickle_format(path: Path) -> PickleFormat | None:
     """The format of a pickle of splits, or of a folder of them; None for what is neither."""
     try:
-        files = sorted(split_files(path).values()) if path.is_dir() else [path]
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
         states = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     except OSError:
         return None

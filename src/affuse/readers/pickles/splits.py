@@ -19,6 +19,7 @@ from affuse.readers.pickles import load_pickle
 from affuse.readers.pickles.examples import are_examples, from_examples
 from affuse.readers.pickles.padded import kind_of, require_keys
 from affuse.readers.pickles.ragged import to_arrays
+from affuse.readers.split_arrays import load_split_arrays, split_arrays
 from affuse.samples import PARTS
 
 # The likeliest first, without regard to case; of `eval` is made what no other name is for.
@@ -104,13 +105,18 @@ def _lower(key: object) -> str:
 
 
 def load_splits(path: Path) -> Splits:
-    """The splits of a pickle, or of a folder of pickles named after them.
+    """The splits of a pickle, of a folder of pickles named after them, or of `split_arrays`.
 
     Raises:
         InputError: what cannot be read, or holds no dictionary.
     """
+    if split_arrays(path):
+        return Splits(path, dict(load_split_arrays(path)))
     if path.is_dir():
         files = split_files(path)
+        if not files:
+            remedy = "name the corpus and give the folder with --data, or give the path of a file"
+            raise InputError("is a folder of no known format", remedy=remedy, source=path)
         return Splits(path, {part: load_pickle(file) for part, file in files.items()})
     found = load_pickle(path)
     if are_examples(found):

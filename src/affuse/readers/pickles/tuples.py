@@ -25,7 +25,6 @@ from affuse.readers.pickles.word_tables import WordTable, find_words
 from affuse.readers.registry import register_corpus
 from affuse.readers.word_vectors import word_vectors
 from affuse.samples import Corpus, FloatArray
-from affuse.tasks import BinaryLabels
 
 LAYOUT = "give train, dev and test, each a list of ((words, visual, acoustic), label, segment)"
 
@@ -48,12 +47,12 @@ def _recognises(path: Path) -> bool:
 def _preset(path: Path) -> str:
     """That of MulT's files of the same features."""
     found = pickle_format(path)
-    return _named("mult", {} if found is None else found.widths)
+    return _preset_of({} if found is None else found.widths)
 
 
-def _named(reader: str, widths: Mapping[str, int], *, emotions: bool = False) -> str:
-    name = parts.preset_name(reader, widths, emotions=emotions)
-    return "tuples" if name == reader else name
+def _preset_of(widths: Mapping[str, int]) -> str:
+    name = parts.preset_name("mult", widths)
+    return "tuples" if name == "mult" else name
 
 
 @register_corpus("tuples", TuplesOptions, recognises=_recognises, preset=_preset)
@@ -83,11 +82,10 @@ def read_tuples(path: Path, options: TuplesOptions) -> Corpus:
     labels = {name: one.labels for name, one in splits.items()}
     read = read_labels(labels, options, path)
     widths = {m: w for one in splits.values() for m, w in one.widths.items() if m != "text"}
-    preset = _named("mult", widths, emotions=isinstance(read.task, BinaryLabels))
     return parts.build_corpus(
         *("tuples", path, options, read.task, splits, read.targets),
         extracted=extracted,
-        preset=preset,
+        preset=_preset_of(widths),
         notices=(*told, *read.notices),
     )
 

@@ -268,11 +268,37 @@ def _default(factory: object = None) -> dict[Any, Any]:
 
 
 def _never_called(*_: object) -> object:
-    raise RefusedError("it calls what a defaultdict would make")
+    raise RefusedError("it calls what data only names")
 
 
 def _class_only(*_: object) -> object:
     raise RefusedError("it makes an array without numpy's own steps")
+
+
+STORAGES = {
+    "torch.FloatStorage": "<f4",
+    "torch.DoubleStorage": "<f8",
+    "torch.HalfStorage": "<f2",
+    "torch.LongStorage": "<i8",
+    "torch.IntStorage": "<i4",
+    "torch.ShortStorage": "<i2",
+    "torch.CharStorage": "<i1",
+    "torch.ByteStorage": "<u1",
+}
+"""The types of torch's storages that are read."""
+
+
+def _storage(data: object) -> object:
+    # It drives a machine of its own, which knows this module.
+    from affuse.readers.pickles.tensors import storage_of
+
+    return storage_of(bytes(_raw_bytes(data)))
+
+
+def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> object:
+    from affuse.readers.pickles.tensors import tensor_of
+
+    return tensor_of(storage, offset, size, stride)
 
 
 # Python 3 writes bytes, sets and complex numbers as calls in the protocols that lack them.
@@ -283,6 +309,9 @@ CONSTRUCTORS: dict[str, Callable[..., object]] = {
     **{f"builtins.{n}": _never_called for n in ("list", "dict", "tuple", "int", "float", "str")},
     "collections.OrderedDict": _ordered,
     "collections.defaultdict": _default,
+    **dict.fromkeys(STORAGES, _never_called),
+    "torch.storage._load_from_bytes": _storage,
+    "torch._utils._rebuild_tensor_v2": _tensor,
     "builtins.complex": lambda real, imag: complex(real, imag),
     "builtins.frozenset": lambda members=(): frozenset(set_of(members)),
     "builtins.set": lambda members=(): set_of(members),
