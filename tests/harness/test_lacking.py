@@ -1,4 +1,4 @@
-"""Benchmarks of corpora in which samples lack modalities: there is always a table, and it says so."""
+"""Benchmarks of corpora in which samples lack modalities: there is a table, and it says so."""
 
 from __future__ import annotations
 

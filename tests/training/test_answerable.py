@@ -72,7 +72,7 @@ def test_a_gated_model_leads_only_what_it_reads(tmp_path: Path) -> None:
 
 
 def test_a_test_part_of_nothing_gets_the_trivial_scores(tmp_path: Path) -> None:
-    corpus = _corpus(test={row: ("audio",) for row in range(7)})
+    corpus = _corpus(test=dict.fromkeys(range(7), ("audio",)))
     checkpoint = _train(corpus, "unimodal:audio", tmp_path / "run")
     found = evaluate_checkpoint(checkpoint, corpus)
     trivial = trivial_of(corpus.task, corpus.folds[0])
@@ -82,7 +82,7 @@ def test_a_test_part_of_nothing_gets_the_trivial_scores(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["train", "valid"])
 def test_what_cannot_be_learnt_is_refused_before_anything_trains(tmp_path: Path, part: str) -> None:
-    corpus = _corpus(**{part: {row: ("audio",) for row in range(12)}})
+    corpus = _corpus(**{part: dict.fromkeys(range(12), ("audio",))})
     assert unlearnable(corpus) == {"audio": part}
     with pytest.raises(InputError, match=f"no sample of the part '{part}' has audio"):
         _train(corpus, "unimodal:audio", tmp_path / "run")
@@ -97,7 +97,7 @@ def test_an_older_checkpoint_refuses_what_it_cannot_read(tmp_path: Path) -> None
         open_test(old, corpus.folds[0].test, subsets=False)
 
 
-def test_hidden_samples_keep_their_order_and_their_lack(tmp_path: Path) -> None:
+def test_hidden_samples_keep_their_order_and_their_lack() -> None:
     corpus = _corpus(**LACKING)
     hidden = hide(corpus.folds[0].test)
     assert sum("audio" not in s.sequences for s in hidden) == 2

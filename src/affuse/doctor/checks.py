@@ -250,7 +250,16 @@ def _shared(sets: Mapping[str, set[Any]]) -> Iterator[tuple[str, list[Any]]]:
 
 
 CHECKS: tuple[Check, ...] = (
-    *(_empty_parts, _labels, _notices, _swapped_axes, _lengths, _unusable_values, _gaps, _double_precision),
+    *(
+        _empty_parts,
+        _labels,
+        _notices,
+        _swapped_axes,
+        _lengths,
+        _unusable_values,
+        _gaps,
+        _double_precision,
+    ),
     *(_unusable_after_reading, _shared_groups, _ids, _same_features, _poor_labels),
     *(_missing_modalities, _empty_samples, _constant_features),
 )

@@ -99,8 +99,9 @@ class Evaluation(Shown):
             "metrics": self.metrics,
         }
         optional = {"primary": self.primary, "led": self.led, "gate": self.gate}
-        optional["trivially_answered"] = self.trivially_answered
         content |= {key: value for key, value in optional.items() if value}
+        if self.trivially_answered:
+            content["trivially_answered"] = self.trivially_answered
         return content | ({"subsets": self.subsets} if self.subsets else {})
 
     def to_records(self) -> list[dict[str, Any]]:

@@ -189,7 +189,9 @@ def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
             targets.append(run.target[chosen])
             predictions.append(run.prediction[chosen])
         scored.append(score_outputs(task, np.concatenate(predictions), np.concatenate(targets)))
-    each = {metric: summarise([scores[metric] for scores in scored], metric) for metric in scored[0]}
+    each = {
+        metric: summarise([scores[metric] for scores in scored], metric) for metric in scored[0]
+    }
     return {metric: _plain(summary) for metric, summary in each.items()}
 
 

@@ -1,9 +1,9 @@
-"""What the labels of a file are: values, classes by number or name, or flags; told where not plain."""
+"""What the labels of a file are: values, classes by number or name, or flags."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,10 +57,10 @@ def read_labels(
     """What the labels of all parts, `(N,)`, `(N, 1)`, `(N, 1, 1)` or `(N, K)`, are.
 
     Args:
-        bounds: of values; None takes the whole numbers around them.
+        bounds: of values; None takes the whole numbers around all that the file has.
 
     Raises:
-        InputError: labels beyond the bounds, of parts that do not fit together, or of no known kind.
+        InputError: labels beyond the bounds, of no known kind, or of another in another part.
     """
     names = {part: f"{path}: {part}" for part in labels}
     tables = {part: _table(found, names[part]) for part, found in labels.items()}
@@ -75,7 +75,12 @@ def read_labels(
     several, notices = _chosen(tables, options, path)
     if isinstance(several, Labels):
         return several
-    return _values_or_classes(several, options, labels, path, bounds, notices)
+    known = bounds or _around(np.concatenate([t.ravel() for t in tables.values()]))
+    integers = all(array.dtype.kind in "iu" for array in labels.values())
+    read = _values_or_classes(several, options, path, known, integers=integers)
+    if bounds is None and known != (-3.0, 3.0) and isinstance(read.task, Regression):
+        notices = (*notices, f"labels are values from {known[0]:g} to {known[1]:g}")
+    return replace(read, notices=(*notices, *read.notices))
 
 
 def _table(found: NDArray[Any], source: str) -> NDArray[Any]:
@@ -127,12 +132,11 @@ def _chosen(
         if (together.sum(axis=1) == 1).all():
             classes = {p: table.argmax(axis=1)[:, None] for p, table in tables.items()}
             told = f"labels are one-hot rows, read as {count} classes"
-            return _classes(classes, range(count), (told,)), ()
+            return _classes(classes, range(count), told), ()
         names = tuple(f"label {number}" for number in range(count))
         flags = {part: table.astype(np.float32) for part, table in tables.items()}
         return Labels(BinaryLabels(names), flags, (f"labels are {count} flags a sample",)), ()
-    below = (together < 0).any(axis=0)
-    if count == _SENTIMENT_AND_EMOTIONS and not below[1:].any():
+    if count == _SENTIMENT_AND_EMOTIONS and not (together[:, 1:] < 0).any():
         told = "of 7 labels a sample the first is read, as sentiment; choose with column="
     else:
         told = f"of {count} labels a sample the first is read; choose with column="
@@ -142,51 +146,55 @@ def _chosen(
 def _values_or_classes(
     tables: _Tables,
     options: LabelOptions,
-    given: Mapping[str, NDArray[Any]],
     path: Path,
-    bounds: tuple[float, float] | None,
-    notices: tuple[str, ...],
+    bounds: tuple[float, float],
+    *,
+    integers: bool,
 ) -> Labels:
-    """One value a sample, as classes or as a regression."""
+    """One value a sample, as classes or as a regression; `integers` is how the file has them."""
+    _require_finite(tables, path)
+    together = np.concatenate(list(tables.values()))[:, 0]
+    known, whole = np.unique(together), bool((together == np.floor(together)).all())
+    least, most = float(known[0]), float(known[-1])
+    span = f"whole numbers from {least:g} to {most:g}"
+    counted = whole and least == 0 and len(known) > 1 and most < _MOST_CLASSES
+    several = whole and len(known) > 1 and len(together) >= _ENOUGH
+    # Numbers of a float type that fill a range beyond that of values are no chance.
+    filled = several and most > bounds[1] and len(known) == most + 1
+    if options.labels == "classes" and (not whole or len(known) > _MOST_CLASSES):
+        remedy = "read them with labels=sentiment"
+        raise InputError(f"labels are {len(known)} values", remedy=remedy, source=path)
+    if options.labels == "classes":
+        return _classes(tables, range(int(most) + 1) if counted else known)
+    if options.labels == "auto" and counted and (integers or filled):
+        told = f"labels are {span}, read as classes; labels=sentiment reads them as values"
+        return _classes(tables, range(int(most) + 1), told)
+    told = f"labels are {span}, read as values; if they are classes, give labels=classes"
+    task = Regression(*bounds)
+    targets = {part: table.astype(np.float32) for part, table in tables.items()}
+    bounded, clipped = bound_values(targets, task, path, clip=options.clip, whole=whole)
+    notices = (told,) if several and options.labels == "auto" else ()
+    return Labels(task, bounded, (*notices, *clipped))
+
+
+def _require_finite(tables: _Tables, path: Path) -> None:
     for part, table in tables.items():
         if (bad := np.flatnonzero(~np.isfinite(table[:, 0]))).size:
             problem, remedy = f"label {int(bad[0])} is not finite", "drop or mend that row"
             raise InputError(problem, remedy=remedy, source=f"{path}: {part}")
-    together = np.concatenate(list(tables.values()))[:, 0]
-    known, whole = np.unique(together), bool((together == np.floor(together)).all())
-    span = f"whole numbers from {known[0]:g} to {known[-1]:g}"
-    counted = whole and known[0] == 0 and 1 < len(known) and known[-1] < _MOST_CLASSES
-    enough = len(together) >= _ENOUGH
-    integers = all(array.dtype.kind in "iu" for array in given.values())
-    if options.labels == "classes":
-        if not whole or len(known) > _MOST_CLASSES:
-            remedy = "read them with labels=sentiment"
-            raise InputError(f"labels are {len(known)} values", remedy=remedy, source=path)
-        return _classes(tables, range(int(known[-1]) + 1) if counted else known, notices)
-    beyond = bool(bounds) and known[-1] > bounds[1] and len(known) == known[-1] + 1 and enough
-    if options.labels == "auto" and counted and (integers or beyond):
-        told = f"labels are {span}, read as classes; labels=sentiment reads them as values"
-        return _classes(tables, range(int(known[-1]) + 1), (*notices, told))
-    if options.labels == "auto" and whole and enough and len(known) > 1:
-        told = f"labels are {span}, read as values; if they are classes, give labels=classes"
-        notices = (*notices, told)
-    if bounds is None:
-        bounds = _around(together)
-        told = f"labels are values from {known[0]:g} to {known[-1]:g}"
-        notices = notices if bounds == (-3.0, 3.0) else (*notices, told)
-    targets = {part: table.astype(np.float32) for part, table in tables.items()}
-    bounded = bound_values(targets, Regression(*bounds), path, clip=options.clip, whole=counted)
-    return Labels(Regression(*bounds), bounded[0], (*notices, *bounded[1]))
 
 
 def _around(values: NDArray[np.float64]) -> tuple[float, float]:
     """Sentiment's own range where that holds them, else the whole numbers around the values."""
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return -3.0, 3.0
     if values.min() < 0 and np.abs(values).max() <= 3:
         return -3.0, 3.0
     return float(np.floor(values.min())), float(max(np.ceil(values.max()), values.min() + 1))
 
 
-def _classes(tables: Mapping[str, NDArray[Any]], known: Any, notices: tuple[str, ...]) -> Labels:
+def _classes(tables: Mapping[str, NDArray[Any]], known: Any, *notices: str) -> Labels:
     """Classes that are called by their numbers, which are in order."""
     numbers = np.asarray(known)
     targets = {

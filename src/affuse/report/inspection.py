@@ -49,7 +49,9 @@ def _print_findings(console: Console, findings: Iterable[Finding]) -> None:
     total = ", ".join(f"{n} {severity}{'s' * (n != 1)}" for severity, n in counts.items())
     console.print(f"findings: {total}", highlight=False)
     for each in findings:
-        title = Text.assemble((each.severity, _STYLES[each.severity]), f" {each.code}: {each.where}")
+        title = Text.assemble(
+            (each.severity, _STYLES[each.severity]), f" {each.code}: {each.where}"
+        )
         console.print(title)
         # The mark of what affuse does begins a line, so that it is found at a glance.
         for text in (each.detail, f"-> {each.treatment}"):
@@ -59,8 +61,9 @@ def _print_findings(console: Console, findings: Iterable[Finding]) -> None:
 def _arrays_table(found: Examination) -> Table:
     from affuse.doctor.facts import UNUSABLE
 
-    table = Table(title="as the file stands", title_justify="left")
-    for column in ("part", "features", "samples x steps x width", "type"):
+    title = "as the file stands; shapes are samples x steps x features"
+    table = Table(title=title, title_justify="left")
+    for column in ("part", "features", "shape", "type"):
         table.add_column(column, no_wrap=True)
     add_numbers(table, "padding")
     table.add_column("not finite")

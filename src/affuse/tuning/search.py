@@ -162,7 +162,8 @@ def run_search(
 
     Args:
         on_progress: told trials finished, trials in all, and a word on the best so far.
-        on_notice: told in a line what the corpus was read as, and which earlier trials are not counted, and why.
+        on_notice: told in a line what the corpus was read as, and which earlier trials are not
+            counted, and why.
 
     Raises:
         InputError: what `TuningRequest.load` raises, a storage that cannot be used, a study of

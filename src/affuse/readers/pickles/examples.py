@@ -1,8 +1,8 @@
 """Lists of examples `((words, visual, acoustic[, text]), label, segment)`, as a split's dictionary.
 
-The layout of the public code of MAG-BERT (Rahman et al. 2020, "Integrating Multimodal Information in
-Large Pretrained Transformers"), MISA (Hazarika et al. 2020) and their relatives: one step a word,
-without padding.
+The layout of the public code of MAG-BERT (Rahman et al. 2020, "Integrating Multimodal Information
+in Large Pretrained Transformers"), MISA (Hazarika et al. 2020) and their relatives: one step a
+word, without padding.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REMEDY = "give each example as ((words, visual, acoustic), label, segment)"
 
 def are_examples(values: object) -> bool:
     """Whether a split is such a list."""
-    rows = values.tolist() if _is_object_array(values) else values
+    rows = _unboxed(values)
     if not isinstance(rows, list | tuple) or not rows:
         return False
     first = rows[0]
@@ -30,7 +30,7 @@ def are_examples(values: object) -> bool:
 
 
 def from_examples(values: Any, source: str) -> dict[str, Any]:
-    """The dictionary of a split: `words`, `vision` and `audio` a list each, `labels` `(N, K)`, `id`.
+    """The dictionary of a split: lists `words`, `vision` and `audio`, `labels` `(N, K)`, `id`.
 
     Raises:
         InputError: an example of another layout, or labels of unlike widths.
@@ -56,13 +56,15 @@ def from_examples(values: Any, source: str) -> dict[str, Any]:
     return content | ({SPOKEN: spoken} if all(text is not None for text in spoken) else {})
 
 
-def _is_object_array(value: object) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype == object
+def _unboxed(value: Any) -> Any:
+    """An array of objects as the list that it stands for."""
+    boxed = isinstance(value, np.ndarray) and value.dtype == object
+    return value.tolist() if boxed else value
 
 
 def _parts(value: object) -> Sequence[Any] | None:
     """Words, visual, acoustic and perhaps text."""
-    parts = value.tolist() if _is_object_array(value) else value  # type: ignore[attr-defined]
+    parts = _unboxed(value)
     if not isinstance(parts, list | tuple) or not 3 <= len(parts) <= 4:
         return None
     several = all(isinstance(part, list | tuple | np.ndarray) for part in parts[:3])

@@ -22,9 +22,10 @@ class MfnOptions(LabelOptions):
 def read_mfn(path: Path, options: MfnOptions) -> Corpus:
     """Folders of .h5 files (MFN) or an .npz: audio, video, text and y, an array for each split.
 
-    Any modality may be missing, and text of word numbers is left out. Labels are values in their own
-    range, one-hot classes or flags; of several values a sample one is chosen with `column`. Padding
-    of zero steps is cut, modalities with as many steps together, and what is not finite becomes 0.
+    Any modality may be missing, and text of word numbers is left out. Labels are values in their
+    own range, one-hot classes or flags; of several values a sample one is chosen with `column`.
+    Padding of zero steps is cut, modalities with as many steps together, and what is not finite
+    becomes 0.
     """
     parts = read_parts(path, padded_part, LAYOUT)
     labels = {name: part.labels for name, part in parts.items()}

@@ -65,9 +65,7 @@ def read_mult(path: Path, options: MultOptions) -> Corpus:
     else:
         read = read_labels(labels, options, path)
     told = (*splits.notices, *read.notices)
-    return parts.build_corpus(
-        "mult", path, options, read.task, splits, read.targets, notices=told
-    )
+    return parts.build_corpus("mult", path, options, read.task, splits, read.targets, notices=told)
 
 
 def padded_part(values: dict[str, Any], name: str, source: str) -> Part:

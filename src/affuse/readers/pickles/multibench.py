@@ -39,7 +39,12 @@ class MultibenchOptions(Options):
 
 def _recognises(path: Path) -> bool:
     found = pickle_format(path)
-    return found is not None and found.two_labels and "labels" in found.keys and WORDS not in found.keys
+    return (
+        found is not None
+        and found.two_labels
+        and "labels" in found.keys
+        and WORDS not in found.keys
+    )
 
 
 @register_corpus("multibench", MultibenchOptions, recognises=_recognises)

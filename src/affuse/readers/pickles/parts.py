@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.readers.pickles.padded import Steps, cut_padding, feature_names
-from affuse.readers.pickles.splits import load_splits, split_files
+from affuse.readers.pickles.splits import load_splits
 from affuse.readers.registry import corpus_name
 from affuse.samples import PARTS, Corpus, FloatArray, Sample, Split, widths_of
 from affuse.tasks import BinaryLabels, Task

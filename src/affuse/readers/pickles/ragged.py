@@ -119,9 +119,7 @@ def _padded(rows: _Rows, modality: str, source: str) -> FloatArray | None:
     return pad_sequences(rows, width)
 
 
-def _kept_apart(
-    values: dict[Any, Any], lengths: dict[str, tuple[int, ...]]
-) -> dict[Any, Any]:
+def _kept_apart(values: dict[Any, Any], lengths: dict[str, tuple[int, ...]]) -> dict[Any, Any]:
     """Sequences of unlike lengths must not pass for aligned because the longest are as long."""
     for place, (modality, own) in enumerate(lengths.items()):
         others = list(lengths.items())[:place]

@@ -1,8 +1,8 @@
 """The splits of a pickle, or of a folder with a pickle for each, by the names that the field uses.
 
-What people save differs in small things: `dev` for `valid`, `visual` for `vision`, lists of sequences
-for a padded array, None for what there is not. All of it is settled here, for whoever reads the file
-and for whoever examines it, and told in notices.
+What people save differs in small things: `dev` for `valid`, `visual` for `vision`, lists of
+sequences for a padded array, None for what there is not. All of it is settled here, for whoever
+reads the file and for whoever examines it, and told in notices.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def load_splits(path: Path) -> Splits:
 
 
 def split_files(folder: Path) -> dict[str, Path]:
-    """Part to its pickle in a folder, such as `train.pkl` or `mosi_dev.pkl`; where it is the only."""
+    """Part to its pickle in a folder, such as `train.pkl` or `mosi_dev.pkl`, if it is the only."""
     found: dict[str, list[Path]] = {}
     for file in sorted(folder.glob("*")) if folder.is_dir() else ():
         words = re.split(r"[^a-z]+", file.stem.lower())

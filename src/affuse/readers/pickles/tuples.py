@@ -1,7 +1,7 @@
-"""Pickles of examples, one tuple each: CMU-MOSI and CMU-MOSEI as MAG-BERT, MISA and MMIM share them.
+"""Pickles of examples, a tuple each: CMU-MOSI and CMU-MOSEI as MAG-BERT, MISA and MMIM share them.
 
-`{train, dev, test} -> [((words, visual, acoustic[, text]), label, segment), ...]`, in one file or in
-a folder with a file for each split.
+`{train, dev, test} -> [((words, visual, acoustic[, text]), label, segment), ...]`, in one file or
+in a folder with a file for each split.
 """
 
 from __future__ import annotations
