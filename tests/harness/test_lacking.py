@@ -53,8 +53,8 @@ def test_single_rows_learn_from_what_there_is(tmp_path: Path) -> None:
     assert list(result.models) == ["trivial", "text", "audio", "concat"]
     (line,) = lacking_lines(result)
     assert line == (
-        "audio learns from 12 of 14 train and 6 of 8 valid samples and answers 12 of 14 test "
-        "samples, those with audio; the trivial answer stands for the others"
+        "audio learns from 12 of 14 train, is validated on 6 of 8 valid and answers 12 of 14 test "
+        "samples, those with audio; the trivial answer stands for the other test samples"
     )
     assert line in markdown(result)
     assert result.to_dict()["lacking"] == {

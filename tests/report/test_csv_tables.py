@@ -22,7 +22,9 @@ def test_formulas_are_defused(text: str) -> None:
     assert defused(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("cell", ["-0.5", "+3", "-0.1 0.2 -3e-05", "-inf", "nan", -1.5, 3, None, "", "a=b"])
+@pytest.mark.parametrize(
+    "cell", ["-0.5", "+3", "-0.1 0.2 -3e-05", "-inf", "nan", -1.5, 3, None, "", "a=b"]
+)
 def test_numbers_and_other_texts_are_untouched(cell: object) -> None:
     assert defused(cell) == cell
 
@@ -41,12 +43,21 @@ def test_every_writer_defuses(tmp_path: Path) -> None:
     result = BenchmarkResult("=corpus", "@command", {}, {"+model": row})
     write_csv(result, tmp_path / "result.csv")
     (found,) = csv.DictReader((tmp_path / "result.csv").open())
-    assert [found[k] for k in ("corpus", "model", "command")] == ["'=corpus", "'+model", "'@command"]
+    assert [found[k] for k in ("corpus", "model", "command")] == [
+        "'=corpus",
+        "'+model",
+        "'@command",
+    ]
     assert found["runs"] == "-0.25 -0.5"
     assert float(found["mean"]) == -0.375
     window = {
-        **{"start": 0.0, "end": 1.0, "sentiment": -0.5, "emotion": None, "primary": "text"},
-        **{"conflict": 0.1, "gate": {"text": 1.0}},
+        "start": 0.0,
+        "end": 1.0,
+        "sentiment": -0.5,
+        "emotion": None,
+        "primary": "text",
+        "conflict": 0.1,
+        "gate": {"text": 1.0},
     }
     words = [{"word": "=HYPERLINK()", "start": 0.1, "end": 0.4}]
     content = {"file": "-clip.mp4", "timeline": [window], "words": words}

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import affuse
 from affuse.errors import InputError
 from affuse.evaluation.held_out import NONE_LEADS, hide, open_test, run_checkpoint
 from affuse.evaluation.scorecard import evaluate_checkpoint, trivial_of
+from affuse.incongruity.explanation import explain
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Regression
 from affuse.training.answerable import coverage, coverage_in_words, learnable, unlearnable
@@ -122,6 +124,31 @@ def test_coverage_is_told_in_words() -> None:
     counts = coverage(corpus, ("audio",))
     assert counts == {"train": [10, 12], "valid": [4, 6], "test": [5, 7]}
     assert coverage_in_words("audio", ("audio",), counts) == (
-        "audio learns from 10 of 12 train and 4 of 6 valid samples and "
-        "answers 5 of 7 test samples, those with audio; the trivial answer stands for the others"
+        "audio learns from 10 of 12 train, is validated on 4 of 6 valid and answers 5 of 7 test "
+        "samples, those with audio; the trivial answer stands for the other test samples"
     )
+
+
+@pytest.mark.usefixtures("quick_probes")
+def test_an_explanation_is_of_what_all_its_models_read(tmp_path: Path) -> None:
+    corpus = _corpus(**LACKING)
+    fused = _train(corpus, "concat", tmp_path / "fused")
+    alone = _train(corpus, "unimodal:audio", tmp_path / "alone")
+    assert explain(fused, corpus).samples == 6
+    found = explain(fused, corpus, against=alone)
+    assert found.samples == len(found.conflicts) == 5
+
+
+def test_a_search_trains_on_what_a_model_reads(tmp_path: Path) -> None:
+    corpus = _corpus(train={0: ("audio",)}, valid={0: ("audio",)})
+    found = affuse.tune(
+        *(corpus, "unimodal:audio"),
+        trials=1,
+        out=tmp_path / "found.yaml",
+        progress=False,
+        settings=QUICK,
+    )
+    assert len(found.models[0].ranked) == 1
+    bare = _corpus(valid=dict.fromkeys(range(6), ("audio",)))
+    with pytest.raises(InputError, match="no sample of the part 'valid' has audio"):
+        affuse.tune(bare, "unimodal:audio", trials=1, progress=False, settings=QUICK)

@@ -76,7 +76,7 @@ def read_labels(
     if isinstance(several, Labels):
         return several
     known = bounds or _around(np.concatenate([t.ravel() for t in tables.values()]))
-    integers = all(array.dtype.kind in "iu" for array in labels.values())
+    integers = all(array.dtype.kind in "iub" for array in labels.values())
     read = _values_or_classes(several, options, path, known, integers=integers)
     if bounds is None and known != (-3.0, 3.0) and isinstance(read.task, Regression):
         notices = (*notices, f"labels are values from {known[0]:g} to {known[1]:g}")
@@ -91,6 +91,8 @@ def _table(found: NDArray[Any], source: str) -> NDArray[Any]:
             found = texts.astype(np.float64)
         except ValueError:
             found = texts
+    elif found.dtype.kind == "b":
+        found = found.astype(np.int64)
     else:
         found = require_numbers(found, "labels", source)
     count = len(found)
@@ -173,7 +175,8 @@ def _values_or_classes(
     task = Regression(*bounds)
     targets = {part: table.astype(np.float32) for part, table in tables.items()}
     bounded, clipped = bound_values(targets, task, path, clip=options.clip, whole=whole)
-    notices = (told,) if several and options.labels == "auto" else ()
+    doubtful = several or (integers and len(known) > 1)
+    notices = (told,) if doubtful and options.labels == "auto" else ()
     return Labels(task, bounded, (*notices, *clipped))
 
 

@@ -74,13 +74,14 @@ def coverage_in_words(name: str, modalities: Iterable[str], counts: Mapping[str,
     Args:
         counts: a `Coverage`, of which other entries are passed over.
     """
-    short = {p: counts[p] for p in PARTS if p in counts and counts[p][0] < counts[p][1]}
-    each = {p: f"{having_any} of {of} {p}" for p, (having_any, of) in short.items()}
-    answers = f"answers {each.pop('test')} samples" if "test" in each else ""
-    learns = f"learns from {' and '.join(each.values())} samples" if each else ""
-    rest = "; the trivial answer stands for the others" if answers else ""
-    said = " and ".join(filter(None, (learns, answers)))
-    return f"{name} {said}, those with {' or '.join(modalities)}{rest}" if said else ""
+    verbs = {"train": "learns from", "valid": "is validated on", "test": "answers"}
+    short = {part: counts[part] for part in verbs if counts[part][0] < counts[part][1]}
+    said = [f"{verbs[part]} {some} of {of} {part}" for part, (some, of) in short.items()]
+    if not said:
+        return ""
+    listed = " and ".join(filter(None, (", ".join(said[:-1]), said[-1])))
+    rest = "; the trivial answer stands for the other test samples" if "test" in short else ""
+    return f"{name} {listed} samples, those with {' or '.join(modalities)}{rest}"
 
 
 def trivial_output(task: Task, samples: Sequence[Sample]) -> list[float]:

@@ -96,6 +96,9 @@ SAME: dict[str, Callable[[Data], Any]] = {
     "labels in a list": _each(lambda p: {**p, "labels": p["labels"].ravel().tolist()}),
     "labels in a list of arrays": _each(lambda p: {**p, "labels": list(p["labels"])}),
     "labels in strings": _each(lambda p: {**p, "labels": p["labels"].astype(str)}),
+    "a dictionary a sample": _each(
+        lambda p: [{k: v[row] for k, v in p.items()} for row in range(len(p["id"]))]
+    ),
     "other entries": _each(lambda p: {**p, "note": "mine", "lengths": None, "extra": {1: [2]}}),
     "a further split": lambda d: {**d, "challenge": {"text": None}},
 }
@@ -262,6 +265,25 @@ def test_names_are_classes(tmp_path: Path) -> None:
         corpus = _read(tmp_path, _labelled(lambda n, kind=kind: kind[np.arange(n) % 3]))
         assert corpus.task == Classification(("calm", "glad", "sad"))
         assert _targets(corpus)[:3] == [[2.0], [1.0], [0.0]]
+
+
+def test_yes_and_no(tmp_path: Path) -> None:
+    corpus = _read(tmp_path, _labelled(lambda n: np.arange(n) % 2 == 0))
+    assert corpus.task == Classification(("0", "1"))
+
+
+def test_samples_by_name(tmp_path: Path) -> None:
+    data = {
+        name: {
+            f"{name}-{row}": {m: part[m][row] for m in (*WIDTHS, "labels")}
+            for row in range(len(part["id"]))
+        }
+        for name, part in _data().items()
+    }
+    del data["train"]["train-3"]["vision"]
+    train = _read(tmp_path, data).folds[0].train
+    assert [s.id for s in train[:2]] == ["train-0", "train-1"]
+    assert train[3].modalities == ("text", "audio")
 
 
 def test_one_hot_rows_and_flags(tmp_path: Path) -> None:

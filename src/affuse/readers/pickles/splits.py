@@ -69,8 +69,7 @@ class Splits:
                 converted.
         """
         source, values = f"{self.source}: {part}", self.content.pop(part)
-        if are_examples(values):
-            values = from_examples(values, source)
+        values = from_examples(values, source) if are_examples(values) else _by_key(values)
         known = self._named(require_keys(values, (), layout, source))
         return to_arrays(known, source, self.notice)
 
@@ -98,6 +97,18 @@ class Splits:
                 if _lower(found[0]) != known:
                     self.notice(f"'{_lower(found[0])}' is read as {known}")
         return renamed
+
+
+def _by_key(values: Any) -> Any:
+    """A split that has a dictionary for each sample, in a list or by the samples' names, by key."""
+    rows = list(values.values()) if isinstance(values, dict) else values
+    if not isinstance(rows, list | tuple) or not rows:
+        return values
+    if not all(isinstance(row, dict) for row in rows):
+        return values
+    keys = dict.fromkeys(key for row in rows for key in row)
+    found = {key: [row.get(key) for row in rows] for key in keys}
+    return found if rows is values else {"id": list(values), **found}
 
 
 def _lower(key: object) -> str:
