@@ -134,6 +134,9 @@ def run_benchmark(
                     done += news
             on_work(done, total, latest)
     finished = read_runs(folder, about)
+    if len(finished) < len(runs):
+        problem = "runs do not answer what was asked: affuse's source changed while they trained"
+        raise InputError(problem, remedy="repeat the command", source=folder)
     return assemble(about, finished), [run.record for run in finished]
 
 

@@ -43,7 +43,7 @@ def ablation_table(found: Ablations) -> Table:
     metrics = list(first.models[REFERENCE].metrics)[:2]
     hard = "hard" in first.extra
     extra = [f"{heading(metrics[0])}, hard"] if hard else []
-    title = f"{REFERENCE} on {first.corpus}"
+    title = Text(f"{REFERENCE} on {first.corpus}")
     table = Table("ablation", *map(heading, metrics), *extra, "question", title=title)
     for ablation, result in found.rows:
         scores = result.models[REFERENCE].metrics
@@ -57,9 +57,10 @@ def ablation_table(found: Ablations) -> Table:
 def evaluation_table(found: Evaluation) -> Table:
     """Each metric beside the trivial prediction's, then each subset of the modalities."""
     absent = found.trivially_answered
-    caption = f"the trivial answer stands for {absent} samples, which {found.model} cannot read"
-    table = Table("metric", "trivial", found.model, title=f"{found.corpus}, test part")
-    table.caption = caption if absent else None
+    caption = f"the trivial answer stands for {absent} samples that lack all it reads"
+    title = Text(f"{found.corpus}, test part")
+    table = Table("metric", "trivial", found.model, title=title)
+    table.caption = Text(caption) if absent else None
     for metric, value in found.metrics.items():
         trivial = found.trivial.get(metric, math.nan)
         table.add_row(heading(metric), f"{trivial:.3f}", f"{value:.3f}")
@@ -74,7 +75,7 @@ def explanation_table(found: Explanation) -> Table:
     metrics = found.task.metrics[:3]
     table = Table(
         "model", "slice", "samples", *map(heading, metrics), "flip rate", "damage",
-        title=f"{found.corpus}, test part",
+        title=Text(f"{found.corpus}, test part"),
         caption="flip rate and damage: of crossmodal blocks, by refitted probes",
     )  # fmt: skip
     hard = int(found.hard.mask.sum())

@@ -175,6 +175,11 @@ def test_none_empty_and_nan_are_missing_samples(tmp_path: Path) -> None:
     assert absent == [["vision"], ["audio"], ["text"], ["text"], ["text"]]
 
 
+def test_as_many_steps_as_a_known_width_are_not_swapped_axes(tmp_path: Path) -> None:
+    path = _write(tmp_path, {name: _part(name, steps=20) for name in PARTS})
+    assert [f.code for f in examine(str(path)).findings] == []
+
+
 def test_one_vector_a_sample_is_one_step(tmp_path: Path) -> None:
     data = _data()
     for part in data.values():
