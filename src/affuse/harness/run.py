@@ -21,6 +21,7 @@ from affuse.harness.records import (
     RUNS,
     SINGLE,
     About,
+    Run,
     Trivial,
     log_test_use,
     read_about,
@@ -133,11 +134,17 @@ def run_benchmark(
                 else:
                     done += news
             on_work(done, total, latest)
-    finished = read_runs(folder, about)
-    if len(finished) < len(runs):
+    finished = _finished(folder, about)
+    return assemble(about, finished), [run.record for run in finished]
+
+
+def _finished(folder: Path, about: About) -> list[Run]:
+    """All runs; `InputError` where one is not what was asked for, which no table may pass over."""
+    found = read_runs(folder, about)
+    if len(found) < len(about.runs):
         problem = "runs do not answer what was asked: affuse's source changed while they trained"
         raise InputError(problem, remedy="repeat the command", source=folder)
-    return assemble(about, finished), [run.record for run in finished]
+    return found
 
 
 def _code_changes(runs: Path, missing: Mapping[Job, Mapping[str, Any]]) -> Iterator[str]:
