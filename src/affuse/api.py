@@ -368,6 +368,7 @@ def explain(
     from affuse.files import write_atomic
     from affuse.incongruity.explanation import explain
     from affuse.report.explanation_page import explanation_page
+    from affuse.samples import labelled
     from affuse.training.devices import processor_threads
 
     loaded = _checkpoint(checkpoint)
@@ -378,6 +379,8 @@ def explain(
         found = explain(
             loaded, read, against=other, samples=samples, seed=seed, on_step=update, device=device
         )
+    if absent := len(labelled(loaded.fold_of(read).test)) - found.samples:
+        say(f"{absent} test samples are left out: they lack all that a model reads")
     if out is not None:
         write_atomic(Path(out), explanation_page(found).encode())
     return found

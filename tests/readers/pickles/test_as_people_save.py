@@ -222,6 +222,18 @@ def test_what_training_lacks_is_left_out_everywhere_and_told(tmp_path: Path) -> 
         assert corpus.notices == ("text left out: no sample of the training part has it",)
 
 
+def test_samples_of_nothing_have_a_zero_step_of_what_training_has(tmp_path: Path) -> None:
+    data = _data()
+    data["train"]["text"][:] = 0
+    for part in data.values():
+        for modality in WIDTHS:
+            part[modality][0] = 0
+    corpus = _read(tmp_path, data)
+    for samples in corpus.folds[0].parts().values():
+        assert samples[0].modalities == ("audio",)
+        np.testing.assert_array_equal(samples[0].sequences["audio"], np.zeros((1, 3)))
+
+
 @pytest.mark.parametrize("part", ["valid", "test"])
 def test_what_another_part_lacks_stays(tmp_path: Path, part: str) -> None:
     data = _data()

@@ -160,7 +160,8 @@ def build_corpus(
 ) -> Corpus:
     """The corpus of a file, named as `mult[data=mosi_data]`; its samples get unique names.
 
-    A sample without any modality gets one zero step of the first, so that none is lost.
+    A sample without any modality gets one zero step of the first that some training sample has, so
+    that none is lost.
 
     Args:
         targets: of each part, `(N, K)`.
@@ -169,7 +170,10 @@ def build_corpus(
         notices: what was read otherwise than it stands.
     """
     names = UniqueNames()
-    split = Split(**{name: _samples(part, targets[name], names) for name, part in parts.items()})
+    nothing = _nothing(parts["train"])
+    split = Split(
+        **{name: _samples(part, targets[name], names, nothing) for name, part in parts.items()}
+    )
     widths = widths_of(split.samples())
     changed = corpus_name(reader, options)[len(reader) + 1 : -1]
     emotions = isinstance(task, BinaryLabels)
@@ -185,9 +189,16 @@ def build_corpus(
     )
 
 
-def _samples(part: Part, targets: FloatArray, names: UniqueNames) -> list[Sample]:
-    first, width = next(iter(part.widths.items()))
-    nothing = {first: np.zeros((1, width), dtype=np.float32)}
+def _nothing(train: Part) -> dict[str, FloatArray]:
+    """One zero step of the first modality that some sample has, or that there could be."""
+    some = {modality for sequences in train.sequences for modality in sequences}
+    known = [m for m in train.widths if m in some] or list(train.widths)
+    return {known[0]: np.zeros((1, train.widths[known[0]]), dtype=np.float32)} if known else {}
+
+
+def _samples(
+    part: Part, targets: FloatArray, names: UniqueNames, nothing: Mapping[str, FloatArray]
+) -> list[Sample]:
     texts: Sequence[str | None] = part.texts or [None] * len(part.identities)
     rows = zip(part.identities, part.sequences, targets, texts, strict=True)
     return [
