@@ -71,7 +71,7 @@ def read_labels(
             problem = f"'{part}' has labels of another kind than 'train'"
             raise InputError(problem, remedy="use splits of one corpus", source=path)
     if kinds == {True}:
-        return _named_classes(tables)
+        return _named_classes(tables, path)
     several, notices = _chosen(tables, options, path)
     if isinstance(several, Labels):
         return several
@@ -86,7 +86,11 @@ def read_labels(
 def _table(found: NDArray[Any], source: str) -> NDArray[Any]:
     """Labels as `(N, K)`, numbers in float64 or texts; texts that are numbers are numbers."""
     if isinstance(found, np.ndarray) and found.dtype.kind in "US" and found.ndim:
-        texts = found.astype(str) if found.dtype.kind == "U" else np.char.decode(found, "utf-8")
+        texts = (
+            found.astype(str)
+            if found.dtype.kind == "U"
+            else np.char.decode(found, "utf-8", "replace")
+        )
         try:
             found = texts.astype(np.float64)
         except ValueError:
@@ -104,14 +108,18 @@ def _table(found: NDArray[Any], source: str) -> NDArray[Any]:
     return table if table.dtype.kind == "U" else table.astype(np.float64)
 
 
-def _named_classes(tables: Mapping[str, NDArray[Any]]) -> Labels:
+def _named_classes(tables: Mapping[str, NDArray[Any]], path: Path) -> Labels:
     names = sorted({name for table in tables.values() for name in table[:, 0].tolist()})
     places = {name: place for place, name in enumerate(names)}
     targets = {
         part: np.array([[places[name]] for name in table[:, 0].tolist()], np.float32)
         for part, table in tables.items()
     }
-    return Labels(Classification(tuple(names)), targets)
+    if len(names) > _MOST_CLASSES:
+        remedy = f"give at most {_MOST_CLASSES} classes, or numbers"
+        raise InputError(f"labels are {len(names)} texts", remedy=remedy, source=path)
+    told = f"labels are names, read as {len(names)} classes"
+    return Labels(Classification(tuple(names)), targets, (told,))
 
 
 _Tables = Mapping[str, NDArray[np.float64]]

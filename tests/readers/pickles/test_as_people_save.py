@@ -281,7 +281,28 @@ def test_names_are_classes(tmp_path: Path) -> None:
     for kind in (names, names.astype("S"), names.astype(object)):
         corpus = _read(tmp_path, _labelled(lambda n, kind=kind: kind[np.arange(n) % 3]))
         assert corpus.task == Classification(("calm", "glad", "sad"))
+        assert corpus.notices == ("labels are names, read as 3 classes",)
         assert _targets(corpus)[:3] == [[2.0], [1.0], [0.0]]
+
+
+def test_names_that_are_no_classes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'labels' is a list, not an array"):
+        _read(tmp_path, _labelled(lambda n: ["glad", *range(n - 1)]))
+    data = {name: {"text": np.ones((40, 2, 2))} for name in PARTS}
+    for name, part in data.items():
+        part["labels"] = np.array([f"{name}{row}" for row in range(40)])
+    with pytest.raises(InputError, match="labels are 120 texts"):
+        _read(tmp_path, data)
+    bytes_of_no_text = np.array([b"\xff", b"a"])
+    read = _read(tmp_path, _labelled(lambda n: bytes_of_no_text[np.arange(n) % 2]))
+    assert read.task == Classification(("a", "\ufffd"))
+
+
+def test_what_no_sample_has_is_told(tmp_path: Path) -> None:
+    data = _data()
+    for part in data.values():
+        part["audio"][:] = np.nan
+    assert _read(tmp_path, data).notices == ("audio left out: no sample has it",)
 
 
 def test_yes_and_no(tmp_path: Path) -> None:

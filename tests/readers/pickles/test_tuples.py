@@ -158,6 +158,19 @@ def test_a_face_that_is_nowhere_is_absent_and_inner_zeros_are_kept(tmp_path: Pat
     assert len(train[1].sequences["vision"]) == len(train[1].sequences["text"]) == 4
 
 
+def test_none_is_what_an_example_lacks_and_unknown_words_are_no_text(tmp_path: Path) -> None:
+    data = _data()
+    words, _, acoustic = data["train"][0][0]
+    data["train"][0] = ((words, None, acoustic), *data["train"][0][1:])
+    corpus = _read(tmp_path, data)
+    assert corpus.folds[0].train[0].modalities == ("text", "audio")
+    foreign = {
+        part: [((["qwxzy"] * len(w), v, a), y, s) for (w, v, a), y, s in rows]
+        for part, rows in _data().items()
+    }
+    assert "text left out: no sample has it" in _read(tmp_path, foreign).notices
+
+
 def test_inspect_and_train_read_the_same(tmp_path: Path) -> None:
     whole = _read(tmp_path, _data())
     path = str(tmp_path / "mosi.pkl")

@@ -67,8 +67,11 @@ def _parts(value: object) -> Sequence[Any] | None:
     parts = _unboxed(value)
     if not isinstance(parts, list | tuple) or not 3 <= len(parts) <= 4:
         return None
-    several = all(isinstance(part, list | tuple | np.ndarray) for part in parts[:3])
-    return parts if several and not np.isscalar(parts[0]) and _are_words(parts[0]) else None
+    # Voice and face may be None: what an example lacks.
+    several = isinstance(parts[0], list | tuple | np.ndarray) and all(
+        isinstance(part, list | tuple | np.ndarray | None) for part in parts[1:3]
+    )
+    return parts if several and _are_words(parts[0]) else None
 
 
 def _are_words(value: Any) -> bool:

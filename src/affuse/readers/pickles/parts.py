@@ -175,6 +175,8 @@ def build_corpus(
         **{name: _samples(part, targets[name], names, nothing) for name, part in parts.items()}
     )
     widths = widths_of(split.samples())
+    given = dict.fromkeys(m for part in parts.values() for m in part.widths)
+    empty = [f"{m} left out: no sample has it" for m in given if m not in widths]
     changed = corpus_name(reader, options)[len(reader) + 1 : -1]
     emotions = isinstance(task, BinaryLabels)
     return Corpus(
@@ -185,7 +187,7 @@ def build_corpus(
         options=options.model_dump(),
         features={**feature_names(widths), **(extracted or {})},
         preset=preset or preset_name(reader, widths, emotions=emotions),
-        notices=tuple(notices),
+        notices=(*notices, *empty),
     )
 
 

@@ -60,7 +60,9 @@ def as_labels(values: Any) -> Any:
         array = np.array(rows)
     except ValueError:
         return values
-    return array if array.dtype.kind in "fiubUS" else values
+    texts = sum(isinstance(row, str | bytes) for row in rows)
+    mixed = array.dtype.kind in "US" and array.ndim == 1 and texts < len(rows)
+    return array if array.dtype.kind in "fiubUS" and not mixed else values
 
 
 def _sequences(value: Sequence[Any] | NDArray[Any], modality: str, source: str) -> _Rows:
