@@ -81,6 +81,7 @@ class Evaluation(Shown):
         led: modality to the number of samples in which it led, likewise.
         gate: modality to its mean weight, likewise.
         subsets: modalities given, such as `text+audio`, to scores with these alone.
+        trivially_answered: samples that lack all that the model reads: the trivial answer stands.
     """
 
     model: str
@@ -92,6 +93,7 @@ class Evaluation(Shown):
     led: dict[str, int] = field(default_factory=dict)
     gate: dict[str, float] = field(default_factory=dict)
     subsets: dict[str, dict[str, float]] = field(default_factory=dict)
+    trivially_answered: int = 0
 
     def _summary(self) -> str:
         first = list(self.metrics.items())[:3]
@@ -109,6 +111,8 @@ class Evaluation(Shown):
         }
         optional = {"primary": self.primary, "led": self.led, "gate": self.gate}
         content |= {key: value for key, value in optional.items() if value}
+        if self.trivially_answered:
+            content["trivially_answered"] = self.trivially_answered
         return content | ({"subsets": self.subsets} if self.subsets else {})
 
     def to_records(self) -> list[dict[str, Any]]:

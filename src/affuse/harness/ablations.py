@@ -94,6 +94,14 @@ def run_ablations(
     """
     asked = replace(request, models=(REFERENCE,), singles=False)
     chosen = ablations(asked.load().modalities)
+    told: set[str] = set()
+
+    def notice(line: str) -> None:
+        """Told once, and not by each ablation."""
+        if line not in told:
+            told.add(line)
+            on_notice(line)
+
     found: list[tuple[Ablation, BenchmarkResult]] = []
     hard: HardIds | None = None
     for number, ablation in enumerate(chosen, start=1):
@@ -104,7 +112,7 @@ def run_ablations(
             place,
             lambda done, total, _, title=title: on_work(done, total, title),  # type: ignore[misc]
             hard=hard,
-            on_notice=on_notice,
+            on_notice=notice,
         )
         # They follow from the data: those of the first are those of all.
         hard = hard or read_about(place).hard

@@ -87,7 +87,7 @@ def _over_folds(known: Sequence[Trivial | Best]) -> dict[str, Summary]:
     """Nothing about these is drawn at random: one number, over all folds."""
     folds = [null_to_nan(fold.metrics) for fold in known]
     names = folds[0] if folds else {}
-    return {m: summarise([sum(scores[m] for scores in folds) / len(folds)]) for m in names}
+    return {m: summarise([sum(scores[m] for scores in folds) / len(folds)], m) for m in names}
 
 
 def _model(row: ModelRuns) -> ModelResult:
@@ -214,7 +214,9 @@ def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
             targets.append(run.target[chosen])
             predictions.append(run.prediction[chosen])
         scored.append(score_outputs(task, np.concatenate(predictions), np.concatenate(targets)))
-    each = {metric: summarise([scores[metric] for scores in scored]) for metric in scored[0]}
+    each = {
+        metric: summarise([scores[metric] for scores in scored], metric) for metric in scored[0]
+    }
     return {metric: _plain(summary) for metric, summary in each.items()}
 
 
@@ -240,7 +242,7 @@ class Differences:
             ]
             self.scores[TRIVIAL] = resampled_scores(self.task, said, self.metrics)
         if about.best and self.rows:
-            best = _best_runs(about, next(iter(self.rows.values()))).tested()
+            best = _best_runs(about, next(iter(self.rows.values()))).tested(about.groups)
             self.scores[BEST] = resampled_scores(self.task, best, self.metrics)
 
     def all_to(self, reference: str) -> dict[str, Comparison]:

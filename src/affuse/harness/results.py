@@ -230,6 +230,8 @@ class _Extra(BaseModel):
     seeds: int | None = None
     features: dict[str, str] = {}
     configuration: dict[str, dict[str, Any]] = {}
+    lacking: dict[str, dict[str, list[str] | list[int]]] = {}
+    left_out: dict[str, str] = {}
 
 
 def check_extra(result: BenchmarkResult, source: Path) -> None:

@@ -173,6 +173,13 @@ def higher_is_better(name: str) -> bool:
     return name != "mae"
 
 
+def limits(name: str) -> tuple[float, float]:
+    """The least and the greatest value that a metric can have."""
+    if name == "mae":
+        return 0.0, float("inf")
+    return (-1.0, 1.0) if name == "corr" else (0.0, 1.0)
+
+
 def auroc(score: NDArray[np.floating[Any]], truth: NDArray[np.bool_]) -> float:
     """Probability that a true sample of `(N,)` scores above a false one, ties half; else nan."""
     from scipy.stats import rankdata

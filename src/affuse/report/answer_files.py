@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from affuse.report.csv_tables import csv_text
 
 Content = Mapping[str, Any]
 
@@ -17,11 +17,7 @@ def to_csv(contents: Sequence[Content]) -> str:
     """A row for each window of each clip."""
     rows = [row for content in contents for row in _rows(content)]
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    table = io.StringIO()
-    writer = csv.DictWriter(table, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return table.getvalue()
+    return csv_text(columns, rows)
 
 
 def _rows(content: Content) -> Iterator[dict[str, Any]]:
