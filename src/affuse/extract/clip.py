@@ -14,6 +14,7 @@ from affuse.errors import InputError
 from affuse.extract.face import FaceTracker
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.extract.media import decode
+from affuse.extract.media.frames import Picture, Sound
 from affuse.extract.media.live import read_ahead
 from affuse.extract.media.windows import Clock, SoundBuffer, Windows
 from affuse.extract.text.transcript import Transcript, Word
@@ -133,7 +134,7 @@ class _Reading:
             for window in pending:
                 yield self._reported(window.result())
 
-    def _items(self) -> Generator[decode.Sound | decode.Picture]:
+    def _items(self) -> Generator[Sound | Picture]:
         if self._features.settings.wait:
             return read_ahead(self._media, _DECODED)
         # What is live is read when it comes: to wait for it must not outlast the reader.
@@ -149,8 +150,8 @@ class _Reading:
         if (last := self._bounds.last(self._clock.end)) is not None:
             yield last
 
-    def _add(self, item: decode.Sound | decode.Picture) -> None:
-        if isinstance(item, decode.Sound):
+    def _add(self, item: Sound | Picture) -> None:
+        if isinstance(item, Sound):
             self._sound.add(item)
             self._clock.advance("sound", self._sound.end)
             if self._recogniser is not None:

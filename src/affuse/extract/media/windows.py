@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from affuse.extract.media.decode import Sound
+from affuse.extract.media.frames import Sound
 from affuse.extract.voice import RATE
 from affuse.samples import FloatArray
 
