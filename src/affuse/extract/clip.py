@@ -115,7 +115,7 @@ class _Reading:
         self._bounds = Windows(settings.window, settings.step or settings.window)
         self._tracker = FaceTracker()
         self._faces: deque[tuple[float, FloatArray]] = deque()
-        self._words = [] if transcript is None else sorted(transcript.words, key=lambda w: w.start)
+        self._words = [] if transcript is None else list(transcript.words)
         recognises = settings.recognise and transcript is None and "sound" in media.kinds
         self._recogniser = Recogniser(settings.piece) if recognises else None
 

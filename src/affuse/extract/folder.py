@@ -130,7 +130,7 @@ def _extract(
     again: bool,
     progress: OnSeconds,
 ) -> ExtractedClip:
-    transcript = transcript_beside(file) if given is None else given
+    transcript = transcript_beside(file).transcript if given is None else given
     key = clip_key(file, transcript, extractor)
     if target.exists() and not again:
         with suppress(InputError):

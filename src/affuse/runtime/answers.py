@@ -131,10 +131,7 @@ class ClipAnswer(Shown):
             "file": self.file,
             "duration": round(self.duration, 3),
             **self.answer.to_dict(),
-            "words": [
-                {"word": text, "start": round(start, 3), "end": round(end, 3)}
-                for text, start, end in self.words
-            ],
+            "words": [_word(word) for word in self.words],
             "timeline": [window.to_dict() for window in self.timeline],
             "checkpoint": list(self.checkpoint),
             "extractors": dict(self.extractors),
@@ -143,6 +140,11 @@ class ClipAnswer(Shown):
     def to_json(self) -> str:
         """The same as text."""
         return to_strict_json(self.to_dict())
+
+
+def _word(word: Word) -> dict[str, Any]:
+    told = {} if word.speaker is None else {"speaker": word.speaker}
+    return {"word": word.text, "start": round(word.start, 3), "end": round(word.end, 3), **told}
 
 
 def _round(value: float | None) -> float | None:

@@ -54,7 +54,7 @@ def predict_clips(
     settings = {"affuse": __version__, "models": models, "extractors": versions}
     for clip in clips:
         try:
-            said = transcript_beside(clip.path) if transcript is None else transcript
+            said = transcript_beside(clip.path).transcript if transcript is None else transcript
             made_from = {
                 **settings,
                 "media": digest_file(clip.path),

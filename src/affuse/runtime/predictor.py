@@ -15,7 +15,7 @@ from affuse.errors import InputError, unknown_name
 from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
 from affuse.extract.media.decode import Source
 from affuse.extract.media.live import Follower
-from affuse.extract.text.transcript import Transcript, read_transcript, transcript_beside
+from affuse.extract.text.transcript import Transcript, as_transcript, transcript_beside
 from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, mean_answer
 from affuse.runtime.bundle import CONFIG, Outputs, Session, copy_bundle
 from affuse.runtime.contradiction import conflict_of
@@ -121,7 +121,9 @@ class Predictor:
         """
         path = Path(path)
         extractor = self.extractor(recognise=recognise)
-        given = _transcript(transcript, path)
+        given = (
+            transcript_beside(path).transcript if transcript is None else as_transcript(transcript)
+        )
         windows = tuple(
             WindowAnswer(w.start, w.end, self._answer(w.sample), w.words)
             for w in extractor.windows(path, given, progress=progress)
@@ -199,14 +201,6 @@ def _bundles_in(folder: Path) -> list[Path]:
     found = (path.parent for path in folder.glob(f"*/{CONFIG}"))
     # Sentiment first: what it trusts is what an answer shows first.
     return sorted(found, key=lambda place: (place.name != "sentiment", place.name))
-
-
-def _transcript(given: Transcript | Path | str | None, path: Path) -> Transcript | None:
-    if given is None:
-        return transcript_beside(path)
-    if isinstance(given, Path):
-        return read_transcript(given)
-    return Transcript.of_text(given) if isinstance(given, str) else given
 
 
 _RUN_TIME = ("window", "step", "recognise", "piece", "wait")

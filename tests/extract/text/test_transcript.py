@@ -103,9 +103,9 @@ def test_an_empty_transcript_has_no_words(tmp_path: Path, name: str) -> None:
 
 def test_a_transcript_is_found_beside_its_clip(tmp_path: Path) -> None:
     clip = tmp_path / "talk.mp4"
-    assert transcript_beside(clip) is None
+    assert transcript_beside(clip).transcript is None
     (tmp_path / "talk.txt").write_text("plain")
     (tmp_path / "talk.srt").write_text(SRT)
-    found = transcript_beside(clip)
+    found = transcript_beside(clip).transcript
     assert found is not None
     assert found.timed

@@ -1,4 +1,4 @@
-"""What is said in a recording: words with their times, and the files that they come in."""
+"""Transcripts from files, whatever their form."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from affuse.errors import InputError, file_error
+from affuse.extract.text.transcript.said import Transcript, Word, spread
 
 SUFFIXES = (".srt", ".vtt", ".json", ".txt")
 _LARGEST = 1 << 26
@@ -20,34 +20,6 @@ _CUE = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}.*$")
 _TAG = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 # The names that transcripts in JSON have for the parts of a word.
 _NAMES = ("word", "text", "w"), ("start", "start_time", "s"), ("end", "end_time", "e")
-
-
-class Word(NamedTuple):
-    """A word and the seconds at which it starts and ends in the recording."""
-
-    text: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """The words of a recording, in the order in which they are spoken.
-
-    Where they are not `timed`, start and end are 0; they are spread over the recording when read.
-    """
-
-    words: tuple[Word, ...]
-    timed: bool = True
-
-    @classmethod
-    def of_text(cls, text: str) -> Transcript:
-        """A transcript without times, split at white space."""
-        return cls(tuple(Word(word, 0.0, 0.0) for word in text.split()), timed=False)
-
-    def spread(self, duration: float) -> Transcript:
-        """The same words with times: spread over a recording, each by its letters."""
-        return Transcript(tuple(_spread([word.text for word in self.words], 0.0, duration)))
 
 
 def read_transcript(path: Path) -> Transcript:
@@ -71,11 +43,11 @@ def read_transcript(path: Path) -> Transcript:
     return Transcript.of_text(content)
 
 
-def transcript_beside(path: Path) -> Transcript | None:
-    """The transcript that lies beside a media file under its name: clip.srt for clip.mp4."""
-    places = (path.with_suffix(suffix) for suffix in SUFFIXES)
-    found = next((place for place in places if place.is_file() and place != path), None)
-    return None if found is None else read_transcript(found)
+def as_transcript(given: Transcript | Path | str) -> Transcript:
+    """A transcript as it is, a `Path` as the file there, a `str` as the words themselves."""
+    if isinstance(given, Path):
+        return read_transcript(given)
+    return Transcript.of_text(given) if isinstance(given, str) else given
 
 
 def _decoded(path: Path) -> str:
@@ -119,14 +91,8 @@ def _seconds(parts: Iterable[str | None]) -> float:
 
 
 def _spread(words: list[str], start: float, end: float) -> Iterator[Word]:
-    """Words one after the other, each as long as its share of letters."""
-    total = sum(map(len, words))
-    before = 0
-    for word in words:
-        after = before + len(word)
-        low, high = (start + (end - start) * part / total for part in (before, after))
+    for word, (low, high) in zip(words, spread(words, start, end), strict=True):
         yield Word(word, low, high)
-        before = after
 
 
 def _from_json(content: str, path: Path) -> Transcript:
