@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from affuse.errors import InputError
-from affuse.extract.media.clock import RecordingClock
+from affuse.extract.media.stamps import RecordingClock
 from affuse.extract.media.frames import Picture, PictureLine, Sound, SoundLine
 from affuse.extract.media.glimpse import glimpse
 from affuse.extract.media.tracks import Found, Track, Wanted, choose_track
