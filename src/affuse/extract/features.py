@@ -9,18 +9,17 @@ from pydantic import Field
 
 from affuse.config import Options
 from affuse.extract import face
+from affuse.extract.account import SHORTEST_VOICE, Account
 from affuse.extract.face.regions import Image
 from affuse.extract.text import Layer, TextOptions
 from affuse.extract.text.glove import UNKNOWN
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE, descriptors
 from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, levelled, voice_frames
-from affuse.extract.voice.recognise import is_speech
+from affuse.extract.voice.recognise import SPEECH, speech_probabilities
 from affuse.samples import FloatArray, Sample
 
 _Steps = tuple[FloatArray, FloatArray]  # features and the second of each
-# Less sound than this, in seconds, has no frame.
-_SHORTEST_SOUND = 0.1
 
 
 class ClipSettings(Options):
@@ -90,16 +89,19 @@ class ClipFeatures:
         signal: FloatArray,
         faces: list[tuple[float, FloatArray]],
         words: tuple[Word, ...],
+        account: Account | None = None,
     ) -> Sample:
         """The sample of a window that starts at second `start`: its sound, faces and words.
 
         Args:
             signal: `(N,)`, 16 kHz, mono, from the start of the window on; may be empty.
             faces: seconds and features, as of `vision_step`.
+            account: told the speech that is heard and the words that are known.
         """
+        account = Account() if account is None else account
         found = {
-            "text": self._text_steps(words),
-            "audio": self._audio_steps(signal, start),
+            "text": self._text_steps(words, account),
+            "audio": self._audio_steps(signal, start, account),
             "vision": _vision_steps(faces),
         }
         sequences = {m: steps[0] for m, steps in found.items() if steps is not None}
@@ -107,12 +109,14 @@ class ClipFeatures:
         text = " ".join(word.text for word in words) or None
         return Sample(name, sequences, times=times, text=text)
 
-    def _text_steps(self, words: tuple[Word, ...]) -> _Steps | None:
+    def _text_steps(self, words: tuple[Word, ...], account: Account) -> _Steps | None:
         if not words:
             return None
         # A word of several parts would shift the numbers that tie steps to words.
         text = " ".join("_".join(word.text.split()) or "_" for word in words)
         (encoded,) = self._text.encode([text])
+        known = {number for number in encoded.word_ids if number is not None}
+        account.understand(words, (words[number] for number in known))
         if encoded.tokens == [UNKNOWN]:
             return None
         starts, last = [], words[0].start
@@ -128,8 +132,12 @@ class ClipFeatures:
             return f"{frames}, {descriptors.FUNCTIONALS}"
         return f"{frames}, {settings.pool} averaged" if settings.pool > 1 else frames
 
-    def _audio_steps(self, signal: FloatArray, start: float) -> _Steps | None:
-        if len(signal) < _SHORTEST_SOUND * RATE or not is_speech(signal):
+    def _audio_steps(self, signal: FloatArray, start: float, account: Account) -> _Steps | None:
+        if len(signal) < SHORTEST_VOICE * RATE:
+            return None
+        chances = speech_probabilities(signal)
+        account.hear(start, chances)
+        if not (chances >= SPEECH).any():
             return None
         steps, times = self.voice_steps(signal)
         return steps, times + np.float32(start)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from affuse.errors import InputError
-from affuse.extract.media.stamps import RecordingClock
 from affuse.extract.media.frames import Picture, PictureLine, Sound, SoundLine
 from affuse.extract.media.glimpse import glimpse
+from affuse.extract.media.stamps import RecordingClock
 from affuse.extract.media.tracks import Found, Track, Wanted, choose_track
 
 Source = Path | BinaryIO
@@ -36,6 +36,7 @@ class MediaReader:
         wanted: the tracks to read; by default those that matter (`choose_track`).
 
     Attributes:
+        name: how messages call the source.
         tracks: what is read of the file, by "sound" and "picture".
         damaged: of "sound" and "pictures", how many packets and frames were damaged so far.
 
@@ -46,7 +47,7 @@ class MediaReader:
     def __init__(self, source: Source, *, fps: float, wanted: Wanted | None = None) -> None:
         import av
 
-        self._source, self._name = source, name_of(source)
+        self._source, self.name = source, name_of(source)
         self._damage = av.error.FFmpegError, ArithmeticError, MemoryError, OSError, ValueError
         self._container = self._open()
         try:
@@ -84,7 +85,7 @@ class MediaReader:
             # What the resampler still holds.
             yield from self._read(self._sounds, None)
         if not found:
-            raise _nothing(self._name)
+            raise _nothing(self.name)
 
     @property
     def kinds(self) -> list[str]:
@@ -100,6 +101,11 @@ class MediaReader:
     def pictured(self) -> float:
         """The second at which the pictures end that were read so far, taken or not."""
         return 0.0 if self._pictures is None else self._pictures.end
+
+    @property
+    def heard(self) -> float:
+        """Seconds of sound that were read so far."""
+        return self._sounds.seconds
 
     @property
     def channels(self) -> list[str]:
@@ -139,7 +145,7 @@ class MediaReader:
             return av.open(place, "r", metadata_errors="replace")
 
     def _choose(self, wanted: Wanted) -> dict[str, Track]:
-        streams, name = self._container.streams, self._name
+        streams, name = self._container.streams, self.name
         sound = choose_track(streams.audio, "audio", wanted.audio, self._glimpse, name=name)
         # Beside sound, a picture that does not move is a cover.
         stills = sound is None

@@ -63,11 +63,16 @@ class Mono:
 
 
 class SoundLine:
-    """Puts sound after sound where it belongs: after the last, or later where there is a gap."""
+    """Puts sound after sound where it belongs: after the last, or later where there is a gap.
+
+    Attributes:
+        seconds: of sound, so far.
+    """
 
     def __init__(self) -> None:
         self._mono = Mono()
         self._end: float | None = None
+        self.seconds = 0.0
         self._offset = 0.0
 
     @property
@@ -94,6 +99,7 @@ class SoundLine:
                 self._offset -= gap
         start = self._end
         self._end = start + len(samples) / RATE
+        self.seconds += len(samples) / RATE
         return Sound(start, samples)
 
 

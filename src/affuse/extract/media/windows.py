@@ -75,7 +75,7 @@ class Windows:
         return self._count * self._step
 
 
-class Clock:
+class Reached:
     """Up to which second a recording is read, by what its streams have brought."""
 
     def __init__(self, kinds: list[str]) -> None:
