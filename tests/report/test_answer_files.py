@@ -36,6 +36,21 @@ def content() -> dict:
         "timeline": [window(0, 10, -1.25), window(10, 20, 2.0), window(20, 3725, None)],
         "checkpoint": ["sentiment", "emotion"],
         "extractors": {"text": "glove"},
+        "transcript": {"file": "a.srt", "format": "srt", "words": 3, "inside": 3, "known": 0.67},
+        "streams": {
+            "sound": {
+                "track": 2,
+                "tracks": 3,
+                "title": "<Mic>",
+                "language": "eng",
+                "codec": "aac",
+                "used": ["FL", "-FR"],
+            },
+            "picture": None,
+        },
+        "faces": None,
+        "speech": 9.25,
+        "notices": ["no face is seen in it", "<one> more"],
     }
 
 

@@ -175,8 +175,7 @@ class Predictor:
         *,
         recognise: bool = False,
         step: float = 1.0,
-        audio_track: int | None = None,
-        video_track: int | None = None,
+        tracks: Wanted | None = None,
         account: Account | None = None,
     ) -> Iterator[StreamAnswer]:
         """An answer every `step` seconds of a recording, each as soon as its media are there.
@@ -186,12 +185,11 @@ class Predictor:
             transcript: with times.
             recognise: recognise speech. Words are late, and what is not yet recognised counts for
                 nothing.
-            audio_track: which one to read, counted from 1.
-            video_track: likewise.
+            tracks: those to read; by default the default ones, or the first.
             account: filled in with what is read and what is lost.
         """
         extractor = self.extractor(recognise=recognise, step=step, wait=False)
-        tracks, media = Wanted(audio_track, video_track), cast(Source, source)
+        media = cast(Source, source)
         for w in extractor.windows(media, transcript, tracks=tracks, account=account):
             window = WindowAnswer(w.start, w.end, self._answer(w.sample), w.words)
             yield StreamAnswer(window, time.monotonic() - w.there)

@@ -85,7 +85,7 @@ class MediaReader:
             # What the resampler still holds.
             yield from self._read(self._sounds, None)
         if not found:
-            raise _nothing(self.name)
+            raise _nothing(self._source)
 
     @property
     def kinds(self) -> list[str]:
@@ -153,7 +153,7 @@ class MediaReader:
             streams.video, "video", wanted.video, self._glimpse, stills=stills, name=name
         )
         if sound is None and picture is None:
-            raise _nothing(name)
+            raise _nothing(self._source)
         if picture is not None:
             # Both kinds of threads, on cores that what uses the pictures leaves free.
             threads = max(1, min(2, (os.cpu_count() or 1) - 2))
@@ -221,9 +221,12 @@ def rewinds(source: Source) -> bool:
     return isinstance(source, Path) or source.seekable()
 
 
-def _nothing(name: str) -> InputError:
+def _nothing(source: Source) -> InputError:
     remedy = "give a whole media file, such as mp4, mkv, mov, wav or mp3"
-    return InputError("nothing in it can be read as sound or pictures", remedy=remedy, source=name)
+    if not rewinds(source):
+        remedy = "an mp4 must be fragmented or have its index first: else give it as a file, or mkv"
+    problem = "nothing in it can be read as sound or pictures"
+    return InputError(problem, remedy=remedy, source=name_of(source))
 
 
 @contextmanager
@@ -242,4 +245,4 @@ def _readable(source: Source, damage: tuple[type[BaseException], ...]) -> Iterat
         remedy = "change its rights"
         raise InputError("may not be read", remedy=remedy, source=name_of(source)) from None
     except damage:
-        raise _nothing(name_of(source)) from None
+        raise _nothing(source) from None

@@ -22,7 +22,7 @@ _LONGEST = 1800.0
 # What is missing for less is not told of.
 _GAP = 2.0
 
-_LATE = "time stamps of the {name} begin {at} later than the others: they are by another clock"
+_LATE = "time stamps of the {name} begin {at} late, by another clock: moved to the beginning"
 _FORWARD = "time stamps of the {name} jump at {at}, which nothing confirms: closed up"
 _ANEW = "time stamps of the {name} start anew at {at}: what follows is taken to go on there"
 
