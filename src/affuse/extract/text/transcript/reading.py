@@ -1,141 +1,145 @@
-"""Transcripts from files, whatever their form."""
+"""Transcripts from files, whatever their form: it is told by what they hold, not by their name."""
 
 from __future__ import annotations
 
-import html
-import json
-import math
 import re
-from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from affuse.errors import InputError, file_error
-from affuse.extract.text.transcript.said import Transcript, Word, spread
+from affuse.extract.text.transcript.assembling import assembled
+from affuse.extract.text.transcript.columns import read_columns
+from affuse.extract.text.transcript.cues import Found, cue, visible
+from affuse.extract.text.transcript.decoding import decoded
+from affuse.extract.text.transcript.lines import read_lines
+from affuse.extract.text.transcript.markup import read_markup
+from affuse.extract.text.transcript.recognisers import read_json
+from affuse.extract.text.transcript.said import Transcript
+from affuse.extract.text.transcript.styled import read_styled
+from affuse.extract.text.transcript.textgrid import read_textgrid
+from affuse.extract.text.transcript.timelines import read_timelines
 
-SUFFIXES = (".srt", ".vtt", ".json", ".txt")
+SUBTITLES = (
+    ".srt",
+    ".vtt",
+    ".sbv",
+    ".ass",
+    ".ssa",
+    ".sub",
+    ".smi",
+    ".sami",
+    ".ttml",
+    ".dfxp",
+    ".lrc",
+)
+TIMED = (*SUBTITLES, ".json", ".jsonl", ".tsv", ".csv", ".textgrid", ".ctm", ".xml")
+"""What transcripts with times are called; the first is looked for first beside a recording."""
+SUFFIXES = (*TIMED, ".txt")
 _LARGEST = 1 << 26
-_TIME = r"(?:(\d{1,5}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
-_CUE = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}.*$")
-_TAG = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
-# The names that transcripts in JSON have for the parts of a word.
-_NAMES = ("word", "text", "w"), ("start", "start_time", "s"), ("end", "end_time", "e")
+_LONGEST_NAME = 400
+# As no subtitles begin.
+_JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
+_NO_TEXT = {
+    b"%PDF": "a PDF",
+    b"{\\rtf": "a document (RTF)",
+    b"PK\x03\x04": "a document or an archive (zip)",
+    b"\xd0\xcf\x11\xe0": "a document (Office)",
+}
+_PAGE = re.compile(r"\s*(?:<!doctype html|<html\b)", re.IGNORECASE)
 
 
-def read_transcript(path: Path) -> Transcript:
-    """Read a transcript: .srt or .vtt subtitles, .json with times, or plain text of any other name.
+def read_transcript(path: Path, encoding: str | None = None) -> Transcript:
+    """Read a transcript from a file; which form it has is told by its content.
 
-    JSON is a list of words (each with text, start and end in seconds), an object with such a list
-    as `words`, or with `segments` that have text, start and end, and may have `words`, as speech
-    recognisers write it; or an object with `text` alone. Within a subtitle or a segment without
-    words, words are spread by their letters. What is none of these is an `InputError`.
+    | form | files |
+    |---|---|
+    | subtitles | SubRip, WebVTT, SBV, SubStation, TTML, SAMI, MicroDVD, MPL2, TMPlayer, LRC |
+    | JSON of speech recognisers | as `affuse.extract.text.transcript.recognisers` knows it |
+    | tables | with a heading (tsv, csv); labels of Audacity; a word a line; ctm; TextGrid |
+    | text | with times at the start of lines, or without any |
+
+    Words without times of their own lie between those that have some, by their letters. What is
+    not speech is left out, and what cannot be read is counted; notices say so.
+
+    Args:
+        path: of the file.
+        encoding: of it, as Python calls it; by default what it is in.
+
+    Raises:
+        InputError: none of these, damaged, or in an encoding that cannot be told.
     """
-    content = _decoded(path)
-    suffix = path.suffix.lower()
-    if suffix in (".srt", ".vtt"):
-        cues = list(_cues(content))
-        if not cues and content.strip().removeprefix("WEBVTT").strip():
-            remedy = "give lines such as 00:00:01,000 --> 00:00:02,000"
-            raise InputError("has no subtitles", remedy=remedy, source=path)
-        return _sorted(word for start, end, text in cues for word in _spread(text, start, end))
-    if suffix == ".json":
-        return _from_json(content, path)
-    return Transcript.of_text(content)
+    content = _content(path)
+    file = str(path)
+    kind = next((kind for start, kind in _NO_TEXT.items() if content.startswith(start)), None)
+    if kind is not None:
+        raise InputError(f"is {kind}", remedy="save it as plain text", source=path)
+    text, used, broken = decoded(content, file, encoding)
+    transcript = assembled(_found(visible(text), path), file, used)
+    if broken:
+        problem = f"{file}: {broken} letters could not be read; is it whole?"
+        return replace(transcript, notices=(*transcript.notices, problem))
+    return transcript
 
 
 def as_transcript(given: Transcript | Path | str) -> Transcript:
-    """A transcript as it is, a `Path` as the file there, a `str` as the words themselves."""
-    if isinstance(given, Path):
-        return read_transcript(given)
-    return Transcript.of_text(given) if isinstance(given, str) else given
+    """A transcript as it is; a `Path` as the file there; a `str` as the words themselves.
+
+    But a `str` that names a file which is there, or is called as transcripts with times are, is
+    that file: "talk.srt" is nothing that people say.
+
+    Raises:
+        InputError: a file that cannot be read as a transcript.
+    """
+    if isinstance(given, Transcript):
+        return given
+    if isinstance(given, Path) or _names_file(given):
+        return read_transcript(Path(given))
+    return Transcript.of_text(given)
 
 
-def _decoded(path: Path) -> str:
+def _names_file(text: str) -> bool:
+    text = text.strip()
+    if not text or len(text) > _LONGEST_NAME or "\n" in text:
+        return False
+    path = Path(text)
+    suffix = path.suffix.lower()
+    called_so = suffix in TIMED or (suffix in SUFFIXES and not re.search(r"\s", text))
+    return called_so or (bool(suffix or path.parent.name) and path.is_file())
+
+
+def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > _LARGEST:
             raise InputError("is too large for a transcript", remedy="check the path", source=path)
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise file_error(error, "cannot be read", path) from None
-    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    # Old subtitles are in a Western code page more often than not, and that reads anything.
-    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252"):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise InputError("is not text", remedy="give a transcript as text in UTF-8", source=path)
 
 
-def _cues(content: str) -> Iterator[tuple[float, float, list[str]]]:
-    """Start, end and words of every subtitle."""
-    lines = iter([*content.splitlines(), ""])
-    for line in lines:
-        match = _CUE.match(line)
-        if match is None:
-            continue
-        start, end = _seconds(match.groups()[:4]), _seconds(match.groups()[4:])
-        words: list[str] = []
-        for said in lines:
-            if not said.strip():
-                break
-            words += html.unescape(_TAG.sub(" ", said)).split()
-        yield min(start, end), max(start, end), words
-
-
-def _seconds(parts: Iterable[str | None]) -> float:
-    hours, minutes, seconds, fraction = (part or "0" for part in parts)
-    return 3600 * int(hours) + 60 * int(minutes) + int(seconds) + float(f"0.{fraction}")
-
-
-def _spread(words: list[str], start: float, end: float) -> Iterator[Word]:
-    for word, (low, high) in zip(words, spread(words, start, end), strict=True):
-        yield Word(word, low, high)
-
-
-def _from_json(content: str, path: Path) -> Transcript:
-    try:
-        found = json.loads(content)
-        words = list(_json_words(found))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-        remedy = 'give a list such as [{"word": "hello", "start": 0.2, "end": 0.5}]'
-        raise InputError("is not a transcript that is known", remedy=remedy, source=path) from None
-    if words:
-        return _sorted(words)
-    text = found.get("text", "") if isinstance(found, dict) else ""
-    return Transcript.of_text(text if isinstance(text, str) else "")
-
-
-def _json_words(found: Any) -> Iterator[Word]:
-    if isinstance(found, dict):
-        if "words" in found:
-            yield from _json_words(found["words"])
-        elif "segments" in found:
-            yield from _json_words(found["segments"])
-        elif "text" not in found:
-            raise ValueError
-        return
-    for entry in found:
-        if isinstance(entry, dict) and entry.get("words"):
-            yield from _json_words(entry["words"])
-        else:
-            yield from _json_entry(entry)
-
-
-def _json_entry(entry: Any) -> Iterator[Word]:
-    if isinstance(entry, dict):
-        named = (next((n for n in names if n in entry), names[0]) for names in _NAMES)
-        text, start, end = (entry[name] for name in named)
-    else:
-        text, start, end = entry
-    start, end = float(start), float(end)
-    if not isinstance(text, str) or not (math.isfinite(start) and math.isfinite(end)):
-        raise ValueError
-    yield from _spread(text.split(), min(start, end), max(start, end))
-
-
-def _sorted(words: Iterable[Word]) -> Transcript:
-    # Subtitles may be out of order and overlap.
-    return Transcript(tuple(sorted(words, key=lambda word: word.start)))
+def _found(text: str, path: Path) -> Found:
+    """What the first reader that knows the form makes of a text."""
+    file, suffix = str(path), path.suffix.lower()
+    if not text.strip():
+        if suffix in (".json", ".jsonl"):
+            raise InputError("is empty", remedy="give a transcript", source=path)
+        return Found(suffix.lstrip(".") if suffix in TIMED else "text", ())
+    if _PAGE.match(text):
+        raise InputError("is a web page", remedy="save its text as plain text", source=path)
+    if _JSON.match(text):
+        return read_json(text, file)
+    found = (
+        read_markup(text, file)
+        or read_styled(text)
+        or read_textgrid(text)
+        or read_timelines(text)
+        or read_columns(text, file)
+        or read_lines(text, file)
+    )
+    if found is not None:
+        return found
+    if suffix in (".json", ".jsonl"):
+        return read_json(text, file)
+    if suffix in TIMED:
+        remedy = "give lines such as 00:00:01,000 --> 00:00:02,000, or name it .txt"
+        raise InputError("has no subtitles", remedy=remedy, source=path)
+    return Found("text", (cue(None, None, text),), subtitles=False)
