@@ -104,6 +104,5 @@ def test_an_output_that_cannot_be_written_stops_nothing(recordings: Path, tmp_pa
     (tmp_path / "out").write_text("a file")
     done = run(recordings / "b.mkv", "--out", tmp_path / "out")
     assert done.exit_code == 2
-    (error,) = [line for line in done.stderr.splitlines() if ": notice: " not in line]
-    assert "broken.mp4" in error
+    assert done.stderr.count("\n") == 1
     assert "out" in done.stderr
