@@ -36,8 +36,14 @@ def test_what_is_lost_is_a_notice_a_warning_and_an_error_if_that_is_asked(
         predictor.predict(recording, strict=True)
     content = answer.to_dict()
     assert content["transcript"] == {
-        "file": str(recording.with_suffix(".srt")), "format": "srt", "language": None,
-        "cues": 2, "skipped": 0, "words": 5, "inside": 5, "known": 1.0,
+        "file": str(recording.with_suffix(".srt")),
+        "format": "srt",
+        "language": None,
+        "cues": 2,
+        "skipped": 0,
+        "words": 5,
+        "inside": 5,
+        "known": 1.0,
     }
     assert content["streams"]["picture"] is None
     sound = content["streams"]["sound"]
