@@ -17,6 +17,8 @@ from affuse.samples import FloatArray
 SHORTEST_VOICE = 0.5
 """Less sound than this, in seconds, says nothing of how somebody speaks."""
 
+# By less speech than this, in seconds, half of the answers are others than by the whole sentence.
+_SURE = 1.0
 # Seconds, and the share of its stated length, that a recording may lack without a word.
 _LACKS, _SHARE = 2.0, 0.1
 # The share of words that may lie outside a recording likewise, as the thanks at the end of a film.
@@ -147,19 +149,24 @@ class Account:
         stated = media.stated or 0.0
         if stated - end > max(_LACKS, _SHARE * stated):
             yield f"ends at {end:.1f} s, though it states a length of {stated:.1f} s"
-        sound = media.tracks.get("sound")
-        if sound is not None and not media.heard:
-            yield "none of its sound could be decoded"
-        elif sound is not None and media.heard < SHORTEST_VOICE:
-            yield f"{media.heard:.2f} s of sound are too short for a voice: it is left out"
-        elif sound is not None and not self.speech:
-            yield "nobody is heard to speak in it"
+        if "sound" in media.tracks:
+            yield from self._lost_speech(media.heard)
         if "picture" in media.tracks and not self.faces.seen:
             yield "no face is seen in it" if self.faces.shown else "no picture could be decoded"
         if self.faces.changes:
             yield f"the face that is followed changes at {_seconds(self.faces.changes)}"
         if not (self.known or self.speech or self.faces.seen):
             yield "nothing is seen or heard in it that an answer could go by"
+
+    def _lost_speech(self, heard: float) -> Iterator[str]:
+        if not heard:
+            yield "none of its sound could be decoded"
+        elif heard < SHORTEST_VOICE:
+            yield f"{heard:.2f} s of sound are too short for a voice: it is left out"
+        elif not self.speech:
+            yield "nobody is heard to speak in it"
+        elif self.speech < _SURE:
+            yield f"no more than {self.speech:.1f} s of speech are heard: a voice is a guess by that"
 
 
 def require_no_notices(file: str | Path, notices: Sequence[str]) -> None:

@@ -18,8 +18,10 @@ _BASS = frozenset(("LFE", "LFE2"))
 _DEAD = 1e-4
 # A channel is turned round where it goes against the loudest so far, and back where no longer.
 _AGAINST, _NO_LONGER = -0.5, -0.2
-# Of how channels go together, half is forgotten in so many seconds.
-_MEMORY = 20.0
+# To listen takes ten times as long as to mix: the first pieces are listened to, then every 16th.
+_FIRST, _EVERY = 50, 16
+# Of how channels go together, half is forgotten after so many seconds that were listened to.
+_MEMORY = 2.0
 
 
 class Mixer:
@@ -39,16 +41,19 @@ class Mixer:
         self._together = np.zeros((len(names), len(names)))
         self._heard = np.zeros(len(names))
         self._signs = np.ones(len(names))
+        self._pieces = 0
 
     def mix(self, channels: FloatArray) -> FloatArray:
         """The next samples, `(channels, N)`, as one channel, float32 `(N,)`."""
         if len(channels) == 1:
             only: FloatArray = channels[0]
             return only
-        self._listen(channels)
-        live = self._live()
-        weights = (self._signs * live / live.sum()).astype(np.float32)
-        mixed: FloatArray = weights @ channels
+        if self._pieces < _FIRST or self._pieces % _EVERY == 0 or not self._heard.any():
+            self._listen(channels)
+            live = self._live()
+            self._weights = (self._signs * live / live.sum()).astype(np.float32)
+        self._pieces += 1
+        mixed: FloatArray = self._weights @ channels
         return mixed
 
     @property
