@@ -17,6 +17,7 @@ from affuse.extract.media import decode
 from affuse.extract.media.live import read_ahead
 from affuse.extract.media.windows import Clock, SoundBuffer, Windows
 from affuse.extract.text.transcript import Transcript, Word
+from affuse.extract.text.understood import understanding
 from affuse.extract.voice.recognise import Recogniser
 from affuse.samples import FloatArray, Sample
 
@@ -36,7 +37,8 @@ class Window:
     """A stretch of a recording; all seconds are from the start of the recording.
 
     Its sample has any of `text`, `audio` and `vision`, with the second at which each step starts. A
-    modality without content is absent: no known word, no speech, no face. All may be.
+    modality without content is absent: no known word, or words in a language that the features do
+    not know; no speech; no face. All may be.
     """
 
     start: float
@@ -115,6 +117,7 @@ class _Reading:
         self._tracker = FaceTracker()
         self._faces: deque[tuple[float, FloatArray]] = deque()
         self._words = [] if transcript is None else list(transcript.words)
+        self._understood = transcript is None or not understanding(transcript).absent
         recognises = settings.recognise and transcript is None and "sound" in media.kinds
         self._recogniser = Recogniser(settings.piece) if recognises else None
 
@@ -180,7 +183,9 @@ class _Reading:
         name, there = f"{self._name}@{start:.2f}", time.monotonic()
 
         def read() -> Window:
-            sample = self._features.sample_of(name, start, signal, faces, words)
+            sample = self._features.sample_of(
+                name, start, signal, faces, words, understood=self._understood
+            )
             return Window(start, end, sample, words, there)
 
         return read

@@ -90,15 +90,19 @@ class ClipFeatures:
         signal: FloatArray,
         faces: list[tuple[float, FloatArray]],
         words: tuple[Word, ...],
+        *,
+        understood: bool = True,
     ) -> Sample:
         """The sample of a window that starts at second `start`: its sound, faces and words.
 
         Args:
             signal: `(N,)`, 16 kHz, mono, from the start of the window on; may be empty.
             faces: seconds and features, as of `vision_step`.
+            understood: whether the words are in a language that the features know; else there is
+                no text.
         """
         found = {
-            "text": self._text_steps(words),
+            "text": self._text_steps(words) if understood else None,
             "audio": self._audio_steps(signal, start),
             "vision": _vision_steps(faces),
         }

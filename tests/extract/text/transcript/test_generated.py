@@ -12,9 +12,42 @@ from hypothesis import strategies as st
 from affuse.extract.text.transcript import read_transcript
 
 ARROWS = (" --> ", "-->", " -> ", " —> ", " → ", "\t-->\t", " --&gt; ", "  -->  ", " -- > ")
-WORDS = ("garden", "café", "Ännchen", "I'm", "10:30", "O'Brien", "naïve", "well-made", "so...", "3,5")
-DRESSES = ("{}", "{}", "<i>{}</i>", '<font color="#fff">{}</font>', "{{\\an8}}{}", "<b><i>{}", "<c.x>{}</c>")
-BREAKS = (" ", " ", "  ", "\t", "\u2028", "\u00a0", "\u0085", "\v", " \u200b", "\ufeff ", "\u3000", "\n", "\n\n")
+WORDS = (
+    "garden",
+    "café",
+    "Ännchen",
+    "I'm",
+    "10:30",
+    "O'Brien",
+    "naïve",
+    "well-made",
+    "so...",
+    "3,5",
+)
+DRESSES = (
+    "{}",
+    "{}",
+    "<i>{}</i>",
+    '<font color="#fff">{}</font>',
+    "{{\\an8}}{}",
+    "<b><i>{}",
+    "<c.x>{}</c>",
+)
+BREAKS = (
+    " ",
+    " ",
+    "  ",
+    "\t",
+    "\u2028",
+    "\u00a0",
+    "\u0085",
+    "\v",
+    " \u200b",
+    "\ufeff ",
+    "\u3000",
+    "\n",
+    "\n\n",
+)
 UNSPOKEN = ("[door slams]", "(sobbing)", "♪ la la la ♪", "*sighs*")
 
 

@@ -148,5 +148,3 @@ def _notices(found: Found, spoken: Sequence[_Spoken], file: str) -> Iterator[str
     )
     if reversed_:
         yield f"{file}: {reversed_} subtitles end before they begin; their times are exchanged"
-    if not any(one.lines for one in spoken):
-        yield f"{file}: holds no words"
