@@ -54,7 +54,16 @@ def test_words_outside_a_recording(
     found = account.to_dict()["transcript"]
     assert found["words"] == len(transcript.words)
     assert found["inside"] == sum(word.start < 1 for word in transcript.words)
-    assert account.known == found["inside"]
+    assert found["known"] == float(bool(transcript.words))
+    assert account.text == bool(found["inside"])
+
+
+def test_words_of_another_language_are_absent(extractor: ClipExtractor, tmp_path: Path) -> None:
+    said = Transcript.of_text("das ist nicht gut und ich mag es auch nicht so sehr")
+    account = told(extractor, write_wav(tmp_path / "a.wav", SECOND), said)
+    assert "in German, as it seems" in account.notices[0]
+    assert account.notices[1:] == [NOBODY, NOTHING]
+    assert (account.text, account.words) == (False, 12)
 
 
 def test_nothing_seen_or_heard(extractor: ClipExtractor, tmp_path: Path) -> None:
@@ -100,7 +109,7 @@ def test_speech_and_tracks_are_told(extractor: ClipExtractor, shared_data: Path)
     overlapping = ClipExtractor(ClipSettings(window=2, step=0.5, expression=False))
     list(overlapping.windows(clip, Transcript.of_text("bin blue now"), account=again))
     assert again.speech == pytest.approx(account.speech, abs=0.3)
-    assert (again.words, again.known) == (3, 3)
+    assert (again.words, again.known) == (3, 1.0)
 
 
 def test_gaps_and_titles_are_told(extractor: ClipExtractor, tmp_path: Path) -> None:
@@ -119,7 +128,7 @@ def test_a_word_of_speech_is_a_guess(
         pieces = [p for f in media.decode(audio=0) for p in resampler.resample(f)]
     sound = np.concatenate([p.to_ndarray().ravel() for p in pieces])[16_000:27_000]
     account = told(extractor, write_wav(tmp_path / "a.wav", sound))
-    assert "a voice is a guess by that" in account.notices[0]
+    assert "a voice is a guess by so little" in account.notices[0]
 
 
 def test_strict_makes_an_error_of_all_of_them() -> None:

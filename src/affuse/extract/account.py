@@ -11,6 +11,7 @@ from affuse.errors import InputError
 from affuse.extract.face.tracking import FaceTracker
 from affuse.extract.media.decode import MediaReader
 from affuse.extract.text.transcript import Transcript, Word
+from affuse.extract.text.understood import understanding
 from affuse.extract.voice.recognise import SPEECH, STEP
 from affuse.samples import FloatArray
 
@@ -65,19 +66,23 @@ class Account:
     Attributes:
         notices: what was lost, odd or guessed, a line each; complete once the recording is read.
         transcript: the words that were given or found, if any.
+        understood: whether those are of a language that the features know.
         streams: the tracks that were read, as `to_dict` gives them; None for a kind without one.
         speech: seconds in which somebody is heard to speak.
-        words: those that lie in the recording.
-        known: how many of them the features know.
+        words: how many lie in the recording.
+        text: whether the features know any of them.
+        known: the share of all words that the features know.
     """
 
     notices: list[str] = field(default_factory=list)
     transcript: Transcript | None = None
+    understood: bool = True
     streams: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     faces: Faces = field(default_factory=Faces)
     speech: float = 0.0
     words: int = 0
-    known: int = 0
+    text: bool = False
+    known: float = 0.0
     _recognised: bool = False
     _heard_until: float = 0.0
     _said: set[Word] = field(default_factory=set, repr=False)
@@ -86,6 +91,14 @@ class Account:
         """Before anything is read."""
         self.transcript, self._recognised = transcript, recognises
         self.notices += [] if transcript is None else transcript.notices
+        if transcript is not None:
+            self._understand(transcript)
+
+    def _understand(self, transcript: Transcript) -> None:
+        found = understanding(transcript)
+        self.understood, self.known = not found.absent, found.known or 0.0
+        notice = found.notice(transcript.origin.file)
+        self.notices += [] if notice is None else [notice]
 
     def hear(self, start: float, chances: FloatArray) -> None:
         """Chances of speech, as of `speech_probabilities`, of a window; windows may overlap."""
@@ -93,14 +106,15 @@ class Account:
         self.speech += STEP * float((chances[first:] >= SPEECH).sum())
         self._heard_until = max(self._heard_until, start + STEP * len(chances))
 
-    def understand(self, words: Iterable[Word], known: Iterable[Word]) -> None:
-        """The words of a window, and those of them that are known; windows may overlap."""
-        new = set(words) - self._said
-        self._said |= new
-        self.words, self.known = self.words + len(new), self.known + len(new.intersection(known))
+    def say(self, words: Iterable[Word], *, text: bool) -> None:
+        """The words of a window, and whether any is known; windows may overlap."""
+        self._said |= set(words)
+        self.words, self.text = len(self._said), self.text or text
 
     def end(self, media: MediaReader, end: float) -> None:
         """After the last of a recording that ends at second `end`."""
+        if self._recognised:
+            self.known = understanding(Transcript(tuple(self._said))).known or 0.0
         self.streams = {kind: _described(media, kind) for kind in ("sound", "picture")}
         found = (*media.notices(), *self._lost_words(end), *self._lost_media(media, end))
         self.notices += [line for line in dict.fromkeys(found) if line not in self.notices]
@@ -121,7 +135,7 @@ class Account:
         counted = {
             "words": self.words if self.transcript is None else len(self.transcript.words),
             "inside": self.words,
-            "known": round(self.known / self.words, 3) if self.words else 0.0,
+            "known": round(self.known, 3),
         }
         if self.transcript is None:
             told = {"file": None, "format": "recognised", "language": "en", "cues": 0, "skipped": 0}
@@ -142,7 +156,7 @@ class Account:
         elif outside > _OUTSIDE * total:
             words = f"{outside} of {total} words of {name}"
             yield f"{words} lie outside the {end:.1f} s of the recording"
-        if self.words and not self.known:
+        if self.words and self.understood and not self.text:
             yield f"none of the {self.words} words of {name} is known: there is no text to go by"
 
     def _lost_media(self, media: MediaReader, end: float) -> Iterator[str]:
@@ -155,7 +169,7 @@ class Account:
             yield "no face is seen in it" if self.faces.shown else "no picture could be decoded"
         if self.faces.changes:
             yield f"the face that is followed changes at {_seconds(self.faces.changes)}"
-        if not (self.known or self.speech or self.faces.seen):
+        if not (self.text or self.speech or self.faces.seen):
             yield "nothing is seen or heard in it that an answer could go by"
 
     def _lost_speech(self, heard: float) -> Iterator[str]:
@@ -166,7 +180,7 @@ class Account:
         elif not self.speech:
             yield "nobody is heard to speak in it"
         elif self.speech < _SURE:
-            yield f"no more than {self.speech:.1f} s of speech are heard: a voice is a guess by that"
+            yield f"{self.speech:.1f} s of speech are heard: a voice is a guess by so little"
 
 
 def require_no_notices(file: str | Path, notices: Sequence[str]) -> None:

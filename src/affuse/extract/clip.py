@@ -39,7 +39,8 @@ class Window:
     """A stretch of a recording; all seconds are from the start of the recording.
 
     Its sample has any of `text`, `audio` and `vision`, with the second at which each step starts. A
-    modality without content is absent: no known word, no speech, no face. All may be.
+    modality without content is absent: no known word, or words in a language that the features do
+    not know; no speech; no face. All may be.
     """
 
     start: float
@@ -196,7 +197,11 @@ class _Reading:
         name, there = f"{self._media.name}@{start:.2f}", time.monotonic()
 
         def read() -> Window:
-            sample = self._features.sample_of(name, start, signal, faces, words, self._account)
+            sample = self._features.sample_of(
+                *(name, start, signal, faces, words),
+                understood=self._account.understood,
+                account=self._account,
+            )
             return Window(start, end, sample, words, there)
 
         return read

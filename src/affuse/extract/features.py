@@ -89,6 +89,8 @@ class ClipFeatures:
         signal: FloatArray,
         faces: list[tuple[float, FloatArray]],
         words: tuple[Word, ...],
+        *,
+        understood: bool = True,
         account: Account | None = None,
     ) -> Sample:
         """The sample of a window that starts at second `start`: its sound, faces and words.
@@ -96,27 +98,28 @@ class ClipFeatures:
         Args:
             signal: `(N,)`, 16 kHz, mono, from the start of the window on; may be empty.
             faces: seconds and features, as of `vision_step`.
+            understood: whether the words are in a language that the features know; else there is
+                no text.
             account: told the speech that is heard and the words that are known.
         """
         account = Account() if account is None else account
         found = {
-            "text": self._text_steps(words, account),
+            "text": self._text_steps(words) if understood else None,
             "audio": self._audio_steps(signal, start, account),
             "vision": _vision_steps(faces),
         }
+        account.say(words, text=found["text"] is not None)
         sequences = {m: steps[0] for m, steps in found.items() if steps is not None}
         times = {m: steps[1] for m, steps in found.items() if steps is not None}
         text = " ".join(word.text for word in words) or None
         return Sample(name, sequences, times=times, text=text)
 
-    def _text_steps(self, words: tuple[Word, ...], account: Account) -> _Steps | None:
+    def _text_steps(self, words: tuple[Word, ...]) -> _Steps | None:
         if not words:
             return None
         # A word of several parts would shift the numbers that tie steps to words.
         text = " ".join("_".join(word.text.split()) or "_" for word in words)
         (encoded,) = self._text.encode([text])
-        known = {number for number in encoded.word_ids if number is not None}
-        account.understand(words, (words[number] for number in known))
         if encoded.tokens == [UNKNOWN]:
             return None
         starts, last = [], words[0].start

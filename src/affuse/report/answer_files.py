@@ -65,16 +65,19 @@ def _cues(words: Iterable[Content], window: Content) -> Iterator[tuple[float, fl
 def _groups(words: Sequence[Content]) -> Iterator[list[Content]]:
     group: list[Content] = []
     for word in words:
-        full = len(group) == _WORDS
-        late = group and (
-            word["start"] - group[-1]["end"] > _PAUSE or word["end"] - group[0]["start"] > _SECONDS
-        )
-        if full or late:
+        if len(group) == _WORDS or (group and _parts(group, word)):
             yield group
             group = []
         group.append(word)
     if group:
         yield group
+
+
+def _parts(group: Sequence[Content], word: Content) -> bool:
+    """Whether a word is of another caption: said later, by somebody else, or meanwhile."""
+    last = group[-1]
+    late = word["start"] - last["end"] > _PAUSE or word["end"] - group[0]["start"] > _SECONDS
+    return late or word["start"] < last["start"] or word.get("speaker") != last.get("speaker")
 
 
 def words_in(words: Iterable[Content], window: Content) -> list[Content]:

@@ -69,7 +69,7 @@ def _table() -> _Table:
 
 def _encode(text: str) -> TokenFeatures:
     table = _table()
-    found = list(_known_words(text, table.rows))
+    found = list(_known_words(text))
     if not found:
         return TokenFeatures(np.zeros((1, WIDTH), np.float32), [UNKNOWN], [None])
     tokens = [token for token, _ in found]
@@ -78,13 +78,18 @@ def _encode(text: str) -> TokenFeatures:
     return TokenFeatures(features, tokens, [word for _, word in found])
 
 
-def _known_words(text: str, known: dict[str, int]) -> Iterator[tuple[str, int]]:
+def _known_words(text: str) -> Iterator[tuple[str, int]]:
     """The words of `text` that have vectors, each with its index in `text.split()`."""
     for index, chunk in enumerate(text.lower().replace("\u2019", "'").split()):
         for word in _WORD.findall(chunk):
-            for part in _parts(word, known):
-                if part in known:
-                    yield part, index
+            for part in known_parts(word):
+                yield part, index
+
+
+def known_parts(word: str) -> list[str]:
+    """The words with vectors of a word in lower case: of "didn't" "did" and "not"."""
+    known = _table().rows
+    return [part for part in _parts(word, known) if part in known]
 
 
 def _parts(word: str, known: dict[str, int]) -> list[str]:

@@ -17,7 +17,7 @@ from affuse.extract.text.transcript.unspoken import blanked
 
 # Marks alone are no word: a dash, dots, a bullet.
 _NO_WORD = re.compile(
-    r"[\s\-‐-―_.,:;!?…·•*~|/\\^\"'`´‘’“”„«»‹›()\[\]{}<>=¡¿。、，．：；！？「」『』—]+"
+    r"[#\s\-‐-―_.,:;!?…·•*~|/\\^\"'`´‘’“”„«»‹›()\[\]{}<>=¡¿。、，．：；！？「」『』—]+"
 )
 
 
@@ -142,11 +142,11 @@ def _notices(found: Found, spoken: Sequence[_Spoken], file: str) -> Iterator[str
         times = "once" if len(unspoken) == 1 else f"{len(unspoken)} times"
         such = unspoken[0] if len(unspoken[0]) <= 40 else f"{unspoken[0][:39]}…"
         yield f"{file}: sounds and lyrics are not speech and are left out, {times} (such as {such})"
-    reversed_ = sum(
-        one.cue.start is not None and one.cue.end is not None and one.cue.end < one.cue.start
-        for one in spoken
-    )
-    if reversed_:
-        yield f"{file}: {reversed_} subtitles end before they begin; their times are exchanged"
-    if not any(one.lines for one in spoken):
-        yield f"{file}: holds no words"
+    backward = sum(_is_backward(one.cue) for one in spoken if one.lines)
+    if backward:
+        subtitles = "1 subtitle ends" if backward == 1 else f"{backward} subtitles end"
+        yield f"{file}: {subtitles} before the start; the times are exchanged"
+
+
+def _is_backward(cue: Cue) -> bool:
+    return cue.start is not None and cue.end is not None and cue.end < cue.start

@@ -100,17 +100,19 @@ def _at(row: Sequence[str], place: int | None) -> str | None:
     return row[place].strip() if place is not None and place < len(row) else None
 
 
+_NUMBER, _APART = r"\d*\.?\d+", r"[\s,;]+"
 _FORMS: Sequence[tuple[str, re.Pattern[str]]] = (
     ("labels", re.compile(r"(?P<start>-?[\d.,:]+)\t(?P<end>-?[\d.,:]+)\t(?P<text>.*)")),
     (
         "words",
-        re.compile(r"(?P<text>\S*[^\W\d]\S*)[\s,;]+(?P<start>\d*\.?\d+)[\s,;]+(?P<end>\d*\.?\d+)"),
+        re.compile(rf"(?P<text>\S+){_APART}(?P<start>{_NUMBER}){_APART}(?P<end>{_NUMBER})"),
     ),
-    ("words", re.compile(r"(?P<start>\d*\.\d+)[\s,;]+(?P<end>\d*\.\d+)[\s,;]+(?P<text>\S.*)")),
+    ("words", re.compile(rf"(?P<start>\d*\.\d+){_APART}(?P<end>\d*\.\d+){_APART}(?P<text>\S.*)")),
     (
         "ctm",
         re.compile(
-            r"\S+\s+\S+\s+(?P<start>\d*\.?\d+)\s+(?P<duration>\d*\.?\d+)\s+(?P<text>\S+)(?:\s+[\d.]+)?(?:\s+\S+){0,3}"
+            rf"\S+\s+\S+\s+(?P<start>{_NUMBER})\s+(?P<duration>{_NUMBER})\s+(?P<text>\S+)"
+            r"(?:\s+[\d.]+)?(?:\s+\S+){0,3}"
         ),
     ),
 )
@@ -121,8 +123,9 @@ def _without(lines: Sequence[str]) -> Found | None:
         found = [
             match.groupdict() if (match := form.fullmatch(line.strip())) else {} for line in lines
         ]
-        # A line of prose may look so by chance; most of a file does not.
-        if 10 * sum(map(bool, found)) >= 9 * len(lines):
+        worded = sum(re.search(r"[^\W\d_]", row["text"]) is not None for row in found if row)
+        # A line of prose may look so by chance, but not most of a file; rows of numbers are none.
+        if 10 * sum(map(bool, found)) >= 9 * len(lines) and 2 * worded >= len(lines):
             return _found(name, found, False)
     return None
 

@@ -14,6 +14,7 @@ _INVISIBLE = re.compile(
 )
 _BREAKS = re.compile("[\u2028\u2029\u0085\v\f\u00a0\u2007\u202f\u3000]|[\x00-\x08\x0e-\x1f\x7f]")
 
+_TAG = re.compile(r"</?(?:[biu]|font\b[^<>]*|br ?/?)>", re.IGNORECASE)
 # Seconds of silence after which words are of another cue.
 _PAUSE = 1.0
 
@@ -96,5 +97,7 @@ def visible(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text of a subtitle without entities, twice escaped ones included."""
-    return html.unescape(html.unescape(text)) if "&" in text else text
+    """Text of a subtitle without entities, and twice escaped ones, and tags among them."""
+    if "&" not in text:
+        return text
+    return _TAG.sub("", html.unescape(html.unescape(text)))

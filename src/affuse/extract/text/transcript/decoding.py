@@ -114,7 +114,7 @@ def _guessed(content: bytes, file: str) -> Decoded:
 
 
 # What stands around words in any language.
-_PUNCTUATION = frozenset("‘’“”„‚«»‹›–—…·•¿¡°£€§©®™♪♫\u00a0×")
+_PUNCTUATION = frozenset("‘’“”„‚«»‹›–—…·•¿¡°£€§©®™♪♫\u00a0×÷²½¼¾°")
 _WIDE_PUNCTUATION = frozenset("，。！？、；：“”‘’（）《》〈〉「」『』【】…—～·　♪－")
 
 
@@ -209,7 +209,7 @@ _LATIN: Mapping[str, Iterable[str]] = {
 
 # Where letters of the West stand as only those of the East do that have the same bytes.
 _EASTERN = re.compile(
-    r"(?:\b|^|[^\w])è(?=\w)|.?(?:œ(?![uiUI])|õ(?!e)|ñ(?=[^aeiouáéíóú\W]|\b)|[ãþ](?=[^\W\d_]*[ãþº]))"
+    r"(?:\b|^|[^\w])è(?=\w)|[^cvlbusrCVLBU]ê\b|.?(?:œ(?![uiUI])|õ(?!e)|ñ(?=[^aeiouáéíóú\W]|\b)|[ãþ](?=[^\W\d_]*[ãþº]))"
 )
 
 
@@ -221,29 +221,31 @@ def _latin(encoding: str) -> Callable[[str], float]:
         marked = [m for m in re.finditer(r"[^\x00-\x7f]", text) if m[0] not in _PUNCTUATION]
         if not marked:
             return 0.95 if encoding == "cp1252" else 0.0
+        western = encoding == "cp1252"
+        plain = sum(c.isascii() and c.isalpha() for c in text) >= 2 * len(marked)
         letters = [
             m[0]
             for m in marked
-            if _among_plain(text, m.start())
-            and not (encoding == "cp1252" and _EASTERN.match(text, max(m.start() - 1, 0)))
+            if _in_word(text, m.start(), alone=plain)
+            and not (western and _EASTERN.match(text, max(m.start() - 1, 0)))
         ]
         best = max(sum(c in alphabet for c in letters) for alphabet in alphabets)
         # Where one byte means a letter in each, the West is meant more often.
-        return best / len(marked) - (0.0 if encoding == "cp1252" else 0.09)
+        return best / len(marked) - (0.0 if western else 0.09)
 
     return judge
 
 
-def _among_plain(text: str, place: int) -> bool:
+def _in_word(text: str, place: int, *, alone: bool) -> bool:
+    """Whether a letter stands in a word with plain ones, if not `alone`, and capitals in place."""
     start, end = place, place + 1
     while start > 0 and text[start - 1].isalpha():
         start -= 1
     while end < len(text) and text[end].isalpha():
         end += 1
     word = text[start:end]
-    plain = sum(c < "\x80" for c in word)
     cased = word in (word.lower(), word.upper()) or word[1:] == word[1:].lower()
-    return (cased and 2 * plain >= len(word)) or len(word) == 1
+    return len(word) == 1 or (cased and (alone or any(c < "\x80" for c in word)))
 
 
 _RUSSIAN = "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґўђјљњћџ"

@@ -63,7 +63,7 @@ def _cues_of(found: Any) -> list[Cue]:
     for name, read in _HOLDERS.items():
         if found.get(name):
             return read(found, found[name])
-    if not _TEXTS & found.keys():
+    if not _TEXTS & found.keys() and times_of(found)[0] is None:
         raise ValueError
     return _text_alone(found)
 

@@ -52,13 +52,11 @@ def repeated(cues: Sequence[Shown]) -> Iterator[int]:
 
 def _rolls(overlaps: Sequence[_Overlap], cues: Sequence[Shown]) -> bool:
     told = [
-        found.whole and not found.all and found.number
+        found.number if found.whole and not found.all else 0
         for found, now in zip(overlaps, cues, strict=True)
         if found.at_once and not _is_glimpse(now, found) and not found.same
     ]
-    if len(told) == 1:
-        return told[0] >= _MANY
-    return bool(told) and 2 * sum(map(bool, told)) >= len(told)
+    return sum(told) >= _MANY and 2 * sum(map(bool, told)) >= len(told)
 
 
 def _is_glimpse(now: Shown, found: _Overlap) -> bool:

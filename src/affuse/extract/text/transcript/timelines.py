@@ -22,7 +22,8 @@ _BARE = re.compile(rf"{_OPEN}{clock('a')}{_BETWEEN}{clock('b')}{_CLOSE}(?P<rest>
 # Times that are written out are no speech, whatever stands between.
 _FULL = re.compile(r"\W*\d+:\d\d:\d\d[.,:]\d+\D{1,7}\d+:\d\d:\d\d[.,:]\d+\W*")
 _START = re.compile(rf"{_OPEN}{clock('a')}\s*-->(?P<rest>)")
-_BROKEN = re.compile(r"^(?=.*\d).*-->")
+# A digit and an arrow, and hardly a letter before it.
+_BROKEN = re.compile(r"^(?=.*\d)(?:[\W\d_]*[^\W\d_]){0,2}[\W\d_]*-->")
 _SETTING = re.compile(
     r"\s*(?:(?:vertical|line|position|size|align|region)\s?:|[XY][12]:)\S*", re.IGNORECASE
 )
