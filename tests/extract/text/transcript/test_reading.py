@@ -237,6 +237,7 @@ def test_speakers_of_plain_text_are_no_words(tmp_path: Path) -> None:
         ("a.xml", "<settings><a/></settings>"),
         ("a.xml", '<?xml version="1.0"?><!DOCTYPE t [<!ENTITY a "b">]><tt/>'),
         ("a.html", "<!DOCTYPE html><p>hello"),
+        ("a.TextGrid", 'File type = "oo'),
         ("a.csv", "file,start,end,sentiment,primary,conflict,text\na,0,1,2,text,0,hi"),
     ],
 )
@@ -246,6 +247,17 @@ def test_damage_is_one_line_that_names_the_file(
     with pytest.raises(InputError, match=rf"{name}: ") as error:
         read(tmp_path, name, content)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("length", range(20, len(SHORT_TEXTGRID), 7))
+def test_a_textgrid_that_is_cut_has_the_words_before(tmp_path: Path, length: int) -> None:
+    words = [w.text for w in read(tmp_path, "a.txt", SHORT_TEXTGRID[:length]).words]
+    assert words == ["hello", "you"][: len(words)] or "TextGrid" not in SHORT_TEXTGRID[:length]
+
+
+def test_markup_without_subtitles_has_no_words(tmp_path: Path) -> None:
+    for content in ("<SAMI><BODY></BODY></SAMI>", '<tt xmlns="http://www.w3.org/ns/ttml"/>'):
+        assert read(tmp_path, "a.txt", content).words == ()
 
 
 @pytest.mark.parametrize("name", ["a.srt", "a.vtt", "a.txt"])

@@ -203,7 +203,7 @@ def _sami(content: str) -> Found:
     ends = [start for start, _ in syncs[1:]]
     cues = [
         cue(start, end, text)
-        for (start, text), end in zip(syncs, [*ends, None], strict=True)
+        for (start, text), end in zip(syncs, [*ends, None], strict=False)
         if text.strip()
     ]
     return Found("sami", tuple(cues))

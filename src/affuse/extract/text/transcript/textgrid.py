@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from affuse.extract.text.transcript.cues import Cue, Found, Piece, runs
@@ -41,8 +42,8 @@ def _tiers(content: str) -> Iterator[_Tier]:
         for text, number in _TOKEN.findall(body)
     ]
     places = [n for n, value in enumerate(found) if value in ("IntervalTier", "TextTier")]
-    for place, following in zip(places, [*places[1:], len(found)], strict=True):
-        if found[place] == "IntervalTier":
+    for place, following in pairwise([*places, len(found)]):
+        if found[place] == "IntervalTier" and place + 5 <= following:
             yield _intervals(str(found[place + 1]), found[place + 5 : following])
 
 
