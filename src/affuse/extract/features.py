@@ -15,7 +15,7 @@ from affuse.extract.text import Layer, TextOptions
 from affuse.extract.text.glove import UNKNOWN
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE, descriptors
-from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, levelled, voice_frames
+from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, floored, levelled, voice_frames
 from affuse.extract.voice.recognise import SPEECH, speech_probabilities
 from affuse.samples import FloatArray, Sample
 
@@ -130,7 +130,8 @@ class ClipFeatures:
 
     def _audio_name(self) -> str:
         settings = self.settings
-        frames = f"{descriptors.voice_name(cepstra=settings.cepstra, trim=settings.trim)}, levelled"
+        name = descriptors.voice_name(cepstra=settings.cepstra, trim=settings.trim)
+        frames = f"{name}, levelled, floored"
         if settings.audio == "functionals":
             return f"{frames}, {descriptors.FUNCTIONALS}"
         return f"{frames}, {settings.pool} averaged" if settings.pool > 1 else frames
@@ -151,7 +152,9 @@ class ClipFeatures:
         The signal, `(N,)`, 16 kHz, has 0.1 s or more. At which level it was recorded is lost.
         """
         settings = self.settings
-        frames = voice_frames(levelled(signal), RATE, cepstra=settings.cepstra, trim=settings.trim)
+        frames = voice_frames(
+            floored(levelled(signal)), RATE, cepstra=settings.cepstra, trim=settings.trim
+        )
         if settings.audio == "functionals":
             steps = descriptors.functionals(frames.features, frames.features[:, VOICED])
             return steps[None], frames.times[:1]
