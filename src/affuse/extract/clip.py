@@ -126,6 +126,9 @@ class _Reading:
         self._tracker = FaceTracker()
         self._faces: deque[tuple[float, FloatArray]] = deque()
         self._words = [] if transcript is None else list(transcript.words)
+        if transcript is not None and transcript.origin.file is None:
+            # A file's subtitles stay whole; of words alone nothing but their start tells the order.
+            self._words.sort(key=lambda word: word.start)
         recognises = settings.recognise and transcript is None and "sound" in media.kinds
         self._recogniser = Recogniser(settings.piece) if recognises else None
         self._account = account
