@@ -89,7 +89,7 @@ def load_corpus(corpus: str | Path, data: str | Path | None = None, /, **options
     """
     from affuse.readers.registry import load_corpus
 
-    return load_corpus(str(corpus), _path(data), options)
+    return _told(load_corpus(str(corpus), _path(data), options))
 
 
 def create_model(
@@ -133,12 +133,14 @@ def train(
     """
     from affuse.training.devices import processor_threads
     from affuse.training.fold_settings import require_found_here
-    from affuse.training.session import train_run
+    from affuse.training.session import train_run, what_is_lacking
 
     asked = {**(settings or {}), **options}
     read, planned = _prepare(corpus, data, model, asked, fold)
     read.require_fold(fold)
     require_found_here(asked, read, [fold])
+    if lacking := what_is_lacking(read, planned, fold):
+        say(lacking)
     with ExitStack() as stack:
         stack.enter_context(processor_threads(threads))
         folder = _folder(out, stack)
@@ -370,6 +372,7 @@ def explain(
     from affuse.files import write_atomic
     from affuse.incongruity.explanation import explain
     from affuse.report.explanation_page import explanation_page
+    from affuse.samples import labelled
     from affuse.training.devices import processor_threads
 
     loaded = _checkpoint(checkpoint)
@@ -380,6 +383,8 @@ def explain(
         found = explain(
             loaded, read, against=other, samples=samples, seed=seed, on_step=update, device=device
         )
+    if absent := len(labelled(loaded.fold_of(read).test)) - found.samples:
+        say(f"{absent} test samples are left out: they lack all that a model reads")
     if out is not None:
         write_atomic(Path(out), explanation_page(found).encode())
     return found
@@ -461,15 +466,22 @@ def _prepare(
     fold: int = 0,
 ) -> tuple[Corpus, Plan]:
     """The corpus, by those of the settings that are its reader's, and how a model trains on it."""
-    from affuse.readers.registry import load_corpus
+    from affuse.readers.registry import load_corpus, without_untaught
     from affuse.training.presets import corpus_options, plan
 
     if not isinstance(corpus, str | Path):
         _require_no_data(data)
-        return corpus, plan(corpus, model, settings, fold=fold)
+        return _told(without_untaught(corpus)), plan(corpus, model, settings, fold=fold)
     name, place = str(corpus), _path(data)
     planned = plan(name, model, settings, place, fold)
-    return load_corpus(name, place, corpus_options(name, settings, place)), planned
+    return _told(load_corpus(name, place, corpus_options(name, settings, place))), planned
+
+
+def _told(corpus: Corpus) -> Corpus:
+    """The corpus, once it has been said what was read otherwise than it stands."""
+    for line in corpus.notices:
+        say(line)
+    return corpus
 
 
 def _require_no_data(data: str | Path | None) -> None:
@@ -494,7 +506,7 @@ def _read_for(
             raise InputError(problem, remedy="make the corpus with it")
         return corpus
     trained = corpus_options(str(corpus), checkpoint.corpus.get("options", {}))
-    return load_corpus(str(corpus), _path(data), {**trained, **options})
+    return _told(load_corpus(str(corpus), _path(data), {**trained, **options}))
 
 
 def _folder(out: str | Path | None, stack: ExitStack) -> Path:

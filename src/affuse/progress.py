@@ -43,8 +43,9 @@ def work_bar(
     """
     console = Console(stderr=True)
     bar = Progress(
-        *(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()),
-        *(TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[latest]}")),
+        *(TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()),
+        *(TimeElapsedColumn(), TimeRemainingColumn()),
+        TextColumn("{task.fields[latest]}", markup=False),
         console=console,
         transient=True,
         auto_refresh=not forks,
@@ -63,7 +64,8 @@ def work_bar(
         if not quiet and not console.is_terminal and now - printed > QUIET_SECONDS:
             printed = now
             counted = f"{done} of {total} {unit} " if total else ""
-            console.print(f"{description}: {counted}{latest}".rstrip(), highlight=False)
+            line = f"{description}: {counted}{latest}".rstrip()
+            console.print(line, markup=False, highlight=False)
 
     with bar:
         task = bar.add_task(description, total=None, latest="")

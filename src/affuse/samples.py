@@ -133,6 +133,7 @@ class Corpus(Shown):
         options: the reader's options, kept in results and checkpoints.
         features: modality to the name of its features, e.g. `minilm-l6-v2 tokens`.
         preset: which settings to train with, e.g. `mult-mosi`; by default the reader's name.
+        notices: what was read otherwise than it stands, a line each.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Corpus(Shown):
     options: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, str] = field(default_factory=dict)
     preset: str = ""
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.preset:

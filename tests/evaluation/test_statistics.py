@@ -92,3 +92,16 @@ def test_refuses_no_runs_and_unequal_numbers() -> None:
         summarise([])
     with pytest.raises(InputError, match="cannot pair 3 runs with 2"):
         paired_difference([1, 2, 3], [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("metric", "runs", "limit"),
+    [("accuracy", [0.99, 1.0, 0.9], 1.0), ("mae", [0.01, 0.0, 0.1], 0.0), ("corr", [-1, -0.7], -1)],
+)
+def test_intervals_stay_within_what_a_metric_can_be(
+    metric: str, runs: list[float], limit: float
+) -> None:
+    free, cut = summarise(runs), summarise(runs, metric)
+    assert limit in cut.ci95
+    assert limit not in free.ci95
+    assert (cut.mean, cut.std, cut.runs) == (free.mean, free.std, free.runs)

@@ -61,7 +61,7 @@ def test_models_that_differ_in_members_are_warned_of(folder: Path) -> None:
     result = read_result(folder)
     found = json.loads((folder / "result.json").read_text())["models"]
     assert {name: row["members"] for name, row in found.items()} == {
-        **dict.fromkeys(("trivial", "text", "audio", "vision", "concat"), 1),
+        **dict.fromkeys(("trivial", "text", "audio", "vision", "concat", "best possible"), 1),
         "hct_mg": 2,
     }
     assert {name: row["distilled"] for name, row in found.items() if row["distilled"]} == {
@@ -80,7 +80,7 @@ def test_runs_that_are_missing_are_fewer_runs(copy: Path) -> None:
     assert part.models["concat"].metrics == {}
     assert len(part.models["hct_mg"].metrics["mae"].runs) == 1
     assert len(part.models["text"].metrics["mae"].runs) == 2
-    assert set(part.paired["hct_mg"]) == {"trivial", "text", "audio", "vision"}
+    assert set(part.paired["hct_mg"]) == {"trivial", "text", "audio", "vision", "best possible"}
 
 
 def test_runs_of_another_time_do_not_count(copy: Path) -> None:

@@ -13,7 +13,7 @@ from scipy.io import wavfile
 
 from affuse.errors import InputError
 from affuse.extract.voice.descriptors import read_audio
-from affuse.readers.ravdess import EMOTIONS, STATEMENTS, actor_folds
+from affuse.readers.ravdess import EMOTIONS, STATEMENTS, actor_folds, speech_clips
 from affuse.readers.registry import load_corpus
 from affuse.samples import Corpus, Sample
 from affuse.tasks import Classification
@@ -218,3 +218,13 @@ def test_files_of_faces_that_cannot_be_used(copy: Path) -> None:
     assert problem(copy).startswith(f"{faces}: cannot be read")
     faces.unlink()
     assert problem(copy).startswith(f"{faces}: no such file")
+
+
+def test_a_clip_that_lies_in_two_folders_is_read_once(tmp_path: Path) -> None:
+    for place in ("Actor_01", "again/Actor_01"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "03-01-01-01-01-01-01.wav").write_bytes(b"sound")
+    assert len(speech_clips(tmp_path)) == 1
+    (tmp_path / "again/Actor_01/03-01-01-01-01-01-01.wav").write_bytes(b"other")
+    with pytest.raises(InputError, match=r"is another clip than .* of the same name; remove one"):
+        speech_clips(tmp_path)

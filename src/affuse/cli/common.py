@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,6 +51,17 @@ DeviceOption = Annotated[
     ),
 ]
 JobsOption = Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")]
+AudioTrackOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="The audio track to read; by default the one of use."),
+]
+VideoTrackOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="The video track to read; by default the one of use."),
+]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Take what is lost or guessed for an error.")
+]
 JsonFile = Annotated[
     Path | None,
     typer.Option(
@@ -131,6 +142,12 @@ def keep_blas_to_one_thread() -> None:
     They took a tenth of the time of a clip. What the user has set stands.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def say_notices(file: str | Path, notices: Iterable[str]) -> None:
+    """A line on standard error for all that was lost, odd or guessed in a recording."""
+    for notice in notices:
+        typer.echo(f"affuse: {file}: notice: {notice}", err=True)
 
 
 def given_words(text: str | None, file: Path | None) -> Transcript | None:

@@ -21,7 +21,7 @@ from affuse.cli.common import (
 )
 from affuse.errors import InputError
 from affuse.files import write_atomic
-from affuse.progress import work_bar
+from affuse.progress import say, work_bar
 
 if TYPE_CHECKING:
     from affuse.config import Options
@@ -94,6 +94,8 @@ def convert(
     with work_bar(f"converting {corpus}", unit="sequences") as update:
         read = load_corpus(corpus, data, parse_settings(assignments))
         store_corpus(read, out, lambda done, total: update(done, total, ""))
+    for line in read.notices:
+        say(line)
     typer.echo(f"{read.name} written to {out}, fingerprint {read.fingerprint()}")
 
 
@@ -107,7 +109,7 @@ def inspect(
     """Examine a corpus: what it holds, what is wrong with it, and what a constant would score."""
     from affuse.doctor import examine
     from affuse.evaluation.scorecard import trivial_scores
-    from affuse.report.command_tables import print_examination
+    from affuse.report.inspection import print_examination
 
     require_writable(json_file)
     found = examine(corpus, data, parse_settings(assignments))

@@ -79,7 +79,8 @@ def examine(
     summary = None if corpus is None else summarise_corpus(corpus)
     facts = CorpusFacts([], {}) if corpus is None else measure_corpus(corpus)
     sequences = measure_csd(where) if entry.name == "csd" and where is not None else {}
-    known = CheckInput(entry.name, file or {}, facts, summary, sequences)
+    told = () if corpus is None else corpus.notices
+    known = CheckInput(entry.name, file or {}, facts, summary, sequences, told)
     findings = [finding for check in CHECKS for finding in check(known)]
     if refusal is not None and all(finding.severity != "error" for finding in findings):
         treatment = f"not read: {refusal.remedy}"

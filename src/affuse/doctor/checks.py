@@ -31,12 +31,19 @@ def _labels(found: CheckInput) -> Iterator[Finding]:
     severity: Severity = "error" if found.summary is None else "warning"
     for name, part in found.file.items():
         for key, labels in part.labels.items():
+            if key == "labels" and found.summary is not None:
+                continue  # they were read, whatever they are
             wrong = [("label-not-finite", "finite", int((~np.isfinite(labels)).sum()))]
             wrong += _outside_rules(found.kind, key, labels)
             for code, rule, count in wrong:
                 if count:
                     detail = f"{count} labels are not {rule}"
                     yield finding(code, f"{name} {key}", count, detail, severity)
+
+
+def _notices(found: CheckInput) -> Iterator[Finding]:
+    for line in found.notices:
+        yield finding("read-as", "file", 1, line)
 
 
 def _outside_rules(kind: str, key: str, labels: Any) -> Iterator[tuple[str, str, int]]:
@@ -61,7 +68,10 @@ def _outside_rules(kind: str, key: str, labels: Any) -> Iterator[tuple[str, str,
 def _swapped_axes(found: CheckInput) -> Iterator[Finding]:
     for part, modality, facts in found.arrays():
         count, steps, width = facts.shape
-        if (modality, steps) in FEATURES and (modality, width) not in FEATURES:
+        known = (modality, steps) in FEATURES and (modality, width) not in FEATURES
+        others = (a.shape[1] for m, a in found.file[part].arrays.items() if m != modality)
+        # Modalities with as many steps are aligned: that the number is a width too is chance.
+        if known and steps not in others:
             detail = f"{steps} steps of {width} features, where {steps} is a known width"
             yield finding("swapped-axes", f"{part} {modality}", count, detail)
 
@@ -240,7 +250,16 @@ def _shared(sets: Mapping[str, set[Any]]) -> Iterator[tuple[str, list[Any]]]:
 
 
 CHECKS: tuple[Check, ...] = (
-    *(_empty_parts, _labels, _swapped_axes, _lengths, _unusable_values, _gaps, _double_precision),
+    *(
+        _empty_parts,
+        _labels,
+        _notices,
+        _swapped_axes,
+        _lengths,
+        _unusable_values,
+        _gaps,
+        _double_precision,
+    ),
     *(_unusable_after_reading, _shared_groups, _ids, _same_features, _poor_labels),
     *(_missing_modalities, _empty_samples, _constant_features),
 )

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.readers.csd.sequence_file import open_csd
-from affuse.readers.pickles import load_pickle
 from affuse.readers.pickles.padded import Steps, attention_mask, real_steps
 from affuse.readers.pickles.parts import Identity, pickle_format, read_identities
+from affuse.readers.pickles.splits import load_splits
 from affuse.samples import (
     MODALITIES,
     PARTS,
@@ -113,17 +113,13 @@ class CorpusFacts:
 
 def measure_pickle(path: Path | None) -> dict[str, PartFacts] | None:
     """Part to its facts, before a reader mends anything; None for what is no pickle of splits."""
-    if path is None or not path.is_file() or pickle_format(path) is None:
+    if path is None or pickle_format(path) is None:
         return None
-    data = load_pickle(path)
-    assert isinstance(data, dict)  # as its format says
-    # Popped, so that what was converted is freed before the next is read.
-    return {part: _measure_part(data.pop(part, None), part, str(path)) for part in PARTS}
+    splits = load_splits(path)
+    return {part: _measure_part(splits.look(part), part, str(path)) for part in PARTS}
 
 
-def _measure_part(values: object, part: str, source: str) -> PartFacts:
-    if not isinstance(values, dict):
-        return PartFacts(0)
+def _measure_part(values: Mapping[Any, Any], part: str, source: str) -> PartFacts:
     numbers = {
         key: array
         for key, value in values.items()

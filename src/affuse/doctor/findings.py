@@ -22,7 +22,8 @@ _TREATMENTS: dict[Severity, dict[str, str]] = {
         "empty-split": "refused: give each split some",
         "label-not-finite": _REFUSED,
         "label-not-a-class": _REFUSED,
-        "label-out-of-range": _REFUSED,
+        "label-out-of-range": "refused: mend those rows; where labels are values, --set clip=true "
+        "clips them",
         "not-finite": "training refuses them: set them to 0 or leave the modality out",
     },
     "warning": {
@@ -36,10 +37,12 @@ _TREATMENTS: dict[Severity, dict[str, str]] = {
         "same-features": _FLATTERING,
         "constant-labels": "used as it is: nothing can be learnt or measured there",
         "missing-class": "used as it is: metrics that average over classes suffer",
-        "empty-modality": "left out: nothing is learnt or measured of it",
+        "empty-modality": "nothing is learnt or measured of it there; what all of train lacks "
+        "is left out",
     },
     "note": {
         **dict.fromkeys(UNUSABLE, "replaced by 0, as MulT's code does"),
+        "read-as": "told whenever it is read; see the reader's options",
         "short-length": "steps are kept up to the last that is not zero",
         "gaps": "kept as steps of zeros; only those at the ends are cut",
         "double-precision": "becomes float32; convert the file once with `affuse corpus convert`",
@@ -85,6 +88,8 @@ class CheckInput:
     summary: CorpusSummary | None  # the same in numbers; None where the reader refused
     # Name of each .csd file to int64 `(4, V)`, its videos' values of the kinds in `UNUSABLE`.
     sequences: Mapping[str, NDArray[np.int64]]
+    # What the reader says that it read otherwise than it stands, a line each.
+    notices: tuple[str, ...] = ()
 
     def arrays(self) -> Iterator[tuple[str, str, ArrayFacts]]:
         """Part, modality and facts of every array of the file."""

@@ -8,6 +8,7 @@ RAVDESS' do, and so may the order of a file.
 from __future__ import annotations
 
 import mmap
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from affuse.metrics.definitions import Array
 from affuse.metrics.scores import score_outputs
 from affuse.samples import FloatArray, Sample, labelled, targets_of
 from affuse.tasks import Task
+from affuse.training.answerable import has_any, known_trivial
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.devices import AUTO, on_device
 
@@ -68,6 +70,32 @@ def run_model(
     return Predictions(prediction, gate, primary.astype(np.int64))
 
 
+def run_checkpoint(
+    checkpoint: Checkpoint, samples: Sequence[Sample], *, device: str = AUTO
+) -> Predictions:
+    """Run a checkpoint on prepared samples; its trivial answer stands where one lacks all it reads.
+
+    There no modality has weight, and the primary is `NONE_LEADS`.
+
+    Raises:
+        InputError: as `run_model`, or a checkpoint of an older version, which keeps no such answer.
+    """
+    model, trivial = checkpoint.model, known_trivial(checkpoint.training)
+    known = np.array([has_any(sample, model.modalities) for sample in samples])
+    if known.all() or trivial is None:
+        return run_model(model, samples, device=device)
+    count, width = len(samples), len(model.modalities)
+    prediction, gate = np.tile(trivial, (count, 1)), np.zeros((count, width))
+    primary = np.full(count, NONE_LEADS)
+    if known.any():
+        some = [sample for sample, usable in zip(samples, known, strict=True) if usable]
+        said = run_model(model, some, device=device)
+        prediction[known], gate[known], primary[known] = said.prediction, said.gate, said.primary
+    return Predictions(prediction, gate, primary)
+
+
+NONE_LEADS = -1
+"""The primary of a sample that has nothing of what a model reads."""
 Record = dict[str, Any]
 
 
@@ -105,6 +133,7 @@ class Answers:
         gate: weights `(N, M)`, of a gated model.
         subsets: modalities given, such as `text+audio`, to which samples have any of them, `(N,)`,
             and the raw outputs of these.
+        trivial: for how many the trivial answer stands: they have nothing that the model reads.
     """
 
     modalities: tuple[str, ...]
@@ -112,6 +141,7 @@ class Answers:
     primary: Array | None = None
     gate: Array | None = None
     subsets: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    trivial: int = 0
 
 
 def hide(samples: Sequence[Sample]) -> list[Sample]:
@@ -137,13 +167,14 @@ def answer(
     """A model's answers for samples that were hidden and prepared, in their order before that."""
     model, back = checkpoint.model, np.argsort(_order(len(hidden)))
     several = subsets and len(model.modalities) > 1
-    said = run_model(model, hidden, device=device)
+    said = run_checkpoint(checkpoint, hidden, device=device)
     return Answers(
         model.modalities,
         said.prediction[back].astype(np.float32),
         said.primary[back] if model.gated else None,
         said.gate[back] if model.gated else None,
         dict(_subsets(checkpoint, hidden, back, device)) if several else {},
+        sum(not has_any(sample, model.modalities) for sample in hidden),
     )
 
 
@@ -152,18 +183,24 @@ def score_answers(task: Task, answers: Answers, key: Key) -> Record:
 
     Returns:
         `metrics`; for a gated model `primary` (the modality that led most samples), `led` (samples
-        that each modality led) and mean `gate` weights; `subsets` where they were asked for.
+        that each modality led) and mean `gate` weights; `subsets` where they were asked for;
+        `trivially_answered`, how many samples, where there are such.
     """
     record: Record = {"metrics": score_outputs(task, answers.prediction.astype(float), key.target)}
     modalities = answers.modalities
     if answers.primary is not None and answers.gate is not None:
-        led = Counter(modalities[i] for i in answers.primary)
-        record["primary"] = led.most_common(1)[0][0]
-        record["led"] = dict(led)
-        record["gate"] = dict(zip(modalities, answers.gate.mean(axis=0).tolist(), strict=True))
+        led = Counter(modalities[i] for i in answers.primary if i != NONE_LEADS)
+        weights = answers.gate[answers.primary != NONE_LEADS]
+        if led:
+            record["primary"] = led.most_common(1)[0][0]
+            record["led"] = dict(led)
+            record["gate"] = dict(zip(modalities, weights.mean(axis=0).tolist(), strict=True))
         if all(key.primary):
-            right = [modalities[i] == k for i, k in zip(answers.primary, key.primary, strict=True)]
+            names = [None if i == NONE_LEADS else modalities[i] for i in answers.primary]
+            right = [name == k for name, k in zip(names, key.primary, strict=True)]
             record["metrics"]["primary_accuracy"] = float(np.mean(right))
+    if answers.trivial:
+        record["trivially_answered"] = answers.trivial
     if answers.subsets:
         record["subsets"] = {
             kept: score_outputs(task, prediction.astype(float), key.target[usable])
@@ -182,8 +219,23 @@ def open_test(
     """
     key = Key.of(samples)
     hidden = hide(checkpoint.prepare(labelled(samples)))
-    said = answer(checkpoint, hidden, subsets=subsets, device=device)
+    try:
+        said = answer(checkpoint, hidden, subsets=subsets, device=device)
+    except InputError as error:
+        raise unhidden(error, key.ids) from None
     return score_answers(checkpoint.task, said, key)
+
+
+def unhidden(error: InputError, ids: Sequence[str]) -> InputError:
+    """An error of hidden samples, with the names `ids` that the samples had before."""
+    order = _order(len(ids))
+
+    def name(found: re.Match[str]) -> str:
+        row = int(order[int(found[1])])
+        return f"sample '{ids[row]}' (number {row} of the test part)"
+
+    problem = re.sub(r"sample 'test (\d+)'", name, error.problem)
+    return InputError(problem, remedy=error.remedy, source=error.source)
 
 
 def _order(count: int) -> NDArray[np.int64]:

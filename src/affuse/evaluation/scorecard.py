@@ -55,6 +55,17 @@ def trivial_of(task: Task, fold: Split) -> TrivialFold | None:
     return TrivialFold(constant, metrics)
 
 
+def best_folds(corpus: Corpus) -> list[NDArray[np.floating[Any]]]:
+    """What the best possible reader answers to each fold's test part, raw outputs `(N, C)`.
+
+    A generator that knows how it drew a sample says so (`Sample.truth["best"]`); none where one
+    sample's is not known.
+    """
+    known = [[s.truth.get("best") for s in labelled(fold.test)] for fold in corpus.folds]
+    whole = all(fold and None not in fold for fold in known)
+    return [np.array(fold, dtype=np.float64) for fold in known] if whole else []
+
+
 @dataclass(frozen=True, repr=False)
 class Evaluation(Shown):
     """Scores of a checkpoint on the fold that it was trained on.
@@ -70,6 +81,7 @@ class Evaluation(Shown):
         led: modality to the number of samples in which it led, likewise.
         gate: modality to its mean weight, likewise.
         subsets: modalities given, such as `text+audio`, to scores with these alone.
+        trivially_answered: samples that lack all that the model reads: the trivial answer stands.
     """
 
     model: str
@@ -81,6 +93,7 @@ class Evaluation(Shown):
     led: dict[str, int] = field(default_factory=dict)
     gate: dict[str, float] = field(default_factory=dict)
     subsets: dict[str, dict[str, float]] = field(default_factory=dict)
+    trivially_answered: int = 0
 
     def _summary(self) -> str:
         first = list(self.metrics.items())[:3]
@@ -98,6 +111,8 @@ class Evaluation(Shown):
         }
         optional = {"primary": self.primary, "led": self.led, "gate": self.gate}
         content |= {key: value for key, value in optional.items() if value}
+        if self.trivially_answered:
+            content["trivially_answered"] = self.trivially_answered
         return content | ({"subsets": self.subsets} if self.subsets else {})
 
     def to_records(self) -> list[dict[str, Any]]:

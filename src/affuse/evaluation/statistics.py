@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from affuse.errors import InputError
-from affuse.metrics.scores import higher_is_better
+from affuse.metrics.scores import higher_is_better, limits
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,11 @@ class PairedDifference(Summary):
     p: float
 
 
-def summarise(runs: Sequence[float]) -> Summary:
+def summarise(runs: Sequence[float], metric: str = "") -> Summary:
     """Mean, spread and interval of one score a seed. A run of nan makes them nan.
+
+    Args:
+        metric: beyond what it can be, the interval is cut off.
 
     Raises:
         InputError: no runs.
@@ -60,7 +63,9 @@ def summarise(runs: Sequence[float]) -> Summary:
     if len(scores) > 1 and np.ptp(scores) != 0:
         std = float(scores.std(ddof=1))
         half = float(stdtrit(len(scores) - 1, 0.975)) * (std / float(np.sqrt(len(scores))))
-    return Summary(mean, std, (mean - half, mean + half), tuple(scores.tolist()))
+    least, most = limits(metric) if metric else (-np.inf, np.inf)
+    low, high = np.clip((mean - half, mean + half), least, most).tolist()
+    return Summary(mean, std, (low, high), tuple(scores.tolist()))
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float]) -> PairedDifference:

@@ -24,7 +24,6 @@ from affuse.fusion.encoders import (
     encoder_options_for,
     modality_encoder,
 )
-from affuse.fusion.gating import FusionStream
 from affuse.fusion.layers import (
     Attention,
     AttentionPooling,
@@ -35,6 +34,14 @@ from affuse.fusion.layers import (
     source,
 )
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
+from affuse.fusion.ranking import (
+    FusionStream,
+    SampleRanking,
+    SharedRanking,
+    Used,
+    choose_used,
+    ranking_of,
+)
 
 
 class HctMgOptions(EncoderOptions):
@@ -42,7 +49,7 @@ class HctMgOptions(EncoderOptions):
 
     Attributes:
         joint_layers: of the self-attention encoder over all streams.
-        gate: `contribution`, `paper` or `fixed:<modality>`; see `affuse.fusion.gating`.
+        gate: one of `affuse.fusion.gating.GATES`.
         granularity: of the contribution gate: one primary for the task, for each training batch or
             for each sample.
         temperature: of the contribution gate.
@@ -85,7 +92,7 @@ class HctMg(FusionModel):
         require_several("hct_mg", widths)
         o = options
         self.network = HierarchicalNetwork(widths, outputs, o)
-        self.gate = gating.make_gate(o.gate, self.modalities, o.granularity, o.temperature)
+        self.gate = gating.make_gate(o.gate, self.modalities, o.granularity, o.temperature, o.width)
         self.register_buffer("trusted", torch.ones(()))
 
     def parts(self) -> dict[str, Sequence[nn.Module]]:
@@ -99,21 +106,27 @@ class HctMg(FusionModel):
     def trust(self, share: float) -> None:
         self.trusted.fill_(share)
 
+    def gate_loss(self, gate: Tensor, losses: Tensor) -> Tensor | None:
+        return self.gate.loss(gate, losses)
+
     options_for = staticmethod(encoder_options_for)
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
         inputs = [self.counted(batch, m) for m in self.modalities]
         # Nobody reads the estimates where the whole task has one gate.
-        estimate = self.training or self.options.granularity == "sample"
+        estimate = self.training or self.gate.expects
         own: OwnAnswers = self.network(inputs, estimate)
         lengths = [lengths for *_, lengths in inputs]
         rate = self.options.modality_dropout
-        used = gating.choose_used(self.presence(batch), lengths, rate, self.training)
-        gate = self.gate(own.expected_loss, used.modalities)
-        ranked = gating.ranking(gate, used.modalities)
+        used = choose_used(self.presence(batch), lengths, rate, self.training)
+        heard = [(e.stream, e.mask) for e in own.encoded]
+        gate, louder = self.gate(
+            gating.Heard(own.unimodal, own.expected_loss, heard), used.modalities
+        )
+        ranked = ranking_of(gate, used.modalities)
         trace: _Detail | None = ({}, {}) if detail else None
-        lead, added = self.network.fuse(own, gate, ranked, used, trace)
+        lead, added = self.network.fuse(own, gate, louder, ranked, used, trace)
         # Training sees the whole correction; afterwards, as much as validation found to help.
         prediction = lead + (added if self.training else self.trusted * added)
         said = own.unimodal, own.expected_loss
@@ -178,13 +191,15 @@ class HierarchicalNetwork(nn.Module):
         self,
         own: OwnAnswers,
         gate: Tensor,
-        ranking: gating.SharedRanking | gating.SampleRanking,
-        used: gating.Used,
+        louder: Tensor | None,
+        ranking: SharedRanking | SampleRanking,
+        used: Used,
         trace: _Detail | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The primary's own raw outputs `(B, C)` and what fusion adds to them, `(B, C)`.
 
-        From what `forward` returned, under a gate `(B, M)` with weight zero for what is not used.
+        From what `forward` returned, under a gate `(B, M)` with weight zero for what is not used;
+        `louder` `(B, 1)` amplifies what the own answers say together.
         """
         encoded, unimodal, _ = own
         streams = [
@@ -203,6 +218,7 @@ class HierarchicalNetwork(nn.Module):
         primary = ranking.primary(unimodal)
         shares = gate if unimodal.shape[2] == 1 else relative
         together = (shares[..., None] * unimodal).sum(dim=1)
+        together = together if louder is None else louder * together
         return primary, together - primary + correction
 
     def _enrich(

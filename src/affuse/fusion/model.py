@@ -96,6 +96,9 @@ class FusionModel(nn.Module, ABC):
     def trust(self, share: float) -> None:
         """Told after each validation: the share of `FusionOutput.correction` that helps there."""
 
+    def gate_loss(self, gate: Tensor, losses: Tensor) -> Tensor | None:
+        """What teaches a gate beside the task: its weights and the heads' losses, both `(B, M)`."""
+
     def admit(self, batch: Batch) -> Batch:
         """The batch with this model's modalities only; `InputError` for a sample without any."""
         known = batch.keep(self.modalities)

@@ -19,8 +19,8 @@ from affuse.evaluation.bootstrap import (
 from affuse.evaluation.statistics import Comparison, Summary, summarise
 from affuse.files import null_to_nan
 from affuse.harness.model_runs import ModelRuns, runs_of
-from affuse.harness.records import SINGLE, TABLE, About, Run, read_about, read_runs
-from affuse.harness.results import TRIVIAL, BenchmarkResult, ModelResult, check_extra
+from affuse.harness.records import SINGLE, TABLE, About, Best, Run, Trivial, read_about, read_runs
+from affuse.harness.results import BEST, TRIVIAL, BenchmarkResult, ModelResult, check_extra
 from affuse.metrics.scores import heading, higher_is_better, score_outputs
 from affuse.tasks import Task
 
@@ -52,13 +52,15 @@ def _row_name(model: str) -> str:
 
 
 def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
-    """The table: trivial row, then each model over its seeds, and differences between them."""
+    """The table: trivial row, each model over its seeds, the best possible row; differences."""
     rows = {
         _row_name(name): runs_of([r for r in runs if r.record["model"] == name], about.folds)
         for name in about.rows
     }
-    models = {TRIVIAL: ModelResult(0, _trivial(about))}
+    models = {TRIVIAL: ModelResult(0, _over_folds(about.trivial))}
     models |= {name: _model(row) for name, row in rows.items()}
+    if about.best:
+        models[BEST] = ModelResult(0, _over_folds(about.best))
     differences = Differences(about, rows)
     reference = _row_name(about.reference)
     compared = differences.all_to(reference)
@@ -81,11 +83,11 @@ def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
     )
 
 
-def _trivial(about: About) -> dict[str, Summary]:
-    """Nothing about it is drawn at random: one number, over all folds."""
-    folds = [null_to_nan(fold.metrics) for fold in about.trivial]
+def _over_folds(known: Sequence[Trivial | Best]) -> dict[str, Summary]:
+    """Nothing about these is drawn at random: one number, over all folds."""
+    folds = [null_to_nan(fold.metrics) for fold in known]
     names = folds[0] if folds else {}
-    return {m: summarise([sum(scores[m] for scores in folds) / len(folds)]) for m in names}
+    return {m: summarise([sum(scores[m] for scores in folds) / len(folds)], m) for m in names}
 
 
 def _model(row: ModelRuns) -> ModelResult:
@@ -183,11 +185,22 @@ def hard_slice(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     finished = {name: row for name, row in rows.items() if row.seeds}
     if not count or not finished:
         return {}
+    first = next(iter(finished.values()))
+    asked = finished | ({BEST: _best_runs(about, first)} if about.best else {})
     return {
         "samples": count,
-        "of": sum(len(fold[0].ids) for fold in next(iter(finished.values())).folds),
-        "models": {name: _hard_scores(about, row) for name, row in finished.items()},
+        "of": sum(len(fold[0].ids) for fold in first.folds),
+        "models": {name: _hard_scores(about, row) for name, row in asked.items()},
     }
+
+
+def _best_runs(about: About, row: ModelRuns) -> ModelRuns:
+    """The best possible answers as if one seed had given them, to what a model was asked."""
+    folds = (
+        (replace(runs[0], record={}, prediction=np.array(best.outputs)),)
+        for runs, best in zip(row.folds, about.best, strict=True)
+    )
+    return ModelRuns((0,), tuple(folds))
 
 
 def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
@@ -201,7 +214,9 @@ def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
             targets.append(run.target[chosen])
             predictions.append(run.prediction[chosen])
         scored.append(score_outputs(task, np.concatenate(predictions), np.concatenate(targets)))
-    each = {metric: summarise([scores[metric] for scores in scored]) for metric in scored[0]}
+    each = {
+        metric: summarise([scores[metric] for scores in scored], metric) for metric in scored[0]
+    }
     return {metric: _plain(summary) for metric, summary in each.items()}
 
 
@@ -226,10 +241,13 @@ class Differences:
                 for fold, trivial in zip(known, about.trivial, strict=True)
             ]
             self.scores[TRIVIAL] = resampled_scores(self.task, said, self.metrics)
+        if about.best and self.rows:
+            best = _best_runs(about, next(iter(self.rows.values()))).tested(about.groups)
+            self.scores[BEST] = resampled_scores(self.task, best, self.metrics)
 
     def all_to(self, reference: str) -> dict[str, Comparison]:
         """The reference against each other row, in table order."""
-        names = [TRIVIAL, *self.rows]
+        names = [TRIVIAL, *self.rows, BEST]
         found = {n: self.between(reference, n) for n in names if n != reference}
         return {name: known for name, known in found.items() if known is not None}
 

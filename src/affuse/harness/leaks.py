@@ -60,6 +60,7 @@ def plain(corpus: Corpus) -> Corpus:
         dict(corpus.options),
         dict(corpus.features),
         str(corpus.preset),
+        tuple(map(str, corpus.notices)),
     )
 
 

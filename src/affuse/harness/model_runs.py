@@ -55,7 +55,7 @@ class ModelRuns:
             return float(reduce(getitem, path, record))
 
         values = [[entry(run.record) for run in fold] for fold in self.folds]
-        return summarise(np.mean(values, axis=0).tolist())
+        return summarise(np.mean(values, axis=0).tolist(), path[-1])
 
     def tested(self, groups: Sequence[Sequence[str | None]] = ()) -> list[FoldAnswers]:
         """What was said of each fold, whose samples are of these groups where there are any."""

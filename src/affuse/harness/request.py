@@ -14,10 +14,11 @@ from affuse.fusion import models
 from affuse.harness import COMPARED, REFERENCE
 from affuse.harness.leaks import plain, require_closed, without_shared
 from affuse.harness.records import SINGLE
-from affuse.readers.registry import load_corpus
+from affuse.readers.registry import load_corpus, without_untaught
 from affuse.samples import Corpus, Split
+from affuse.training.answerable import unlearnable
 from affuse.training.devices import AUTO, resolve_device
-from affuse.training.fold_settings import TUNED, by_fold, every_key, require_found_here
+from affuse.training.fold_settings import TUNED, every_key, require_found_here
 from affuse.training.presets import Plan, check_keys, corpus_options, plan
 from affuse.training.session import require_trainable
 
@@ -77,7 +78,7 @@ class Request:
             _require_file(name)
         corpus = self.read()
         self._require_found_here(corpus)
-        for fold in range(len(corpus.folds)) if by_fold(self.settings) else (0,):
+        for fold in range(len(corpus.folds)):
             for name in self.models:
                 require_trainable(corpus, self.plan(name, fold), fold)
         if self.reference not in (REFERENCE, *self.rows(corpus)):
@@ -99,7 +100,7 @@ class Request:
         if self.drop_shared:
             corpus, count = without_shared(corpus)
             corpus = replace(corpus, name=f"{corpus.name}, dropped={count}")
-        return corpus
+        return without_untaught(corpus)
 
     def _require_found_here(self, corpus: Corpus) -> None:
         """Raise `InputError` where a search found the settings on another fold."""
@@ -113,8 +114,12 @@ class Request:
         return plan(self.corpus, model, self.settings, self.data, fold)
 
     def rows(self, corpus: Corpus) -> tuple[str, ...]:
-        """Model names in table order: single modalities first, then those asked for."""
-        single = tuple(f"{SINGLE}{m}" for m in corpus.modalities) if self.singles else ()
+        """Model names in table order: single modalities first, then those asked for.
+
+        A modality that no sample of a training or validation part has does not stand alone.
+        """
+        alone = [m for m in corpus.modalities if m not in unlearnable(corpus)]
+        single = tuple(f"{SINGLE}{m}" for m in alone) if self.singles else ()
         return single + tuple(dict.fromkeys(m for m in self.models if m not in single))
 
 

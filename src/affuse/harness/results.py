@@ -21,6 +21,9 @@ from affuse.samples import MODALITIES
 from affuse.shown import Shown
 
 TRIVIAL = "trivial"
+BEST = "best possible"
+REFERENCES = TRIVIAL, BEST
+"""Rows of no model: the best constant, and the best reader of a corpus that was generated."""
 _REMEDY = "give a file that a benchmark wrote, or run the benchmark again"
 
 
@@ -149,7 +152,7 @@ class BenchmarkResult(Shown):
     @property
     def seed_counts(self) -> tuple[int, int]:
         """The fewest and the most seeds that a model's score has."""
-        rows = [row for name, row in self.models.items() if name != TRIVIAL]
+        rows = [row for name, row in self.models.items() if name not in REFERENCES]
         counts = {len(s.runs) for row in rows for s in row.metrics.values()} or {0}
         return min(counts), max(counts)
 
@@ -162,11 +165,11 @@ class BenchmarkResult(Shown):
         return f"{seeds} of {folds} folds" if folds != 1 else seeds
 
     def best(self, metric: str) -> set[str]:
-        """Models whose mean is the best; several where they tie."""
+        """Models whose mean is the best; several where they tie. No model is the best possible."""
         means = {
             model: row.metrics[metric].mean
             for model, row in self.models.items()
-            if metric in row.metrics and row.metrics[metric].runs
+            if model != BEST and metric in row.metrics and row.metrics[metric].runs
         }
         scores = [mean for mean in means.values() if not math.isnan(mean)]
         if not scores:
@@ -175,8 +178,8 @@ class BenchmarkResult(Shown):
         return {model for model, mean in means.items() if mean == best}
 
     def is_baseline(self, model: str) -> bool:
-        """Whether a row is the trivial prediction, or a single modality's, named after it."""
-        return model in (TRIVIAL, *MODALITIES, *self.extra.get("features", {}))
+        """Whether a row is of no model, or a single modality's, named after it."""
+        return model in (*REFERENCES, *MODALITIES, *self.extra.get("features", {}))
 
     def unfinished(self) -> dict[str, tuple[int, int]]:
         """Models that lack seeds, with how many they have and how many were asked for."""
@@ -184,7 +187,7 @@ class BenchmarkResult(Shown):
         seeds = {
             model: max((len(s.runs) for s in row.metrics.values()), default=0)
             for model, row in self.models.items()
-            if model != TRIVIAL
+            if model not in REFERENCES
         }
         return {model: (count, asked) for model, count in seeds.items() if count < asked}
 
@@ -227,6 +230,8 @@ class _Extra(BaseModel):
     seeds: int | None = None
     features: dict[str, str] = {}
     configuration: dict[str, dict[str, Any]] = {}
+    lacking: dict[str, dict[str, list[str] | list[int]]] = {}
+    left_out: dict[str, str] = {}
 
 
 def check_extra(result: BenchmarkResult, source: Path) -> None:

@@ -12,14 +12,17 @@ from typing import Any
 
 from affuse.errors import InputError
 from affuse.evaluation.held_out import Key, Record, score_answers
-from affuse.evaluation.scorecard import trivial_folds
+from affuse.evaluation.scorecard import best_folds, trivial_folds
 from affuse.files import claim, differences, digest_json, holds, make_folder
 from affuse.harness.assemble import assemble
 from affuse.harness.leaks import content_of
 from affuse.harness.records import (
     MARK,
     RUNS,
+    SINGLE,
     About,
+    Best,
+    Run,
     Trivial,
     log_test_use,
     read_about,
@@ -32,9 +35,11 @@ from affuse.harness.request import Job, Request, jobs
 from affuse.harness.results import BenchmarkResult
 from affuse.harness.workers import RUNS_IN, Answered, run_all
 from affuse.incongruity.hard import HardIds, hard_ids
+from affuse.metrics.scores import score_outputs
 from affuse.processes import preload
 from affuse.progress import OnWork
-from affuse.samples import Corpus, labelled
+from affuse.samples import Corpus, labelled, targets_of
+from affuse.training.answerable import coverage, unlearnable
 from affuse.training.session import identity
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
@@ -59,12 +64,14 @@ def run_benchmark(
             (`About.hard`). By default those that the folder keeps, else they are looked for.
         on_work: told epochs done and in all, and how the latest run ended; with 0 in all, how far
             the search for hard samples is, which may take minutes.
-        on_notice: told in a line why finished runs are made anew.
+        on_notice: told in a line what the corpus was read as, and why finished runs are made anew.
 
     Raises:
         InputError: what `Request.load` raises, or a folder that holds another benchmark.
     """
     corpus = request.load()
+    for line in corpus.notices:
+        on_notice(line)
     mark = {
         "corpus": corpus.name,
         "fingerprint": corpus.fingerprint(),
@@ -116,7 +123,8 @@ def run_benchmark(
 
     done, total = 0, sum(missing.values())
     # Closed at once when something goes wrong here, and not when Python gets round to it.
-    with closing(run_all(request, list(missing), content, folder / RUNS)) as events:
+    tested = [key.ids for key in keys]
+    with closing(run_all(request, list(missing), content, folder / RUNS, tested)) as events:
         for event in events:
             latest = ""
             if event is not None:
@@ -127,8 +135,17 @@ def run_benchmark(
                 else:
                     done += news
             on_work(done, total, latest)
-    finished = read_runs(folder, about)
+    finished = _finished(folder, about)
     return assemble(about, finished), [run.record for run in finished]
+
+
+def _finished(folder: Path, about: About) -> list[Run]:
+    """All runs; `InputError` where one is not what was asked for, which no table may pass over."""
+    found = read_runs(folder, about)
+    if len(found) < len(about.runs):
+        problem = "runs do not answer what was asked: affuse's source changed while they trained"
+        raise InputError(problem, remedy="repeat the command", source=folder)
+    return found
 
 
 def _code_changes(runs: Path, missing: Mapping[Job, Mapping[str, Any]]) -> Iterator[str]:
@@ -163,6 +180,7 @@ def _about(request: Request, corpus: Corpus, runs: dict[str, str]) -> About:
             Trivial(output=tuple(fold.output.tolist()), metrics=dict(fold.metrics))
             for fold in trivial_folds(corpus)
         ),
+        best=tuple(_best(corpus)),
         runs=runs,
         groups=tuple(tuple(s.group for s in labelled(fold.test)) for fold in corpus.folds),
         extra={
@@ -175,8 +193,32 @@ def _about(request: Request, corpus: Corpus, runs: dict[str, str]) -> About:
             "drop_shared": request.drop_shared,
             "normalise": mode,
             "settings": dict(request.settings),
+            **_lacking(request, corpus),
         },
     )
+
+
+def _best(corpus: Corpus) -> Iterator[Best]:
+    """The best possible answers, fold by fold, and how they score."""
+    for fold, outputs in zip(corpus.folds, best_folds(corpus), strict=False):
+        metrics = score_outputs(corpus.task, outputs, targets_of(labelled(fold.test)))
+        yield Best(outputs=tuple(map(tuple, outputs.tolist())), metrics=dict(metrics))
+
+
+def _lacking(request: Request, corpus: Corpus) -> dict[str, Any]:
+    """Rows that some sample has nothing for, and modalities that cannot stand alone at all."""
+    reads = {
+        name: (name.removeprefix(SINGLE),) if name.startswith(SINGLE) else corpus.modalities
+        for name in request.rows(corpus)
+    }
+    counts = {name: coverage(corpus, modalities) for name, modalities in reads.items()}
+    some = {
+        name.removeprefix(SINGLE): {"reads": list(reads[name]), **found}
+        for name, found in counts.items()
+        if any(having < of for having, of in found.values())
+    }
+    absent = unlearnable(corpus) if request.singles else {}
+    return {key: found for key, found in (("lacking", some), ("left_out", absent)) if found}
 
 
 def _kept(folder: Path) -> HardIds:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import Answers, answer
+from affuse.evaluation.held_out import Answers, answer, unhidden
 from affuse.files import holds
 from affuse.fusion import count_parameters
 from affuse.harness.leaks import TrainingView, content_of, training_view
@@ -138,7 +138,11 @@ WAIT_SECONDS = 0.5
 
 
 def run_all(
-    request: Request, jobs: Sequence[Job], content: str, runs: Path
+    request: Request,
+    jobs: Sequence[Job],
+    content: str,
+    runs: Path,
+    tested: Sequence[Sequence[str]] = (),
 ) -> Generator[tuple[Job, int | Answered] | None]:
     """Yield what runs tell: how many epochs more are done, or their answers; None now and then.
 
@@ -148,6 +152,7 @@ def run_all(
     Args:
         content: what the corpus holds; a run that reads another is an error.
         runs: the folder in which each has its own.
+        tested: of each fold, the names of the test samples, which runs do not know.
 
     Raises:
         InputError: a process was killed.
@@ -171,7 +176,10 @@ def run_all(
                 yield None
             for connection in cast("list[Connection]", heard):
                 job, process = running[connection]
-                message = _receive(connection)
+                try:
+                    message = _receive(connection)
+                except InputError as error:
+                    raise (unhidden(error, tested[job.fold]) if tested else error) from error
                 if isinstance(message, Answered):
                     process.join()
                     del running[connection]

@@ -28,6 +28,7 @@ from affuse.metrics.scores import score_outputs
 from affuse.samples import Corpus, Sample, Split, labelled, targets_of
 from affuse.shown import Shown
 from affuse.tasks import Bools, Floats, Regression, Task
+from affuse.training.answerable import has_any
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.devices import AUTO
 
@@ -186,9 +187,11 @@ def explain(
         InputError: labels are missing, fewer than two modalities, an unknown id, or no such device.
     """
     fold, trivial = checkpoint.fold_of(corpus), trivial_of(corpus.task, checkpoint.fold_of(corpus))
-    for one in (checkpoint, *([] if against is None else [against])):
+    both = (checkpoint, *([] if against is None else [against]))
+    for one in both:
         one.check_corpus(corpus, one.folder)
         one.require_unseen(corpus, fold.test, one.folder)
+    fold = _answerable(both, fold)
     split = _prepared(checkpoint, fold)
     ids = [sample.id for sample in split.test]
     for name in samples:
@@ -237,12 +240,22 @@ def explain(
     )
 
 
+def _answerable(checkpoints: Sequence[Checkpoint], fold: Split) -> Split:
+    """The fold without what one of the models can say nothing of."""
+    reads = [checkpoint.model.modalities for checkpoint in checkpoints]
+    parts = {
+        name: [s for s in part if all(has_any(s, modalities) for modalities in reads)]
+        for name, part in fold.parts().items()
+    }
+    return Split(**parts)
+
+
 def _prepared(checkpoint: Checkpoint, fold: Split) -> Split:
     parts = {name: labelled(part) for name, part in fold.parts().items()}
     for name, part in parts.items():
         if not part:
-            remedy = "explain on a corpus with labels"
-            raise InputError(f"the {name} part has no labels", remedy=remedy)
+            problem = f"the {name} part has no labels, or nothing that the model reads"
+            raise InputError(problem, remedy="explain on a corpus with both")
     return Split(**{name: checkpoint.prepare(part) for name, part in parts.items()})
 
 

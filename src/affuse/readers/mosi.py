@@ -37,7 +37,11 @@ class MosiOptions(TextOptions):
     split: Literal["bc", "official"] = "bc"
 
 
-@register_corpus("mosi", MosiOptions)
+def _recognises(path: Path) -> bool:
+    return path.name == FILE or (path / FILE).is_file()
+
+
+@register_corpus("mosi", MosiOptions, recognises=_recognises)
 def read_mosi(path: Path, options: MosiOptions) -> Corpus:
     """CMU-MOSI: sentiment in [-3, 3] from transcripts and acoustic means of 2199 utterances.
 

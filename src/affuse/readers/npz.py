@@ -38,11 +38,7 @@ def load_arrays(file: Path, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]
             kind and number of rows.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
-            for member in archive.infolist():
-                if member.file_size > max(_SMALL, _UNFOLDING * member.compress_size):
-                    name = ascii(member.filename)[1:-1][:40]
-                    raise ValueError(f"{name} unfolds to many times its size")
+        require_modest(file)
         with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in kinds if name in stored}
     except DAMAGE as error:
@@ -64,6 +60,15 @@ def load_arrays(file: Path, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]
         problem = f"its arrays do not have one row a sample: {rows}"
         raise InputError(problem, remedy="use the complete file", source=file)
     return arrays
+
+
+def require_modest(file: Path) -> None:
+    """Raise `ValueError` where an array of a zip archive unfolds to many times its size."""
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            if member.file_size > max(_SMALL, _UNFOLDING * member.compress_size):
+                name = ascii(member.filename)[1:-1][:40]
+                raise ValueError(f"{name} unfolds to many times its size")
 
 
 def has_only_characters(array: NDArray[Any]) -> bool:

@@ -88,7 +88,11 @@ def read_ravdess(path: Path, options: RavdessOptions) -> Corpus:
 
 
 def speech_clips(folder: Path) -> list[Path]:
-    """The clips below a folder in the order of their names; `InputError` where there is none."""
+    """The clips below a folder in the order of their names, each once.
+
+    Raises:
+        InputError: there is none, or two of one name that are not copies.
+    """
     files = (f for f in folder.rglob("03-01-*") if f.suffix.lower() in (".flac", ".wav"))
     clips = sorted(files, key=lambda file: file.stem)
     if not clips:
@@ -97,7 +101,14 @@ def speech_clips(folder: Path) -> list[Path]:
     for clip in clips:
         if not _SPEECH.fullmatch(clip.stem):
             raise InputError("is not named as RAVDESS clips are", remedy="remove it", source=clip)
-    return clips
+    named: dict[str, Path] = {}
+    for clip in clips:
+        first = named.setdefault(clip.stem, clip)
+        # The corpus goes round with all of its folders inside itself once more.
+        if first is not clip and first.read_bytes() != clip.read_bytes():
+            problem = f"is another clip than {first}, of the same name"
+            raise InputError(problem, remedy="remove one of them", source=clip)
+    return list(named.values())
 
 
 def _voices(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from affuse.config import Options, parse_options
 from affuse.errors import InputError, unknown_name
 from affuse.plugins import load_plugins, registered_in, require_same
-from affuse.samples import Corpus
+from affuse.samples import Corpus, Sample, Split
 
 Reader = Callable[[Any, Any], Corpus]
 """`(path, options) -> Corpus`; the path is None where a corpus needs no data."""
@@ -106,7 +106,51 @@ def load_corpus(
         raise InputError(f"corpus '{entry.name}' needs its data", remedy=remedy)
     if where is not None and not where.exists():
         raise InputError("no such file or folder", remedy="check the path", source=where)
-    return entry.read(where, parse_options(entry.options, options or {}))
+    known = parse_options(entry.options, options or {})
+    try:
+        return without_untaught(entry.read(where, known))
+    except InputError as error:
+        other = None if path or where is None else _recognised(where, entry)
+        if other is None:
+            raise
+        remedy = f"it is of the format {other.name}: give its path in place of '{corpus}'"
+        raise InputError(error.problem, remedy=remedy, source=error.source) from None
+
+
+def _recognised(path: Path, but: CorpusEntry) -> CorpusEntry | None:
+    """The reader, another than this one, that knows what lies at a path."""
+    others = (entry for entry in corpora().values() if entry is not but)
+    return next((entry for entry in others if entry.recognises(path)), None)
+
+
+def without_untaught(corpus: Corpus) -> Corpus:
+    """The corpus without modalities of which some fold's training part has nothing, and told so.
+
+    What is never seen in training cannot be answered by; to let it be read and refused only when
+    something trains would be two answers for one file.
+
+    Raises:
+        InputError: nothing is left.
+    """
+    taught = [{m for s in fold.train for m in s.sequences} for fold in corpus.folds]
+    kept = {m: width for m, width in corpus.widths.items() if all(m in some for some in taught)}
+    absent = [modality for modality in corpus.widths if modality not in kept]
+    if not absent:
+        return corpus
+    if not kept:
+        problem = f"no sample of the training part has {' or '.join(absent)}"
+        raise InputError(problem, remedy="check its features", source=corpus.name)
+    # A sample may be in several folds, where it stays one.
+    made: dict[int, Sample] = {}
+
+    def without(samples: Sequence[Sample]) -> list[Sample]:
+        return [made.setdefault(id(s), s.keep(kept)) for s in samples]
+
+    folds = (Split(*map(without, fold.parts().values())) for fold in corpus.folds)
+    features = {m: name for m, name in corpus.features.items() if m in kept}
+    told = f"{' and '.join(absent)} left out: no sample of the training part has it"
+    notices = (*corpus.notices, told)
+    return replace(corpus, widths=kept, folds=tuple(folds), features=features, notices=notices)
 
 
 def corpus_name(name: str, options: Options, always: Sequence[str] = ()) -> str:

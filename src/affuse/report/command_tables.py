@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -18,8 +18,6 @@ from affuse.report.sentences import first_of
 from affuse.report.tables import SCREEN, SCREEN_COLUMNS, hard_rows, markdown_table, score_text
 
 if TYPE_CHECKING:
-    from affuse.doctor import Examination
-    from affuse.doctor.findings import Finding
     from affuse.doctor.summary import CorpusSummary
     from affuse.evaluation.scorecard import Evaluation
     from affuse.evaluation.statistics import Summary
@@ -37,7 +35,6 @@ LEGEND = (
 COST = "flip rate and damage: of crossmodal blocks, by refitted probes"
 TUNING_TRIALS = 4
 """Trials that a search's table shows beside the untuned one."""
-_STYLES = {"error": "bold red", "warning": "bold yellow", "note": "dim"}
 
 
 def ablation_table(found: Ablations) -> Table:
@@ -48,7 +45,7 @@ def ablation_table(found: Ablations) -> Table:
     metrics = list(first.models[REFERENCE].metrics)[:2]
     hard = "hard" in first.extra
     extra = [f"{heading(metrics[0])}, hard"] if hard else []
-    title = f"{REFERENCE} on {first.corpus}"
+    title = Text(f"{REFERENCE} on {first.corpus}")
     table = Table("ablation", *map(heading, metrics), *extra, "question", title=title)
     for ablation, result in found.rows:
         scores = result.models[REFERENCE].metrics
@@ -61,7 +58,11 @@ def ablation_table(found: Ablations) -> Table:
 
 def evaluation_table(found: Evaluation) -> Table:
     """Each metric beside the trivial prediction's, then each subset of the modalities."""
-    table = Table("metric", "trivial", found.model, title=f"{found.corpus}, test part")
+    absent = found.trivially_answered
+    caption = f"the trivial answer stands for {absent} samples that lack all it reads"
+    title = Text(f"{found.corpus}, test part")
+    table = Table("metric", "trivial", found.model, title=title)
+    table.caption = Text(caption) if absent else None
     for metric, value in found.metrics.items():
         trivial = found.trivial.get(metric, math.nan)
         table.add_row(heading(metric), f"{trivial:.3f}", f"{value:.3f}")
@@ -76,7 +77,7 @@ def explanation_table(found: Explanation) -> Table:
     metrics = found.task.metrics[:3]
     table = Table(
         "model", "slice", "samples", *map(heading, metrics), "flip rate", "damage",
-        title=f"{found.corpus}, test part",
+        title=Text(f"{found.corpus}, test part"),
         caption="; ".join([COST, *map(first_of, found.ensembles)]),
     )  # fmt: skip
     hard = int(found.hard.mask.sum())
@@ -122,45 +123,6 @@ def tuning_table(found: StudyResult, metric: str) -> Table:
     return table
 
 
-def print_examination(name: str, found: Examination, trivial: Mapping[str, float]) -> None:
-    """Print what a corpus holds, what is wrong with it, and the scores of a constant."""
-    console = Console()
-    if found.summary is None:
-        console.print(f"[bold]{escape(name)}[/bold], format {found.kind}: cannot be used as it is")
-    else:
-        title = f"{found.summary.name}: {found.summary.task}, {found.summary.samples} samples"
-        kind, fingerprint = found.kind, found.summary.fingerprint
-        console.print(f"[bold]{escape(title)}[/bold], format {kind}, fingerprint {fingerprint}")
-        for table in corpus_tables(found.summary):
-            console.print(table)
-    if found.file:
-        console.print(_arrays_table(found))
-    if trivial:
-        console.print(_trivial_table(trivial))
-    console.print(_findings_table(found.findings) if found.findings else "nothing found amiss")
-
-
-def _findings_table(findings: Iterable[Finding]) -> Table:
-    table = Table("", "finding", "where", "what", "what affuse does", title="findings")
-    for each in findings:
-        severity = f"[{_STYLES[each.severity]}]{each.severity}[/]"
-        texts = (each.code, each.where, each.detail, each.treatment)
-        table.add_row(severity, *map(escape, texts))
-    return table
-
-
-def _arrays_table(found: Examination) -> Table:
-    from affuse.doctor.facts import UNUSABLE
-
-    table = Table("part", "features", "shape", "type", title="as the file stands")
-    _add_numbers(table, "padding", *UNUSABLE)
-    for row in found.to_dict()["arrays"]:
-        shape = f"{row['samples']} x {row['steps']} x {row['width']}"
-        numbers = f"{row['padding']:.1%}", *(str(row[name]) for name in UNUSABLE)
-        table.add_row(row["part"], row["features"], shape, row["dtype"], *numbers)
-    return table
-
-
 def corpus_tables(summary: CorpusSummary) -> tuple[Table, Table]:
     """The parts of each fold, and the modalities."""
     return _parts_table(summary), _modalities_table(summary)
@@ -168,7 +130,7 @@ def corpus_tables(summary: CorpusSummary) -> tuple[Table, Table]:
 
 def _parts_table(summary: CorpusSummary) -> Table:
     table = Table("fold", "part")
-    _add_numbers(table, "samples", "groups")
+    add_numbers(table, "samples", "groups")
     table.add_column("labels")
     for part in summary.parts:
         labels = ", ".join(f"{name} {value:.4g}" for name, value in part.labels.items())
@@ -181,22 +143,14 @@ def _parts_table(summary: CorpusSummary) -> Table:
 
 def _modalities_table(summary: CorpusSummary) -> Table:
     table = Table("modality", "features")
-    _add_numbers(table, "width", "steps: min", "median", "max", "missing")
+    add_numbers(table, "width", "steps: min", "median", "max", "missing")
     for name, m in summary.modalities.items():
         numbers = f"{m.width}", f"{m.shortest}", f"{m.median:g}", f"{m.longest}", f"{m.missing:.1%}"
         table.add_row(escape(name), escape(m.features), *numbers)
     return table
 
 
-def _trivial_table(trivial: Mapping[str, float]) -> Table:
-    table = Table("metric")
-    _add_numbers(table, "a constant on test")
-    for name, score in trivial.items():
-        table.add_row(escape(heading(name)), f"{score:.3f}")
-    return table
-
-
-def _add_numbers(table: Table, *columns: str) -> None:
+def add_numbers(table: Table, *columns: str) -> None:
     for column in columns:
         table.add_column(column, justify="right")
 

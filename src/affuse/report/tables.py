@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
@@ -18,7 +16,9 @@ from affuse.evaluation.statistics import Comparison, PairedDifference, Summary, 
 from affuse.files import null_to_nan, write_atomic
 from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import by_label, heading
+from affuse.report.csv_tables import csv_text
 from affuse.report.sizes import size_cells, size_columns, size_words
+from affuse.training.answerable import coverage_in_words
 
 SCREEN = (
     *("mae", "corr", "acc2_nonzero", "f1_nonzero", "acc7", "acc2_haszero", "f1_haszero"),
@@ -39,13 +39,11 @@ PAIRED_COLUMNS = ("models", "metric", "difference", "95% interval", "p", "verdic
 
 def write_csv(result: BenchmarkResult, path: Path) -> None:
     """One line a model and metric; `runs` holds the scores of all seeds between spaces."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in result.to_records():
-        runs = " ".join(map(repr, row["runs"]))
-        writer.writerow({**row, "runs": runs, "command": result.command})
-    write_atomic(path, text.getvalue().encode())
+    rows = (
+        {**row, "runs": " ".join(map(repr, row["runs"])), "command": result.command}
+        for row in result.to_records()
+    )
+    write_atomic(path, csv_text(CSV_COLUMNS, rows).encode())
 
 
 def write_folder(result: BenchmarkResult, folder: Path) -> None:
@@ -114,7 +112,7 @@ def rich_table(
     printed = {*shown, *elsewhere}
     if hidden := [m for m in result.metrics if m not in printed]:
         caption += f"\nthe JSON, CSV and Markdown files also have: {', '.join(hidden)}"
-    caption = "\n".join([caption, *_primaries(result)])
+    caption = "\n".join([caption, *_primaries(result), *lacking_lines(result)])
     table = Table(title=Text(f"{result.corpus}, {result.seeds}"), caption=Text(caption))
     table.add_column("model", no_wrap=True)
     for name in sizes:
@@ -189,7 +187,7 @@ def markdown(result: BenchmarkResult) -> str:
         "Mean ±std [95% interval of the mean over seeds, Student's t]; best in bold.",
         f"{size_words(result).capitalize()}.",
     ]
-    parts += _primaries(result)
+    parts += [*_primaries(result), *lacking_lines(result)]
     parts += [f"Warning: {line}." for line in result.warnings]
     if result.paired:
         parts.append(markdown_table(PAIRED_COLUMNS, paired_rows(result.paired, every=True)))
@@ -218,6 +216,16 @@ def _primaries(result: BenchmarkResult) -> list[str]:
             shares = ", ".join(f"{m} {n / total:.0%}" for m, n in row.primary.items())
             lines.append(f"primary modality of {model}: {shares}")
     return lines
+
+
+def lacking_lines(result: BenchmarkResult) -> list[str]:
+    """Which models some sample has nothing for, and which modalities cannot stand alone."""
+    found = result.extra.get("lacking", {}).items()
+    lines = [coverage_in_words(name, counts["reads"], counts) for name, counts in found]
+    return lines + [
+        f"{modality} alone is not here: no sample of the part '{part}' has it"
+        for modality, part in result.extra.get("left_out", {}).items()
+    ]
 
 
 def _fitting(widths: dict[str, int], room: int) -> list[str]:

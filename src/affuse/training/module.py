@@ -83,7 +83,8 @@ class FusionModule(pl.LightningModule):
         said = each_of(self.model(seen))
         taught = self._ask(seen)
         # Apart, not by their mean: members that share a loss end up leaning on each other.
-        losses = torch.stack([self._loss(one, batch, taught) for one in said])
+        pairs = zip(members_of(self.model), said, strict=True)
+        losses = torch.stack([self._loss(network, one, batch, taught) for network, one in pairs])
         self._train_losses.append(losses.detach().mean())
         return losses.sum()
 
@@ -107,7 +108,11 @@ class FusionModule(pl.LightningModule):
             torch.nn.utils.clip_grad_norm_(network.parameters(), gradient_clip_val)
 
     def _loss(
-        self, output: FusionOutput, batch: Batch, taught: FusionOutput | None = None
+        self,
+        network: FusionModel,
+        output: FusionOutput,
+        batch: Batch,
+        taught: FusionOutput | None = None,
     ) -> Tensor:
         assert batch.targets is not None
         targets = batch.targets
@@ -127,7 +132,10 @@ class FusionModule(pl.LightningModule):
             learnt = self._mixed(own, torch.stack([*apart], dim=1))
         loss = loss + self.options.auxiliary * ((learnt * present).sum(dim=0) / count).sum()
         gap = (output.expected_loss - own.detach()).abs() * present
-        return loss + self.options.reliability * gap.sum() / present.sum()
+        loss = loss + self.options.reliability * gap.sum() / present.sum()
+        # The heads have losses of their own: this one is the gate's.
+        guidance = network.gate_loss(output.gate, own.detach())
+        return loss if guidance is None else loss + guidance
 
     def _mixed(self, labels: Tensor, teacher: Tensor) -> Tensor:
         """The losses of labels and of the teacher's answers, by their shares."""

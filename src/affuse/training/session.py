@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,13 @@ from affuse.errors import InputError, unknown_name
 from affuse.files import claim, holds, to_strict_json
 from affuse.fusion import FusionModel, create_model, models
 from affuse.samples import Corpus, Sample, Split
+from affuse.training.answerable import (
+    TRIVIAL,
+    coverage,
+    coverage_in_words,
+    learnable,
+    trivial_output,
+)
 from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, seen_in, weights_digest
 from affuse.training.code import code_of
 from affuse.training.devices import AUTO, resolve_device
@@ -68,11 +76,12 @@ def train_run(
         remedy = "add --resume or give another folder"
         raise InputError("holds a run already", remedy=remedy, source=folder)
     if not (folder / CONFIG).exists():
-        origin = require_trainable(corpus, plan, fold)
+        origin, reads = _checked(corpus, plan, fold)
         whole = corpus.folds[fold]
         require_targets([*whole.train, *whole.valid])
         # Standardised without the test part; it follows the normaliser when it is opened.
-        visible, normaliser = normalise(Split(whole.train, whole.valid, ()), plan.train.normalise)
+        known = learnable(Split(whole.train, whole.valid, ()), reads)
+        visible, normaliser = normalise(known, plan.train.normalise)
         donor = None if origin is None else origin.checkpoint.model
         # What fits a model gets no more of the corpus than this.
         sizes = plan.model, corpus.widths, corpus.task.outputs, run["options"]
@@ -160,11 +169,26 @@ def require_trainable(corpus: Corpus, plan: Plan, fold: int = 0) -> Origin | Non
     """What training on that fold begins with, if the option `init` asks for it.
 
     Raises:
-        InputError: as `build_model`, `read_origin` or `read_teacher`.
+        InputError: as `build_model`, `read_origin` or `read_teacher`, or no sample to learn from or
+            to validate on that has what the model reads.
     """
-    model = build_model(corpus, plan, fold)
+    return _checked(corpus, plan, fold)[0]
+
+
+def _checked(corpus: Corpus, plan: Plan, fold: int) -> tuple[Origin | None, tuple[str, ...]]:
+    """What `require_trainable` returns, and the modalities that the model reads."""
+    model, init = build_model(corpus, plan, fold), plan.train.init
+    learnable(corpus.folds[fold], model.modalities)
     _teacher(corpus, plan, fold)
-    return read_origin(Path(plan.train.init), model, corpus, fold) if plan.train.init else None
+    origin = read_origin(Path(init), model, corpus, fold) if init else None
+    return origin, model.modalities
+
+
+def what_is_lacking(corpus: Corpus, plan: Plan, fold: int = 0) -> str:
+    """What a model on that fold learns from and answers, in words; empty where that is all."""
+    alone = replace(corpus, folds=(corpus.folds[fold],))
+    modalities = build_model(corpus, plan, fold).modalities
+    return coverage_in_words(plan.model, modalities, coverage(alone, modalities))
 
 
 def _teacher(corpus: Corpus, plan: Plan, fold: int) -> Teacher | None:
@@ -193,6 +217,7 @@ def _checkpoint(
         "options": run["train"],
         "best_epoch": result.best_epoch,
         "history": result.history,
+        TRIVIAL: trivial_output(corpus.task, corpus.folds[run["fold"]].train),
     }
     if origin is not None:
         training["init"] = origin.to_dict()

@@ -180,7 +180,8 @@ def run_search(
 
     Args:
         on_progress: told trials finished, trials in all, and a word on the best so far.
-        on_notice: told in a line which earlier trials are not counted, and why.
+        on_notice: told in a line what the corpus was read as, and which earlier trials are not
+            counted, and why.
 
     Raises:
         InputError: what `TuningRequest.load` raises, a storage that cannot be used, a study of
@@ -188,6 +189,8 @@ def run_search(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of every trial
     corpus = request.load()
+    for line in corpus.notices:
+        on_notice(line)
     with database_errors(request.database):
         studies = open_studies(request, corpus, on_notice)
         _work(request, corpus, studies, on_progress)

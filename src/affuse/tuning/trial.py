@@ -17,6 +17,7 @@ from affuse.errors import InputError
 from affuse.fusion import FusionModel, count_parameters, create_model, models
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Task
+from affuse.training.answerable import learnable
 from affuse.training.normalise import NormaliseMode, normalise
 from affuse.training.presets import Settings, TrainOptions, plan
 from affuse.training.session import typical_lengths
@@ -88,7 +89,7 @@ class Objective:
         # Lightning takes seconds to load; whoever only hands trials out has no need of it.
         from affuse.training.fit import fit
 
-        visible = _standardised(fold, options.normalise)
+        visible = _standardised(fold, options.normalise, build().modalities)
         try:
             # Left behind by no ending but a kill.
             with tempfile.TemporaryDirectory(prefix="affuse-tune-") as folder:
@@ -136,6 +137,6 @@ def _rejected(trial: Trial, why: str) -> TrialPruned:
 
 
 @lru_cache(maxsize=1)
-def _standardised(fold: FoldData, mode: NormaliseMode) -> Split:
-    visible, _ = normalise(Split(fold.train, fold.valid, ()), mode)
+def _standardised(fold: FoldData, mode: NormaliseMode, modalities: tuple[str, ...]) -> Split:
+    visible, _ = normalise(learnable(Split(fold.train, fold.valid, ()), modalities), mode)
     return visible

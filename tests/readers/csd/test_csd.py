@@ -307,7 +307,7 @@ def test_several_files_for_a_modality_must_be_chosen_from(csd_folder: Maker) -> 
         (("COVAREP", "Facet42"), {}, "has no labels among its .csd files"),
         (("Labels",), {}, "has no features among its .csd files"),
         (("Labels", "COVAREP"), {}, "has no words to align to"),
-        ((), {}, "is not a file"),
+        ((), {}, "is a folder of no known format"),
     ],
 )
 def test_files_that_are_missing_are_told(

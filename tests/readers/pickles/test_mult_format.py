@@ -188,15 +188,28 @@ def test_sentiment_labels(tmp_path: Path, shape: tuple[int, ...], dtype: type) -
     assert train[0].target.dtype == np.float32
 
 
+def _all(**changes: Any) -> dict[str, Any]:
+    return {name: _part(**changes) for name in ("train", "valid", "test")}
+
+
 EMOTION_PAIRS = np.array([[[1, 0], [0, 1], [1, 0], [0, 1]]] * 2)
 NAMED = np.array([["a", "b"]] * 2)
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "missing key": ({"train": {"text": 1, b"odd": 2}}, "train: has no 'audio', only text, b'odd'"),
+    "missing key": ({"train": {"text": 1, b"odd": 2}}, "train: has no 'labels', only text, b'odd'"),
     "split that is a list": ({"train": [1]}, "train: holds no dictionary but a list"),
-    "list for an array": ({"train": _part(text=[[1.0]])}, "'text' is a list, not an array"),
+    "too short a list": ({"train": _part(text=[[1.0]])}, "1 of text, 2 of audio"),
+    "words": ({"train": _part(text=["a b", "c"])}, "train: 'text' of sample 0 is no sequence"),
+    "lists of unlike widths": (
+        {"train": _part(text=[[[1.0]], [[1.0, 2.0]]])},
+        "'text' has sequences of 1 and 2 features",
+    ),
+    "lists of unlike lengths": (
+        {"train": _part(text=[[1.0], [1.0, 2.0]])},
+        "'text' has rows of 1 to 2 numbers, not sequences",
+    ),
     "text in an array": ({"train": _part(text=NAMED)}, "'text' is an array of shape (2, 2)"),
-    "objects": ({"valid": _part(audio=np.array([None, 1]))}, "valid: 'audio' is an array"),
-    "flat features": ({"test": _part(vision=np.ones((2, 5)))}, "test: 'vision' has shape (2, 5)"),
+    "objects": ({"valid": _part(audio=np.array([None, 1]))}, "valid: 'audio' of sample 1"),
+    "deep features": ({"test": _part(vision=np.ones((2, 1, 1, 5)))}, "has shape (2, 1, 1, 5)"),
     "no steps": ({"test": _part(vision=np.ones((2, 0, 1)))}, "'vision' has shape (2, 0, 1)"),
     "no features": ({"test": _part(vision=np.ones((2, 5, 0)))}, "'vision' has shape (2, 5, 0)"),
     "counts": (
@@ -206,10 +219,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "label count": ({"train": _part(labels=np.zeros((5, 1, 1)))}, "5 of labels"),
     "empty split": ({"test": _part(0)}, "test: the split is empty"),
     "three emotions": ({"train": _part(labels=np.zeros((2, 3, 2)))}, "has shape (2, 3, 2)"),
-    "label pairs": ({"train": _part(labels=np.ones((2, 4, 2)))}, "label 0 has a pair that is not"),
+    "label pairs": (_all(labels=np.ones((2, 4, 2))), "label 0 has a pair that is not"),
     "label out of range": ({"train": _part(labels=np.array([0.0, 4.0]))}, "label 1 is 4, outside"),
     "label that is no number": ({"train": _part(labels=np.array([0.0, np.nan]))}, "not finite"),
-    "label text": ({"train": _part(labels=np.array(["a", "b"]))}, "'labels' is an array"),
+    "label text": ({"train": _part(labels=np.array(["a", "b"]))}, "'valid' has labels of another"),
+    "label of nothing": ({"train": _part(labels=[0.0, None])}, "'labels' is a list, not an array"),
     "label scalar": ({"train": _part(labels=np.array(1.0))}, "'labels' is an array of shape ()"),
     "two tasks": ({"valid": _part(labels=EMOTION_PAIRS)}, "'valid' has labels of another kind"),
     "two widths": (
@@ -255,6 +269,6 @@ def test_a_file_that_is_no_pickle_is_named(tmp_path: Path) -> None:
         load_corpus(str(path))
 
 
-def test_there_are_no_options(tmp_path: Path) -> None:
+def test_unknown_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown option 'limit'"):
         load_corpus("mult", _write(tmp_path, _part()), {"limit": 3})

@@ -97,7 +97,7 @@ def test_a_sample_without_text_is_kept(tmp_path: Path) -> None:
         (np.array([0.0, np.nan, 1, 0, 0]), "train: label 1 is nan"),
         (np.zeros((5, 2)), "'labels' has shape (5, 2)"),
         (np.zeros(3), "5 of text, 5 of audio, 5 of vision, 3 of labels"),
-        (["yes"] * 5, "'labels' is a list"),
+        (["yes"] * 5, "'labels' is an array"),
     ],
 )
 def test_wrong_labels_give_one_error(tmp_path: Path, labels: Any, expected: str) -> None:

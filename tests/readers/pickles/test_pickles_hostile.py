@@ -47,7 +47,7 @@ EXECUTING: dict[str, tuple[Callable[[Path], Any], str]] = {
     "exec": (lambda p: _Calls(exec, f"open({str(p)!r}, 'w').close()"), "builtins.exec"),
     "open": (lambda p: _Calls(open, str(p), "w"), "io.open"),
     "partial": (lambda p: _Calls(functools.partial(os.system, _touch(p))), "functools.partial"),
-    "map": (lambda p: _Calls(list, _Calls(map, os.system, [_touch(p)])), "builtins.list"),
+    "map": (lambda p: _Calls(list, _Calls(map, os.system, [_touch(p)])), "builtins.map"),
     "numpy savetxt": (lambda p: _Calls(np.savetxt, p, [1]), "numpy.savetxt"),
     "numpy memmap": (lambda p: _Calls(np.memmap, str(p), "u1", "w+", 0, (1,)), "numpy.memmap"),
     "in a container": (lambda p: {"train": [_Calls(os.system, _touch(p))]}, "posix.system"),

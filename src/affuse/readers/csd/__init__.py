@@ -23,6 +23,7 @@ from affuse.readers.csd.annotations import Labels, find_folds, read_folds, read_
 from affuse.readers.csd.sequence_file import CsdFile, Entry, open_csd, words_of
 from affuse.readers.pickles.padded import finite_or_zero
 from affuse.readers.registry import corpus_name, register_corpus
+from affuse.readers.word_vectors import word_vectors
 from affuse.samples import MODALITIES, PARTS, Corpus, FloatArray, Sample, Split, widths_of
 
 # Parts of the names of the files and of the sequences in them, lower case.
@@ -168,7 +169,7 @@ def _entries(name: str, video: str, files: Mapping[str, CsdFile]) -> dict[str, E
             found[role] = _read(file, key, role)
     if "words" in found and "text" not in files:
         words, intervals = found["words"]
-        found["text"] = Entry(_vectors(words), intervals)
+        found["text"] = Entry(word_vectors(map(str, words[:, 0])), intervals)
     return found
 
 
@@ -184,13 +185,6 @@ def _read(file: CsdFile, key: str, role: str) -> Entry:
         keep &= ~np.isin(words[:, 0].astype(str), _SILENCE)
         return Entry(words[keep], intervals[keep])
     return Entry(finite_or_zero(features[keep]), intervals[keep])
-
-
-def _vectors(words: NDArray[np.object_]) -> FloatArray:
-    """One GloVe vector a word: of contractions the mean of their parts, of unknown words zeros."""
-    encoded = Glove().encode([str(word) for word in words[:, 0]])
-    vectors = [tokens.features.mean(axis=0) for tokens in encoded]
-    return np.stack(vectors) if vectors else np.zeros((0, Glove().width), np.float32)
 
 
 def _segment(

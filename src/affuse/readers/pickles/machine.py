@@ -23,9 +23,11 @@ class Machine:
     Args:
         file: open at its first byte.
         size: bytes in the file; nothing larger is ever allocated for one value.
+        storages: whether it may refer to the storage of a tensor, which follows it.
     """
 
-    def __init__(self, file: BufferedReader, size: int) -> None:
+    def __init__(self, file: BufferedReader, size: int, *, storages: bool = False) -> None:
+        self.storages = storages
         self.file = file
         self.size = self.left = size
         self.budget = COPIES_PER_BYTE * size

@@ -21,6 +21,7 @@ from pydantic import Field
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.extract.text import TextOptions, encode_corpus
+from affuse.readers.label_kinds import bound_values
 from affuse.readers.pickles import padded, parts
 from affuse.readers.pickles.padded import Steps, kind_of
 from affuse.readers.pickles.parts import Identity, Part, pickle_format, plain_text
@@ -60,6 +61,9 @@ class MmsaOptions(Options):
         gt=0,
         description="labels lie in [-bound, bound]; by default 1 if all do, else 3",
     )
+    clip: bool = Field(
+        default=False, description="whether labels beyond that are clipped, not refused"
+    )
 
 
 def _recognises(path: Path) -> bool:
@@ -85,16 +89,23 @@ def read_mmsa(path: Path, options: MmsaOptions) -> Corpus:
 
     Samples are named by `id`, `video$_$clip`, and grouped by video.
     """
-    splits, extracted = parts.read_parts(path, partial(_part, options), LAYOUT), {}
+    found, extracted = parts.read_parts(path, partial(_part, options), LAYOUT), {}
+    splits: Mapping[str, Part] = found
     if options.text in EXTRACTED:
         splits, extracted["text"] = _with_text(splits, options.text)
-    task, targets = _targets({name: part.labels for name, part in splits.items()}, options, path)
-    return parts.build_corpus("mmsa", path, options, task, splits, targets, extracted=extracted)
+    labels = {name: part.labels for name, part in splits.items()}
+    task, targets, told = _targets(labels, options, path)
+    return parts.build_corpus(
+        *("mmsa", path, options, task, splits, targets),
+        extracted=extracted,
+        notices=(*found.notices, *told),
+    )
 
 
 def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) -> Part:
     arrays = {}
-    if options.text not in (*EXTRACTED, "none"):
+    wanted = options.text not in (*EXTRACTED, "none")
+    if wanted and (options.text != "text" or values.keys() & {"text", _IDS} or not _heard(values)):
         arrays["text"] = _text(values, options.text, source)
     for modality in ("audio", "vision"):
         if modality in values:
@@ -111,6 +122,10 @@ def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) 
     read = parts.read_identities(values.get("id"), count, name, source)
     identities = [_identity(identity) for identity in read]
     return parts.build_part(arrays, _steps(values, arrays, source), labels, identities, texts)
+
+
+def _heard(values: Mapping[str, Any]) -> bool:
+    return bool(values.keys() & {"audio", "vision"})
 
 
 def _text(values: Mapping[str, Any], key: str, source: str) -> NDArray[Any]:
@@ -207,13 +222,16 @@ def _with_text(splits: Mapping[str, Part], name: str) -> tuple[dict[str, Part], 
 
 def _targets(
     labels: Mapping[str, NDArray[Any]], options: MmsaOptions, path: Path
-) -> tuple[Task, dict[str, FloatArray]]:
+) -> tuple[Task, dict[str, FloatArray], tuple[str, ...]]:
+    """The task, targets by part, and what is told of them."""
     targets = {n: found.reshape(len(found), 1).astype(np.float32) for n, found in labels.items()}
     task: Task = Classification(SENTIMENTS)
+    told: tuple[str, ...] = ()
     if options.label != "classification":
         largest = max(float(np.nanmax(np.abs(found))) for found in targets.values())
         bound = options.bound or (1.0 if largest <= 1 else 3.0)
         task = Regression(-bound, bound)
+        targets, told = bound_values(targets, task, path, clip=options.clip)
     for name, found in targets.items():
         task.check(found, source=f"{path}: {name}")
-    return task, targets
+    return task, targets, told

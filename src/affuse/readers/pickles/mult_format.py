@@ -13,20 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from affuse.config import Options
 from affuse.errors import InputError
+from affuse.readers.label_kinds import LabelOptions, Labels, read_labels
 from affuse.readers.pickles import padded, parts
 from affuse.readers.pickles.parts import Part, build_part, pickle_format, preset_name
 from affuse.readers.registry import register_corpus
 from affuse.samples import MODALITIES, PARTS, Corpus, FloatArray, Sample, pad_sequences
-from affuse.tasks import BinaryLabels, Regression, Task
+from affuse.tasks import BinaryLabels, Regression
 
 EMOTIONS = ("neutral", "happy", "sad", "angry")
-LAYOUT = f"a MulT file has {{{', '.join(PARTS)}}}, each with {', '.join(MODALITIES)} and labels"
+LAYOUT = (
+    f"a MulT file has {{{', '.join(PARTS)}}}, each with any of {', '.join(MODALITIES)}, and labels"
+)
 
 
-class MultOptions(Options):
-    """The reader `mult` has no options: the shape of the labels tells the task."""
+class MultOptions(LabelOptions):
+    """Options of the reader `mult`; the shape of the labels tells the task."""
 
 
 def _preset(path: Path) -> str:
@@ -39,7 +41,7 @@ def read_mult(path: Path, options: MultOptions) -> Corpus:
     """MulT pickles of CMU-MOSI, CMU-MOSEI and IEMOCAP: sentiment or four emotions.
 
     Labels `(N, 1, 1)` are sentiment in [-3, 3]. Labels `(N, 4, 2)` are pairs (no, yes) for
-    neutral, happy, sad and angry.
+    neutral, happy, sad and angry. Of others `affuse.readers.label_kinds` tells what they are.
 
     Features that are infinite or not a number become 0, as in MulT's own code. All-zero steps at
     either end are padding and are cut off; where the three modalities have the same number of
@@ -51,43 +53,41 @@ def read_mult(path: Path, options: MultOptions) -> Corpus:
     `train/0` and so on; a name that occurs again gets `#2`.
     """
     splits = parts.read_parts(path, padded_part, LAYOUT)
-    read = {name: _targets(part.labels, f"{path}: {name}") for name, part in splits.items()}
-    task = read["train"][0]
-    for name, (other, _) in read.items():
-        if other != task:
-            problem = f"'{name}' has labels of another kind than 'train'"
-            raise InputError(problem, remedy="use splits of one corpus", source=path)
-    targets = {name: found for name, (_, found) in read.items()}
-    return parts.build_corpus("mult", path, options, task, splits, targets)
+    labels = {name: part.labels for name, part in splits.items()}
+    paired = [name for name, found in labels.items() if found.shape[1:] == (len(EMOTIONS), 2)]
+    if paired and len(paired) < len(labels):
+        other = next(name for name in labels if (name in paired) != ("train" in paired))
+        problem = f"'{other}' has labels of another kind than 'train'"
+        raise InputError(problem, remedy="use splits of one corpus", source=path)
+    if paired:
+        flags = {name: _flags(found, f"{path}: {name}") for name, found in labels.items()}
+        read = Labels(BinaryLabels(EMOTIONS), flags)
+    else:
+        read = read_labels(labels, options, path)
+    told = (*splits.notices, *read.notices)
+    return parts.build_corpus("mult", path, options, read.task, splits, read.targets, notices=told)
 
 
 def padded_part(values: dict[str, Any], name: str, source: str) -> Part:
     """A split with text, audio, vision, labels and perhaps ids; padding is zero."""
-    padded.require_keys(values, (*MODALITIES, "labels"), LAYOUT, source)
-    arrays = {m: padded.require_features(values[m], m, source) for m in MODALITIES}
-    labels = padded.require_numbers(values["labels"], "labels", source)
+    there = [m for m in MODALITIES if m in values]
+    padded.require_keys(values, ("labels",) if there else MODALITIES, LAYOUT, source)
+    arrays = {m: padded.require_features(values[m], m, source) for m in there}
+    labels = padded.require_array(values["labels"], "labels", "fiubUS", source)
     padded.require_equal_counts({**arrays, "labels": labels}, source)
     identities = parts.read_identities(values.get("id"), len(labels), name, source)
     steps = {m: padded.real_steps(array) for m, array in arrays.items()}
     return build_part(arrays, steps, labels, identities)
 
 
-def _targets(labels: NDArray[Any], source: str) -> tuple[Task, FloatArray]:
-    count, task = len(labels), Regression(-3.0, 3.0)
-    if labels.size == count:
-        with np.errstate(over="ignore"):
-            targets = labels.reshape(count, 1).astype(np.float32)
-        task.check(targets, source=source)
-        return task, targets
-    if labels.shape[1:] != (len(EMOTIONS), 2):
-        remedy = f"give it ({count}, 1, 1) for sentiment or ({count}, 4, 2) for emotions"
-        raise InputError(f"'labels' has shape {labels.shape}", remedy=remedy, source=source)
+def _flags(labels: NDArray[Any], source: str) -> FloatArray:
+    """`(N, 4, 2)` pairs (no, yes) to flags `(N, 4)`."""
     pairs_hold = np.isin(labels, (0, 1)).all(axis=(1, 2)) & (labels.sum(axis=2) == 1).all(axis=1)
     if not pairs_hold.all():
         first = int(np.flatnonzero(~pairs_hold)[0])
         problem = f"label {first} has a pair that is not (1, 0) or (0, 1)"
         raise InputError(problem, remedy="give each emotion one pair (no, yes)", source=source)
-    return BinaryLabels(EMOTIONS), labels[:, :, 1].astype(np.float32)
+    return labels[:, :, 1].astype(np.float32)
 
 
 def to_mult_pickle(corpus: Corpus) -> bytes:

@@ -16,11 +16,12 @@ from pydantic import Field
 
 from affuse.config import Options
 from affuse.errors import InputError
+from affuse.readers.pickles.examples import WORDS
 from affuse.readers.pickles.mult_format import LAYOUT, padded_part
 from affuse.readers.pickles.padded import require_one_label
 from affuse.readers.pickles.parts import build_corpus, pickle_format, read_parts
 from affuse.readers.registry import register_corpus
-from affuse.samples import MODALITIES, Corpus, FloatArray
+from affuse.samples import Corpus, FloatArray
 from affuse.tasks import Classification
 
 CLASSES = {"humor": ("not humorous", "humorous"), "sarcasm": ("not sarcastic", "sarcastic")}
@@ -38,7 +39,12 @@ class MultibenchOptions(Options):
 
 def _recognises(path: Path) -> bool:
     found = pickle_format(path)
-    return found is not None and found.two_labels and found.keys >= {*MODALITIES, "labels"}
+    return (
+        found is not None
+        and found.two_labels
+        and "labels" in found.keys
+        and WORDS not in found.keys
+    )
 
 
 @register_corpus("multibench", MultibenchOptions, recognises=_recognises)
@@ -55,7 +61,11 @@ def read_multibench(path: Path, options: MultibenchOptions) -> Corpus:
     kind = next(named, "") if options.labels == "auto" else options.labels
     task = Classification(CLASSES.get(kind, UNNAMED))
     # Its widths are those of other corpora too, for which the presets are.
-    return build_corpus("multibench", path, options, task, parts, targets, preset="multibench")
+    return build_corpus(
+        *("multibench", path, options, task, parts, targets),
+        preset="multibench",
+        notices=parts.notices,
+    )
 
 
 def _targets(labels: NDArray[Any], source: str) -> FloatArray:

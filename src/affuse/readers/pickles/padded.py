@@ -24,6 +24,7 @@ FEATURES = {
     ("audio", 81): "covarep-81",
     ("vision", 20): "facet-20",
     ("vision", 35): "facet-35",
+    ("vision", 36): "facet-36",
     ("vision", 47): "facet-47",
     ("vision", 371): "openface-371",
     ("vision", 709): "openface-709",
@@ -52,7 +53,12 @@ def require_keys(data: object, keys: Sequence[str], layout: str, source: str) ->
 
 def require_numbers(values: object, name: str, source: str) -> NDArray[Any]:
     """`values`, an array of numbers that is not empty."""
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or not values.ndim:
+    return require_array(values, name, "fiu", source)
+
+
+def require_array(values: object, name: str, kinds: str, source: str) -> NDArray[Any]:
+    """`values`, an array that is not empty, of one of the `kinds` of type (`numpy.dtype.kind`)."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in kinds or not values.ndim:
         problem = f"'{name}' is {kind_of(values)}, not an array of numbers"
         raise InputError(problem, remedy="save it as a numpy array of floats", source=source)
     if not len(values):

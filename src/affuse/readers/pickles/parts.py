@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from affuse.config import Options
 from affuse.errors import InputError
-from affuse.readers.pickles import load_pickle
-from affuse.readers.pickles.padded import Steps, cut_padding, feature_names, require_keys
+from affuse.readers.pickles.padded import Steps, cut_padding, feature_names
+from affuse.readers.pickles.splits import load_splits
 from affuse.readers.registry import corpus_name
 from affuse.samples import PARTS, Corpus, FloatArray, Sample, Split, widths_of
 from affuse.tasks import BinaryLabels, Task
@@ -34,24 +34,24 @@ class PickleFormat:
 
 
 def pickle_format(path: Path) -> PickleFormat | None:
-    """The format of a pickle of splits; None for what is none."""
+    """The format of a pickle of splits, or of a folder of them; None for what is neither."""
     try:
-        status = path.stat()
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        states = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     except OSError:
         return None
-    return _read_format(path, status.st_size, status.st_mtime_ns)
+    return _read_format(path, tuple(states)) if states else None
 
 
-# A command asks for it several times. It is read anew when the file has changed.
+# A command asks for it several times. It is read anew when a file has changed.
 @lru_cache(maxsize=8)
-def _read_format(path: Path, size: int, changed: int) -> PickleFormat | None:
-    del size, changed
+def _read_format(path: Path, states: tuple[tuple[int, int], ...]) -> PickleFormat | None:
+    del states
     try:
-        data = load_pickle(path)
+        train = load_splits(path).look("train")
     except InputError:
         return None
-    train = data.get("train") if isinstance(data, dict) else None
-    if not isinstance(train, dict):
+    if not train:
         return None
     keys = frozenset(key for key in train if isinstance(key, str))
     arrays = {key: train[key] for key in keys if isinstance(train[key], np.ndarray)}
@@ -117,24 +117,30 @@ PartReader = Callable[[dict[str, Any], str, str], Part]
 """`(content of a split, its name, what errors name) -> Part`."""
 
 
-def read_parts(path: Path, read_part: PartReader, layout: str) -> dict[str, Part]:
+class Parts(dict[str, Part]):
+    """The splits train, valid and test, and what was noticed while they were read."""
+
+    notices: tuple[str, ...] = ()
+
+
+def read_parts(path: Path, read_part: PartReader, layout: str) -> Parts:
     """The splits train, valid and test of a pickle; `layout` says in errors what it should hold.
 
     Raises:
         InputError: the file cannot be read, lacks a split, or its splits differ in width.
     """
-    data = require_keys(load_pickle(path), PARTS, layout, str(path))
-    parts = {}
+    splits, parts = load_splits(path), Parts()
+    splits.require(layout)
     for name in PARTS:
-        source = f"{path}: {name}"
-        # Popped, so that what was converted is freed before the next is read.
-        parts[name] = read_part(require_keys(data.pop(name), (), layout, source), name, source)
-    train = parts["train"]
+        # Taken one by one, so that what was converted is freed before the next is read.
+        parts[name] = read_part(splits.take(name, layout), name, f"{path}: {name}")
+    parts.notices = tuple(splits.notices)
+    known: dict[str, tuple[str, int]] = {}
     for name, part in parts.items():
-        for modality in dict.fromkeys((*train.widths, *part.widths)):
-            width, expected = (p.widths.get(modality) for p in (part, train))
+        for modality, width in part.widths.items():
+            first, expected = known.setdefault(modality, (name, width))
             if width != expected:
-                problem = f"'{name}' has {modality} of width {width}, 'train' of {expected}"
+                problem = f"'{name}' has {modality} of width {width}, '{first}' of {expected}"
                 remedy = "extract all splits with the same features"
                 raise InputError(problem, remedy=remedy, source=path)
     return parts
@@ -150,19 +156,27 @@ def build_corpus(
     *,
     extracted: Mapping[str, str] | None = None,
     preset: str | None = None,
+    notices: Iterable[str] = (),
 ) -> Corpus:
     """The corpus of a file, named as `mult[data=mosi_data]`; its samples get unique names.
 
-    A sample without any modality gets one zero step of the first, so that none is lost.
+    A sample without any modality gets one zero step of the first that some training sample has, so
+    that none is lost.
 
     Args:
         targets: of each part, `(N, K)`.
         extracted: names of the features that are not the file's.
         preset: by default as the widths tell.
+        notices: what was read otherwise than it stands.
     """
     names = UniqueNames()
-    split = Split(**{name: _samples(part, targets[name], names) for name, part in parts.items()})
+    nothing = _nothing(parts["train"])
+    split = Split(
+        **{name: _samples(part, targets[name], names, nothing) for name, part in parts.items()}
+    )
     widths = widths_of(split.samples())
+    given = dict.fromkeys(m for part in parts.values() for m in part.widths)
+    empty = [f"{m} left out: no sample has it" for m in given if m not in widths]
     changed = corpus_name(reader, options)[len(reader) + 1 : -1]
     emotions = isinstance(task, BinaryLabels)
     return Corpus(
@@ -173,12 +187,20 @@ def build_corpus(
         options=options.model_dump(),
         features={**feature_names(widths), **(extracted or {})},
         preset=preset or preset_name(reader, widths, emotions=emotions),
+        notices=(*notices, *empty),
     )
 
 
-def _samples(part: Part, targets: FloatArray, names: UniqueNames) -> list[Sample]:
-    first, width = next(iter(part.widths.items()))
-    nothing = {first: np.zeros((1, width), dtype=np.float32)}
+def _nothing(train: Part) -> dict[str, FloatArray]:
+    """One zero step of the first modality that some sample has, or that there could be."""
+    some = {modality for sequences in train.sequences for modality in sequences}
+    known = [m for m in train.widths if m in some] or list(train.widths)
+    return {known[0]: np.zeros((1, train.widths[known[0]]), dtype=np.float32)} if known else {}
+
+
+def _samples(
+    part: Part, targets: FloatArray, names: UniqueNames, nothing: Mapping[str, FloatArray]
+) -> list[Sample]:
     texts: Sequence[str | None] = part.texts or [None] * len(part.identities)
     rows = zip(part.identities, part.sequences, targets, texts, strict=True)
     return [

@@ -179,11 +179,17 @@ def _refuse(what: str) -> Step:
     return step
 
 
+def _persistent(m: Machine) -> None:
+    """What describes a tensor's storage stays as it is; other references are refused."""
+    if not m.storages:
+        raise RefusedError("it refers to an object outside the file")
+
+
 _REFUSED = {
     "makes an instance of a class": (pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX),
     "uses a registered extension code": (pickle.EXT1, pickle.EXT2, pickle.EXT4),
     "refers to an object outside the file": (
-        *(pickle.PERSID, pickle.BINPERSID, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
+        *(pickle.PERSID, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
     ),
 }
 
@@ -245,5 +251,6 @@ _STEPS: dict[bytes, Step] = {
     pickle.REDUCE: _reduce,
     pickle.BUILD: _build,
     pickle.INST: _instance_by_line,
+    pickle.BINPERSID: _persistent,
     **{code: _refuse(what) for what, codes in _REFUSED.items() for code in codes},
 }

@@ -251,8 +251,54 @@ def _bytes(value: bytes | str | LongString = b"", encoding: str = "latin-1") -> 
     return _encode(value, encoding)
 
 
+def _ordered(pairs: object = ()) -> dict[Any, Any]:
+    """An OrderedDict, which Python 2 wrote as a list of pairs, as a dict."""
+    if not isinstance(pairs, list | tuple) or any(
+        not isinstance(pair, list | tuple) or len(pair) != 2 for pair in pairs
+    ):
+        raise DamagedError("an OrderedDict without its pairs")
+    return dict_of([part for pair in pairs for part in pair])
+
+
+def _default(factory: object = None) -> dict[Any, Any]:
+    """A defaultdict as a dict: what it would make is not wanted."""
+    if factory is not None and not isinstance(factory, Global):
+        raise DamagedError("a defaultdict of what makes nothing")
+    return {}
+
+
+def _never_called(*_: object) -> object:
+    raise RefusedError("it calls what data only names")
+
+
 def _class_only(*_: object) -> object:
     raise RefusedError("it makes an array without numpy's own steps")
+
+
+STORAGES = {
+    "torch.FloatStorage": "<f4",
+    "torch.DoubleStorage": "<f8",
+    "torch.HalfStorage": "<f2",
+    "torch.LongStorage": "<i8",
+    "torch.IntStorage": "<i4",
+    "torch.ShortStorage": "<i2",
+    "torch.CharStorage": "<i1",
+    "torch.ByteStorage": "<u1",
+}
+"""The types of torch's storages that are read."""
+
+
+def _storage(data: object) -> object:
+    # It drives a machine of its own, which knows this module.
+    from affuse.readers.pickles.tensors import storage_of
+
+    return storage_of(bytes(_raw_bytes(data)))
+
+
+def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> object:
+    from affuse.readers.pickles.tensors import tensor_of
+
+    return tensor_of(storage, offset, size, stride)
 
 
 # Python 3 writes bytes, sets and complex numbers as calls in the protocols that lack them.
@@ -260,6 +306,12 @@ CONSTRUCTORS: dict[str, Callable[..., object]] = {
     "_codecs.encode": _encode,
     "builtins.bytearray": lambda *arguments: bytearray(_bytes(*arguments)),
     "builtins.bytes": lambda: b"",
+    **{f"builtins.{n}": _never_called for n in ("list", "dict", "tuple", "int", "float", "str")},
+    "collections.OrderedDict": _ordered,
+    "collections.defaultdict": _default,
+    **dict.fromkeys(STORAGES, _never_called),
+    "torch.storage._load_from_bytes": _storage,
+    "torch._utils._rebuild_tensor_v2": _tensor,
     "builtins.complex": lambda real, imag: complex(real, imag),
     "builtins.frozenset": lambda members=(): frozenset(set_of(members)),
     "builtins.set": lambda members=(): set_of(members),
