@@ -103,9 +103,9 @@ rated: $(READY) ## Fetch the texts of the corpus `rated` to build/rated (10 s).
 checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew (DATA=folder; 40 minutes).
 	@test -d "$(DATA)" || { echo "give the folder of the data: make checkpoints DATA=..." >&2; exit 1; }
 	rm -rf build/emotion build/sentiment
-	$(BIN)/affuse train composed --data "$(DATA)" --out build/emotion
+	$(BIN)/affuse train composed --data "$(DATA)" --set members=3 --out build/emotion
 	$(BIN)/affuse train composed --data "$(DATA)" --out build/sentiment \
-	  --set task=sentiment --set rated=build/rated --set epochs=10
+	  --set members=3 --set task=sentiment --set rated=build/rated --set epochs=10
 	for task in emotion sentiment; do \
 	  $(BIN)/affuse evaluate build/$$task composed --data "$(DATA)" --set task=$$task \
 	    --set conflicts=0 --set reserved=0 --subsets --json build/$$task.json && \

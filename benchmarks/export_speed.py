@@ -117,7 +117,7 @@ def _megabytes(folder: Path) -> float:
 def quality(epochs: int) -> list[dict[str, Any]]:
     """Rows of HCT-MG on the controlled corpus: float32 and int8 weights on the test part."""
     corpus = load_corpus("controlled")
-    settings = plan("controlled", "hct_mg", {"epochs": epochs, "members": 1})
+    settings = plan("controlled", "hct_mg", {"epochs": epochs})
     rows = []
     with tempfile.TemporaryDirectory() as draft:
         checkpoint = train_run(corpus, settings, seed=0, folder=Path(draft) / "run")

@@ -132,10 +132,13 @@ def train(
             holds something else.
     """
     from affuse.training.devices import processor_threads
+    from affuse.training.fold_settings import require_found_here
     from affuse.training.session import train_run, what_is_lacking
 
-    read, planned = _prepare(corpus, data, model, {**(settings or {}), **options})
+    asked = {**(settings or {}), **options}
+    read, planned = _prepare(corpus, data, model, asked, fold)
     read.require_fold(fold)
+    require_found_here(asked, read, [fold])
     if lacking := what_is_lacking(read, planned, fold):
         say(lacking)
     with ExitStack() as stack:
@@ -285,7 +288,7 @@ def tune(
     data: str | Path | None = None,
     space: str | Path | None = None,
     max_parameters: int | None = None,
-    fold: int = 0,
+    fold: int | None = None,
     seed: int = 0,
     storage: str | Path | None = None,
     study: str | None = None,
@@ -303,6 +306,7 @@ def tune(
         out: a file for the settings that were found, as YAML.
         space: YAML file that changes what is searched.
         max_parameters: larger models are turned down untrained.
+        fold: in which to search; by default in each by itself.
         storage: database of the studies; by default a file beside `out`.
         study: its name; by default the corpus'.
         options: what they fix is not searched.
@@ -455,7 +459,11 @@ def _checkpoint(checkpoint: CheckpointLike) -> Checkpoint:
 
 
 def _prepare(
-    corpus: CorpusLike, data: str | Path | None, model: str, settings: Mapping[str, Any]
+    corpus: CorpusLike,
+    data: str | Path | None,
+    model: str,
+    settings: Mapping[str, Any],
+    fold: int = 0,
 ) -> tuple[Corpus, Plan]:
     """The corpus, by those of the settings that are its reader's, and how a model trains on it."""
     from affuse.readers.registry import load_corpus, without_untaught
@@ -463,9 +471,9 @@ def _prepare(
 
     if not isinstance(corpus, str | Path):
         _require_no_data(data)
-        return _told(without_untaught(corpus)), plan(corpus, model, settings)
+        return _told(without_untaught(corpus)), plan(corpus, model, settings, fold=fold)
     name, place = str(corpus), _path(data)
-    planned = plan(name, model, settings, place)
+    planned = plan(name, model, settings, place, fold)
     return _told(load_corpus(name, place, corpus_options(name, settings, place))), planned
 
 

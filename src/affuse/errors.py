@@ -33,6 +33,10 @@ class InputError(AffuseError):
         return partial(type(self), remedy=self.remedy, source=self.source), (self.problem,)
 
 
+class RecordingWarning(UserWarning):
+    """What was lost, odd or guessed in a recording that was answered all the same."""
+
+
 def unknown_name(
     kind: str, name: str, known: Iterable[str], *, source: str | Path | None = None
 ) -> InputError:

@@ -114,8 +114,8 @@ class Regression(Task):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        if self.low >= 0:
-            return "mae", "corr"  # what is below or above zero says nothing
+        if self.low >= 0:  # a rating, in which zero divides nothing
+            return ("mae", "ccc", "corr")
         names = ["mae", "corr", "acc2_nonzero", "f1_nonzero", "acc2_haszero", "f1_haszero"]
         names.append("f1_nonzero_swapped")
         if (self.low, self.high) == (-3.0, 3.0):

@@ -110,7 +110,7 @@ def test_benchmark_writes_what_it_is_asked_for(affuse, tmp_path: Path) -> None:
     assert (done.status, done.err) == (0, "")
     content = json.loads(as_json.read_text())
     assert content["command"].startswith("affuse benchmark controlled --set=train=12 ")
-    assert tuple(content["models"]) == ("trivial", *MODALITIES, "concat")
+    assert tuple(content["models"]) == ("trivial", *MODALITIES, "concat", "best possible")
     assert as_json.read_bytes() == (out / "result.json").read_bytes()
     assert as_csv.read_bytes() == (out / "result.csv").read_bytes()
     lines = list(csv.DictReader(io.StringIO(as_csv.read_text())))
@@ -126,8 +126,17 @@ def test_demo_shows_the_gate_and_draws(affuse, tmp_path: Path) -> None:
     done = affuse("demo", "--out", str(out), *quick)
     assert (done.status, done.err) == (0, "")
     content = json.loads((out / "result.json").read_text())
-    assert tuple(content["models"]) == ("trivial", *MODALITIES, "concat", "mult", "hct_mg")
-    assert (out / "result.csv").read_text().startswith("corpus,model,parameters,metric,mean")
+    assert tuple(content["models"]) == (
+        "trivial",
+        *MODALITIES,
+        "concat",
+        "mult",
+        "hct_mg",
+        "best possible",
+    )
+    assert (
+        (out / "result.csv").read_text().startswith("corpus,model,members,parameters,metric,mean")
+    )
     assert "hct_mg" in (out / "result.md").read_text()
     for name in ("training_curves.png", "gate_over_time.png", "intervals.png"):
         image = (out / name).read_bytes()

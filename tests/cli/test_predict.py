@@ -25,8 +25,9 @@ def clips(recording, tmp_path) -> Path:
 def test_one_bad_file_has_its_line_and_stops_nothing(affuse, bundles, clips) -> None:
     done = affuse("predict", str(clips), "--checkpoint", str(bundles), "--json")
     assert done.status == 2
-    assert len(done.err.splitlines()) == 1
-    assert "broken.mp4: nothing in it can be read" in done.err
+    error, notice = done.err.splitlines()
+    assert "broken.mp4: nothing in it can be read" in error
+    assert notice.endswith("tone.wav: notice: nobody is heard to speak in it")
     content = json.loads(done.out)
     assert content["file"] == str(clips / "tone.wav")
     assert -3 <= content["sentiment"] <= 3
@@ -61,7 +62,7 @@ def test_csv_on_standard_output(affuse, bundles, clips) -> None:
     header, row = done.out.splitlines()
     assert header.startswith("file,start,end,sentiment,emotion,primary,conflict,emotion_calm")
     assert row.startswith(f"{clip},0.0,")
-    assert row.endswith("so sad")
+    assert row.endswith("so sad,nobody is heard to speak in it")
 
 
 def test_a_stream_tells_its_latency(affuse, bundles, clips) -> None:
@@ -84,6 +85,9 @@ def test_a_stream_tells_its_latency(affuse, bundles, clips) -> None:
         (("tone.wav", "--transcript", "nosuch.srt"), "nosuch.srt: cannot be read"),
         (("tone.wav", "--stream", "--html"), "--html of a stream"),
         (("tone.wav", "broken.mp4", "--stream"), "several streams"),
+        (("-",), "read as a stream only; add --stream (an mp4 must then be fragmented"),
+        (("tone.wav", "--audio-track", "2"), "tone.wav: has no audio track 2, but 1; choose 1"),
+        (("tone.wav", "--strict"), "tone.wav: nobody is heard to speak in it; mend it, or do"),
         (("nosuch.mp4", "--stream"), "nosuch.mp4: cannot be read"),
         (("tone.wav", "../clips/tone.wav", "--srt"), "to the same file"),
     ],
@@ -114,3 +118,24 @@ def test_export_of_what_train_wrote(affuse, tmp_path) -> None:
     assert "reads text as 'controlled-16' (width 16); this affuse extracts" in done.err
     done = affuse("predict", "x.wav", "--checkpoint", str(tmp_path / "run"))
     assert "export it first: affuse export DIR --out FOLDER" in done.err
+
+
+def test_what_is_kept_is_made_from_its_tracks_and_told_again(affuse, bundles, clips) -> None:
+    out = clips / "o"
+    common = ("predict", str(clips / "tone.wav"), "--checkpoint", str(bundles), "--out", str(out))
+    first = affuse(*common)
+    kept = out / "tone.wav.json"
+    before = kept.stat().st_mtime_ns
+    again = affuse(*common)
+    assert again.err == first.err != ""
+    assert kept.stat().st_mtime_ns == before
+    strict = affuse(*common, "--strict", "--json")
+    assert (strict.status, strict.out) == (2, "")
+    assert affuse(*common, "--audio-track", "1").status == 0
+    assert kept.stat().st_mtime_ns > before
+
+
+def test_the_screen_says_what_was_read(affuse, bundles, clips) -> None:
+    done = affuse("predict", str(clips / "tone.wav"), "--checkpoint", str(bundles))
+    assert "5 of 5 words inside" in " ".join(done.out.split())
+    assert "audio track 1 of 1 (pcm_s16le)" in " ".join(done.out.split())

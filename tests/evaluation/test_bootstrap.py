@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -113,11 +114,85 @@ def test_samples_of_several_folds_are_drawn_together(rng: np.random.Generator) -
     fold = answered(target, *(target + rng.normal(size=(3, 60))))
     once, twice = maes(fold), maes(fold, fold)
     assert twice.redrawn == pytest.approx(once.redrawn)
-    assert (once.samples, twice.samples) == (60, 60)
+    assert (once.units, twice.units) == (60, 60)
     other = answered(target, *(target + rng.normal(size=(3, 60))), names="other ")
     both = maes(fold, other)
-    assert both.samples == 120
+    assert both.units == 120
     assert both.measured == pytest.approx((once.measured + maes(other).measured) / 2)
+
+
+def grouped(fold: FoldAnswers, groups: NDArray[Any]) -> FoldAnswers:
+    return replace(fold, groups=[f"speaker {group}" for group in groups])
+
+
+def test_groups_are_drawn_whole(rng: np.random.Generator) -> None:
+    """Where all samples of a speaker are alike, the interval is that of the speakers."""
+    target, speakers = np.zeros(120), np.repeat(np.arange(6), 20)
+    each = rng.normal(1, 0.2, 6)
+    ours = grouped(answered(target, each[speakers]), speakers)
+    a, b = maes(ours), maes(grouped(answered(target, np.zeros(120)), speakers))
+    found = paired_bootstrap(a, b)
+    assert (a.units, a.statistic) == (
+        6,
+        "paired bootstrap over 6 groups of test samples and seeds, two-sided",
+    )
+    width = 2 * stats.t.ppf(0.975, 5) * stats.sem(each)
+    assert found.ci95[1] - found.ci95[0] == pytest.approx(width, rel=0.1)
+
+
+def test_a_sample_without_a_group_is_one_by_itself(rng: np.random.Generator) -> None:
+    fold = answered(rng.normal(size=8), rng.normal(size=8))
+    plain = maes(fold)
+    assert maes(replace(fold, groups=[None] * 8)).redrawn.tolist() == plain.redrawn.tolist()
+    # As many groups as samples are no groups.
+    assert maes(grouped(fold, np.arange(8))).statistic == plain.statistic
+    assert maes(replace(fold, groups=["a", "a", "b", *[None] * 5])).units == 7
+
+
+def test_of_one_group_alone_samples_are_drawn_and_that_is_said(rng: np.random.Generator) -> None:
+    fold = answered(rng.normal(size=30), rng.normal(size=30))
+    found = maes(grouped(fold, np.zeros(30)))
+    assert found.units == 30
+    assert "test samples (all of one group)" in found.statistic
+
+
+def test_folds_of_one_group_each_are_drawn_as_groups(rng: np.random.Generator) -> None:
+    """Leave one speaker out: what a draw leaves out has no say, and folds are all that differ."""
+    each, target = rng.normal(1, 0.2, 5), np.zeros(10)
+    folds = [
+        grouped(answered(target, np.full(10, off), names=f"{n} "), np.full(10, n))
+        for n, off in enumerate(each)
+    ]
+    nothing = [replace(fold, predictions=0 * fold.predictions) for fold in folds]
+    found = paired_bootstrap(maes(*folds), maes(*nothing))
+    width = 2 * stats.t.ppf(0.975, 4) * stats.sem(each)
+    assert found.ci95[1] - found.ci95[0] == pytest.approx(width, rel=0.1)
+
+
+@pytest.mark.parametrize(("groups", "folds"), [(4, 1), (12, 1), (3, 4)])
+def test_of_groups_the_interval_holds_the_truth_as_often_as_it_says(
+    rng: np.random.Generator, groups: int, folds: int
+) -> None:
+    """Two models that are equally good on the whole, and each better for some speakers."""
+
+    def both() -> list[tuple[FoldAnswers, FoldAnswers]]:
+        found = []
+        for fold in range(folds):
+            speakers = np.repeat(np.arange(groups), rng.integers(1, 12, groups))
+            count = len(speakers)
+            apart = 0.2 * rng.normal(size=groups)[speakers] + 0.3 * rng.normal(size=count)
+            ends = 1 + 0.05 * rng.normal(size=(2, 3, 1)) + 0.1 * rng.normal(size=(2, 3, count))
+            said = ends + np.array([0.5, -0.5])[:, None, None] * apart
+            pair = [answered(np.zeros(count), *each, names=f"{fold} ") for each in said]
+            ours, theirs = (grouped(answers, speakers + 100 * fold) for answers in pair)
+            found.append((ours, theirs))
+        return found
+
+    held = 0
+    for _ in range(500):
+        low, high = paired_bootstrap(*(maes(*folds) for folds in zip(*both(), strict=True))).ci95
+        held += low <= 0 <= high
+    assert 0.92 <= held / 500 <= 0.975
 
 
 def test_all_metrics_of_all_tasks_have_a_difference(rng: np.random.Generator) -> None:

@@ -14,9 +14,12 @@ import pytest
 from media_files import tone, write_media
 
 from affuse.errors import InputError
+from affuse.extract.account import Account
 from affuse.extract.clip import ClipExtractor, ClipSettings, Transcript, Window, Word
 from affuse.extract.media.decode import media_duration
+from affuse.extract.media.tracks import Wanted
 from affuse.extract.store import StoredClip, clip_key, read_clip, write_clip
+from affuse.extract.text.transcript import Beside
 
 SPOKEN = "bin blue at f two now"
 
@@ -160,10 +163,9 @@ def test_a_stored_clip_is_read_back(talk: Path, tmp_path: Path) -> None:
     extractor = ClipExtractor(ClipSettings(window=1))
     said = Transcript.of_text(SPOKEN)
     windows = list(extractor.windows(talk, said))
-    key = clip_key(talk, said, extractor)
-    clip = StoredClip(
-        "talk", key, 3.0, extractor.versions, extractor.settings.model_dump(mode="json"), windows
-    )
+    key = clip_key(talk, Beside(said), extractor)
+    settings = extractor.settings.model_dump(mode="json")
+    clip = StoredClip("talk", key, 3.0, extractor.versions, settings, Account().to_dict(), windows)
     write_clip(tmp_path / "a.npz", clip)
     again = read_clip(tmp_path / "a.npz")
     assert (again.file, again.key, again.extractors) == ("talk", key, extractor.versions)
@@ -174,8 +176,10 @@ def test_a_stored_clip_is_read_back(talk: Path, tmp_path: Path) -> None:
         for modality, steps in theirs.sample.sequences.items():
             assert np.array_equal(ours.sample.sequences[modality], steps)
             assert np.array_equal(ours.sample.times[modality], theirs.sample.times[modality])
-    assert clip_key(talk, None, extractor) != key
-    assert clip_key(talk, said, ClipExtractor()) != key
+    assert again.account == Account().to_dict()
+    assert clip_key(talk, Beside(None), extractor) != key
+    assert clip_key(talk, Beside(said), ClipExtractor()) != key
+    assert clip_key(talk, Beside(said), extractor, Wanted(audio=1)) != key
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no"])
@@ -188,6 +192,7 @@ def test_a_file_that_is_no_stored_clip(tmp_path: Path, content: bytes) -> None:
 MEASURE = """
 import sys
 from pathlib import Path
+from affuse.extract.account import Account
 from affuse.extract.clip import ClipExtractor, ClipSettings
 extractor = ClipExtractor(ClipSettings(fps=0.1))
 count = sum(1 for _ in extractor.windows(Path(sys.argv[1])))

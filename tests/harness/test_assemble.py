@@ -28,7 +28,8 @@ REQUEST = Request(
         "epochs": 1,
         "width": 8,
         "heads": 2,
-        "members": 1,
+        "hct_mg.members": 2,
+        "concat.distil": 3,
     },
     jobs=2,
     command="affuse benchmark controlled",
@@ -56,6 +57,22 @@ def test_it_says_the_same_byte_for_byte(folder: Path) -> None:
     assert markdown(result) == (folder / "result.md").read_text()
 
 
+def test_models_that_differ_in_members_are_warned_of(folder: Path) -> None:
+    result = read_result(folder)
+    found = json.loads((folder / "result.json").read_text())["models"]
+    assert {name: row["members"] for name, row in found.items()} == {
+        **dict.fromkeys(("trivial", "text", "audio", "vision", "concat", "best possible"), 1),
+        "hct_mg": 2,
+    }
+    assert {name: row["distilled"] for name, row in found.items() if row["distilled"]} == {
+        "concat": 3
+    }
+    warning, taught = (line for line in result.warnings if "these models differ" in line)
+    assert "concat 3, hct_mg 0" in taught
+    assert "text 1, audio 1, vision 1, concat 1, hct_mg 2" in warning
+    assert "--set members=2" in warning
+
+
 def test_runs_that_are_missing_are_fewer_runs(copy: Path) -> None:
     for name in ("hct_mg-fold0-seed1", "concat-fold0-seed0", "concat-fold0-seed1"):
         (copy / "runs" / f"{name}.json").unlink()
@@ -63,7 +80,7 @@ def test_runs_that_are_missing_are_fewer_runs(copy: Path) -> None:
     assert part.models["concat"].metrics == {}
     assert len(part.models["hct_mg"].metrics["mae"].runs) == 1
     assert len(part.models["text"].metrics["mae"].runs) == 2
-    assert set(part.paired["hct_mg"]) == {"trivial", "text", "audio", "vision"}
+    assert set(part.paired["hct_mg"]) == {"trivial", "text", "audio", "vision", "best possible"}
 
 
 def test_runs_of_another_time_do_not_count(copy: Path) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from affuse.evaluation.statistics import summarise
-from affuse.harness.assemble import Differences, runs_of
+from affuse.harness.assemble import Differences
+from affuse.harness.model_runs import runs_of
 from affuse.harness.records import About, Run, Trivial
 from affuse.harness.results import ModelResult
 from affuse.tasks import Regression
@@ -119,3 +120,13 @@ def test_only_shared_seeds_are_compared() -> None:
     ]
     assert found["text"].difference.runs == pytest.approx([a - b for a, b in errors])
     assert len(found["trivial"].difference.runs) == 3
+
+
+def test_groups_of_the_test_part_are_drawn() -> None:
+    rows = {name: runs_of([run(name, s) for s in range(SEEDS)], 1) for name in ("text", "better")}
+    speakers = tuple(f"speaker {row % 5}" for row in range(COUNT))
+    found = Differences(about(groups=(speakers,)), rows).all_to("better")
+    words = {name: c.statistic for name, c in found.items()}
+    assert words == dict.fromkeys(
+        ("trivial", "text"), "paired bootstrap over 5 groups of test samples and seeds, two-sided"
+    )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from affuse.harness import run as run_module
-from affuse.harness.assemble import ModelRuns, hard_slice
+from affuse.harness.assemble import hard_slice
+from affuse.harness.model_runs import ModelRuns
 from affuse.harness.records import About, Run, read_about
 from affuse.harness.request import Request
 from affuse.harness.results import BenchmarkResult, ModelResult

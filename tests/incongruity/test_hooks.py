@@ -107,7 +107,7 @@ def _assert_same(one: Trace, other: Trace) -> None:
 def test_a_compressed_mask_is_the_models_own(samples: list[Sample], stride: int) -> None:
     model = hct_mg(strides={"audio": stride})
     batch = collate(samples, model.modalities)
-    encoder = model.members[0].encoders["audio"]
+    encoder = model.network.encoders["audio"]
     encoded = encoder(*model.take(batch, "audio"))
     steps = encoded.stream.shape[1]
     assert torch.equal(compressed(batch.masks["audio"], steps), encoded.mask)

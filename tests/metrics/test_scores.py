@@ -228,6 +228,18 @@ def test_a_constant_tells_nothing() -> None:
     assert score_outputs(MOSI, truth, column([0.1, 0.1, 0.1]))["corr"] == 0.0
 
 
+def test_concordance_counts_shift_and_scale() -> None:
+    rating = Regression(1.0, 5.0)
+    x, y = column([1, 2, 4, 5]), column([2, 2, 3, 5])
+    cov, apart = np.cov(x.ravel(), y.ravel(), ddof=0)[0, 1], (x.mean() - y.mean()) ** 2
+    ccc = 2 * cov / (x.var() + y.var() + apart)
+    assert score_outputs(rating, x, y)["ccc"] == pytest.approx(ccc)
+    assert score_outputs(rating, y, y)["ccc"] == pytest.approx(1)
+    assert score_outputs(rating, y + 1, y)["ccc"] < score_outputs(rating, y + 1, y)["corr"]
+    assert score_outputs(rating, 6 - y, y)["ccc"] < -0.8
+    assert score_outputs(rating, column([3, 3, 3, 3]), y)["ccc"] == 0
+
+
 def test_correlation_survives_a_tiny_spread() -> None:
     x = np.array([[0.0], [1.0], [2.0]]) * 1e-200
     assert score_outputs(MOSI, x, column([0, 1, 2]))["corr"] == pytest.approx(1.0)

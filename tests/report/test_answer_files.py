@@ -36,6 +36,21 @@ def content() -> dict:
         "timeline": [window(0, 10, -1.25), window(10, 20, 2.0), window(20, 3725, None)],
         "checkpoint": ["sentiment", "emotion"],
         "extractors": {"text": "glove"},
+        "transcript": {"file": "a.srt", "format": "srt", "words": 3, "inside": 3, "known": 0.67},
+        "streams": {
+            "sound": {
+                "track": 2,
+                "tracks": 3,
+                "title": "<Mic>",
+                "language": "eng",
+                "codec": "aac",
+                "used": ["FL", "-FR"],
+            },
+            "picture": None,
+        },
+        "faces": None,
+        "speech": 9.25,
+        "notices": ["no face is seen in it", "<one> more"],
     }
 
 
@@ -140,3 +155,15 @@ def test_a_line_says_what_there_is() -> None:
     only = {"sentiment": None, "emotion": {"sad": 0.9}, "primary": "audio", "conflict": None}
     assert affect_line(only) == "sad 90%, by audio"
     assert affect_line({**only, "sentiment": -0.04}) == "sentiment +0.0, sad 90%, by audio"
+
+
+def test_what_several_say_at_once_is_not_mixed(content) -> None:
+    content["timeline"] = [window(0, 10, 1.0)]
+    said = [("Ann", "I do not think so", 0.0), ("Ben", "well we do", 1.0), (None, "no", 0.5)]
+    content["words"] = [
+        {"word": word, "start": start + n, "end": start + n + 0.9, "speaker": speaker}
+        for speaker, text, start in said
+        for n, word in enumerate(text.split())
+    ]
+    shown = [block.splitlines()[2] for block in to_srt(content).strip().split("\n\n")]
+    assert shown == [text for _, text, _ in said]

@@ -217,3 +217,15 @@ def test_it_compiles(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "paper.pdf").stat().st_size > 10_000
+
+
+def test_members_have_a_column_where_any_model_has_several() -> None:
+    single = result()
+    name = next(reversed(single.models))
+    several = replace(
+        single, models={**single.models, name: replace(single.models[name], members=5)}
+    )
+    for found, heads in ((single, "Model & Params"), (several, "Model & Members & Params")):
+        assert heads in latex(found)
+        assert_well_formed(latex(found))
+    assert "& 5 &" in latex(several)

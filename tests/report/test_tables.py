@@ -286,3 +286,33 @@ def test_labels_have_a_table_of_their_own(result: BenchmarkResult) -> None:
     assert "f1_sad" not in render(rich_table(several))
     # Where metrics are chosen, no table of labels stands beside them.
     assert "f1_sad" in render(rich_table(several, ("accuracy_mean",)))
+
+
+def test_members_stand_where_any_model_has_several(result: BenchmarkResult) -> None:
+    assert "each model is one network" in render(rich_table(result))
+    assert "| model | parameters |" in markdown(result)
+    models = {**result.models, "mult": replace(result.models["mult"], members=5)}
+    ensembles = replace(result, models=models)
+    assert [str(cell) for cell in row_of(rich_table(ensembles), "mult")[1:3]] == ["5", "123,456"]
+    assert "| model | members | parameters |" in markdown(ensembles)
+    assert "| mult | 5 | 123,456 |" in markdown(ensembles)
+    assert "Members are networks that answer by their mean" in markdown(ensembles)
+    assert next(r["members"] for r in ensembles.to_records() if r["model"] == "mult") == 5
+
+
+def test_what_learnt_from_members_is_named(result: BenchmarkResult) -> None:
+    models = {**result.models, "mult": replace(result.models["mult"], distilled=5)}
+    found = replace(result, models=models)
+    assert "each model is one network; mult learnt from 5 members" in render(rich_table(found))
+    assert "Each model is one network; mult learnt from 5 members." in markdown(found)
+
+
+def test_members_of_an_older_result_are_told_by_its_options(result: BenchmarkResult) -> None:
+    content = json.loads(result.to_json())
+    content["configuration"] = {"hct_mg": {"options": {"members": 5}, "train": {}}, "gone": {}}
+    for row in content["models"].values():
+        del row["members"]
+    found = BenchmarkResult.from_json(json.dumps(content))
+    assert {name: row.members for name, row in found.models.items() if row.members > 1} == {
+        "hct_mg": 5
+    }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import affuse
-from affuse.errors import InputError
+from affuse.errors import InputError, RecordingWarning
 from affuse.extract.media.live import Follower
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.runtime import predictor as predictors
@@ -19,6 +19,36 @@ from affuse.runtime.answers import Answer, Trust, WindowAnswer, mean_answer
 from affuse.samples import Sample
 
 SPOKEN = Sample("clip", {"text": np.ones((3, 100), np.float32)})
+
+
+pytestmark = pytest.mark.filterwarnings("ignore::affuse.errors.RecordingWarning")
+
+
+def test_what_is_lost_is_a_notice_a_warning_and_an_error_if_that_is_asked(
+    bundles, recording
+) -> None:
+    predictor = affuse.load(bundles)
+    with pytest.warns(RecordingWarning, match=r"tone\.wav: nobody is heard to speak in it"):
+        answer = predictor.predict(recording)
+    assert answer.notices == ("nobody is heard to speak in it",)
+    assert repr(answer).endswith(", 1 notice)")
+    with pytest.raises(InputError, match=r"tone\.wav: nobody is heard .*do without strict"):
+        predictor.predict(recording, strict=True)
+    content = answer.to_dict()
+    assert content["transcript"] == {
+        "file": str(recording.with_suffix(".srt")),
+        "format": "srt",
+        "language": None,
+        "cues": 2,
+        "skipped": 0,
+        "words": 5,
+        "inside": 5,
+        "known": 1.0,
+    }
+    assert content["streams"]["picture"] is None
+    sound = content["streams"]["sound"]
+    assert (sound["track"], sound["rate"], sound["channels"]) == (1, 16_000, 1)
+    assert (content["faces"], content["speech"]) == (None, 0.0)
 
 
 def test_two_checkpoints_answer_together(bundles) -> None:

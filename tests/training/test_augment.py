@@ -10,7 +10,7 @@ import torch
 
 from affuse.batches import Batch, collate
 from affuse.samples import Sample
-from affuse.training.module import augment
+from affuse.training.augment import augment
 from affuse.training.presets import TrainOptions
 
 LENGTHS = [(40, 7), (13, 30), (25, 1)]

@@ -40,11 +40,14 @@ SMALL = {
 STRIDES = {"strides": {"audio": 4, "vision": 2}}
 VARIANTS = [
     *((name, {}) for name in sorted(models())),
-    ("hct_mg", {**STRIDES, "gate": "paper"}),
+    ("hct_mg", {**STRIDES, "gate": "agreement"}),
+    ("hct_mg", {**STRIDES, "gate": "paper-data"}),
     ("hct_mg", {"granularity": "sample", "members": 2, "static": ("vision",)}),
     ("concat", {**STRIDES, "static": ("text",)}),
     ("unimodal", {**STRIDES, "modality": "audio"}),
     ("mult", {"causal": True}),
+    ("concat", {"members": 3}),
+    ("lmr_cbt", {"members": 2}),
 ]
 TASK = Classification(("calm", "angry"))
 

@@ -52,10 +52,11 @@ def test_a_single_modality_gives_its_encoder_and_head_to_every_member() -> None:
     taken = begin_with(model, donor)
     assert taken == 2 * sum(p.numel() for p in weights(donor))
     for member, old in zip(model.members, before.members, strict=True):
-        assert equal(member.encoders["text"], donor.encoder)
-        assert equal(member.heads["text"], donor.head)
-        assert equal(member.encoders["audio"], old.encoders["audio"])
-        assert equal(member.joint, old.joint)
+        new, as_before = member.network, old.network
+        assert equal(new.encoders["text"], donor.encoder)
+        assert equal(new.heads["text"], donor.head)
+        assert equal(new.encoders["audio"], as_before.encoders["audio"])
+        assert equal(new.joint, as_before.joint)
 
 
 def test_modalities_are_told_by_name() -> None:
@@ -63,7 +64,7 @@ def test_modalities_are_told_by_name() -> None:
     model = build("hct_mg", 0, widths=dict(reversed(WIDTHS.items())), **SMALL)
     begin_with(model, donor)
     for modality in WIDTHS:
-        assert equal(model.members[0].encoders[modality], donor.members[0].encoders[modality])
+        assert equal(model.network.encoders[modality], donor.network.encoders[modality])
     # Alike in shape, but of another modality.
     other = build("unimodal:audio", 0, widths={"audio": WIDTHS["text"]}, **SMALL)
     assert begin_with(other, build("unimodal:text", 1, **SMALL)) == 0
@@ -74,10 +75,11 @@ def test_members_are_dealt_out_in_turn() -> None:
     model = build("hct_mg", 0, members=3, **SMALL)
     begin_with(model, donor)
     for member, source in zip(model.members, (0, 1, 0), strict=True):
-        assert equal(member.encoders["audio"], donor.members[source].encoders["audio"])
+        given = donor.members[source].network
+        assert equal(member.network.encoders["audio"], given.encoders["audio"])
     single = build("concat", 0, **SMALL)
     begin_with(single, donor)
-    assert equal(single.encoders["audio"], donor.members[0].encoders["audio"])
+    assert equal(single.encoders["audio"], donor.members[0].network.encoders["audio"])
 
 
 def test_what_was_learnt_on_validation_stays_behind() -> None:
@@ -93,7 +95,7 @@ def test_another_task_gets_last_layers_of_its_own() -> None:
     donor = build("hct_mg", 1, **SMALL)
     model, before = (build("hct_mg", 0, outputs=4, **SMALL) for _ in range(2))
     begin_with(model, donor)
-    (new,), (given,), (old,) = model.members, donor.members, before.members
+    new, given, old = model.network, donor.network, before.network
     for part in ("encoders", "levels", "joint", "pooling"):
         assert equal(getattr(new, part), getattr(given, part))
     assert equal(new.heads["text"][0], given.heads["text"][0])

@@ -40,7 +40,7 @@ def ask(tmp_path: Path) -> Callable[..., TuningRequest]:
     def make(**changes: Any) -> TuningRequest:
         database = find_database(str(tmp_path / "studies.db"), None)
         usual = {"models": ("concat",), "trials": 3, "settings": SETTINGS}
-        return TuningRequest("controlled", **{"database": database, **usual, **changes})
+        return TuningRequest(**{"corpus": "controlled", "database": database, **usual, **changes})
 
     return make
 

@@ -107,6 +107,14 @@ def test_the_file_holds_what_was_fixed_and_what_was_found(ask, tmp_path: Path) -
     tuning = TuningResult(ask(models=("mfn",), settings=fixed, seed=3), "mae", [tuned])
     out = tmp_path / "tuned.yaml"
     tuning.write_yaml(out)
-    expected = {"train": 24, "mfn.epochs": 2, "mfn.hidden": 8, "mfn.x": 0.2, "mfn.y": 0.7}
+    origin = {"corpus": "controlled", "fingerprint": "f00d", "folds": 1}
+    expected = {
+        "tuned": origin,
+        "train": 24,
+        "mfn.epochs": 2,
+        "mfn.hidden": 8,
+        "mfn.x": 0.2,
+        "mfn.y": 0.7,
+    }
     assert yaml.safe_load(out.read_text()) == expected
     assert "# mfn: mae 0.2000, untuned 0.9000; 2 trials, seed 3." in out.read_text()

@@ -56,7 +56,7 @@ def test_several_models_have_as_many_trials_each_and_go_on(ask) -> None:
 def in_this_process(request: TuningRequest, corpus: Corpus) -> list[optuna.trial.FrozenTrial]:
     studies = open_studies(request, corpus)
     names = {model: study.study_name for model, study in studies.items()}
-    work(request, FoldData.of(corpus, 0), names)
+    work(request, {0: FoldData.of(corpus, 0)}, names)
     (study,) = studies.values()
     return study.trials
 
@@ -130,6 +130,7 @@ def test_what_goes_wrong_in_every_trial_is_one_error(ask) -> None:
         ({"models": ("raven",)}, "unknown model 'raven'"),
         ({"models": ("unimodal:smell",)}, "unknown modality 'smell'"),
         ({"settings": {"concat.init": "elsewhere"}}, "weights of 'init' do not fit; leave it out"),
+        ({"settings": {"distil": 3}}, "would train a teacher for each; leave it out"),
         ({"settings": {"epoch": 1}}, "did you mean 'epochs'"),
         ({"corpus": "controled"}, "did you mean 'controlled'"),
         ({"fold": 1}, "has 1 fold"),

@@ -143,3 +143,10 @@ def test_training_options_declare_what_all_models_share() -> None:
     assert TrainOptions().learning_rate == 1e-3
     shared = set(search_space("controlled", "mult", {}, {})) & set(TrainOptions.model_fields)
     assert shared == {"learning_rate", "weight_decay", "batch_size"}
+
+
+@pytest.mark.parametrize("key", ["members", "concat.members"])
+def test_members_are_never_searched(key: str) -> None:
+    assert "members" not in search_space("controlled", "concat", {}, {})
+    with pytest.raises(InputError, match="members are not tuned"):
+        search_space("controlled", "concat", {}, {key: Range(1, 5)})

@@ -35,7 +35,7 @@ def search(ask, corpus: Corpus) -> Search:
     def make(**changes: Any) -> list[optuna.trial.FrozenTrial]:
         request: TuningRequest = ask(**changes)
         (study,) = open_studies(request, corpus).values()
-        work(request, FoldData.of(corpus, 0), {request.models[0]: study.study_name})
+        work(request, {0: FoldData.of(corpus, 0)}, {(request.models[0], 0): study.study_name})
         return study.trials
 
     return make
@@ -71,7 +71,7 @@ def test_the_test_part_is_not_handed_over(ask, corpus: Corpus) -> None:
     request = ask(trials=2)
     (study,) = open_studies(request, held).values()
     fold = FoldData.of(held, 0)
-    work(request, fold, {"concat": study.study_name})
+    work(request, {0: fold}, {("concat", 0): study.study_name})
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
     content = pickle.dumps(fold)
     assert all(s.id.encode() in content for s in (*split.train, *split.valid))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from affuse.config import parse_assignment, read_yaml
+from affuse.config import parse_assignment
 from affuse.errors import InputError
 from affuse.files import to_strict_json, write_atomic
+from affuse.training.fold_settings import merged, overruled, read_settings
 
 if TYPE_CHECKING:
     from affuse.extract.text.transcript import Transcript
@@ -50,6 +51,17 @@ DeviceOption = Annotated[
     ),
 ]
 JobsOption = Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")]
+AudioTrackOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="The audio track to read; by default the one of use."),
+]
+VideoTrackOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="The video track to read; by default the one of use."),
+]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Take what is lost or guessed for an error.")
+]
 JsonFile = Annotated[
     Path | None,
     typer.Option(
@@ -106,11 +118,8 @@ def parse_settings(
     asked = dict(parse_assignment(text) for text in assignments or [])
     found: dict[str, Any] = {}
     for file in files or []:
-        found |= read_yaml(file, "holds no settings", "write lines such as epochs: 20")
-    # A model's own setting goes before one for all, but not where a file gave the one for the model
-    # and the user the other.
-    kept = {k: value for k, value in found.items() if k.partition(".")[2] not in asked}
-    return {**kept, **asked}
+        found = merged(found, read_settings(file), file)
+    return overruled(found, asked)
 
 
 def require_writable(*files: Path | None) -> None:
@@ -133,6 +142,12 @@ def keep_blas_to_one_thread() -> None:
     They took a tenth of the time of a clip. What the user has set stands.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def say_notices(file: str | Path, notices: Iterable[str]) -> None:
+    """A line on standard error for all that was lost, odd or guessed in a recording."""
+    for notice in notices:
+        typer.echo(f"affuse: {file}: notice: {notice}", err=True)
 
 
 def given_words(text: str | None, file: Path | None) -> Transcript | None:

@@ -42,15 +42,15 @@ def demo_command(
     console.print(_gates(records))
     plots = draw_plots(result, records, out)
     console.print(
-        "so that the demo ends in minutes, models have 16 epochs, mult 4, too few for it, and"
-        " hct_mg one member;\nwith 30 for all, and three members:  affuse benchmark controlled",
+        "so that the demo ends in minutes, models have 16 epochs and mult 4, too few for it;"
+        "\nwith 30 for all:  affuse benchmark controlled",
         highlight=False,
     )
     console.print(f"results: {out}/result.json, .csv, .md; plots: {', '.join(plots)}")
     console.print("\nnext:", *NEXT, sep="\n  ", highlight=False)
 
 
-SHORTCUTS = {"epochs": 16, "mult.epochs": 4, "hct_mg.members": 1}
+SHORTCUTS = {"epochs": 16, "mult.epochs": 4}
 """Where the demo does less than the preset, for time."""
 
 NEXT = (

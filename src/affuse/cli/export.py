@@ -48,6 +48,9 @@ def export_command(
         settings=parse_settings(assignments),
     )
     config, size = read_config(folder), (folder / "model.onnx").stat().st_size / 1e6
+    members = config.options.get("members", 1)
+    several = f" in {members} members" if members > 1 else ""
     typer.echo(
-        f"{out}: {config.model}, {config.parameters:,} parameters, {size:.1f} MB {config.precision}"
+        f"{out}: {config.model}, {config.parameters:,} parameters{several}, {size:.1f} MB "
+        f"{config.precision}"
     )

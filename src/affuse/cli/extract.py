@@ -12,11 +12,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from affuse.cli.common import (
+    AudioTrackOption,
     JsonFile,
+    StrictOption,
+    VideoTrackOption,
     given_words,
     keep_blas_to_one_thread,
     parse_settings,
     require_writable,
+    say_notices,
     write_json,
 )
 from affuse.config import parse_options
@@ -37,6 +41,9 @@ def extract_command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of extraction; repeatable."),
     ] = None,
+    audio_track: AudioTrackOption = None,
+    video_track: VideoTrackOption = None,
+    strict: StrictOption = False,
     again: Annotated[bool, typer.Option(help="Extract also what was extracted before.")] = False,
     json_file: JsonFile = None,
 ) -> None:
@@ -45,6 +52,7 @@ def extract_command(
     keep_blas_to_one_thread()
     from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
     from affuse.extract.folder import ExtractedClip, extract_all
+    from affuse.extract.media.tracks import Wanted
 
     extractor = ClipExtractor(parse_options(ClipSettings, parse_settings(assignments)))
     words = given_words(text, transcript)
@@ -60,11 +68,20 @@ def extract_command(
 
             return on_seconds
 
-        found = extract_all(extractor, paths, out, transcript=words, again=again, on_clip=on_clip)
+        found = extract_all(
+            *(extractor, paths, out),
+            transcript=words,
+            tracks=Wanted(audio_track, video_track),
+            strict=strict,
+            again=again,
+            on_clip=on_clip,
+        )
         for outcome in found:
             outcomes.append(outcome)
             if outcome.error is not None:
                 typer.echo(f"affuse: {outcome.error}", err=True)
+            elif outcome.clip is not None:
+                say_notices(outcome.file, outcome.clip.account["notices"])
     described = [_describe(outcome) for outcome in outcomes]
     if not write_json(json_file, described):
         _print(described)
@@ -85,6 +102,7 @@ def _describe(outcome: Any) -> dict[str, Any]:
             "words": len({word for w in clip.windows for word in w.words}),
             "modalities": {m: having[m] for m in ("text", "audio", "vision")},
             "extractors": dict(clip.extractors),
+            **clip.account,
         }
     return described
 

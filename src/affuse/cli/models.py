@@ -23,7 +23,7 @@ def models_command(
     json_file: JsonFile = None,
 ) -> None:
     """List the models with their trainable parameters."""
-    from affuse.fusion import count_parameters, create_model
+    from affuse.fusion import count_parameters, create_model, members_of
     from affuse.fusion import models as registered
 
     require_writable(json_file)
@@ -36,14 +36,18 @@ def models_command(
     rows = []
     for name, entry in registered().items():
         own = {k: v for k, v in settings.items() if k in entry.cls.Options.model_fields}
-        parameters = count_parameters(create_model(name, sizes, outputs, own))
-        rows.append({"name": name, "parameters": parameters, "summary": entry.summary})
+        model = create_model(name, sizes, outputs, own)
+        size = {"members": len(members_of(model)), "parameters": count_parameters(model)}
+        rows.append({"name": name, **size, "summary": entry.summary})
     if write_json(json_file, rows):
         return
-    table = Table("model", "parameters", "what it is", title=f"Models at {widths}")
-    table.columns[1].justify = "right"
+    table = Table("model", "members", "parameters", "what it is", title=f"Models at {widths}")
+    table.columns[1].justify = table.columns[2].justify = "right"
     for row in rows:
-        table.add_row(str(row["name"]), f"{row['parameters']:,}", str(row["summary"]))
+        table.add_row(
+            *(str(row["name"]), str(row["members"])),
+            *(f"{row['parameters']:,}", str(row["summary"])),
+        )
     Console().print(table)
 
 

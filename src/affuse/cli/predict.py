@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from affuse.cli.common import (
     TO_SCREEN,
+    AudioTrackOption,
     JsonFile,
+    StrictOption,
+    VideoTrackOption,
     given_words,
     keep_blas_to_one_thread,
     require_writable,
+    say_notices,
 )
 from affuse.errors import InputError
 from affuse.files import make_folder, write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from affuse.extract.text.transcript import Transcript
     from affuse.runtime.many_clips import PredictedClip
@@ -50,6 +55,9 @@ def predict_command(
     recognise: Annotated[
         bool, typer.Option("--recognise", help="Recognise speech where no transcript is.")
     ] = False,
+    audio_track: AudioTrackOption = None,
+    video_track: VideoTrackOption = None,
+    strict: StrictOption = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Keep answers there; what is done is skipped."),
@@ -67,6 +75,7 @@ def predict_command(
 ) -> None:
     """Say what affect a recording shows, which modality said so, and where they disagree."""
     keep_blas_to_one_thread()
+    from affuse.extract.media.tracks import Wanted
     from affuse.runtime.predictor import Predictor
 
     require_writable(json_file)
@@ -75,17 +84,31 @@ def predict_command(
         raise InputError("--json and --csv both", remedy="choose one, or add --out FOLDER")
     predictor = Predictor.from_pretrained(checkpoint)
     said = given_words(text, transcript)
+    tracks = Wanted(audio_track, video_track)
     if stream:
-        for option, asked in (("--csv", as_csv), ("--srt", as_srt), ("--html", as_html)):
-            if asked:
-                remedy = "use --json, or leave out --stream"
-                raise InputError(f"{option} of a stream", remedy=remedy)
-        _stream(predictor, paths, said, recognise=recognise, idle=idle, as_json=as_json)
-        return
+        forms = {"--csv": as_csv, "--srt": as_srt, "--html": as_html}
+        _require_no_files(option for option, asked in forms.items() if asked)
+        reading = {"recognise": recognise, "tracks": tracks}
+        notices = _stream(predictor, paths, said, reading, idle=idle, as_json=as_json)
+        raise typer.Exit(2 if strict and notices else 0)
     wanted = {"csv": as_csv and out is not None, "srt": as_srt, "html": as_html}
-    done = _predict(predictor, paths, said, recognise=recognise, out=out, files=wanted)
+    reading = {"recognise": recognise, "tracks": tracks, "strict": strict}
+    done = _predict(predictor, paths, said, reading, out=out, files=wanted)
     answers = [one.content for one in done if one.content is not None]
-    if out is None and as_csv:
+    _tell(answers, json_file, as_csv=as_csv and out is None)
+    if any(one.error is not None for one in done):
+        raise typer.Exit(2)
+
+
+def _require_no_files(options: Iterator[str]) -> None:
+    for option in options:
+        raise InputError(f"{option} of a stream", remedy="use --json, or leave out --stream")
+
+
+def _tell(answers: list[dict[str, Any]], json_file: Path | None, *, as_csv: bool) -> None:
+    """Print answers, as CSV, JSON or a table; JSON goes to its file where one is named."""
+    as_json = json_file == TO_SCREEN
+    if as_csv:
         from affuse.report.answer_files import to_csv
 
         typer.echo(to_csv(answers), nl=False)
@@ -97,16 +120,14 @@ def predict_command(
             typer.echo(lines, nl=False)
         else:
             write_atomic(json_file, lines.encode())
-    if any(one.error is not None for one in done):
-        raise typer.Exit(2)
 
 
 def _predict(
     predictor: Predictor,
     paths: Sequence[str],
     said: Transcript | None,
+    reading: dict[str, Any],
     *,
-    recognise: bool,
     out: Path | None,
     files: dict[str, bool],
 ) -> list[PredictedClip]:
@@ -117,6 +138,9 @@ def _predict(
     from affuse.report.pages import prediction_page
     from affuse.runtime.many_clips import predict_clips
 
+    if "-" in paths:
+        remedy = "add --stream (an mp4 must then be fragmented, or have its index first)"
+        raise InputError("standard input is read as a stream only", remedy=remedy)
     clips = find_clips(paths)
     if out is not None or any(files.values()):
         require_distinct(clips)
@@ -133,13 +157,14 @@ def _predict(
 
         update(0, len(clips), "")
         for one in predict_clips(
-            predictor, clips, out=out, transcript=said, recognise=recognise, on_clip=on_clip
+            predictor, clips, out=out, transcript=said, on_clip=on_clip, **reading
         ):
             results.append(one)
             update(len(results), len(clips), one.clip.path.name)
             if one.content is None:
                 typer.echo(f"affuse: {one.error}", err=True)
                 continue
+            say_notices(one.clip.path, one.content["notices"])
             for suffix in (suffix for suffix, asked in files.items() if asked):
                 place = (out or Path()) / f"{one.clip.name}.{suffix}"
                 make_folder(place.parent)
@@ -151,26 +176,30 @@ def _stream(
     predictor: Predictor,
     paths: Sequence[str],
     said: Transcript | None,
+    reading: dict[str, Any],
     *,
-    recognise: bool,
     idle: float,
     as_json: bool,
-) -> None:
-    """An answer each second, as soon as it is there."""
+) -> list[str]:
+    """An answer each second, as soon as it is there; what was lost is told at the end."""
+    from affuse.extract.account import Account
     from affuse.extract.media.live import Follower
     from affuse.report.answer_files import affect_line
 
     if len(paths) != 1:
         raise InputError("several streams", remedy="give one file, or - for standard input")
     source = sys.stdin.buffer if paths[0] == "-" else Path(paths[0])
+    account = Account()
     with Follower(source, idle) as follower:
-        for window, latency in predictor.stream(follower, said, recognise=recognise):
+        for window, latency in predictor.stream(follower, said, account=account, **reading):
             content = {**window.to_dict(), "latency": round(latency, 3)}
             if as_json:
                 typer.echo(_line(content))
             else:
                 typer.echo(f"{window.end:8.1f} s  {affect_line(content)}  ({latency:.2f} s later)")
             sys.stdout.flush()
+        say_notices(follower.name, account.notices)
+    return account.notices
 
 
 def _line(content: Any) -> str:
@@ -179,13 +208,17 @@ def _line(content: Any) -> str:
 
 def _show(answers: Sequence[dict[str, Any]]) -> None:
     """A table of clips, or of the windows of a single one."""
-    from affuse.report.answer_files import top_emotion
+    from affuse.report.answer_files import account_lines, top_emotion
 
     if not answers:
         return
     single = len(answers) == 1 and len(answers[0]["timeline"]) > 1
     rows = [*answers, *answers[0]["timeline"]] if single else list(answers)
-    table = Table("clip", "seconds", "sentiment", "emotion", "primary", "conflict")
+    names = ("clip", "seconds", "sentiment", "emotion", "primary", "conflict")
+    table = Table(*names, *(() if single else ("notices",)))
+    if len(answers) == 1:
+        table.caption = escape("\n".join(account_lines(answers[0])))
+        table.caption_justify = "left"
     for row in rows:
         top, primary = top_emotion(row), row["primary"]
         start, end = row.get("start", 0.0), row.get("end", row.get("duration"))
@@ -197,5 +230,6 @@ def _show(answers: Sequence[dict[str, Any]]) -> None:
             emotion if row["gate"] else "nothing seen or heard",
             "" if primary is None else f"{primary} {row['gate'][primary]:.2f}",
             "" if row["conflict"] is None else f"{row['conflict']:.2f}",
+            *(() if single else (str(len(row["notices"]) or ""),)),
         )
     Console().print(table)

@@ -36,8 +36,6 @@ def train_command(
     settings_files: SettingsOption = None,
 ) -> None:
     """Train a model; validation selects the epoch, the test split stays closed."""
-    from affuse.fusion import count_parameters
-
     try:
         checkpoint = affuse.train(
             corpus,
@@ -59,7 +57,7 @@ def train_command(
     record = checkpoint.training["history"][best]
     console = Console()
     console.print(
-        f"[bold]{model}[/] ({count_parameters(checkpoint.model):,} parameters): epoch {best} "
+        f"[bold]{model}[/] ({checkpoint.size}): epoch {best} "
         f"selected, validation {metric} {record[f'valid_{metric}']:.3f}"
     )
     origin = checkpoint.training.get("init")
@@ -67,6 +65,14 @@ def train_command(
         console.print(
             f"began with {origin['parameters']:,} parameters of {origin['model']}, trained on "
             f"{origin['corpus']['name']}",
+            markup=False,
+            highlight=False,
+        )
+    taught = checkpoint.training.get("distilled")
+    if taught:
+        console.print(
+            f"learnt from {taught['members']} member(s) of {taught['model']}, "
+            f"{taught['parameters']:,} parameters",
             markup=False,
             highlight=False,
         )

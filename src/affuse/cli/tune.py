@@ -44,7 +44,9 @@ def tune_command(
     max_parameters: Annotated[
         int | None, typer.Option(min=1, help="Larger models are turned down untrained.")
     ] = None,
-    fold: Annotated[int, typer.Option(min=0, help="Of a corpus with several.")] = 0,
+    fold: Annotated[
+        int | None, typer.Option(min=0, help="This alone; by default each, by itself.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the search and of training.")] = 0,
     storage: Annotated[
         str | None,
@@ -98,4 +100,8 @@ def tune_command(
         listed = ",".join(tuning.request.models)
         where = "" if data is None else f" --data {data}"
         command = f"affuse benchmark {corpus}{where} --models {listed} --settings {out}"
+        if tuning.models[0].fold is not None and fold is not None:
+            command = (
+                f"affuse train {corpus}{where} --model ... --fold {fold} --settings {out} --out ..."
+            )
         console.print(f"settings in {out}; next: {command}", highlight=False, soft_wrap=True)

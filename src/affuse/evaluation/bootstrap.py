@@ -20,8 +20,12 @@ counts as certain: at three seeds it holds the truth in 92% of cases. The mean o
 of Student's t, weighted by the parts (Cochran and Cox 1957, "Experimental Designs"), makes it too
 long: 97%. Half way between, as here, it is 94 to 97% (`benchmarks/interval_coverage.py`).
 
-Samples count as drawn one by one: that clips share a speaker, and that folds share training
-samples, is not in it.
+Samples of one speaker or video are alike, and a test part has far fewer of those than samples. So
+what is drawn are groups, where samples have them, each with all of its samples; a sample without a
+group is one by itself. The second variance then has G - 1 degrees of freedom, and a bootstrap over
+G groups gives (G - 1) / G of it, for which it is corrected. Of several folds, a draw counts each by
+how many of its groups were taken: a fold of few speakers differs from another by who they are, and
+the mean of folds is the mean of all speakers. That folds share training samples is not in it.
 """
 
 from __future__ import annotations
@@ -44,7 +48,6 @@ from affuse.tasks import Task
 RESAMPLES = 1000
 """A variance from so many draws is within 9% of its value, an interval's width within 4%."""
 SEED = 20_230_513
-STATISTIC = "paired bootstrap over test samples and seeds, two-sided"
 LEAST_P = 1e-9
 """Anything below is given as this."""
 # Resampled together: so many weights fit a processor's cache.
@@ -58,6 +61,7 @@ class FoldAnswers:
     ids: Sequence[Hashable]
     target: Array  # `(N, K)`
     predictions: Array  # raw outputs `(S, N, C)`
+    groups: Sequence[Hashable | None] = ()  # of each sample, where there are any
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,18 @@ class Scores:
         measured: `(S,)`, one score a seed.
         redrawn: `(R, S)`, the same with the test samples drawn anew; draw r takes the same samples
             of whichever model.
-        samples: N, of all folds.
+        units: how many were drawn from: groups of samples, or samples, of all folds.
+        drawn: what they are, in words.
     """
 
     measured: Array
     redrawn: Array
-    samples: int
+    units: int
+    drawn: str = "test samples"
+
+    @property
+    def statistic(self) -> str:
+        return f"paired bootstrap over {self.drawn} and seeds, two-sided"
 
 
 def resampled_scores(
@@ -81,23 +91,52 @@ def resampled_scores(
 ) -> dict[str, Scores]:
     """Each metric as measured and as redrawn, from what a model said of every fold.
 
-    Samples that several folds test are drawn for all of them at once.
+    Samples, or groups of them, that several folds test are drawn for all of them at once.
     """
-    names = list(dict.fromkeys(name for fold in folds for name in fold.ids))
-    place = {name: column for column, name in enumerate(names)}
-    columns = [[place[name] for name in fold.ids] for fold in folds]
-    drawn: list[Array] = np.split(_drawn(len(names)), RESAMPLES // _CHUNK)
+    units, drawn = _units(folds)
+    place = {name: column for column, name in enumerate(dict.fromkeys(u for f in units for u in f))}
+    columns = [[place[name] for name in fold] for fold in units]
+    draws: list[Array] = np.split(_drawn(len(place)), RESAMPLES // _CHUNK)
 
     def averaged(weights: Array) -> dict[str, Array]:
+        shares = np.stack([weights[:, sorted({*chosen})].mean(axis=1) for chosen in columns])
         each = [
             resampled(task, fold.predictions, fold.target, weights[:, chosen], metrics)
             for fold, chosen in zip(folds, columns, strict=True)
         ]
-        return {name: np.mean([scores[name] for scores in each], axis=0) for name in metrics}
+        return {name: _mean([scores[name] for scores in each], shares) for name in metrics}
 
-    parts = [averaged(w.astype(np.float64)) for w in (np.ones((1, len(names))), *drawn)]
+    parts = [averaged(w.astype(np.float64)) for w in (np.ones((1, len(place))), *draws)]
     whole = {name: np.concatenate([part[name] for part in parts]) for name in metrics}
-    return {name: Scores(rows[0], rows[1:], len(names)) for name, rows in whole.items()}
+    return {name: Scores(rows[0], rows[1:], len(place), drawn) for name, rows in whole.items()}
+
+
+def _units(folds: Sequence[FoldAnswers]) -> tuple[list[list[Hashable]], str]:
+    """What is drawn with each sample of each fold, and what that is in words."""
+    units: list[list[Hashable]] = [
+        [
+            ("sample", name) if group is None else ("group", group)
+            for name, group in zip(fold.ids, fold.groups or [None] * len(fold.ids), strict=True)
+        ]
+        for fold in folds
+    ]
+    samples, known = ({u for fold in x for u in fold} for x in ([f.ids for f in folds], units))
+    if len(known) == len(samples):
+        return units, "test samples"
+    if len(known) == 1:
+        # Nothing tells how another group would differ.
+        return [list(fold.ids) for fold in folds], "test samples (all of one group)"
+    return units, f"{len(known)} groups of test samples"
+
+
+def _mean(scores: Sequence[Array], shares: Array) -> Array:
+    """Of scores `(R, S)` of each of F folds, by how much of each was drawn, `(F, R)`."""
+    if len(scores) == 1:
+        return scores[0]
+    weights = np.broadcast_to(shares[..., None], (len(scores), *scores[0].shape))
+    # A fold of which nothing was drawn has no score, and no say.
+    known = np.where(weights > 0, np.stack(scores), 0.0)
+    return np.asarray((known * weights).sum(axis=0) / weights.sum(axis=0))
 
 
 @lru_cache(maxsize=1)
@@ -118,21 +157,21 @@ def paired_bootstrap(a: Scores, b: Scores) -> PairedDifference:
     whole = redrawn[np.isfinite(redrawn).all(axis=1)]
     if not np.isfinite(mean) or len(whole) < 2:
         return PairedDifference(mean, std, (math.nan, math.nan), tuple(d.tolist()), math.nan)
-    error = _Error(*_variances(std, whole, a.samples), len(d) - 1, max(a.samples - 1, 1))
+    error = _Error(*_variances(std, whole, a.units), len(d) - 1, max(a.units - 1, 1))
     half = error.reach(0.05)
     return PairedDifference(mean, std, (mean - half, mean + half), tuple(d.tolist()), error.p(mean))
 
 
-def _variances(std: float, redrawn: Array, samples: int) -> tuple[float, float]:
+def _variances(std: float, redrawn: Array, units: int) -> tuple[float, float]:
     """Parts of the variance of the mean difference that seeds and that samples add.
 
-    By the deviation of the seeds' differences, and differences `(R, S)` of N samples redrawn.
+    By the deviation of the seeds' differences, and differences `(R, S)` of N units redrawn.
     """
     draws, seeds = redrawn.shape
     centred = redrawn - redrawn.mean(axis=0)
     covariance = np.einsum("rs,rt->st", centred, centred) / (draws - 1)
-    # Redrawn from N samples, a mean varies by (N - 1) / N of what further samples would give.
-    covariance *= samples / max(samples - 1, 1)
+    # Redrawn from N units, a mean varies by (N - 1) / N of what further samples would give.
+    covariance *= units / max(units - 1, 1)
     if seeds == 1:
         return 0.0, float(covariance[0, 0])
     shared = float(covariance.sum() - np.trace(covariance)) / (seeds * (seeds - 1))

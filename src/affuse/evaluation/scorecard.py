@@ -55,6 +55,17 @@ def trivial_of(task: Task, fold: Split) -> TrivialFold | None:
     return TrivialFold(constant, metrics)
 
 
+def best_folds(corpus: Corpus) -> list[NDArray[np.floating[Any]]]:
+    """What the best possible reader answers to each fold's test part, raw outputs `(N, C)`.
+
+    A generator that knows how it drew a sample says so (`Sample.truth["best"]`); none where one
+    sample's is not known.
+    """
+    known = [[s.truth.get("best") for s in labelled(fold.test)] for fold in corpus.folds]
+    whole = all(fold and None not in fold for fold in known)
+    return [np.array(fold, dtype=np.float64) for fold in known] if whole else []
+
+
 @dataclass(frozen=True, repr=False)
 class Evaluation(Shown):
     """Scores of a checkpoint on the fold that it was trained on.

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from affuse.errors import InputError
-from affuse.extract.face import FaceTracker
+from affuse.extract.account import Account
+from affuse.extract.face.tracking import FaceTracker
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.extract.media import decode
+from affuse.extract.media.frames import Picture, Sound
 from affuse.extract.media.live import read_ahead
-from affuse.extract.media.windows import Clock, SoundBuffer, Windows
+from affuse.extract.media.tracks import Wanted
+from affuse.extract.media.windows import Reached, SoundBuffer, Windows
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.extract.voice.recognise import Recogniser
 from affuse.samples import FloatArray, Sample
@@ -36,7 +39,8 @@ class Window:
     """A stretch of a recording; all seconds are from the start of the recording.
 
     Its sample has any of `text`, `audio` and `vision`, with the second at which each step starts. A
-    modality without content is absent: no known word, no speech, no face. All may be.
+    modality without content is absent: no known word, or words in a language that the features do
+    not know; no speech; no face. All may be.
     """
 
     start: float
@@ -66,6 +70,8 @@ class ClipExtractor:
         source: decode.Source,
         transcript: Transcript | None = None,
         *,
+        tracks: Wanted | None = None,
+        account: Account | None = None,
         progress: OnSeconds | None = None,
     ) -> Iterator[Window]:
         """The windows of a recording in order, each as soon as it is read; at least one.
@@ -74,24 +80,29 @@ class ClipExtractor:
         with the recording. Memory does not grow with the length of the recording. Without a
         transcript, speech is recognised if the settings say so.
 
+        Args:
+            tracks: those to read; by default those that matter.
+            account: filled in with what is read and what is lost.
+            progress: told the seconds that are done.
+
         Raises:
             InputError: nothing in it can be read as sound or pictures; or words without times for
                 a stream that cannot be read twice and does not state its length.
         """
         if transcript is not None and not transcript.timed and transcript.words:
-            transcript = transcript.spread(_known_duration(source))
-        with decode.MediaReader(source, fps=self.settings.fps) as media:
-            reading = _Reading(self.features, media, transcript, decode.name_of(source), progress)
-            yield from reading.windows()
+            transcript = transcript.spread(_known_duration(source, tracks))
+        with decode.MediaReader(source, fps=self.settings.fps, wanted=tracks) as media:
+            told = Account() if account is None else account
+            yield from _Reading(self.features, media, transcript, told, progress).windows()
 
 
-def _known_duration(source: decode.Source) -> float:
+def _known_duration(source: decode.Source, tracks: Wanted | None) -> float:
     """The length of a recording, which is then as if it had not been read."""
     if not decode.rewinds(source):
         problem = "words without times need a recording that can be read twice"
         remedy = "give a file, or a transcript with times (.srt, .vtt, .json)"
         raise InputError(problem, remedy=remedy, source=decode.name_of(source))
-    duration = decode.media_duration(source)
+    duration = decode.media_duration(source, tracks)
     if not isinstance(source, Path):
         source.seek(0)
     return duration or 0.0
@@ -105,18 +116,20 @@ class _Reading:
         features: ClipFeatures,
         media: decode.MediaReader,
         transcript: Transcript | None,
-        name: str,
+        account: Account,
         progress: OnSeconds | None,
     ) -> None:
         settings = features.settings
-        self._features, self._media, self._name, self._progress = features, media, name, progress
-        self._sound, self._clock = SoundBuffer(), Clock(media.kinds)
+        self._features, self._media, self._progress = features, media, progress
+        self._sound, self._reached = SoundBuffer(), Reached(media.kinds)
         self._bounds = Windows(settings.window, settings.step or settings.window)
         self._tracker = FaceTracker()
         self._faces: deque[tuple[float, FloatArray]] = deque()
-        self._words = [] if transcript is None else sorted(transcript.words, key=lambda w: w.start)
+        self._words = [] if transcript is None else list(transcript.words)
         recognises = settings.recognise and transcript is None and "sound" in media.kinds
         self._recogniser = Recogniser(settings.piece) if recognises else None
+        self._account = account
+        account.begin(transcript, recognises=recognises)
 
     def windows(self) -> Iterator[Window]:
         # Voice and text of one window are made while the faces of the next are read.
@@ -132,8 +145,9 @@ class _Reading:
             pending += [worker.submit(self._window(start, end)) for start, end in self._rest()]
             for window in pending:
                 yield self._reported(window.result())
+        self._account.end(self._media, self._reached.end)
 
-    def _items(self) -> Generator[decode.Sound | decode.Picture]:
+    def _items(self) -> Generator[Sound | Picture]:
         if self._features.settings.wait:
             return read_ahead(self._media, _DECODED)
         # What is live is read when it comes: to wait for it must not outlast the reader.
@@ -144,26 +158,29 @@ class _Reading:
         if self._recogniser is not None:
             self._words += self._recogniser.finish()
         if "picture" in self._media.kinds:
-            self._clock.advance("picture", self._media.pictured)
-        yield from self._bounds.complete(self._clock.end)
-        if (last := self._bounds.last(self._clock.end)) is not None:
+            self._reached.advance("picture", self._media.pictured)
+        yield from self._bounds.complete(self._reached.end)
+        if (last := self._bounds.last(self._reached.end)) is not None:
             yield last
 
-    def _add(self, item: decode.Sound | decode.Picture) -> None:
-        if isinstance(item, decode.Sound):
+    def _add(self, item: Sound | Picture) -> None:
+        if isinstance(item, Sound):
             self._sound.add(item)
-            self._clock.advance("sound", self._sound.end)
+            self._reached.advance("sound", self._sound.end)
             if self._recogniser is not None:
                 self._words += self._recogniser.add(item.start, item.samples)
             return
-        if (found := self._tracker.read(item.image)) is not None:
+        found = self._tracker.read(item.image)
+        lasts = max(item.shown, 1 / self._features.settings.fps)
+        self._account.faces.see(item.time, lasts, found is not None, self._tracker)
+        if found is not None:
             self._faces.append((item.time, self._features.vision_step(item.image, found)))
-        self._clock.advance("picture", item.time + item.shown)
+        self._reached.advance("picture", item.time + item.shown)
 
     def _ready(self) -> float:
         if self._recogniser is not None and self._features.settings.wait:
-            return min(self._clock.complete, self._recogniser.until)
-        return self._clock.complete
+            return min(self._reached.complete, self._recogniser.until)
+        return self._reached.complete
 
     def _forget(self) -> None:
         before = self._bounds.needed
@@ -177,10 +194,14 @@ class _Reading:
         words = tuple(w for w in self._words if start <= (w.start + w.end) / 2 < end)
         faces = [(time, features) for time, features in self._faces if start <= time < end]
         signal = self._sound.between(start, end)
-        name, there = f"{self._name}@{start:.2f}", time.monotonic()
+        name, there = f"{self._media.name}@{start:.2f}", time.monotonic()
 
         def read() -> Window:
-            sample = self._features.sample_of(name, start, signal, faces, words)
+            sample = self._features.sample_of(
+                *(name, start, signal, faces, words),
+                understood=self._account.understood,
+                account=self._account,
+            )
             return Window(start, end, sample, words, there)
 
         return read

@@ -9,18 +9,17 @@ from pydantic import Field
 
 from affuse.config import Options
 from affuse.extract import face
+from affuse.extract.account import SHORTEST_VOICE, Account
 from affuse.extract.face.regions import Image
 from affuse.extract.text import Layer, TextOptions
 from affuse.extract.text.glove import UNKNOWN
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE, descriptors
-from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, levelled, voice_frames
-from affuse.extract.voice.recognise import is_speech
+from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, floored, levelled, voice_frames
+from affuse.extract.voice.recognise import SPEECH, speech_probabilities
 from affuse.samples import FloatArray, Sample
 
 _Steps = tuple[FloatArray, FloatArray]  # features and the second of each
-# Less sound than this, in seconds, has no frame.
-_SHORTEST_SOUND = 0.1
 
 
 class ClipSettings(Options):
@@ -90,18 +89,26 @@ class ClipFeatures:
         signal: FloatArray,
         faces: list[tuple[float, FloatArray]],
         words: tuple[Word, ...],
+        *,
+        understood: bool = True,
+        account: Account | None = None,
     ) -> Sample:
         """The sample of a window that starts at second `start`: its sound, faces and words.
 
         Args:
             signal: `(N,)`, 16 kHz, mono, from the start of the window on; may be empty.
             faces: seconds and features, as of `vision_step`.
+            understood: whether the words are in a language that the features know; else there is
+                no text.
+            account: told the speech that is heard and the words that are known.
         """
+        account = Account() if account is None else account
         found = {
-            "text": self._text_steps(words),
-            "audio": self._audio_steps(signal, start),
+            "text": self._text_steps(words) if understood else None,
+            "audio": self._audio_steps(signal, start, account),
             "vision": _vision_steps(faces),
         }
+        account.say(words, text=found["text"] is not None)
         sequences = {m: steps[0] for m, steps in found.items() if steps is not None}
         times = {m: steps[1] for m, steps in found.items() if steps is not None}
         text = " ".join(word.text for word in words) or None
@@ -123,13 +130,18 @@ class ClipFeatures:
 
     def _audio_name(self) -> str:
         settings = self.settings
-        frames = f"{descriptors.voice_name(cepstra=settings.cepstra, trim=settings.trim)}, levelled"
+        name = descriptors.voice_name(cepstra=settings.cepstra, trim=settings.trim)
+        frames = f"{name}, levelled, floored"
         if settings.audio == "functionals":
             return f"{frames}, {descriptors.FUNCTIONALS}"
         return f"{frames}, {settings.pool} averaged" if settings.pool > 1 else frames
 
-    def _audio_steps(self, signal: FloatArray, start: float) -> _Steps | None:
-        if len(signal) < _SHORTEST_SOUND * RATE or not is_speech(signal):
+    def _audio_steps(self, signal: FloatArray, start: float, account: Account) -> _Steps | None:
+        if len(signal) < SHORTEST_VOICE * RATE:
+            return None
+        chances = speech_probabilities(signal)
+        account.hear(start, chances)
+        if not (chances >= SPEECH).any():
             return None
         steps, times = self.voice_steps(signal)
         return steps, times + np.float32(start)
@@ -140,7 +152,9 @@ class ClipFeatures:
         The signal, `(N,)`, 16 kHz, has 0.1 s or more. At which level it was recorded is lost.
         """
         settings = self.settings
-        frames = voice_frames(levelled(signal), RATE, cepstra=settings.cepstra, trim=settings.trim)
+        frames = voice_frames(
+            floored(levelled(signal)), RATE, cepstra=settings.cepstra, trim=settings.trim
+        )
         if settings.audio == "functionals":
             steps = descriptors.functionals(frames.features, frames.features[:, VOICED])
             return steps[None], frames.times[:1]

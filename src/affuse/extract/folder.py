@@ -6,12 +6,14 @@ import glob
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from affuse.errors import AffuseError, InputError, file_error
+from affuse.extract.account import Account, require_no_notices
 from affuse.extract.clip import ClipExtractor, OnSeconds
+from affuse.extract.media.tracks import Wanted
 from affuse.extract.store import StoredClip, clip_key, read_clip, write_clip
-from affuse.extract.text.transcript import Transcript, transcript_beside
+from affuse.extract.text.transcript import Beside, Transcript, transcript_beside
 
 MEDIA = frozenset(
     (
@@ -92,6 +94,8 @@ def extract_all(
     out: Path,
     *,
     transcript: Transcript | None = None,
+    tracks: Wanted | None = None,
+    strict: bool = False,
     again: bool = False,
     on_clip: OnClip = lambda *_: lambda *_: None,
 ) -> Iterator[ExtractedClip]:
@@ -99,8 +103,9 @@ def extract_all(
 
     Folders keep their shape, clip.mp4 becomes clip.mp4.npz. Unless `again`, a file whose features
     are there, of the same content, words, settings and extractors, is skipped. One that cannot be
-    read is told of, and the next is taken. A transcript is of the one file; by default it is what
-    lies beside each under its name.
+    read is told of, and the next is taken; if `strict`, so is one of which anything is lost, though
+    its features are kept. A transcript is of the one file; by default it is what lies beside each
+    under its name.
 
     Raises:
         InputError: no media, two files of one name, or a transcript for many files.
@@ -114,7 +119,12 @@ def extract_all(
         target = out / name.with_name(f"{name.name}.npz")
         progress = on_clip(number, len(found), file)
         try:
-            yield _extract(extractor, file, target, transcript, again, progress)
+            beside = transcript_beside(file) if transcript is None else Beside(transcript)
+            reading = {"tracks": tracks or Wanted(), "progress": progress}
+            done = _extract(extractor, file, target, beside, reading, again=again)
+            if strict and done.clip is not None:
+                require_no_notices(file, done.clip.account["notices"])
+            yield done
         except AffuseError as error:
             yield ExtractedClip(file, target, error=str(error))
         except OSError as error:
@@ -126,20 +136,28 @@ def _extract(
     extractor: ClipExtractor,
     file: Path,
     target: Path,
-    given: Transcript | None,
+    beside: Beside,
+    reading: dict[str, Any],
+    *,
     again: bool,
-    progress: OnSeconds,
 ) -> ExtractedClip:
-    transcript = transcript_beside(file) if given is None else given
-    key = clip_key(file, transcript, extractor)
+    key = clip_key(file, beside, extractor, reading["tracks"])
     if target.exists() and not again:
         with suppress(InputError):
             known = read_clip(target)
             if known.key == key:
                 return ExtractedClip(file, target, skipped=True, clip=known)
-    windows = list(extractor.windows(file, transcript, progress=progress))
-    settings = extractor.settings.model_dump()
-    clip = StoredClip(file.name, key, windows[-1].end, extractor.versions, settings, windows)
+    account = Account(list(beside.notices))
+    windows = list(extractor.windows(file, beside.transcript, account=account, **reading))
+    clip = StoredClip(
+        file=file.name,
+        key=key,
+        duration=windows[-1].end,
+        extractors=extractor.versions,
+        settings=extractor.settings.model_dump(),
+        account=account.to_dict(),
+        windows=windows,
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     write_clip(target, clip)
     return ExtractedClip(file, target, clip=clip)

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.extract.clip import ClipExtractor, Window
-from affuse.extract.text.transcript import Transcript, Word
+from affuse.extract.media.tracks import Wanted
+from affuse.extract.text.transcript import Beside, Word
 from affuse.extract.voice.recognise import NAME as RECOGNISER
 from affuse.files import write_atomic
 from affuse.samples import MODALITIES, Sample
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +33,19 @@ class StoredClip:
     duration: float  # in seconds
     extractors: Mapping[str, str]  # modality to the name of its extractor
     settings: Mapping[str, Any]  # of the `ClipExtractor`
+    account: Mapping[str, Any]  # what was read and what was lost, as of `Account.to_dict`
     windows: Sequence[Window]
 
 
-def clip_key(path: Path, transcript: Transcript | None, extractor: ClipExtractor) -> str:
-    """A hash of all that a clip's features depend on: content, words, settings and extractors."""
+def clip_key(
+    path: Path, beside: Beside, extractor: ClipExtractor, tracks: Wanted | None = None
+) -> str:
+    """A hash of all that comes of a clip: its content, words, tracks, settings and extractors."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-    words = None if transcript is None else [transcript.timed, transcript.words]
-    made_by: list[Any] = [FORMAT, words, extractor.settings.model_dump(), extractor.versions]
-    if transcript is None and extractor.settings.recognise:
+    made_by: list[Any] = [FORMAT, repr(beside), tracks or Wanted()]
+    made_by += [extractor.settings.model_dump(), extractor.versions]
+    if beside.transcript is None and extractor.settings.recognise:
         made_by.append(RECOGNISER)
     digest.update(json.dumps(made_by).encode())
     return digest.hexdigest()[:32]
@@ -61,6 +65,7 @@ def write_clip(path: Path, clip: StoredClip) -> None:
         "duration": clip.duration,
         "extractors": dict(clip.extractors),
         "settings": dict(clip.settings),
+        "account": dict(clip.account),
         "windows": [
             {"id": w.sample.id, "start": w.start, "end": w.end, "words": w.words}
             for w in clip.windows
@@ -87,7 +92,7 @@ def read_clip(path: Path) -> StoredClip:
         header = json.loads(arrays.pop("header").tobytes())
         if header["format"] != FORMAT:
             raise ValueError
-        plain = ("file", "key", "duration", "extractors", "settings")
+        plain = ("file", "key", "duration", "extractors", "settings", "account")
         windows = _windows(header["windows"], arrays)
         return StoredClip(**{key: header[key] for key in plain}, windows=windows)
     except Exception as error:

@@ -3,10 +3,12 @@
 from importlib import import_module
 from pkgutil import walk_packages
 
+from affuse.fusion.create import create_model as create_model
+from affuse.fusion.ensemble import each_of as each_of
+from affuse.fusion.ensemble import members_of as members_of
 from affuse.fusion.model import FusionModel as FusionModel
 from affuse.fusion.model import FusionOutput as FusionOutput
 from affuse.fusion.model import count_parameters as count_parameters
-from affuse.fusion.model import create_model as create_model
 from affuse.fusion.model import models as models
 from affuse.fusion.model import register_model as register_model
 

@@ -1,49 +1,111 @@
-"""Which modality leads: the gate of HCT-MG, its granularity, and the order that follows from it.
+"""Which modality leads: the gates of HCT-MG, and their granularity.
 
-The contribution gate reads what each modality alone achieves on the task, instead of waiting for
-a gradient that argmax does not pass (arXiv 2305.13583 trains one weight a modality; those weights
-barely move from their equal start).
+The contribution gate reads what each modality alone achieves on the task. The agreement gate
+learns, for each sample, whom to believe by how sure each looks and by who agrees with whom. The
+paper's gates (arXiv 2305.13583) learn by a loss of their own, as its first author's prototype has
+it, since argmax passes no gradient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
-from affuse.batches import Lengths
 from affuse.errors import unknown_name
-from affuse.fusion.layers import longest, traced
-from affuse.tasks import Ints
 
 Granularity = Literal["task", "batch", "sample"]
 # Share of the old value at each update of the tracked loss.
 _MOMENTUM = 0.5
+# The same of a weight that each batch has its own of.
+_DATA_MOMENTUM = 0.99
+
+
+class Heard(NamedTuple):
+    """What each of M modalities says alone, as a gate hears it.
+
+    Attributes:
+        unimodal: raw outputs `(B, M, C)`.
+        expected_loss: what the model expects of them, `(B, M)`, where it estimates that.
+        streams: encoded steps `(B, T, d)` and their mask `(B, T)`.
+    """
+
+    unimodal: Tensor
+    expected_loss: Tensor | None
+    streams: Sequence[tuple[Tensor, Tensor]]
 
 
 class Gate(nn.Module):
-    """Weights of the modalities, softmax over those that are present; here the same for all."""
+    """Weights of the modalities, softmax over those that are present; here the same for all.
 
+    Attributes:
+        expects: whether it reads the expected losses after training too.
+    """
+
+    expects = False
     weights: Tensor
 
     def track(self, losses: Tensor) -> None:
         """Take in the mean validation loss `(M,)` of each head; NaN where there is none."""
 
-    def forward(self, expected_loss: Tensor | None, present: Tensor) -> Tensor:  # noqa: ARG002
-        """Expected losses `(B, M)`, where there are any, and presence `(B, M)` to weights."""
-        return masked_softmax(self.weights.expand(present.shape), present)
+    def loss(self, gate: Tensor, losses: Tensor) -> Tensor | None:
+        """What teaches the gate: its weights and the losses of the heads, both `(B, M)`."""
+
+    def forward(self, heard: Heard, present: Tensor) -> tuple[Tensor, Tensor | None]:  # noqa: ARG002
+        """To weights `(B, M)`, and how far what is said together is amplified, `(B, 1)`, if so."""
+        return masked_softmax(self.weights.expand(present.shape), present), None
 
 
-class PaperGate(Gate):
-    """The paper's gate: one trainable weight a modality, equal at first."""
+class PaperScaleGate(Gate):
+    """One trainable weight a modality, equal at first, that learns by the scaling of streams."""
 
     def __init__(self, modalities: int) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.ones(modalities))
+
+
+class PaperGate(PaperScaleGate):
+    """The same weights p, with the gate loss: the sum over modalities of p_m L_m."""
+
+    def loss(self, gate: Tensor, losses: Tensor) -> Tensor | None:
+        return (gate * losses).sum(dim=1).mean()
+
+
+class PaperDataGate(Gate):
+    """A small network reads the last step of each stream; the mean over the batch is its weight.
+
+    Its loss is the cube root of the sum over modalities of p_m L_m. At inference the mean over
+    training takes the place of the batch's, in which a sample's neighbours would have a say.
+    """
+
+    def __init__(self, modalities: int, width: int) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(
+            nn.Sequential(nn.Linear(width, 256), nn.LeakyReLU(), nn.Linear(256, 1), nn.Sigmoid())
+            for _ in range(modalities)
+        )
+        self.register_buffer("weights", torch.full((modalities,), 0.5))
+
+    def loss(self, gate: Tensor, losses: Tensor) -> Tensor | None:
+        return (gate * losses).sum(dim=1).mean().clamp(min=1e-6) ** (1 / 3)
+
+    def forward(self, heard: Heard, present: Tensor) -> tuple[Tensor, Tensor | None]:
+        weights = self.weights
+        if self.training:
+            said = [
+                network(last_step(steps, mask))[:, 0]
+                for network, (steps, mask) in zip(self.networks, heard.streams, strict=True)
+            ]
+            each = torch.stack(said, dim=1) * present
+            weights = each.sum(dim=0) / present.sum(dim=0).clamp(min=1)
+            with torch.no_grad():
+                known = present.any(dim=0)
+                mixed = self.weights.lerp(weights, 1 - _DATA_MOMENTUM)
+                self.weights.copy_(torch.where(known, mixed, self.weights))
+        shares = weights.expand(present.shape) * present
+        return shares / shares.sum(dim=1, keepdim=True).clamp(min=1e-6), None
 
 
 class FixedGate(Gate):
@@ -71,6 +133,7 @@ class ContributionGate(Gate):
 
     def __init__(self, modalities: int, granularity: Granularity, temperature: float) -> None:
         super().__init__()
+        self.expects = granularity == "sample"
         self.granularity, self.temperature = granularity, temperature
         self.register_buffer("tracked", torch.ones(modalities))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
@@ -83,7 +146,8 @@ class ContributionGate(Gate):
             self.tracked.copy_(torch.where(torch.isfinite(losses), mixed, self.tracked))
             self.updates += 1
 
-    def forward(self, expected_loss: Tensor | None, present: Tensor) -> Tensor:
+    def forward(self, heard: Heard, present: Tensor) -> tuple[Tensor, Tensor | None]:
+        expected_loss = heard.expected_loss
         batch = self.granularity == "batch" and self.training
         if expected_loss is None or not (batch or self.granularity == "sample"):
             loss = self.tracked
@@ -96,141 +160,110 @@ class ContributionGate(Gate):
         count = present.sum(dim=1, keepdim=True).clamp(min=1)
         scale = (loss * present).sum(dim=1, keepdim=True) / count
         logits = -loss / (self.temperature * scale.clamp(min=1e-6))
-        return masked_softmax(logits, present)
+        return masked_softmax(logits, present), None
+
+
+class AgreementGate(Gate):
+    """Weights of each sample by how sure each modality looks, and by who agrees with whom.
+
+    A small network, the same for all modalities, compares what one says with what each other says:
+    how far they are apart, also in terms of the errors that are expected of both, and how strongly
+    each speaks. The mean over the others decides by how much a weight differs from one over the
+    square of the expected loss, which it is at first: of errors that are independent, that is the
+    best. Two that agree can so outvote one that looks surer. It learns from the fused answer.
+    """
+
+    expects = True
+
+    def __init__(self, hidden: int = 32) -> None:
+        super().__init__()
+        self.compare = nn.Sequential(
+            nn.Linear(_COMPARED, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()
+        )
+        self.decide = nn.Sequential(nn.Linear(hidden + 2, hidden), nn.GELU(), nn.Linear(hidden, 1))
+        self.amplify = nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, 1))
+        for parameter in (*self.decide[-1].parameters(), *self.amplify[-1].parameters()):
+            nn.init.zeros_(parameter)
+
+    def forward(self, heard: Heard, present: Tensor) -> tuple[Tensor, Tensor | None]:
+        assert heard.expected_loss is not None
+        error = heard.expected_loss.detach().clamp(min=_LEAST_LOSS)
+        strength, apart = _strength(heard.unimodal), _apart(heard.unimodal)
+        both = error[:, :, None] + error[:, None, :]
+        pairs = (
+            *(apart, (apart / both).clamp(max=_FAR)),
+            *_each_with_other(error.log()),
+            strength[:, :, None].expand_as(apart),
+        )
+        compared = self.compare(torch.stack(pairs, dim=3))
+        others = present[:, None, :] & present[:, :, None]
+        others = others & ~torch.eye(present.shape[1], dtype=torch.bool, device=present.device)
+        count = others.sum(dim=2, keepdim=True).clamp(min=1)
+        seen = (compared * others[..., None]).sum(dim=2) / count
+        own = torch.stack([error.log(), strength], dim=2)
+        logits = self.decide(torch.cat([seen, own], dim=2))[..., 0] - 2 * error.log()
+        gate = masked_softmax(logits, present)
+        return gate, self.amplify((seen * gate[..., None]).sum(dim=1)).exp()
+
+
+# What the agreement gate compares of two modalities: distance, the same in expected errors, both
+# errors, and how strongly the first speaks.
+_COMPARED = 5
+_FAR = 6.0
+_LEAST_LOSS = 1e-2
+
+
+def _each_with_other(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Values `(B, M)` of the first and of the second of each pair, `(B, M, M)`."""
+    shape = (*values.shape, values.shape[1])
+    return values[:, :, None].expand(shape), values[:, None, :].expand(shape)
+
+
+def _strength(unimodal: Tensor) -> Tensor:
+    """How strongly each modality speaks, `(B, M)`: the size of a value, or the likeliest class."""
+    if unimodal.shape[2] == 1:
+        return unimodal[..., 0].abs()
+    return unimodal.softmax(dim=2).amax(dim=2)
+
+
+def _apart(unimodal: Tensor) -> Tensor:
+    """How far answers are apart, `(B, M, M)`: of values, or half the sum over all classes."""
+    if unimodal.shape[2] == 1:
+        return (unimodal - unimodal[..., 0][:, None, :]).abs()
+    p = unimodal.softmax(dim=2)
+    return (p[:, :, None] - p[:, None]).abs().sum(dim=3) / 2
+
+
+def last_step(steps: Tensor, mask: Tensor) -> Tensor:
+    """The last real step `(B, d)` of a stream `(B, T, d)`; the first where none is real."""
+    place = (mask * torch.arange(1, mask.shape[1] + 1, device=mask.device)).amax(dim=1)
+    index = (place - 1).clamp(min=0)[:, None, None].expand(-1, 1, steps.shape[2])
+    return steps.gather(1, index)[:, 0]
+
+
+GATES = ("contribution", "agreement", "paper", "paper-data", "paper-scale", "fixed:<modality>")
 
 
 def make_gate(
-    name: str, modalities: Sequence[str], granularity: Granularity, temperature: float
+    name: str, modalities: Sequence[str], granularity: Granularity, temperature: float, width: int
 ) -> Gate:
-    """The gate `contribution`, `paper` or `fixed:<modality>`."""
+    """One of `GATES`, for streams of width d."""
     kind, _, modality = name.partition(":")
     if kind == "contribution":
         return ContributionGate(len(modalities), granularity, temperature)
-    if kind == "paper":
-        return PaperGate(len(modalities))
+    if kind == "agreement":
+        return AgreementGate()
+    if kind in ("paper", "paper-scale"):
+        return (PaperGate if kind == "paper" else PaperScaleGate)(len(modalities))
+    if kind == "paper-data":
+        return PaperDataGate(len(modalities), width)
     if kind == "fixed":
         if modality not in modalities:
             raise unknown_name("modality", modality, modalities, source="gate=fixed")
         return FixedGate(len(modalities), modalities.index(modality))
-    raise unknown_name("gate", name, ("contribution", "paper", "fixed:<modality>"))
+    raise unknown_name("gate", name, GATES)
 
 
 def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
     """Softmax over the last dimension among what is present; the rest is exactly zero."""
     return logits.masked_fill(~present, torch.finfo(logits.dtype).min).softmax(dim=-1) * present
-
-
-class Used(NamedTuple):
-    """Which modalities fusion uses, `(B, M)`.
-
-    `spared` says of each modality in which samples it is not hidden; None where all of it is used.
-    """
-
-    modalities: Tensor
-    spared: Sequence[Sequence[bool]] | None = None
-
-    def steps(self, place: int, lengths: Lengths | None) -> Lengths | None:
-        """The real steps of a modality that are used, where the host knows."""
-        if lengths is None or self.spared is None:
-            return lengths
-        return tuple(n * used for n, used in zip(lengths, self.spared[place], strict=True))
-
-
-def choose_used(
-    present: Tensor, lengths: Sequence[Lengths | None], rate: float, training: bool
-) -> Used:
-    """Of what is `present` `(B, M)`, hide a share in training at random, never a sample's last."""
-    if not training or rate == 0:
-        return Used(present)
-    # Drawn by the host, which then knows without waiting for an accelerator.
-    spared = torch.rand(present.shape) >= rate
-    used = _spare(present, spared.to(present.device, non_blocking=True))
-    counts = [count for count in lengths if count is not None]
-    if len(counts) < len(lengths):
-        return Used(used)
-    return Used(used, _spare(np.array(counts).T > 0, spared.numpy()).T.tolist())
-
-
-def _spare(present: Any, spared: Any) -> Any:
-    """What is present and spared `(B, M)`, or all that is present where a sample keeps nothing."""
-    kept = present & spared
-    return kept | present & ~kept.any(1)[:, None]
-
-
-class FusionStream(NamedTuple):
-    """Steps `(B, T, d)`, their mask `(B, T)`, and its lengths where the host knows them."""
-
-    steps: Tensor
-    mask: Tensor
-    lengths: Lengths | None = None
-
-
-class SharedRanking:
-    """One order of the modalities: `order` `(B, M)` has the same row for each sample."""
-
-    def __init__(self, order: Tensor) -> None:
-        self.order = order
-        self.places: list[int] = order[0].tolist()
-
-    def ranked(self, streams: Sequence[FusionStream]) -> list[FusionStream]:
-        """M streams, the primary modality's first."""
-        return [streams[modality] for modality in self.places]
-
-    def primary(self, values: Tensor) -> Tensor:
-        """Of values `(B, M, C)`, the primary modality's `(B, C)`."""
-        return values[:, self.places[0]]
-
-    def replaced(self, streams: Sequence[FusionStream], lead: Tensor) -> list[Tensor]:
-        """The steps of M streams with `lead` in place of the primary modality's."""
-        return [lead if m == self.places[0] else stream.steps for m, stream in enumerate(streams)]
-
-
-class SampleRanking:
-    """An order `(B, M)` for each sample; `places` is the same where the host knows it."""
-
-    def __init__(self, order: Tensor, places: Ints | None = None) -> None:
-        self.order, self.places = order, places
-        # One flat index: far cheaper than indexing by rows and columns.
-        rows = torch.arange(order.shape[0], device=order.device)[:, None]
-        self.flat = rows * order.shape[1] + order
-
-    def ranked(self, streams: Sequence[FusionStream]) -> list[FusionStream]:
-        """M streams padded to the longest, each sample's primary modality first."""
-        size = longest([stream.mask.shape[1] for stream in streams])
-        missing = [size - stream.mask.shape[1] for stream in streams]
-        pairs = list(zip(streams, missing, strict=True))
-        steps = torch.stack([pad(stream.steps, (0, 0, 0, more)) for stream, more in pairs], dim=1)
-        masks = torch.stack([pad(stream.mask, (0, more)) for stream, more in pairs], dim=1)
-        chosen = self.flat.flatten()
-        both = (x.flatten(0, 1).index_select(0, chosen).view(x.shape) for x in (steps, masks))
-        return list(map(FusionStream, *(x.unbind(dim=1) for x in both), self._lengths(streams)))
-
-    def _lengths(self, streams: Sequence[FusionStream]) -> Sequence[Lengths | None]:
-        """Of each rank."""
-        known = [stream.lengths for stream in streams if stream.lengths is not None]
-        if self.places is None or len(known) < len(streams):
-            return [None] * len(streams)
-        ranked = np.take_along_axis(np.stack(known, axis=1), self.places, axis=1)
-        return [tuple(lengths) for lengths in ranked.T.tolist()]
-
-    def primary(self, values: Tensor) -> Tensor:
-        """Of values `(B, M, C)`, each sample's primary modality's `(B, C)`."""
-        return values.flatten(0, 1).index_select(0, self.flat[:, 0])
-
-    def replaced(self, streams: Sequence[FusionStream], lead: Tensor) -> list[Tensor]:
-        """The steps of M streams with `lead`, as long as the longest, where a sample's leads."""
-        first = self.order[:, 0, None, None]
-        return [
-            lead[:, : steps.shape[1]].where(first == modality, steps)
-            for modality, (steps, *_) in enumerate(streams)
-        ]
-
-
-def ranking(weights: Tensor, used: Tensor) -> SharedRanking | SampleRanking:
-    """Modalities by falling weight `(B, M)`; those not `used` `(B, M)` are last."""
-    order = weights.masked_fill(~used, -1.0).argsort(dim=1, descending=True, stable=True)
-    # An accelerator would have to be waited for, and what is exported must hold for any order.
-    if order.device.type != "cpu" or traced():
-        return SampleRanking(order)
-    places = order.numpy()
-    return SharedRanking(order) if (places == places[:1]).all() else SampleRanking(order, places)

@@ -8,7 +8,7 @@ granularity are ours, each a switch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field
@@ -24,7 +24,6 @@ from affuse.fusion.encoders import (
     encoder_options_for,
     modality_encoder,
 )
-from affuse.fusion.gating import FusionStream
 from affuse.fusion.layers import (
     Attention,
     AttentionPooling,
@@ -35,6 +34,14 @@ from affuse.fusion.layers import (
     source,
 )
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
+from affuse.fusion.ranking import (
+    FusionStream,
+    SampleRanking,
+    SharedRanking,
+    Used,
+    choose_used,
+    ranking_of,
+)
 
 
 class HctMgOptions(EncoderOptions):
@@ -42,13 +49,11 @@ class HctMgOptions(EncoderOptions):
 
     Attributes:
         joint_layers: of the self-attention encoder over all streams.
-        gate: `contribution`, `paper` or `fixed:<modality>`; see `affuse.fusion.gating`.
+        gate: one of `affuse.fusion.gating.GATES`.
         granularity: of the contribution gate: one primary for the task, for each training batch or
             for each sample.
         temperature: of the contribution gate.
         modality_dropout: share of modalities hidden from fusion in training.
-        members: networks trained side by side, each on its own loss, that answer by their mean
-            under one gate. For small corpora of short inputs: each costs as much as the first.
     """
 
     joint_layers: Annotated[int, Range(0, 2)] = Field(1, ge=0)
@@ -56,7 +61,6 @@ class HctMgOptions(EncoderOptions):
     granularity: gating.Granularity = "task"
     temperature: Annotated[float, Range(0.05, 1.0, log=True)] = Field(0.15, gt=0)
     modality_dropout: Annotated[float, Range(0.0, 0.3)] = Field(0.1, ge=0, lt=1)
-    members: int = Field(1, ge=1)
 
 
 @register_model("hct_mg")
@@ -87,16 +91,14 @@ class HctMg(FusionModel):
         super().__init__(widths, outputs, options)
         require_several("hct_mg", widths)
         o = options
-        networks = (HierarchicalNetwork(widths, outputs, o) for _ in range(o.members))
-        self.members = nn.ModuleList(networks)
-        self.gate = gating.make_gate(o.gate, self.modalities, o.granularity, o.temperature)
+        self.network = HierarchicalNetwork(widths, outputs, o)
+        self.gate = gating.make_gate(o.gate, self.modalities, o.granularity, o.temperature, o.width)
         self.register_buffer("trusted", torch.ones(()))
 
     def parts(self) -> dict[str, Sequence[nn.Module]]:
-        members = cast(Sequence[HierarchicalNetwork], self.members)
-        encoders = {f"encoder.{m}": [n.encoders[m] for n in members] for m in self.modalities}
-        heads = {f"head.{m}": [n.heads[m] for n in members] for m in self.modalities}
-        return {**encoders, **heads, type(self).__name__: list(members)}
+        encoders = {f"encoder.{m}": [e] for m, e in self.network.encoders.items()}
+        heads = {f"head.{m}": [h] for m, h in self.network.heads.items()}
+        return {**encoders, **heads, type(self).__name__: [self.network]}
 
     def track(self, losses: Tensor) -> None:
         self.gate.track(losses)
@@ -104,51 +106,35 @@ class HctMg(FusionModel):
     def trust(self, share: float) -> None:
         self.trusted.fill_(share)
 
+    def gate_loss(self, gate: Tensor, losses: Tensor) -> Tensor | None:
+        return self.gate.loss(gate, losses)
+
     options_for = staticmethod(encoder_options_for)
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
-        members = cast(Sequence[HierarchicalNetwork], self.members)
         inputs = [self.counted(batch, m) for m in self.modalities]
         # Nobody reads the estimates where the whole task has one gate.
-        estimate = self.training or self.options.granularity == "sample"
-        own = [member(inputs, estimate) for member in members]
-        expected = _mean([answers.expected_loss for answers in own])
+        estimate = self.training or self.gate.expects
+        own: OwnAnswers = self.network(inputs, estimate)
         lengths = [lengths for *_, lengths in inputs]
         rate = self.options.modality_dropout
-        used = gating.choose_used(self.presence(batch), lengths, rate, self.training)
-        gate = self.gate(expected, used.modalities)
-        ranked = gating.ranking(gate, used.modalities)
-        # Of several members, the first is explained.
+        used = choose_used(self.presence(batch), lengths, rate, self.training)
+        heard = [(e.stream, e.mask) for e in own.encoded]
+        gate, louder = self.gate(
+            gating.Heard(own.unimodal, own.expected_loss, heard), used.modalities
+        )
+        ranked = ranking_of(gate, used.modalities)
         trace: _Detail | None = ({}, {}) if detail else None
-        outputs = []
-        for number, (member, answers) in enumerate(zip(members, own, strict=True)):
-            lead, added = member.fuse(answers, gate, ranked, used, None if number else trace)
-            # Training sees the whole correction; afterwards, as much as validation found to help.
-            prediction = lead + (added if self.training else self.trusted * added)
-            said = answers.unimodal, answers.expected_loss
-            outputs.append(FusionOutput(prediction, gate, ranked.order[:, 0], *said, added))
-        output = _together(outputs)
+        lead, added = self.network.fuse(own, gate, louder, ranked, used, trace)
+        # Training sees the whole correction; afterwards, as much as validation found to help.
+        prediction = lead + (added if self.training else self.trusted * added)
+        said = own.unimodal, own.expected_loss
+        output = FusionOutput(prediction, gate, ranked.order[:, 0], *said, added)
         if trace is None:
             return output
-        streams = {m: e.stream for m, e in zip(self.modalities, own[0].encoded, strict=True)}
+        streams = {m: e.stream for m, e in zip(self.modalities, own.encoded, strict=True)}
         return output._replace(attention=trace[0], latents={**streams, **trace[1]})
-
-
-def _together(members: list[FusionOutput]) -> FusionOutput:
-    """The mean of what the members say; each learns by itself."""
-    if len(members) == 1:
-        return members[0]
-    names = ("prediction", "unimodal", "expected_loss", "correction")
-    mean: dict[str, Any] = {name: _mean([getattr(m, name) for m in members]) for name in names}
-    return members[0]._replace(**mean, members=tuple(members))
-
-
-def _mean(values: Sequence[Tensor | None]) -> Tensor | None:
-    known = [value for value in values if value is not None]
-    if len(known) < 2:
-        return known[0] if known else None
-    return torch.stack(known).mean(dim=0)
 
 
 # Attention and latents, collected where an explanation asks for them: see `FusionOutput`.
@@ -205,13 +191,15 @@ class HierarchicalNetwork(nn.Module):
         self,
         own: OwnAnswers,
         gate: Tensor,
-        ranking: gating.SharedRanking | gating.SampleRanking,
-        used: gating.Used,
+        louder: Tensor | None,
+        ranking: SharedRanking | SampleRanking,
+        used: Used,
         trace: _Detail | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The primary's own raw outputs `(B, C)` and what fusion adds to them, `(B, C)`.
 
-        From what `forward` returned, under a gate `(B, M)` with weight zero for what is not used.
+        From what `forward` returned, under a gate `(B, M)` with weight zero for what is not used;
+        `louder` `(B, 1)` amplifies what the own answers say together.
         """
         encoded, unimodal, _ = own
         streams = [
@@ -230,6 +218,7 @@ class HierarchicalNetwork(nn.Module):
         primary = ranking.primary(unimodal)
         shares = gate if unimodal.shape[2] == 1 else relative
         together = (shares[..., None] * unimodal).sum(dim=1)
+        together = together if louder is None else louder * together
         return primary, together - primary + correction
 
     def _enrich(

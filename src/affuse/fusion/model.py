@@ -1,4 +1,7 @@
-"""The one registry of models: a class with a decorator, tested by the suite for free."""
+"""The one registry of models: a class with a decorator, tested by the suite for free.
+
+`affuse.fusion.create` makes what is registered here.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+import pydantic
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from affuse.batches import Batch, Lengths
-from affuse.config import Options, parse_options
-from affuse.errors import InputError, unknown_name
+from affuse.config import Options
+from affuse.errors import InputError
 from affuse.plugins import load_plugins, registered_in, require_same
 
 
@@ -52,11 +57,14 @@ class FusionModel(nn.Module, ABC):
     Args:
         widths: modality to feature width D, in a fixed order.
         outputs: C, the raw outputs that the task needs.
-        options: the model's own.
+        options: the model's own, and `members`.
+
+    Attributes:
+        gated: whether the gate says whom the model trusts.
     """
 
     Options: ClassVar[type[Options]]
-    gated: ClassVar[bool] = False
+    gated: bool = False
 
     def __init__(self, widths: Mapping[str, int], outputs: int, options: Any) -> None:
         super().__init__()
@@ -87,6 +95,9 @@ class FusionModel(nn.Module, ABC):
 
     def trust(self, share: float) -> None:
         """Told after each validation: the share of `FusionOutput.correction` that helps there."""
+
+    def gate_loss(self, gate: Tensor, losses: Tensor) -> Tensor | None:
+        """What teaches a gate beside the task: its weights and the heads' losses, both `(B, M)`."""
 
     def admit(self, batch: Batch) -> Batch:
         """The batch with this model's modalities only; `InputError` for a sample without any."""
@@ -124,6 +135,17 @@ class FusionModel(nn.Module, ABC):
         return present / present.sum(dim=1, keepdim=True), present.int().argmax(dim=1)
 
 
+class Members(Options):
+    """What every registered model can be asked for beside its own options.
+
+    Attributes:
+        members: networks of this kind that are trained side by side and answer by their mean
+            (`affuse.fusion.ensemble`); each costs as much as the first.
+    """
+
+    members: int = Field(1, ge=1)
+
+
 @dataclass(frozen=True)
 class ModelEntry:
     """A registered model: its public name, class and one-line summary."""
@@ -139,14 +161,17 @@ _ENTRIES: dict[str, ModelEntry] = {}
 def register_model(name: str) -> Callable[[type[FusionModel]], type[FusionModel]]:
     """Register a `FusionModel` under `name`; the first line of its docstring lists it.
 
+    Its options get `members`.
+
     Raises:
-        InputError: another class has that name.
+        InputError: another class has that name, or the model has an option `members` of its own.
     """
 
     def decorate(cls: type[FusionModel]) -> type[FusionModel]:
         if name in _ENTRIES:
             require_same("model", name, _ENTRIES[name].cls, cls)
         registered_in.add(cls.__module__)
+        cls.Options = _with_members(cls)
         summary = (cls.__doc__ or "").strip().splitlines()[0]
         _ENTRIES[name] = ModelEntry(name, cls, summary)
         return cls
@@ -154,32 +179,27 @@ def register_model(name: str) -> Callable[[type[FusionModel]], type[FusionModel]
     return decorate
 
 
+def _with_members(cls: type[FusionModel]) -> type[Options]:
+    own = cls.Options
+    if issubclass(own, Members):
+        return own
+    if "members" in own.model_fields:
+        raise InputError(
+            f"model {cls.__name__} has an option 'members' of its own",
+            remedy="give it another name: affuse gives every model members",
+        )
+    made = pydantic.create_model(
+        own.__name__, __base__=(own, Members), __module__=cls.__module__, __doc__=own.__doc__
+    )
+    # Where it is found again.
+    made.__qualname__ = f"{cls.__qualname__}.Options"
+    return made
+
+
 def models() -> dict[str, ModelEntry]:
     """All registered models by name, those of other packages too (`affuse.plugins`)."""
     load_plugins("affuse.models")
     return dict(_ENTRIES)
-
-
-def create_model(
-    name: str, widths: Mapping[str, int], outputs: int, options: Mapping[str, Any] | None = None
-) -> FusionModel:
-    """Build a registered model; `unimodal:<modality>` is `unimodal` with that modality.
-
-    Raises:
-        InputError: an unknown name or option, or fewer modalities than the model needs.
-    """
-    base, _, modality = name.partition(":")
-    if base not in models():
-        raise unknown_name("model", base, _ENTRIES)
-    if not widths or min(widths.values()) < 1:
-        raise InputError(f"widths {dict(widths)}", remedy="give each modality a width of 1 or more")
-    for stream in widths:
-        # They become names of submodules, for which torch has rules of its own.
-        if "." in stream or hasattr(nn.ModuleDict, stream):
-            raise InputError(f"a modality named '{stream}'", remedy="rename it")
-    values = {**(options or {}), **({"modality": modality} if modality else {})}
-    cls = _ENTRIES[base].cls
-    return cls(widths, outputs, parse_options(cls.Options, values))
 
 
 def require_several(name: str, widths: Mapping[str, int]) -> None:

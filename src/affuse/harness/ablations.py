@@ -26,6 +26,14 @@ class Ablation:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+_GATES = {
+    "agreement": "what if each sample were read by who agrees with whom?",
+    "paper": "does measuring contribution beat learning it by the gate loss?",
+    "paper-data": "and by what the last steps of the streams say?",
+    "paper-scale": "and by the scaling of streams alone?",
+}
+
+
 @dataclass(frozen=True, repr=False)
 class Ablations(Shown):
     """What each ablation scored; the first is the whole model."""
@@ -58,7 +66,7 @@ def ablations(modalities: Sequence[str]) -> list[Ablation]:
     dropout = {f"{REFERENCE}.modality_dropout": 0.0}
     return [
         Ablation("whole", "what is compared with"),
-        Ablation("gate=paper", "does measuring contribution beat learning it?", {gate: "paper"}),
+        *(Ablation(f"gate={name}", question, {gate: name}) for name, question in _GATES.items()),
         *(
             Ablation(f"gate=fixed:{m}", f"what if {m} always led?", {gate: f"fixed:{m}"})
             for m in modalities

@@ -5,30 +5,24 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import reduce
-from operator import getitem
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from affuse.evaluation.bootstrap import (
-    STATISTIC,
-    FoldAnswers,
     Scores,
     paired_bootstrap,
     resampled_scores,
 )
 from affuse.evaluation.statistics import Comparison, Summary, summarise
 from affuse.files import null_to_nan
-from affuse.harness.records import SINGLE, TABLE, About, Run, read_about, read_runs
-from affuse.harness.results import TRIVIAL, BenchmarkResult, ModelResult, check_extra
+from affuse.harness.model_runs import ModelRuns, runs_of
+from affuse.harness.records import SINGLE, TABLE, About, Best, Run, Trivial, read_about, read_runs
+from affuse.harness.results import BEST, TRIVIAL, BenchmarkResult, ModelResult, check_extra
 from affuse.metrics.scores import heading, higher_is_better, score_outputs
 from affuse.tasks import Task
-
-if TYPE_CHECKING:
-    from affuse.evaluation.held_out import Record
 
 
 def read_result(path: Path) -> BenchmarkResult:
@@ -58,19 +52,26 @@ def _row_name(model: str) -> str:
 
 
 def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
-    """The table: trivial row, then each model over its seeds, and differences between them."""
+    """The table: trivial row, each model over its seeds, the best possible row; differences."""
     rows = {
         _row_name(name): runs_of([r for r in runs if r.record["model"] == name], about.folds)
         for name in about.rows
     }
-    models = {TRIVIAL: ModelResult(0, _trivial(about))}
+    models = {TRIVIAL: ModelResult(0, _over_folds(about.trivial))}
     models |= {name: _model(row) for name, row in rows.items()}
+    if about.best:
+        models[BEST] = ModelResult(0, _over_folds(about.best))
     differences = Differences(about, rows)
     reference = _row_name(about.reference)
     compared = differences.all_to(reference)
     singles = [_row_name(name) for name in about.rows if name.startswith(SINGLE)]
     hard = hard_slice(about, rows)
-    warnings = (*_repeated_tests(rows), *_origins(rows), *differences.warnings(models, singles))
+    warnings = (
+        *_repeated_tests(rows),
+        *_origins(rows),
+        *_unequal(rows),
+        *differences.warnings(models, singles),
+    )
     return BenchmarkResult(
         about.corpus,
         about.command,
@@ -82,9 +83,9 @@ def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
     )
 
 
-def _trivial(about: About) -> dict[str, Summary]:
-    """Nothing about it is drawn at random: one number, over all folds."""
-    folds = [null_to_nan(fold.metrics) for fold in about.trivial]
+def _over_folds(known: Sequence[Trivial | Best]) -> dict[str, Summary]:
+    """Nothing about these is drawn at random: one number, over all folds."""
+    folds = [null_to_nan(fold.metrics) for fold in known]
     names = folds[0] if folds else {}
     return {m: summarise([sum(scores[m] for scores in folds) / len(folds)], m) for m in names}
 
@@ -95,17 +96,17 @@ def _model(row: ModelRuns) -> ModelResult:
     first = row.records[0]
     metrics = {name: row.summarise("metrics", name) for name in first["metrics"]}
     primary = Counter(record["primary"] for record in row.records if "primary" in record)
-    return ModelResult(first["parameters"], metrics, dict(primary))
+    # Where settings differ by fold, the largest.
+    parameters = max(record["parameters"] for record in row.records)
+    size = parameters, metrics, dict(primary), row.members, row.distilled
+    return ModelResult(*size)
 
 
 def _extra(rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     """What else the JSON file says of each model."""
     finished = {name: row for name, row in rows.items() if row.seeds}
     extra: dict[str, Any] = {
-        "configuration": {
-            name: {key: row.records[0]["run"][key] for key in ("options", "train")}
-            for name, row in finished.items()
-        },
+        "configuration": {name: row.configuration for name, row in finished.items()},
         "test_opened": {
             name: max(record["test_opened"]["count"] for record in row.records)
             for name, row in finished.items()
@@ -160,6 +161,19 @@ def _repeated_tests(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
                 )
 
 
+def _unequal(rows: Mapping[str, ModelRuns]) -> Iterator[str]:
+    """What an ensemble gains is no model's merit."""
+    finished = {name: row for name, row in rows.items() if row.seeds}
+    for key, words in (("members", "members"), ("distilled", "distil")):
+        known = {name: getattr(row, key) for name, row in finished.items()}
+        if len({*known.values()}) > 1:
+            listed = ", ".join(f"{name} {count}" for name, count in known.items())
+            yield (
+                f"these models differ in their {words} ({listed}): differences between them are in "
+                f"part those of any ensemble; --set {words}={max(known.values())} is for all"
+            )
+
+
 def hard_slice(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     """The slice's size, and each model's scores on it, one a seed over all folds together.
 
@@ -171,11 +185,22 @@ def hard_slice(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     finished = {name: row for name, row in rows.items() if row.seeds}
     if not count or not finished:
         return {}
+    first = next(iter(finished.values()))
+    asked = finished | ({BEST: _best_runs(about, first)} if about.best else {})
     return {
         "samples": count,
-        "of": sum(len(fold[0].ids) for fold in next(iter(finished.values())).folds),
-        "models": {name: _hard_scores(about, row) for name, row in finished.items()},
+        "of": sum(len(fold[0].ids) for fold in first.folds),
+        "models": {name: _hard_scores(about, row) for name, row in asked.items()},
     }
+
+
+def _best_runs(about: About, row: ModelRuns) -> ModelRuns:
+    """The best possible answers as if one seed had given them, to what a model was asked."""
+    folds = (
+        (replace(runs[0], record={}, prediction=np.array(best.outputs)),)
+        for runs, best in zip(row.folds, about.best, strict=True)
+    )
+    return ModelRuns((0,), tuple(folds))
 
 
 def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
@@ -195,42 +220,6 @@ def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
     return {metric: _plain(summary) for metric, summary in each.items()}
 
 
-@dataclass(frozen=True)
-class ModelRuns:
-    """A model's seeds of which all folds are finished."""
-
-    seeds: tuple[int, ...]
-    folds: tuple[tuple[Run, ...], ...]  # a run a seed, fold by fold
-
-    @property
-    def records(self) -> list[Record]:
-        return [run.record for fold in self.folds for run in fold]
-
-    def summarise(self, *path: str) -> Summary:
-        """An entry of every run's record, averaged over folds: one number a seed."""
-
-        def entry(record: Any) -> float:
-            return float(reduce(getitem, path, record))
-
-        values = [[entry(run.record) for run in fold] for fold in self.folds]
-        return summarise(np.mean(values, axis=0).tolist(), path[-1])
-
-    def tested(self) -> list[FoldAnswers]:
-        """What was said of each fold."""
-        return [
-            FoldAnswers(fold[0].ids, fold[0].target, np.stack([run.prediction for run in fold]))
-            for fold in self.folds
-        ]
-
-
-def runs_of(runs: Sequence[Run], folds: int) -> ModelRuns:
-    """The runs of one model, of a corpus with so many folds."""
-    known = {(run.record["seed"], run.record["fold"]): run for run in runs}
-    seeds = sorted({seed for seed, _ in known})
-    whole = tuple(s for s in seeds if all((s, fold) in known for fold in range(folds)))
-    return ModelRuns(whole, tuple(tuple(known[s, fold] for s in whole) for fold in range(folds)))
-
-
 class Differences:
     """Comparisons of the rows of a table, each row redrawn once.
 
@@ -242,19 +231,23 @@ class Differences:
         self.metrics = self.task.metrics
         self.rows = {name: row for name, row in rows.items() if row.seeds}
         self.scores = {
-            n: resampled_scores(self.task, r.tested(), self.metrics) for n, r in self.rows.items()
+            n: resampled_scores(self.task, r.tested(about.groups), self.metrics)
+            for n, r in self.rows.items()
         }
         if about.trivial and self.rows:
-            known = next(iter(self.rows.values())).tested()
+            known = next(iter(self.rows.values())).tested(about.groups)
             said = [
-                FoldAnswers(fold.ids, fold.target, np.tile(trivial.output, (1, len(fold.ids), 1)))
+                replace(fold, predictions=np.tile(trivial.output, (1, len(fold.ids), 1)))
                 for fold, trivial in zip(known, about.trivial, strict=True)
             ]
             self.scores[TRIVIAL] = resampled_scores(self.task, said, self.metrics)
+        if about.best and self.rows:
+            best = _best_runs(about, next(iter(self.rows.values()))).tested(about.groups)
+            self.scores[BEST] = resampled_scores(self.task, best, self.metrics)
 
     def all_to(self, reference: str) -> dict[str, Comparison]:
         """The reference against each other row, in table order."""
-        names = [TRIVIAL, *self.rows]
+        names = [TRIVIAL, *self.rows, BEST]
         found = {n: self.between(reference, n) for n in names if n != reference}
         return {name: known for name, known in found.items() if known is not None}
 
@@ -269,14 +262,14 @@ class Differences:
         ours, theirs = (self._of(name, shared) for name in (a, b))
         found = {metric: paired_bootstrap(ours[metric], theirs[metric]) for metric in self.metrics}
         headline = self.metrics[0]
-        return Comparison(headline, found.pop(headline), found, STATISTIC)
+        return Comparison(headline, found.pop(headline), found, ours[headline].statistic)
 
     def _of(self, name: str, seeds: Sequence[int]) -> dict[str, Scores]:
         if name not in self.rows:
             return self.scores[name]  # the same whatever the seed
         columns = [self.rows[name].seeds.index(seed) for seed in seeds]
         return {
-            metric: Scores(s.measured[columns], s.redrawn[:, columns], s.samples)
+            metric: replace(s, measured=s.measured[columns], redrawn=s.redrawn[:, columns])
             for metric, s in self.scores[name].items()
         }
 

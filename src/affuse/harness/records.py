@@ -50,6 +50,15 @@ class Trivial(BaseModel):
     metrics: dict[str, float | None]
 
 
+class Best(BaseModel):
+    """The best possible answers of a fold, raw outputs `(N, C)`, and their metrics."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outputs: tuple[tuple[float, ...], ...]
+    metrics: dict[str, float | None]
+
+
 class About(BaseModel):
     """What a table says that no run tells.
 
@@ -62,6 +71,8 @@ class About(BaseModel):
         trivial: a fold each; none where a part lacks labels.
         runs: the name of each run asked for to the digest of its identity.
         hard: a fold each, ids of the test samples whose modalities mislead.
+        groups: a fold each, the group of each labelled test sample, in their order.
+        best: a fold each; none where the best possible answers are not known.
         extra: further entries of the result.
     """
 
@@ -77,6 +88,8 @@ class About(BaseModel):
     runs: dict[str, str]
     extra: dict[str, Any]
     hard: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[tuple[str | None, ...], ...] = ()
+    best: tuple[Best, ...] = ()
 
     def write(self, folder: Path) -> None:
         write_atomic(folder / TABLE, to_strict_json(self.model_dump()).encode())

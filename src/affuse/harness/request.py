@@ -18,6 +18,7 @@ from affuse.readers.registry import load_corpus, without_untaught
 from affuse.samples import Corpus, Split
 from affuse.training.answerable import unlearnable
 from affuse.training.devices import AUTO, resolve_device
+from affuse.training.fold_settings import TUNED, every_key, require_found_here
 from affuse.training.presets import Plan, check_keys, corpus_options, plan
 from affuse.training.session import require_trainable
 
@@ -66,18 +67,20 @@ class Request:
                 hands out its test labels.
         """
         resolve_device(self.device)
-        check_keys(self.corpus, self.settings)
+        check_keys(self.corpus, every_key(self.settings))
         if min(self.seeds, self.jobs, 1 if self.limit is None else self.limit) < 1:
             raise InputError("seeds, jobs and limit", remedy="give 1 or more of each")
         if not self.models:
             raise InputError("no models to compare", remedy="name one or more, with commas")
-        plans = [self.plan(name) for name in self.models]
+        for name in self.models:
+            self.plan(name)
         for name in self.models:
             _require_file(name)
         corpus = self.read()
-        for planned in plans:
-            for fold in range(len(corpus.folds)):
-                require_trainable(corpus, planned, fold)
+        self._require_found_here(corpus)
+        for fold in range(len(corpus.folds)):
+            for name in self.models:
+                require_trainable(corpus, self.plan(name, fold), fold)
         if self.reference not in (REFERENCE, *self.rows(corpus)):
             raise unknown_name("reference", self.reference, self.rows(corpus))
         require_closed(corpus)
@@ -99,9 +102,16 @@ class Request:
             corpus = replace(corpus, name=f"{corpus.name}, dropped={count}")
         return without_untaught(corpus)
 
-    def plan(self, model: str) -> Plan:
+    def _require_found_here(self, corpus: Corpus) -> None:
+        """Raise `InputError` where a search found the settings on another fold."""
+        if TUNED in self.settings and (self.limit is not None or self.drop_shared):
+            # A part of the samples is in the same folds.
+            corpus = replace(self, limit=None, drop_shared=False).read()
+        require_found_here(self.settings, corpus, range(len(corpus.folds)))
+
+    def plan(self, model: str, fold: int = 0) -> Plan:
         """How a model is trained here."""
-        return plan(self.corpus, model, self.settings, self.data)
+        return plan(self.corpus, model, self.settings, self.data, fold)
 
     def rows(self, corpus: Corpus) -> tuple[str, ...]:
         """Model names in table order: single modalities first, then those asked for.

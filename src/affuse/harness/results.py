@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from affuse.samples import MODALITIES
 from affuse.shown import Shown
 
 TRIVIAL = "trivial"
+BEST = "best possible"
+REFERENCES = TRIVIAL, BEST
+"""Rows of no model: the best constant, and the best reader of a corpus that was generated."""
 _REMEDY = "give a file that a benchmark wrote, or run the benchmark again"
 
 
@@ -28,14 +32,18 @@ class ModelResult:
     """A model's row.
 
     Attributes:
-        parameters: trainable ones.
+        parameters: trainable ones, of all members together.
         metrics: name to its runs; empty where the model could not run.
         primary: modality to the number of runs in which it led most of the test samples.
+        members: networks that answer by their mean.
+        distilled: members of the teacher that it learnt from, which are not counted; 0 without.
     """
 
     parameters: int
     metrics: dict[str, Summary]
     primary: dict[str, int] = field(default_factory=dict)
+    members: int = 1
+    distilled: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,6 +74,11 @@ class BenchmarkResult(Shown):
         return f"{self.corpus!r}, {self.seeds}, {metric}: {', '.join(means)}"
 
     @property
+    def ensembles(self) -> bool:
+        """Whether a model is more than one network."""
+        return any(row.members > 1 for row in self.models.values())
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """Names of all metrics of any model, in order of first appearance."""
         return tuple(dict.fromkeys(m for row in self.models.values() for m in row.metrics))
@@ -92,6 +105,7 @@ class BenchmarkResult(Shown):
         extra = {key: content.pop(key) for key in list(content) if key not in known}
         for key in {"models", "paired"} & content.keys():
             content[key] = null_to_nan(content[key])
+        _add_members(content, extra)
         try:
             return TypeAdapter(cls).validate_python({**content, "extra": extra})
         except ValidationError as error:
@@ -122,6 +136,7 @@ class BenchmarkResult(Shown):
             {
                 "corpus": self.corpus,
                 "model": model,
+                "members": row.members,
                 "parameters": row.parameters,
                 "metric": metric,
                 "mean": s.mean,
@@ -137,7 +152,7 @@ class BenchmarkResult(Shown):
     @property
     def seed_counts(self) -> tuple[int, int]:
         """The fewest and the most seeds that a model's score has."""
-        rows = [row for name, row in self.models.items() if name != TRIVIAL]
+        rows = [row for name, row in self.models.items() if name not in REFERENCES]
         counts = {len(s.runs) for row in rows for s in row.metrics.values()} or {0}
         return min(counts), max(counts)
 
@@ -150,11 +165,11 @@ class BenchmarkResult(Shown):
         return f"{seeds} of {folds} folds" if folds != 1 else seeds
 
     def best(self, metric: str) -> set[str]:
-        """Models whose mean is the best; several where they tie."""
+        """Models whose mean is the best; several where they tie. No model is the best possible."""
         means = {
             model: row.metrics[metric].mean
             for model, row in self.models.items()
-            if metric in row.metrics and row.metrics[metric].runs
+            if model != BEST and metric in row.metrics and row.metrics[metric].runs
         }
         scores = [mean for mean in means.values() if not math.isnan(mean)]
         if not scores:
@@ -163,8 +178,8 @@ class BenchmarkResult(Shown):
         return {model for model, mean in means.items() if mean == best}
 
     def is_baseline(self, model: str) -> bool:
-        """Whether a row is the trivial prediction, or a single modality's, named after it."""
-        return model in (TRIVIAL, *MODALITIES, *self.extra.get("features", {}))
+        """Whether a row is of no model, or a single modality's, named after it."""
+        return model in (*REFERENCES, *MODALITIES, *self.extra.get("features", {}))
 
     def unfinished(self) -> dict[str, tuple[int, int]]:
         """Models that lack seeds, with how many they have and how many were asked for."""
@@ -172,7 +187,7 @@ class BenchmarkResult(Shown):
         seeds = {
             model: max((len(s.runs) for s in row.metrics.values()), default=0)
             for model, row in self.models.items()
-            if model != TRIVIAL
+            if model not in REFERENCES
         }
         return {model: (count, asked) for model, count in seeds.items() if count < asked}
 
@@ -198,6 +213,13 @@ class BenchmarkResult(Shown):
                     kept = Comparison(first, chosen.pop(first), chosen, found.statistic)
                     paired.setdefault(reference, {})[other] = kept
         return replace(self, models=models, paired=paired)
+
+
+def _add_members(content: dict[str, Any], extra: dict[str, Any]) -> None:
+    """To the rows of a version that named members among a model's options alone."""
+    with suppress(AttributeError, KeyError, TypeError):
+        for model, known in extra["configuration"].items():
+            content["models"][model].setdefault("members", known["options"].get("members", 1))
 
 
 class _Extra(BaseModel):

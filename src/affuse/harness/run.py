@@ -12,7 +12,7 @@ from typing import Any
 
 from affuse.errors import InputError
 from affuse.evaluation.held_out import Key, Record, score_answers
-from affuse.evaluation.scorecard import trivial_folds
+from affuse.evaluation.scorecard import best_folds, trivial_folds
 from affuse.files import claim, differences, digest_json, holds, make_folder
 from affuse.harness.assemble import assemble
 from affuse.harness.leaks import content_of
@@ -21,6 +21,7 @@ from affuse.harness.records import (
     RUNS,
     SINGLE,
     About,
+    Best,
     Run,
     Trivial,
     log_test_use,
@@ -34,11 +35,11 @@ from affuse.harness.request import Job, Request, jobs
 from affuse.harness.results import BenchmarkResult
 from affuse.harness.workers import RUNS_IN, Answered, run_all
 from affuse.incongruity.hard import HardIds, hard_ids
+from affuse.metrics.scores import score_outputs
 from affuse.processes import preload
 from affuse.progress import OnWork
-from affuse.samples import Corpus
+from affuse.samples import Corpus, labelled, targets_of
 from affuse.training.answerable import coverage, unlearnable
-from affuse.training.presets import Plan
 from affuse.training.session import identity
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
@@ -78,17 +79,17 @@ def run_benchmark(
         "subsets": request.subsets,
     }
     keys = [Key.of(fold.test) for fold in corpus.folds]
-    plans = {name: request.plan(name) for name in request.rows(corpus)}
+    plans = {job: request.plan(job.model, job.fold) for job in jobs(request, corpus)}
     runs = {
-        job: identity(corpus, plans[job.model], seed=job.seed, fold=job.fold)
-        for job in jobs(request, corpus)
+        job: identity(corpus, planned, seed=job.seed, fold=job.fold)
+        for job, planned in plans.items()
     }
-    about = _about(request, corpus, plans, {j.name: digest_json(run) for j, run in runs.items()})
+    about = _about(request, corpus, {j.name: digest_json(run) for j, run in runs.items()})
     if not holds(folder, MARK, mark):
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)
     missing = {
-        job: plans[job.model].train.epochs
+        job: plans[job].epochs
         for job in runs
         if read_run(folder / RUNS, job.name, about.runs[job.name]) is None
     }
@@ -164,11 +165,9 @@ def _code_changes(runs: Path, missing: Mapping[Job, Mapping[str, Any]]) -> Itera
         yield f"{why}: {count} finished run(s) of {model} are made anew"
 
 
-def _about(
-    request: Request, corpus: Corpus, plans: Mapping[str, Plan], runs: dict[str, str]
-) -> About:
+def _about(request: Request, corpus: Corpus, runs: dict[str, str]) -> About:
     rows = request.rows(corpus)
-    mode = plans[rows[-1]].train.normalise
+    mode = request.plan(rows[-1]).train.normalise
     return About(
         # What uses a test speaker's other clips, or nothing, is said wherever the numbers stand.
         corpus=corpus.name if mode == "train" else f"{corpus.name}, normalise={mode}",
@@ -181,7 +180,9 @@ def _about(
             Trivial(output=tuple(fold.output.tolist()), metrics=dict(fold.metrics))
             for fold in trivial_folds(corpus)
         ),
+        best=tuple(_best(corpus)),
         runs=runs,
+        groups=tuple(tuple(s.group for s in labelled(fold.test)) for fold in corpus.folds),
         extra={
             "fingerprint": corpus.fingerprint(),
             "options": dict(corpus.options),
@@ -195,6 +196,13 @@ def _about(
             **_lacking(request, corpus),
         },
     )
+
+
+def _best(corpus: Corpus) -> Iterator[Best]:
+    """The best possible answers, fold by fold, and how they score."""
+    for fold, outputs in zip(corpus.folds, best_folds(corpus), strict=False):
+        metrics = score_outputs(corpus.task, outputs, targets_of(labelled(fold.test)))
+        yield Best(outputs=tuple(map(tuple, outputs.tolist())), metrics=dict(metrics))
 
 
 def _lacking(request: Request, corpus: Corpus) -> dict[str, Any]:

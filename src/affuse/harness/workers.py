@@ -84,21 +84,28 @@ def run_job(
         tick: called with the number of epochs that were finished since the last call.
     """
     began = time.monotonic()
-    planned = request.plan(job.model)
+    planned = request.plan(job.model, job.fold)
     run = identity(view, planned, seed=job.seed, fold=job.fold)
     if not _goes_on(work, run):
         shutil.rmtree(work, ignore_errors=True)
+    finished = 0
+
+    def on_epoch(*_: object) -> None:
+        nonlocal finished
+        finished += 1
+        tick(1)
+
     checkpoint = train_run(
         *(view, planned),
         seed=job.seed,
         fold=job.fold,
         folder=work,
         resume=True,
-        on_epoch=lambda *_: tick(1),
+        on_epoch=on_epoch,
         device=request.device,
     )
     # Early stopping leaves epochs out: the progress display counts them as done.
-    tick(planned.train.epochs - len(checkpoint.training["history"]))
+    tick(planned.epochs - finished)
     hidden = checkpoint.prepare(view.folds[job.fold].test)
     facts = {
         "model": job.model,
@@ -109,8 +116,7 @@ def run_job(
         "best_epoch": checkpoint.training["best_epoch"],
         "history": checkpoint.training["history"],
     }
-    if "init" in checkpoint.training:
-        facts["init"] = checkpoint.training["init"]
+    facts |= {k: checkpoint.training[k] for k in ("init", "distilled") if k in checkpoint.training}
     answers = answer(checkpoint, hidden, subsets=request.subsets, device=request.device)
     facts["seconds"] = round(time.monotonic() - began, 1)
     return Answered(answers, weights_digest(work), facts)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from affuse.batches import collate
-from affuse.fusion import FusionModel, FusionOutput
+from affuse.fusion import FusionModel, FusionOutput, each_of
 from affuse.incongruity.conflict import Conflict
 from affuse.incongruity.hooks import BEFORE, block_ends, compressed
 from affuse.incongruity.tendency import answer_name, neutral, tendency
@@ -102,7 +102,8 @@ def case(
         conflict,
         {m: len(sequence) for m, sequence in sample.sequences.items()},
         {m: float(t[-1]) for m, t in sample.times.items() if len(t)},
-        tuple(_maps(model, sample, output, features)),
+        # Of members, the first is shown, with the gate that its blocks obeyed.
+        tuple(_maps(model, sample, each_of(output)[0], features)),
     )
 
 

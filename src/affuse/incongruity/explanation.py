@@ -13,7 +13,7 @@ import numpy as np
 from affuse.errors import InputError, unknown_name
 from affuse.evaluation.held_out import Predictions, run_model
 from affuse.evaluation.scorecard import trivial_of
-from affuse.fusion import count_parameters
+from affuse.fusion import count_parameters, members_of
 from affuse.incongruity.cases import Case, case, in_words, label_in_words
 from affuse.incongruity.conflict import Conflict, fit_conflict, known_conflicts, told_conflicts
 from affuse.incongruity.hard import HardSamples, hard_samples
@@ -61,12 +61,13 @@ class ModelFacts:
     Attributes:
         scores: slice of the test part (`all`, `hard`, `other`) to metric to score.
         gate: None of a model without one.
-        latent: None of a model without crossmodal blocks.
+        latent: None of a model without crossmodal blocks; of several members, that of the first.
         reliability: its answers against the labels.
     """
 
     name: str
     parameters: int
+    members: int
     scores: Mapping[str, Mapping[str, float]]
     gate: GateFacts | None
     latent: LatentIncongruity | None
@@ -123,6 +124,10 @@ class Explanation(Shown):
     def models(self) -> tuple[ModelFacts, ...]:
         return (self.model,) if self.against is None else (self.model, self.against)
 
+    @property
+    def ensembles(self) -> tuple[ModelFacts, ...]:
+        return tuple(facts for facts in self.models if facts.members > 1)
+
     def to_dict(self) -> dict[str, Any]:
         """All but the attention maps and the gate of each sample."""
         known = {} if self.truth is None else {"conflict_auroc": self.truth.auroc}
@@ -145,6 +150,7 @@ class Explanation(Shown):
         return {
             "name": facts.name,
             "parameters": facts.parameters,
+            "members": facts.members,
             "scores": {name: dict(scores) for name, scores in facts.scores.items()},
             "gate": gate and {"mean": gate.mean, "led": gate.led, "history": gate.history},
             "latent": latent and latent.to_dict(),
@@ -273,6 +279,7 @@ def _facts(
     return ModelFacts(
         name,
         count_parameters(model),
+        len(members_of(model)),
         {
             part: score_outputs(task, said.prediction[rows], targets[rows])
             for part, rows in slices.items()

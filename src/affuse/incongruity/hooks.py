@@ -6,6 +6,8 @@ each. A block named `target<-source` says itself whose stream it is; one whose n
 number k is the k-th of a hierarchy, where the primary modality is the target and the source is
 the k-th of the others by falling gate weight; its model leaves the stream of each modality under
 that modality's name. Nothing is computed or kept otherwise.
+
+Of a model with members, the first is looked at: their latents have nothing in common.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from torch.nn.functional import pad
 
 from affuse.batches import Batch, collate
 from affuse.errors import InputError
-from affuse.fusion import FusionModel, FusionOutput
+from affuse.fusion import FusionModel, FusionOutput, members_of
 from affuse.samples import Sample
 from affuse.training.devices import AUTO, on_device
 
@@ -61,7 +63,7 @@ class Trace:
 
 def crosses(model: FusionModel, samples: Sequence[Sample], device: str = AUTO) -> bool:
     """Whether a model leaves latents of crossmodal blocks, tried on the first sample."""
-    model.eval()
+    model = members_of(model)[0].eval()
     with on_device(model, device) as place, torch.no_grad():
         batch = collate(samples[:1], model.modalities).to(place)
         latents = model(batch, detail=True).latents or {}
@@ -74,7 +76,7 @@ def trace(model: FusionModel, samples: Sequence[Sample], device: str = AUTO) -> 
     Raises:
         InputError: a model that has no such blocks, or no such device.
     """
-    model.eval()
+    model = members_of(model)[0].eval()
     parts = []
     # Inference mode would bar the latents from a probe's training.
     with on_device(model, device) as place, torch.no_grad():

@@ -48,6 +48,16 @@ def _pearson(prediction: Array, truth: Array, weights: Array) -> Array:
     return np.where(varies, np.clip(r, -1.0, 1.0), 0.0)
 
 
+def _ccc(prediction: Array, truth: Array, weights: Array) -> Array:
+    """Lin's concordance: 2 cov(x, y) / (var x + var y + (mean x - mean y)^2)."""
+    origin = truth.mean(dtype=np.float64) if len(truth) else 0.0
+    x, y = prediction.astype(np.float64) - origin, truth[None].astype(np.float64) - origin
+    mean_x, mean_y = _mean(weights, x), _mean(weights, y)
+    twice = 2 * (_mean(weights, x * y) - mean_x * mean_y)
+    # The mean square of x - y is what the denominator has beyond 2 cov(x, y).
+    return np.clip(_ratio(twice, twice + _mean(weights, (x - y) ** 2)), -1.0, 1.0)
+
+
 def _standardise(values: Array) -> Array:
     """Each row centred, its largest deviation 1; zero where it is constant."""
     centred = values.astype(np.float64)
@@ -140,6 +150,7 @@ def _binned(*edges: float) -> Metric:
 REGRESSION: dict[str, Metric] = {
     "mae": _mae,
     "corr": _pearson,
+    "ccc": _ccc,
     "acc2_nonzero": _nonzero(_accuracy),
     "f1_nonzero": _nonzero(_f1),
     "f1_nonzero_swapped": _nonzero(_f1_swapped),

@@ -7,10 +7,10 @@ Two habits of the field make numbers incomparable, so both are spelled out in na
 - A weighted F1 weights classes by how often they are true. That same code passes (prediction,
   truth) in the other order, so that predictions set the weights: such a score is named *swapped*.
 
-Every metric is a fraction, save MAE (in the label's units) and Pearson's r. Where one has no value
-it is nan, with no warning: non-zero scores without a non-zero truth, weighted accuracy of a label
-that is always or never true. The correlation with a constant is 0.0, since a predictor that always
-says the same tells nothing.
+Every metric is a fraction, save MAE (in the label's units), Pearson's r and the CCC, Lin's
+concordance. Where one has no value it is nan, with no warning: non-zero scores without a non-zero
+truth, weighted accuracy of a label that is always or never true. The correlation with a constant is
+0.0, since a predictor that always says the same tells nothing.
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ def _score_labels(
 LABELS: dict[str, str] = {
     "mae": "MAE",
     "corr": "Pearson r",
+    "ccc": "CCC",
     "acc2_nonzero": "Acc2 non-zero",
     "f1_nonzero": "F1 non-zero (weights from truth)",
     "f1_nonzero_swapped": "F1 non-zero (weights from prediction)",

@@ -143,7 +143,8 @@ def _voice_features(extractor: ClipFeatures, take: tuple[Path, bool]) -> FloatAr
 def disturb_sound(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Sound as by another microphone, up to 9 dB higher or lower at any pitch, and in noise.
 
-    Noise is 5 to 35 dB below the sound, white to brown.
+    Noise is 5 to 35 dB below the sound, white to brown. Half of them are then cut as by a telephone
+    or a codec: below 20 to 350 Hz, and above 3.3 to 7.5 kHz.
     """
     spectrum = np.fft.rfft(signal)
     octaves = np.log2(np.maximum(np.fft.rfftfreq(len(signal), 1 / RATE), 50.0) / 50.0)
@@ -153,7 +154,15 @@ def disturb_sound(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
     noise = np.fft.irfft(np.fft.rfft(rng.normal(size=len(signal))) * colour, len(signal))
     below = 10 ** (-rng.uniform(5, 35) / 20)
     mixed: FloatArray = (heard + noise * (below * heard.std() / noise.std())).astype(np.float32)
-    return mixed
+    return _narrowed(mixed, rng) if rng.random() < 0.5 else mixed
+
+
+def _narrowed(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
+    low, high = rng.uniform(20, 350), 3300 * (7500 / 3300) ** rng.uniform()
+    pitch = np.fft.rfftfreq(len(signal), 1 / RATE)
+    spectrum = np.fft.rfft(signal) * ((pitch >= low) & (pitch <= high))
+    narrow: FloatArray = np.fft.irfft(spectrum, len(signal)).astype(np.float32)
+    return narrow
 
 
 def fer_faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:

@@ -14,6 +14,7 @@ trusted is visible.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +25,17 @@ from pydantic import Field
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.readers import planting
-from affuse.readers.planting import PROFILES, Bools, Floats, Ints, Rendered, Spans, generator
+from affuse.readers.optimum import Evidence, best_reading
+from affuse.readers.planting import (
+    AFFECT,
+    PROFILES,
+    Bools,
+    Floats,
+    Ints,
+    Rendered,
+    Spans,
+    generator,
+)
 from affuse.readers.registry import corpus_name, register_corpus
 from affuse.samples import MODALITIES, PARTS, Corpus, Sample, Split
 from affuse.tasks import Regression
@@ -34,8 +45,13 @@ from affuse.tasks import Regression
 TRUE_NOISE, OTHER_NOISE = 0.35, 1.3
 # Where the truth is mixed, the others carry another draw of y; they look as noisy as this.
 UNRELATED_NOISE = 2.5
+# Where the truth is shared, each modality's error in each sample has a deviation of its own, drawn
+# between these, evenly in its logarithm: the surest of three has 0.5 in the median.
+SHARED_NOISE = 0.25, 2.5
 # Below this a contradiction would be no contradiction.
 LEAST_CONFLICT = 0.5
+# A contradiction says as many times the opposite of y.
+AGAINST = 0.8, 1.2
 
 
 class ControlledOptions(Options):
@@ -43,11 +59,12 @@ class ControlledOptions(Options):
 
     Attributes:
         seed: of the data. The same seed gives the same arrays, bit for bit.
-        truth: the modality that carries the affect best, or `mixed`: another one in each sample,
-            drawn at random, while the other two carry nothing.
+        truth: the modality that carries the affect best; or `mixed`: another one in each sample,
+            drawn at random, while the other two carry nothing; or `shared`: all carry it, each
+            with an error whose size differs from sample to sample.
         noise: scale of the errors of what the modalities carry.
         incongruent: share of samples of each part in which a modality that is not the true one
-            contradicts it.
+            contradicts it; where the truth is shared, any of the three.
         length: sequences are this many times as long.
     """
 
@@ -55,7 +72,7 @@ class ControlledOptions(Options):
     train: int = Field(600, ge=1)
     valid: int = Field(150, ge=1)
     test: int = Field(300, ge=1)
-    truth: Literal["text", "audio", "vision", "mixed"] = "text"
+    truth: Literal["text", "audio", "vision", "mixed", "shared"] = "text"
     noise: float = Field(1.0, ge=0, le=10)
     incongruent: float = Field(0.2, ge=0, le=1)
     length: float = Field(1.0, ge=1, le=100)
@@ -67,11 +84,13 @@ class _Latents:
 
     target: Floats  # y, `(N,)`
     duration: Floats  # seconds, `(N,)`
-    primary: Ints  # column that carries y, `(N,)`
+    primary: Ints  # column that carries y best, `(N,)`
     conflict: Bools  # whether a modality contradicts, `(N,)`
     conflicting: Ints  # its column, `(N,)`; drawn for every sample
     carried: Floats  # `(N, 3)`
     noise: Floats  # that the spans show, `(N, 3)`
+    tells: Bools  # whether what is carried follows y, `(N, 3)`
+    suspects: Bools  # whether it may contradict, `(N, 3)`
 
 
 @register_corpus("controlled", ControlledOptions, needs_data=False)
@@ -80,8 +99,9 @@ def read_controlled(path: Path | None, options: ControlledOptions) -> Corpus:
 
     `Sample.truth` has `primary` (the true modality), `carried` (modality to value), `spans`
     (modality to pairs of first step and the one after the last), `conflict`, `conflicting` (the
-    modality that contradicts, or None) and `noise` (modality to the noise that its spans show).
-    Nothing is read: the path is None.
+    modality that contradicts, or None), `noise` (modality to the noise that its spans show) and
+    `best` (what the best possible reader answers, `affuse.readers.optimum`). Nothing is read: the
+    path is None.
     """
     if path is not None:
         problem = "corpus 'controlled' is generated and reads no data"
@@ -89,7 +109,7 @@ def read_controlled(path: Path | None, options: ControlledOptions) -> Corpus:
     parts = {part: _part(part, options) for part in PARTS}
     return Corpus(
         name=corpus_name("controlled", options, always=("truth",)),
-        task=Regression(-3.0, 3.0),
+        task=Regression(-AFFECT, AFFECT),
         widths={m: profile.width for m, profile in PROFILES.items()},
         folds=(Split(**parts),),
         options=options.model_dump(),
@@ -112,7 +132,25 @@ def _part(part: str, options: ControlledOptions) -> list[Sample]:
         )
         for column, (modality, profile) in enumerate(PROFILES.items())
     }
-    return [_sample(f"{part}/{row}", row, latents, rendered) for row in range(count)]
+    best = _best(latents, list(rendered.values()), options)
+    return [_sample(f"{part}/{row}", row, latents, rendered, best[row]) for row in range(count)]
+
+
+def _best(latents: _Latents, rendered: list[Rendered], options: ControlledOptions) -> Floats:
+    """What the best possible reader answers, `(N,)`."""
+    blur = np.stack([r.blur for r in rendered], axis=1)
+    return best_reading(
+        Evidence(
+            shown=np.stack([r.shown for r in rendered], axis=1),
+            spread=np.hypot(latents.noise, blur),
+            blur=blur,
+            tells=latents.tells,
+            suspects=latents.suspects,
+            incongruent=options.incongruent,
+            least=LEAST_CONFLICT,
+            against=AGAINST,
+        )
+    )
 
 
 def _draw_latents(rng: np.random.Generator, count: int, options: ControlledOptions) -> _Latents:
@@ -121,28 +159,38 @@ def _draw_latents(rng: np.random.Generator, count: int, options: ControlledOptio
     unrelated = planting.draw_affect(rng, 3 * count).reshape(count, 3)
     error = rng.normal(size=(count, 3))
     drawn, step = rng.integers(0, 3, count), rng.integers(1, 3, count)
-    against, order = rng.uniform(0.8, 1.2, count), rng.permutation(count)
+    against, order = rng.uniform(*AGAINST, count), rng.permutation(count)
     duration = rng.uniform(*planting.DURATION, count) * options.length
+    low, high = map(math.log, SHARED_NOISE)
+    error_size = np.exp(rng.uniform(low, high, (count, 3)))
 
-    mixed = options.truth == "mixed"
-    primary = drawn if mixed else np.full(count, MODALITIES.index(options.truth))
-    conflicting = (primary + step) % 3
+    if options.truth == "shared":
+        noise, suspects = error_size * options.noise, np.ones((count, 3), np.bool_)
+        primary, conflicting = noise.argmin(axis=1), drawn
+        tells = suspects
+    else:
+        mixed = options.truth == "mixed"
+        primary = drawn if mixed else np.full(count, MODALITIES.index(options.truth))
+        conflicting = (primary + step) % 3
+        true = np.arange(3) == primary[:, None]
+        other = UNRELATED_NOISE * max(options.noise, 1.0) if mixed else OTHER_NOISE * options.noise
+        noise = np.where(true, TRUE_NOISE * options.noise, other)
+        tells, suspects = true | (not mixed), ~true
+
     conflict = order < round(options.incongruent * count)
-    strong = LEAST_CONFLICT + np.abs(target) * (1 - LEAST_CONFLICT / 3)
+    strong = LEAST_CONFLICT + np.abs(target) * (1 - LEAST_CONFLICT / AFFECT)
     target = np.where(conflict, np.copysign(strong, target), target)
-
-    true = np.arange(3) == primary[:, None]
-    other = UNRELATED_NOISE * max(options.noise, 1.0) if mixed else OTHER_NOISE * options.noise
-    noise = np.where(true, TRUE_NOISE * options.noise, other)
-    carried = target[:, None] + noise * error
-    if mixed:
-        carried = np.where(true, carried, unrelated)
+    carried = np.where(tells, target[:, None] + noise * error, unrelated)
     contradicts = conflict[:, None] & (np.arange(3) == conflicting[:, None])
     carried = np.where(contradicts, -(target * against)[:, None], carried)
-    return _Latents(target, duration, primary, conflict, conflicting, carried, noise)
+    return _Latents(
+        target, duration, primary, conflict, conflicting, carried, noise, tells, suspects
+    )
 
 
-def _sample(name: str, row: int, latents: _Latents, rendered: dict[str, Rendered]) -> Sample:
+def _sample(
+    name: str, row: int, latents: _Latents, rendered: dict[str, Rendered], best: float
+) -> Sample:
     conflict = bool(latents.conflict[row])
     truth: dict[str, Any] = {
         "primary": MODALITIES[latents.primary[row]],
@@ -151,6 +199,7 @@ def _sample(name: str, row: int, latents: _Latents, rendered: dict[str, Rendered
         "conflict": conflict,
         "conflicting": MODALITIES[latents.conflicting[row]] if conflict else None,
         "noise": dict(zip(MODALITIES, latents.noise[row].tolist(), strict=True)),
+        "best": [float(best)],
     }
     return Sample(
         name,

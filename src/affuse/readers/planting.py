@@ -29,6 +29,8 @@ PROFILES = {
     "vision": ModalityProfile(width=10, rate=10.0, persistence=0.85, wobble=0.0),
 }
 
+AFFECT = 3.0  # affect lies in [-AFFECT, AFFECT]
+_SHAPE = 1.5  # of the beta distribution that it is drawn from, on both sides
 DURATION = (2.8, 5.8)  # seconds
 _TEMPO = (0.96, 1.03)  # keeps the number of steps from being the duration in disguise
 _SLOTS = 6  # a sequence has at most one span in each sixth
@@ -54,12 +56,18 @@ class Spans(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """One modality of N samples: padded `(N, T, D)`, times `(N, T)`, lengths `(N,)`, spans."""
+    """One modality of N samples: padded `(N, T, D)`, times `(N, T)`, lengths `(N,)`, spans.
+
+    `shown` `(N,)` is the mean value of the salient steps, which differs from what is carried by an
+    error whose standard deviation is `blur` `(N,)`.
+    """
 
     frames: FloatArray
     times: FloatArray
     lengths: Ints
     spans: Spans
+    shown: Floats
+    blur: Floats
 
 
 def generator(seed: int, *key: int) -> np.random.Generator:
@@ -79,7 +87,14 @@ def directions(seed: int) -> dict[str, Directions]:
 
 def draw_affect(rng: np.random.Generator, count: int) -> Floats:
     """Values in [-3, 3] with a standard deviation of 1.5, about that of CMU-MOSI."""
-    return 6.0 * rng.beta(1.5, 1.5, count) - 3.0
+    return 2 * AFFECT * rng.beta(_SHAPE, _SHAPE, count) - AFFECT
+
+
+def affect_density(value: Floats) -> Floats:
+    """How likely `draw_affect` draws each value; 0 outside its range."""
+    # The beta function of (1.5, 1.5) is pi / 8.
+    inside = np.clip(1 - (value / AFFECT) ** 2, 0.0, None) / 4
+    return np.asarray(np.sqrt(inside) * 8 / np.pi / (2 * AFFECT))
 
 
 def render_modality(
@@ -107,14 +122,19 @@ def render_modality(
     contrast = _MARKER / (1 + noise / 2)
     salient = np.outer(contrast, axes.marker) + np.outer(carried, axes.value)
     decoy = _MARKER * axes.decoy + np.outer(draw_affect(rng, count), axes.value)
-    rough = (0.05 + 0.35 * noise)[:, None, None]
-    for which, mean, scale in ((spans.salient, salient, rough), (spans.decoy, decoy, 0.2)):
+    rough = 0.05 + 0.35 * noise
+    drawn = (spans.salient, salient, rough[:, None, None]), (spans.decoy, decoy, 0.2)
+    for which, mean, scale in drawn:
         inside = _steps_inside(spans, which, steps)[:, :, None]
         frames = np.where(inside, mean[:, None, :] + scale * jitter, frames)
+    tells = _steps_inside(spans, spans.salient, steps)
+    told = tells.sum(axis=1)
+    shown = ((frames @ axes.value) * tells).sum(axis=1) / told
 
     onset = np.arange(steps) + profile.wobble * rng.random((count, steps)) * (np.arange(steps) > 0)
     times = onset * (duration / lengths)[:, None]
-    return Rendered(frames.astype(np.float32), times.astype(np.float32), lengths, spans)
+    seen = frames.astype(np.float32), times.astype(np.float32)
+    return Rendered(*seen, lengths, spans, shown, rough / np.sqrt(told))
 
 
 def _place(rng: np.random.Generator, lengths: Ints) -> Spans:

@@ -34,6 +34,7 @@ def _rows(content: Content) -> Iterator[dict[str, Any]]:
             **{f"emotion_{label}": p for label, p in emotion.items()},
             **{f"gate_{modality}": weight for modality, weight in gate.items()},
             "text": " ".join(w["word"] for w in words_in(content["words"], window)),
+            "notices": " | ".join(content["notices"]),
         }
 
 
@@ -60,16 +61,19 @@ def _cues(words: Iterable[Content], window: Content) -> Iterator[tuple[float, fl
 def _groups(words: Sequence[Content]) -> Iterator[list[Content]]:
     group: list[Content] = []
     for word in words:
-        full = len(group) == _WORDS
-        late = group and (
-            word["start"] - group[-1]["end"] > _PAUSE or word["end"] - group[0]["start"] > _SECONDS
-        )
-        if full or late:
+        if len(group) == _WORDS or (group and _parts(group, word)):
             yield group
             group = []
         group.append(word)
     if group:
         yield group
+
+
+def _parts(group: Sequence[Content], word: Content) -> bool:
+    """Whether a word is of another caption: said later, by somebody else, or meanwhile."""
+    last = group[-1]
+    late = word["start"] - last["end"] > _PAUSE or word["end"] - group[0]["start"] > _SECONDS
+    return late or word["start"] < last["start"] or word.get("speaker") != last.get("speaker")
 
 
 def words_in(words: Iterable[Content], window: Content) -> list[Content]:
@@ -97,6 +101,26 @@ def affect_line(answer: Content) -> str:
     if answer["conflict"] is not None:
         parts.append(f"conflict {answer['conflict']:.0%}")
     return ", ".join(parts) or "nothing seen or heard"
+
+
+def account_lines(content: Content) -> Iterator[str]:
+    """What was read of a recording, a line each for its words, its sound and its pictures."""
+    said, streams, faces = content["transcript"], content["streams"], content["faces"]
+    if said is not None:
+        of = f"{said['inside']} of {said['words']} words inside, {said['known']:.0%} known"
+        yield f"words: {said['file'] or 'as given'} ({said['format']}), {of}"
+    if (sound := streams["sound"]) is not None:
+        channels = ", ".join(sound["used"]) or "none"
+        heard = f"channels {channels}; {content['speech']:.1f} s of speech"
+        yield f"sound: audio track {_track(sound)}, {heard}"
+    if (picture := streams["picture"]) is not None:
+        seen = f"a face {faces['share']:.0%} of the time, at most {faces['people']} at once"
+        yield f"pictures: video track {_track(picture)}; {seen}"
+
+
+def _track(stream: Content) -> str:
+    named = [name for name in (stream["title"], stream["language"], stream["codec"]) if name]
+    return f"{stream['track']} of {stream['tracks']} ({', '.join(named)})"
 
 
 def _clock(seconds: float) -> str:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from affuse.metrics.scores import heading
+from affuse.report.sentences import first_of
 from affuse.report.tables import SCREEN, SCREEN_COLUMNS, hard_rows, markdown_table, score_text
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ LEGEND = (
     "mean ±std over seeds; paired: the same seeds on the same test samples, Student's t; groups: "
     "Welch's t; p is for each row alone"
 )
+COST = "flip rate and damage: of crossmodal blocks, by refitted probes"
 TUNING_TRIALS = 4
 """Trials that a search's table shows beside the untuned one."""
 
@@ -76,7 +78,7 @@ def explanation_table(found: Explanation) -> Table:
     table = Table(
         "model", "slice", "samples", *map(heading, metrics), "flip rate", "damage",
         title=Text(f"{found.corpus}, test part"),
-        caption="flip rate and damage: of crossmodal blocks, by refitted probes",
+        caption="; ".join([COST, *map(first_of, found.ensembles)]),
     )  # fmt: skip
     hard = int(found.hard.mask.sum())
     slices: dict[str, tuple[int, Any]] = {
@@ -104,7 +106,7 @@ def tuning_table(found: StudyResult, metric: str) -> Table:
         columns.append(found.preset)
     pruned = len(found.trials) - len(found.ranked)
     table = Table(
-        "trial", title=f"{found.model}: {len(found.trials)} trials, {pruned} of them pruned"
+        "trial", title=f"{found.title}: {len(found.trials)} trials, {pruned} of them pruned"
     )
     for trial in columns:
         untuned = " (untuned)" if trial is found.preset else ""

@@ -14,7 +14,7 @@ from affuse.metrics.scores import heading
 from affuse.report import charts
 from affuse.report.charts import Drawing, Line, colours, interval, line_chart
 from affuse.report.pages import render_page
-from affuse.report.sentences import CONFLICT, leader, summary_sentences
+from affuse.report.sentences import CONFLICT, first_of, leader, summary_sentences
 from affuse.tasks import Regression
 
 MOST_CONFLICTS, MOST_ROWS = 20, 60
@@ -250,5 +250,6 @@ def explanation_page(found: Explanation) -> str:
         names=" beside ".join(facts.name for facts in found.models),
         version=__version__,
         summary=summary_sentences(found),
+        members=[first_of(facts) for facts in found.ensembles],
         sections=[(key, title, view(found)) for key, title, view in SECTIONS],
     )

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from affuse.evaluation.statistics import verdict
 from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import by_label, heading, higher_is_better
+from affuse.report.sizes import size_cells, size_columns, size_words
 
 SWAPPED = r"F1$^\dagger$"
 FIELD = {
@@ -44,6 +45,9 @@ _ESCAPES = str.maketrans(
 )
 
 
+_SIZES = {"members": "Members", "parameters": "Params"}
+
+
 class _Column(NamedTuple):
     metric: str
     title: str
@@ -56,6 +60,7 @@ def latex(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> str:
     Trivial and single-modality rows stand above a rule. Columns are those of the field by default.
     """
     columns = _columns(result.metrics, metrics)
+    sizes = [_SIZES[name] for name in size_columns(result)]
     kind = "table*" if len(columns) > WIDE else "table"
     rows = [(model, _row(result, model, columns)) for model in result.models]
     baselines = [row for model, row in rows if result.is_baseline(model)]
@@ -70,9 +75,9 @@ def latex(result: BenchmarkResult, metrics: Sequence[str] | None = None) -> str:
         r"\setlength{\tabcolsep}{4pt}",
         f"\\caption{{{_caption(result, columns)}}}",
         f"\\label{{tab:{_slug(result.corpus)}}}",
-        f"\\begin{{tabular}}{{lr{'c' * len(columns)}}}",
+        f"\\begin{{tabular}}{{l{'r' * len(sizes)}{'c' * len(columns)}}}",
         r"\toprule",
-        *_heads(columns),
+        *_heads(sizes, columns),
         r"\midrule",
         "\n\\midrule\n".join("\n".join(block) for block in blocks),
         r"\bottomrule",
@@ -107,19 +112,19 @@ def _columns(known: Sequence[str], asked: Sequence[str] | None) -> list[_Column]
     return columns or [_Column(name, escape(heading(name))) for name in known]
 
 
-def _heads(columns: Sequence[_Column]) -> list[str]:
+def _heads(sizes: Sequence[str], columns: Sequence[_Column]) -> list[str]:
     """A line of labels, where there are any, above the line of metrics."""
     titles = [f"{c.title}${_arrow(c.metric)}$" for c in columns]
-    head = _line(["Model", "Params", *titles])
+    head = _line(["Model", *sizes, *titles])
     if not any(c.group for c in columns):
         return [head]
-    groups, rules, place = [], [], 3
+    groups, rules, place = [], [], 2 + len(sizes)
     for label, members in groupby(columns, key=lambda c: c.group):
         width = len(list(members))
         groups.append(f"\\multicolumn{{{width}}}{{c}}{{{label}}}")
         rules.append(f"\\cmidrule(lr){{{place}-{place + width - 1}}}")
         place += width
-    return [_line(["", "", *groups]), "".join(rules), head]
+    return [_line(["", *("" for _ in sizes), *groups]), "".join(rules), head]
 
 
 def _arrow(metric: str) -> str:
@@ -132,8 +137,8 @@ def _line(cells: Iterable[str]) -> str:
 
 def _row(result: BenchmarkResult, model: str, columns: Sequence[_Column]) -> str:
     row = result.models[model]
-    size = f"{row.parameters:,}" if row.parameters else "--"
-    return _line([escape(model), size, *(_score(result, model, c.metric) for c in columns)])
+    sizes = size_cells(result, row, "--")
+    return _line([escape(model), *sizes, *(_score(result, model, c.metric) for c in columns)])
 
 
 def _score(result: BenchmarkResult, model: str, metric: str) -> str:
@@ -164,6 +169,7 @@ def _caption(result: BenchmarkResult, columns: Sequence[_Column]) -> str:
         r"Mean $\pm$ half the 95\% interval of the mean over seeds (Student's $t$); best mean in",
         r"bold; $\uparrow$ higher, $\downarrow$ lower is better.",
     ]
+    parts.append(f"{size_words(result).capitalize()}.")
     plain = names & set(NOT_FRACTIONS)
     if names != plain:
         parts.append(f"Scores{' but MAE and Corr' * bool(plain)} are percentages.")

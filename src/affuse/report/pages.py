@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from affuse.report.answer_files import Content, affect_line, top_emotion, words_in
+from affuse.report.answer_files import Content, account_lines, affect_line, top_emotion, words_in
 from affuse.report.charts import Bar, Drawing, colours, timeline
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def prediction_page(content: Content) -> str:
         answer=affect_line(content),
         figures=list(_figures(content["timeline"], end)),
         ticks=[_clock(share * end) for share in (0, 0.5, 1)],
+        read=list(account_lines(content)),
         rows=[_row(content, window) for window in content["timeline"]],
     )
 

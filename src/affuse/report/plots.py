@@ -94,7 +94,7 @@ def benchmark_intervals(result: BenchmarkResult, metric: str, path: Path) -> Non
         InputError: no model has the metric, or matplotlib is not installed.
     """
     rows = {name: m.metrics[metric] for name, m in result.models.items() if metric in m.metrics}
-    _intervals(rows, metric, f"{result.corpus}: {heading(metric)}", path)
+    _intervals(rows, metric, f"{result.corpus}: {heading(metric)}", path, result.best(metric))
 
 
 def any_subset(table: Mapping[str, Mapping[str, Summary]], metric: str, path: Path) -> None:
@@ -108,19 +108,26 @@ def any_subset(table: Mapping[str, Mapping[str, Summary]], metric: str, path: Pa
     """
     named = {subset.replace("+", " + "): scores for subset, scores in table.items()}
     rows = {subset: scores[metric] for subset, scores in named.items() if metric in scores}
-    _intervals(rows, metric, f"Modalities present: {heading(metric)}", path)
+    _intervals(rows, metric, f"Modalities present: {heading(metric)}", path, _best(rows, metric))
 
 
-def _intervals(rows: Mapping[str, Summary], metric: str, title: str, path: Path) -> None:
+def _best(rows: Mapping[str, Summary], metric: str) -> set[str]:
+    """The rows whose mean is the best."""
+    means = {name: s.mean for name, s in rows.items() if s.runs and not math.isnan(s.mean)}
+    choose = max if higher_is_better(metric) else min
+    return {name for name, mean in means.items() if mean == choose(means.values())}
+
+
+def _intervals(
+    rows: Mapping[str, Summary], metric: str, title: str, path: Path, best: set[str]
+) -> None:
     drawn = {name: s for name, s in rows.items() if s.runs and not math.isnan(s.mean)}
     if not drawn:
         raise InputError(f"nothing to draw: no runs of '{metric}'", remedy="name another metric")
-    means = [s.mean for s in drawn.values()]
-    best = max(means) if higher_is_better(metric) else min(means)
     figure = new_figure(width=6.4, height=1.4 + 0.42 * len(drawn))
     axis = figure.subplots()
-    for place, s in enumerate(drawn.values()):
-        colour = VERMILLION if s.mean == best else BLUE
+    for place, (name, s) in enumerate(drawn.items()):
+        colour = VERMILLION if name in best else BLUE
         if len(s.runs) > 1:
             axis.plot(s.ci95, (place, place), color=colour, linewidth=1.8)
             axis.plot(s.ci95, (place, place), "|", color=colour, markersize=8, markeredgewidth=1.8)
@@ -132,7 +139,7 @@ def _intervals(rows: Mapping[str, Summary], metric: str, title: str, path: Path)
             (1.02, place),
             xycoords=("axes fraction", "data"),
             va="center",
-            weight="bold" if s.mean == best else "normal",
+            weight="bold" if name in best else "normal",
         )
     axis.set_yticks(range(len(drawn)), list(drawn))
     axis.set_ylim(len(drawn) - 0.5, -0.5)

@@ -27,6 +27,11 @@ def summary_sentences(found: Explanation) -> list[str]:
     ]
 
 
+def first_of(facts: ModelFacts) -> str:
+    """What attention and latents are of, where a model has members."""
+    return f"of the {facts.members} members of {facts.name}, the first"
+
+
 def leader(found: Explanation) -> str | None:
     """The modality that leads most samples, of the model that is explained; None without a gate."""
     gate = found.model.gate

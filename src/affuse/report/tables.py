@@ -17,6 +17,7 @@ from affuse.files import null_to_nan, write_atomic
 from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import by_label, heading
 from affuse.report.csv_tables import csv_text
+from affuse.report.sizes import size_cells, size_columns, size_words
 from affuse.training.answerable import coverage_in_words
 
 SCREEN = (
@@ -28,7 +29,7 @@ SCREEN = (
 SCREEN_COLUMNS = 5
 
 CSV_COLUMNS = (
-    *("corpus", "model", "parameters", "metric", "mean", "std", "ci95_low", "ci95_high"),
+    *("corpus", "model", "members", "parameters", "metric", "mean", "std", "ci95_low", "ci95_high"),
     *("runs", "command"),
 )
 ABSENT = "—"
@@ -102,10 +103,11 @@ def rich_table(
         metric: max(len("has-zero)"), *(len(line) for c in cells for line in c.split("\n")))
         for metric, cells in columns.items()
     }
-    names = max(map(len, ("model", *result.models)))
-    room = width - names - len("parameters") - 7
+    sizes = size_columns(result)
+    room = width - max(map(len, ("model", *result.models))) - sum(len(s) + 3 for s in sizes) - 4
     shown = list(columns) if metrics is not None else _fitting(widths, room)
     caption = "mean ±std [95% interval of the mean over seeds, Student's t]; best in bold"
+    caption += f"\n{size_words(result)}"
     elsewhere = () if metrics else chain.from_iterable(by_label(result.metrics).values())
     printed = {*shown, *elsewhere}
     if hidden := [m for m in result.metrics if m not in printed]:
@@ -113,7 +115,8 @@ def rich_table(
     caption = "\n".join([caption, *_primaries(result), *lacking_lines(result)])
     table = Table(title=Text(f"{result.corpus}, {result.seeds}"), caption=Text(caption))
     table.add_column("model", no_wrap=True)
-    table.add_column("parameters", justify="right", no_wrap=True)
+    for name in sizes:
+        table.add_column(name, justify="right", no_wrap=True)
     for metric in shown:
         table.add_column(Text(heading(metric)), width=widths[metric])
     best = [result.best(metric) for metric in shown]
@@ -122,7 +125,7 @@ def rich_table(
             Text(columns[metric][place], style="bold" if model in winners else "")
             for metric, winners in zip(shown, best, strict=True)
         )
-        table.add_row(Text(model), f"{row.parameters:,}", *scores)
+        table.add_row(Text(model), *size_cells(result, row, "0"), *scores)
     return table
 
 
@@ -177,11 +180,12 @@ def markdown(result: BenchmarkResult) -> str:
     for model, row in result.models.items():
         scores = {m: score_text(row.metrics.get(m), " ") for m in result.metrics}
         marked = (f"**{text}**" if model in best[m] else text for m, text in scores.items())
-        rows.append((model, f"{row.parameters:,}", *marked))
+        rows.append((model, *size_cells(result, row, "0"), *marked))
     parts = [
         f"### {result.corpus}, {result.seeds}",
-        markdown_table(("model", "parameters", *map(heading, result.metrics)), rows),
+        markdown_table(("model", *size_columns(result), *map(heading, result.metrics)), rows),
         "Mean ±std [95% interval of the mean over seeds, Student's t]; best in bold.",
+        f"{size_words(result).capitalize()}.",
     ]
     parts += [*_primaries(result), *lacking_lines(result)]
     parts += [f"Warning: {line}." for line in result.warnings]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from affuse.extract.account import Account
 from affuse.extract.text.transcript import Word
 from affuse.files import to_strict_json
 from affuse.shown import Shown
@@ -93,6 +94,7 @@ class ClipAnswer(Shown):
         answer: the mean over the windows, by their length.
         checkpoint: names of the checkpoints.
         extractors: modality to the name and version of its extractor.
+        account: what was read of it.
     """
 
     file: str
@@ -101,9 +103,17 @@ class ClipAnswer(Shown):
     timeline: tuple[WindowAnswer, ...]
     checkpoint: tuple[str, ...]
     extractors: Mapping[str, str]
+    account: Account = field(default_factory=Account)
 
     def _summary(self) -> str:
-        return f"{self.file!r}, {self.duration:.1f} s: {self.answer.in_short()}"
+        count = len(self.notices)
+        told = f", {count} notice{'s' * (count > 1)}" if count else ""
+        return f"{self.file!r}, {self.duration:.1f} s: {self.answer.in_short()}{told}"
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was lost, odd or guessed when it was read, a line each."""
+        return tuple(self.account.notices)
 
     def to_records(self) -> list[dict[str, Any]]:
         """A plain row for each window, for a data frame."""
@@ -131,11 +141,9 @@ class ClipAnswer(Shown):
             "file": self.file,
             "duration": round(self.duration, 3),
             **self.answer.to_dict(),
-            "words": [
-                {"word": text, "start": round(start, 3), "end": round(end, 3)}
-                for text, start, end in self.words
-            ],
+            "words": [_word(word) for word in self.words],
             "timeline": [window.to_dict() for window in self.timeline],
+            **self.account.to_dict(),
             "checkpoint": list(self.checkpoint),
             "extractors": dict(self.extractors),
         }
@@ -143,6 +151,11 @@ class ClipAnswer(Shown):
     def to_json(self) -> str:
         """The same as text."""
         return to_strict_json(self.to_dict())
+
+
+def _word(word: Word) -> dict[str, Any]:
+    told = {} if word.speaker is None else {"speaker": word.speaker}
+    return {"word": word.text, "start": round(word.start, 3), "end": round(word.end, 3), **told}
 
 
 def _round(value: float | None) -> float | None:

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 from affuse import __version__
 from affuse.errors import AffuseError, InputError, file_error
+from affuse.extract.account import require_no_notices
 from affuse.extract.folder import Clip
-from affuse.extract.text.transcript import Transcript, transcript_beside
+from affuse.extract.media.tracks import Wanted
+from affuse.extract.text.transcript import Beside, Transcript, transcript_beside
 from affuse.extract.voice.recognise import NAME as RECOGNISER
 from affuse.files import digest, digest_file, make_folder, to_strict_json, write_atomic
 from affuse.runtime.bundle import MODEL
@@ -39,6 +41,8 @@ def predict_clips(
     out: Path | None = None,
     transcript: Transcript | None = None,
     recognise: bool = False,
+    tracks: Wanted | None = None,
+    strict: bool = False,
     on_clip: OnClipSeconds = lambda *_: None,
 ) -> Iterator[PredictedClip]:
     """Answers for clips, as they are found.
@@ -48,32 +52,40 @@ def predict_clips(
             the same checkpoints, extractors and transcript, is not read again.
         transcript: of all clips; by default each has the one that lies beside it, if any.
         recognise: recognise speech where there is no transcript.
+        tracks: those to read of each; by default those that matter.
+        strict: no answer for a clip of which anything is lost, but an error.
     """
     models = {s.config.name: digest_file(s.folder / MODEL) for s in predictor.sessions}
     versions = predictor.extractor(recognise=recognise).versions
+    tracks = Wanted() if tracks is None else tracks
     settings = {"affuse": __version__, "models": models, "extractors": versions}
+    settings |= {"tracks": tracks._asdict()}
     for clip in clips:
         try:
-            said = transcript_beside(clip.path) if transcript is None else transcript
+            beside = transcript_beside(clip.path) if transcript is None else Beside(transcript)
+            said = beside.transcript
             made_from = {
                 **settings,
                 "media": digest_file(clip.path),
-                "words": None if said is None else digest(repr(said).encode(), 64),
+                "words": digest(repr(beside).encode(), 64),
                 "recognised": RECOGNISER if recognise and said is None else None,
             }
             place = None if out is None else out / f"{clip.name}.json"
             content = None if place is None else _known(place, made_from)
-            if content is not None:
-                yield PredictedClip(clip, content, known=True)
-                continue
-
-            progress = partial(on_clip, clip)
-            answer = predictor.predict(clip.path, said, recognise=recognise, progress=progress)
-            content = {**answer.to_dict(), _MADE_FROM: made_from}
-            if place is not None:
-                make_folder(place.parent)
-                write_atomic(place, to_strict_json(content).encode())
-            yield PredictedClip(clip, content)
+            known = content is not None
+            if content is None:
+                answer = predictor.read(
+                    *(clip.path, beside, tracks),
+                    recognise=recognise,
+                    progress=partial(on_clip, clip),
+                )
+                content = {**answer.to_dict(), _MADE_FROM: made_from}
+                if place is not None:
+                    make_folder(place.parent)
+                    write_atomic(place, to_strict_json(content).encode())
+            if strict:
+                require_no_notices(clip.path, content["notices"])
+            yield PredictedClip(clip, content, known=known)
         except AffuseError as error:
             yield PredictedClip(clip, None, error)
         except OSError as error:

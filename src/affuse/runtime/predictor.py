@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from affuse.config import parse_options
-from affuse.errors import InputError, unknown_name
+from affuse.errors import InputError, RecordingWarning, unknown_name
+from affuse.extract.account import Account, require_no_notices
 from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
 from affuse.extract.media.decode import Source
 from affuse.extract.media.live import Follower
-from affuse.extract.text.transcript import Transcript, read_transcript, transcript_beside
+from affuse.extract.media.tracks import Wanted
+from affuse.extract.text.transcript import Beside, Transcript, as_transcript, transcript_beside
 from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, mean_answer
 from affuse.runtime.bundle import CONFIG, Outputs, Session, copy_bundle
 from affuse.runtime.contradiction import conflict_of
@@ -105,6 +108,9 @@ class Predictor:
         transcript: Transcript | Path | str | None = None,
         *,
         recognise: bool = False,
+        audio_track: int | None = None,
+        video_track: int | None = None,
+        strict: bool = False,
         progress: OnSeconds | None = None,
     ) -> ClipAnswer:
         """The answer for a recording of any length, with its timeline.
@@ -114,17 +120,43 @@ class Predictor:
             transcript: of it: the words themselves, or a file of them. By default the one that lies
                 beside the recording under its name, if any.
             recognise: recognise speech where there is no transcript.
+            audio_track: which one to read, counted from 1; by default the one that matters.
+            video_track: likewise.
+            strict: raise an error for what is otherwise a notice.
             progress: told the seconds that are done.
 
+        What is lost, odd or guessed is in the answer's `notices`, and a warning each.
+
         Raises:
-            InputError: a file that cannot be read, or a checkpoint made for other features.
+            InputError: a file or track that cannot be read, or a checkpoint made for other
+                features; if `strict`, a recording of which anything is lost.
         """
         path = Path(path)
+        given = transcript_beside(path) if transcript is None else Beside(as_transcript(transcript))
+        tracks = Wanted(audio_track, video_track)
+        answer = self.read(path, given, tracks, recognise=recognise, progress=progress)
+        if strict:
+            require_no_notices(answer.file, answer.notices)
+        for notice in answer.notices:
+            warnings.warn(f"{path}: {notice}", RecordingWarning, stacklevel=2)
+        return answer
+
+    def read(
+        self,
+        path: Path,
+        beside: Beside,
+        tracks: Wanted,
+        *,
+        recognise: bool = False,
+        progress: OnSeconds | None = None,
+    ) -> ClipAnswer:
+        """As `predict`, with the transcript that was found, and without a warning."""
         extractor = self.extractor(recognise=recognise)
-        given = _transcript(transcript, path)
+        account = Account(list(beside.notices))
+        options: dict[str, Any] = {"tracks": tracks, "account": account, "progress": progress}
         windows = tuple(
             WindowAnswer(w.start, w.end, self._answer(w.sample), w.words)
-            for w in extractor.windows(path, given, progress=progress)
+            for w in extractor.windows(path, beside.transcript, **options)
         )
         return ClipAnswer(
             file=str(path),
@@ -133,6 +165,7 @@ class Predictor:
             timeline=windows,
             checkpoint=self.names,
             extractors={m: extractor.versions[m] for m in self._modalities},
+            account=account,
         )
 
     def stream(
@@ -142,6 +175,8 @@ class Predictor:
         *,
         recognise: bool = False,
         step: float = 1.0,
+        tracks: Wanted | None = None,
+        account: Account | None = None,
     ) -> Iterator[StreamAnswer]:
         """An answer every `step` seconds of a recording, each as soon as its media are there.
 
@@ -150,9 +185,12 @@ class Predictor:
             transcript: with times.
             recognise: recognise speech. Words are late, and what is not yet recognised counts for
                 nothing.
+            tracks: those to read; by default the default ones, or the first.
+            account: filled in with what is read and what is lost.
         """
         extractor = self.extractor(recognise=recognise, step=step, wait=False)
-        for w in extractor.windows(cast(Source, source), transcript):
+        media = cast(Source, source)
+        for w in extractor.windows(media, transcript, tracks=tracks, account=account):
             window = WindowAnswer(w.start, w.end, self._answer(w.sample), w.words)
             yield StreamAnswer(window, time.monotonic() - w.there)
 
@@ -199,14 +237,6 @@ def _bundles_in(folder: Path) -> list[Path]:
     found = (path.parent for path in folder.glob(f"*/{CONFIG}"))
     # Sentiment first: what it trusts is what an answer shows first.
     return sorted(found, key=lambda place: (place.name != "sentiment", place.name))
-
-
-def _transcript(given: Transcript | Path | str | None, path: Path) -> Transcript | None:
-    if given is None:
-        return transcript_beside(path)
-    if isinstance(given, Path):
-        return read_transcript(given)
-    return Transcript.of_text(given) if isinstance(given, str) else given
 
 
 _RUN_TIME = ("window", "step", "recognise", "piece", "wait")

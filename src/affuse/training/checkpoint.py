@@ -19,11 +19,12 @@ from affuse import __version__
 from affuse.config import invalid
 from affuse.errors import InputError, file_error, first_line
 from affuse.files import digest, make_folder, null_to_nan, to_strict_json, write_atomic
-from affuse.fusion import FusionModel, count_parameters, create_model
+from affuse.fusion import FusionModel, count_parameters, create_model, members_of
 from affuse.samples import Corpus, Sample, Split, add_to_digest, release_sample
 from affuse.shown import Shown
 from affuse.tasks import Task
 from affuse.training.normalise import Normaliser, normalise_by_group
+from affuse.training.older import renamed
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 SEEN = "seen"
@@ -61,8 +62,15 @@ class Checkpoint(Shown):
         epochs = (
             f", epoch {self.training.get('best_epoch', 0)} of {len(history)}" if history else ""
         )
-        parameters = f"{count_parameters(self.model):,} parameters"
-        return f"{self.name!r}, {parameters}, trained on {self.corpus.get('name', '?')}{epochs}"
+        return f"{self.name!r}, {self.size}, trained on {self.corpus.get('name', '?')}{epochs}"
+
+    @property
+    def size(self) -> str:
+        """Its parameters, and in how many members they are, in words."""
+        members = len(members_of(self.model))
+        return f"{count_parameters(self.model):,} parameters" + (
+            f" in {members} members" if members > 1 else ""
+        )
 
     def save(self, folder: Path) -> None:
         """Write both files; the config comes last, so that a folder with one is whole."""
@@ -216,8 +224,9 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     except (InputError, TypeError, ValueError) as error:
         problem = error.problem if isinstance(error, InputError) else first_line(error)
         raise InputError(problem, remedy=_AGAIN, source=folder / CONFIG) from None
+    named = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    own = renamed(config.model, config.options, named, weights)
     try:
-        own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         model.load_state_dict(own)
         seen = tensors.pop(SEEN, None)
         kept = {k: v.numpy() for k, v in tensors.items() if not k.startswith("model.")}

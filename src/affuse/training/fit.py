@@ -65,6 +65,7 @@ def fit(
     folder: Path,
     on_epoch: OnEpoch = lambda *_: None,
     device: str = AUTO,
+    teacher: FusionModel | None = None,
 ) -> FitResult:
     """Train until validation stops improving; the test split is not among the arguments.
 
@@ -76,6 +77,7 @@ def fit(
         build: makes the model, after the seed is set.
         on_epoch: told the epoch and its history record.
         device: on which it trains (`resolve_device`); the model comes back to the processor.
+        teacher: what else than the labels it learns from (`affuse.training.distil`).
 
     Raises:
         InputError: state in `folder` that cannot be read, or no such device.
@@ -83,7 +85,7 @@ def fit(
     place = resolve_device(device)
     torch.manual_seed(seed)
     steps = -(-len(train) // options.batch_size)
-    module = FusionModule(build(), task, options, steps, seed)
+    module = FusionModule(build(), task, options, steps, seed, teacher)
     loaders = (
         data_loader(train, batch_size=options.batch_size, shuffle=True, seed=seed),
         data_loader(valid, batch_size=2 * options.batch_size, shuffle=False, seed=seed),

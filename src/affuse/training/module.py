@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
@@ -12,42 +11,12 @@ import torch
 from torch import Tensor
 
 from affuse.batches import Batch
-from affuse.fusion import FusionModel, FusionOutput
-from affuse.fusion.layers import zeroed
+from affuse.fusion import FusionModel, FusionOutput, each_of, members_of
 from affuse.metrics.scores import score_outputs
 from affuse.tasks import Classification, Task
+from affuse.training.augment import augment
+from affuse.training.distil import agreement
 from affuse.training.presets import TrainOptions
-
-
-def augment(batch: Batch, options: TrainOptions) -> Batch:
-    """A changed copy of a training batch, drawn from torch's global generator."""
-    sequences = dict(batch.sequences)
-    for m in (m for m in options.shift if m in sequences):
-        sequences[m] = _shift(sequences[m], options.shift[m])
-    for m in (m for m in options.noise if m in sequences):
-        sequences[m] = sequences[m] + options.noise[m] * torch.randn_like(sequences[m])
-    for m in (m for m in options.time_mask if m in sequences):
-        hidden = _spans(batch.masks[m], options.time_mask[m])
-        sequences[m] = zeroed(sequences[m], ~hidden)
-    # Padding may now hold values: every layer masks it.
-    return replace(batch, sequences=sequences)
-
-
-def _shift(x: Tensor, deviation: float) -> Tensor:
-    """One offset, and half as strong a gain, for each sample and feature."""
-    shape = (x.shape[0], 1, x.shape[2])
-    gain = 1 + 0.5 * deviation * torch.randn(shape, device=x.device)
-    return x * gain + deviation * torch.randn(shape, device=x.device)
-
-
-def _spans(mask: Tensor, share: float) -> Tensor:
-    """Bool `(B, T)`: two random spans a sample, each up to `share` of its length."""
-    length = mask.sum(dim=1)[:, None, None]
-    start, size = torch.rand(2, mask.shape[0], 2, 1, device=mask.device)
-    step = torch.arange(mask.shape[1], device=mask.device)
-    begin = start * length
-    inside: Tensor = ((step >= begin) & (step < begin + size * share * length)).any(dim=1)
-    return inside
 
 
 class Best(NamedTuple):
@@ -65,6 +34,7 @@ class FusionModule(pl.LightningModule):
         steps_per_epoch: for the learning-rate schedule.
         seed: from which every epoch's random numbers follow, so that an interrupted run repeats
             them exactly.
+        teacher: what it learns from beside the labels.
 
     Attributes:
         history: one dict an epoch, with losses, validation metrics and gate weights.
@@ -72,9 +42,17 @@ class FusionModule(pl.LightningModule):
     """
 
     def __init__(
-        self, model: FusionModel, task: Task, options: TrainOptions, steps_per_epoch: int, seed: int
+        self,
+        model: FusionModel,
+        task: Task,
+        options: TrainOptions,
+        steps_per_epoch: int,
+        seed: int,
+        teacher: FusionModel | None = None,
     ) -> None:
         super().__init__()
+        # Not a part of this module: it neither learns nor is stored with it.
+        self._teacher = [] if teacher is None else [teacher.eval()]
         self.model, self.task, self.options, self.seed = model, task, options, seed
         self.average = copy.deepcopy(model).requires_grad_(False) if options.average else None
         self.steps_per_epoch = steps_per_epoch
@@ -97,19 +75,50 @@ class FusionModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
         self._train_losses.clear()
+        for teacher in self._teacher:
+            teacher.to(self.device)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        loss = self._loss(self.model(augment(batch, self.options)), batch)
-        self._train_losses.append(loss.detach())
-        return loss
+        seen = augment(batch, self.options)
+        said = each_of(self.model(seen))
+        taught = self._ask(seen)
+        # Apart, not by their mean: members that share a loss end up leaning on each other.
+        pairs = zip(members_of(self.model), said, strict=True)
+        losses = torch.stack([self._loss(network, one, batch, taught) for network, one in pairs])
+        self._train_losses.append(losses.detach().mean())
+        return losses.sum()
 
-    def _loss(self, output: FusionOutput, batch: Batch) -> Tensor:
-        if output.members:
-            # Apart, not by their mean: members that share a loss end up leaning on each other.
-            return torch.stack([self._loss(m, batch) for m in output.members]).mean()
+    def _ask(self, batch: Batch) -> FusionOutput | None:
+        """What the teacher says, of single modalities too where it has those of the model."""
+        for teacher in self._teacher:
+            with torch.no_grad():
+                said: FusionOutput = teacher(batch)
+            alike = teacher.modalities == self.model.modalities
+            return said if alike else said._replace(unimodal=None)
+        return None
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Any,  # noqa: ARG002
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,  # noqa: ARG002
+    ) -> None:
+        assert gradient_clip_val is not None
+        for network in members_of(self.model):
+            torch.nn.utils.clip_grad_norm_(network.parameters(), gradient_clip_val)
+
+    def _loss(
+        self,
+        network: FusionModel,
+        output: FusionOutput,
+        batch: Batch,
+        taught: FusionOutput | None = None,
+    ) -> Tensor:
         assert batch.targets is not None
         targets = batch.targets
         loss = self._task_losses(output.prediction, targets).mean()
+        if taught is not None:
+            loss = self._mixed(loss, self._agreement(output.prediction, taught.prediction).mean())
         if output.regulariser is not None:
             loss = loss + output.regulariser
         if output.expected_loss is None or output.unimodal is None:
@@ -117,9 +126,23 @@ class FusionModule(pl.LightningModule):
         own = _each_modality(self._task_losses, output.unimodal, targets)
         present = self.model.presence(batch)
         count = present.sum(dim=0).clamp(min=1)
-        loss = loss + self.options.auxiliary * ((own * present).sum(dim=0) / count).sum()
+        learnt = own
+        if taught is not None and taught.unimodal is not None:
+            apart = map(self._agreement, output.unimodal.unbind(1), taught.unimodal.unbind(1))
+            learnt = self._mixed(own, torch.stack([*apart], dim=1))
+        loss = loss + self.options.auxiliary * ((learnt * present).sum(dim=0) / count).sum()
         gap = (output.expected_loss - own.detach()).abs() * present
-        return loss + self.options.reliability * gap.sum() / present.sum()
+        loss = loss + self.options.reliability * gap.sum() / present.sum()
+        # The heads have losses of their own: this one is the gate's.
+        guidance = network.gate_loss(output.gate, own.detach())
+        return loss if guidance is None else loss + guidance
+
+    def _mixed(self, labels: Tensor, teacher: Tensor) -> Tensor:
+        """The losses of labels and of the teacher's answers, by their shares."""
+        return labels.lerp(teacher, self.options.distil_share)
+
+    def _agreement(self, prediction: Tensor, taught: Tensor) -> Tensor:
+        return agreement(self.task, prediction, taught, self.options.distil_temperature)
 
     def _task_losses(self, prediction: Tensor, target: Tensor) -> Tensor:
         smoothing = self.options.label_smoothing
@@ -197,9 +220,7 @@ class FusionModule(pl.LightningModule):
         corrections = [o.correction for o in outputs if o.correction is not None]
         if not corrections:
             return prediction
-        unimodal = torch.cat([o.unimodal for o in outputs if o.unimodal is not None])
-        primary = torch.cat([o.primary for o in outputs])
-        lead = unimodal[torch.arange(len(primary), device=primary.device), primary]
+        lead = torch.cat([_lead(o) for o in outputs])
         correction = torch.cat(corrections)
         shares = torch.linspace(1, 0, 21).tolist()
         losses = torch.stack([self.task.losses(lead + s * correction, target) for s in shares])
@@ -240,6 +261,15 @@ class FusionModule(pl.LightningModule):
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, _: int) -> Batch:
         return batch.to(device)
+
+
+def _lead(output: FusionOutput) -> Tensor:
+    """The primary's own raw outputs `(B, C)`; of members, whose primaries may differ, the mean."""
+    if output.members:
+        return torch.stack([_lead(member) for member in output.members]).mean(dim=0)
+    assert output.unimodal is not None
+    rows = torch.arange(len(output.primary), device=output.primary.device)
+    return output.unimodal[rows, output.primary]
 
 
 def _each_modality(losses: Any, unimodal: Tensor, target: Tensor) -> Tensor:

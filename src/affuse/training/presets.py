@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field, NonNegativeFloat, model_validator
 
 from affuse.config import Choice, Options, Range, parse_options, read_yaml
 from affuse.errors import unknown_name
 from affuse.fusion import models
 from affuse.readers.registry import CorpusEntry, corpora, resolve
 from affuse.samples import Corpus
+from affuse.training.fold_settings import every_key, of_fold, plain
 from affuse.training.normalise import NormaliseMode
 
 
@@ -43,6 +44,11 @@ class TrainOptions(Options):
         reliability: weight of the loss of the expected-loss heads.
         init: folder of a checkpoint whose weights training begins with, where they fit; see
             `affuse.training.transfer`.
+        distil: members of a teacher, of the same model, that is trained first; what is kept has
+            learnt from it (`affuse.training.distil`). 0 trains without one.
+        teacher: folder of a checkpoint to learn from instead.
+        distil_share: of the loss that is the teacher's.
+        distil_temperature: by which probabilities are softened where classes are taught.
         label_smoothing: of classification, in training only.
         normalise: `train` fits mean and scale on the training split; `speaker` first normalises
             each speaker by all of that speaker's clips, without labels; `none`.
@@ -65,10 +71,20 @@ class TrainOptions(Options):
     reliability: float = Field(0.2, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     init: str = ""
+    distil: int = Field(0, ge=0)
+    teacher: str = ""
+    distil_share: float = Field(0.5, ge=0, le=1)
+    distil_temperature: float = Field(2.0, gt=0)
     normalise: NormaliseMode = "train"
     noise: dict[str, NonNegativeFloat] = Field(default_factory=dict)
     shift: dict[str, NonNegativeFloat] = Field(default_factory=dict)
     time_mask: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_teacher(self) -> TrainOptions:
+        if self.distil and self.teacher:
+            raise ValueError("distil trains a teacher, and teacher names one")
+        return self
 
 
 Settings = Mapping[str, Any]
@@ -113,15 +129,26 @@ class Plan:
     train: TrainOptions
     options: dict[str, Any]
 
+    @property
+    def epochs(self) -> int:
+        """At most, those of a teacher included."""
+        return self.train.epochs * (2 if self.train.distil else 1)
+
 
 def corpus_options(corpus: str, settings: Settings, data: Path | None = None) -> dict[str, Any]:
     """The reader's options: those of the preset and of `settings` that are the reader's."""
     entry, preset, _ = _choose(corpus, data)
-    merged = {**preset.shared, **settings}
+    merged = {**preset.shared, **plain(settings)}
     return {k: v for k, v in merged.items() if k in entry.options.model_fields}
 
 
-def plan(corpus: str | Corpus, model: str, settings: Settings, data: Path | None = None) -> Plan:
+def plan(
+    corpus: str | Corpus,
+    model: str,
+    settings: Settings,
+    data: Path | None = None,
+    fold: int = 0,
+) -> Plan:
     """Options for `model` on `corpus`: defaults, preset, then `settings`.
 
     Args:
@@ -129,6 +156,7 @@ def plan(corpus: str | Corpus, model: str, settings: Settings, data: Path | None
         model: a registered name.
         settings: what the user gave.
         data: where the corpus lies, for a name that needs it.
+        fold: on which it trains, where settings differ by fold.
 
     Raises:
         InputError: a key that no reader, training or model option has, or a value out of range.
@@ -136,7 +164,8 @@ def plan(corpus: str | Corpus, model: str, settings: Settings, data: Path | None
     base = model.partition(":")[0]
     if base not in models():
         raise unknown_name("model", base, models())
-    check_keys(corpus, settings)
+    check_keys(corpus, every_key(settings))
+    settings = of_fold(settings, fold)
     entry, preset, readers = _choose(corpus, data)
     own = {k.partition(".")[2]: v for k, v in settings.items() if k.startswith(f"{base}.")}
     shared = {k: v for k, v in preset.shared.items() if k not in readers}

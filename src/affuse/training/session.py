@@ -28,6 +28,7 @@ from affuse.training.answerable import (
 from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, seen_in, weights_digest
 from affuse.training.code import code_of
 from affuse.training.devices import AUTO, resolve_device
+from affuse.training.distil import Teacher, read_teacher, teacher_plan
 from affuse.training.normalise import Normaliser, normalise
 from affuse.training.presets import Plan
 from affuse.training.transfer import Origin, begin_with, read_origin
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 RUN = "run.json"
 WORK_FOLDER = "training"
+TEACHER = "teacher"
 
 
 def train_run(
@@ -85,14 +87,28 @@ def train_run(
         sizes = plan.model, corpus.widths, corpus.task.outputs, run["options"]
         build = partial(_begin, donor, *sizes)
         claim(folder, RUN, run)
+        teacher = _teacher(corpus, plan, fold)
+        if plan.train.distil:
+            place = folder / WORK_FOLDER / TEACHER
+            train_run(
+                *(corpus, teacher_plan(plan)),
+                seed=seed,
+                folder=place,
+                fold=fold,
+                resume=True,
+                on_epoch=on_epoch,
+                device=device,
+            )
+            teacher = Teacher.at(place)
         result = fit(
             *(build, corpus.task, visible.train, visible.valid, plan.train),
             seed=seed,
             folder=folder / WORK_FOLDER,
             on_epoch=on_epoch,
             device=device,
+            teacher=None if teacher is None else teacher.model,
         )
-        _checkpoint(corpus, run, result, normaliser, origin).save(folder)
+        _checkpoint(corpus, run, result, normaliser, origin, teacher).save(folder)
     shutil.rmtree(folder / WORK_FOLDER, ignore_errors=True)
     return load_checkpoint(folder)
 
@@ -125,6 +141,8 @@ def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, A
     if plan.train.init:
         # Not where it lies, but what it is.
         train["init"] = weights_digest(Path(plan.train.init))
+    if plan.train.teacher:
+        train["teacher"] = weights_digest(Path(plan.train.teacher))
     content = {
         "affuse": __version__,
         "code": code_of(plan.model),
@@ -151,8 +169,8 @@ def require_trainable(corpus: Corpus, plan: Plan, fold: int = 0) -> Origin | Non
     """What training on that fold begins with, if the option `init` asks for it.
 
     Raises:
-        InputError: as `build_model` or `read_origin`, or no sample to learn from or to validate on
-            that has what the model reads.
+        InputError: as `build_model`, `read_origin` or `read_teacher`, or no sample to learn from or
+            to validate on that has what the model reads.
     """
     return _checked(corpus, plan, fold)[0]
 
@@ -161,6 +179,7 @@ def _checked(corpus: Corpus, plan: Plan, fold: int) -> tuple[Origin | None, tupl
     """What `require_trainable` returns, and the modalities that the model reads."""
     model, init = build_model(corpus, plan, fold), plan.train.init
     learnable(corpus.folds[fold], model.modalities)
+    _teacher(corpus, plan, fold)
     origin = read_origin(Path(init), model, corpus, fold) if init else None
     return origin, model.modalities
 
@@ -172,12 +191,19 @@ def what_is_lacking(corpus: Corpus, plan: Plan, fold: int = 0) -> str:
     return coverage_in_words(plan.model, modalities, coverage(alone, modalities))
 
 
+def _teacher(corpus: Corpus, plan: Plan, fold: int) -> Teacher | None:
+    """The one that is there already, if the option `teacher` names it."""
+    folder = plan.train.teacher
+    return read_teacher(Path(folder), corpus, plan, fold) if folder else None
+
+
 def _checkpoint(
     corpus: Corpus,
     run: Mapping[str, Any],
     result: FitResult,
     normaliser: Normaliser | None,
     origin: Origin | None,
+    teacher: Teacher | None,
 ) -> Checkpoint:
     about = {
         "name": corpus.name,
@@ -195,6 +221,8 @@ def _checkpoint(
     }
     if origin is not None:
         training["init"] = origin.to_dict()
+    if teacher is not None:
+        training["distilled"] = teacher.to_dict()
     name = run["model"].partition(":")[0]
     fold = corpus.folds[run["fold"]]
     seen = seen_in([*fold.train, *fold.valid])

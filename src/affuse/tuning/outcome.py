@@ -17,6 +17,7 @@ from affuse.errors import InputError
 from affuse.files import write_atomic
 from affuse.readers.registry import resolve
 from affuse.shown import Shown
+from affuse.training.fold_settings import FOLDS, TUNED, WRITTEN
 from affuse.tuning.space import base_name, concerning, for_model
 from affuse.tuning.study import IDENTITY, PRESET, finished
 from affuse.tuning.trial import PARAMETERS, STOPPED
@@ -65,6 +66,16 @@ class StudyResult:
         return cls(model, name, identity, trials, _importances(study), minimise)
 
     @property
+    def fold(self) -> int | None:
+        """Which of several folds; None where there is one."""
+        return self.identity["fold"] if self.identity.get("folds", 1) > 1 else None
+
+    @property
+    def title(self) -> str:
+        """Its model, and its fold where there are several."""
+        return self.model if self.fold is None else f"{self.model}, fold {self.fold}"
+
+    @property
     def ranked(self) -> list[FrozenTrial]:
         """Complete trials, the best first, the earlier of equals first."""
         complete = [t for t in self.trials if t.state == TrialState.COMPLETE]
@@ -106,50 +117,66 @@ class TuningResult(Shown):
         object.__setattr__(self, "reader_options", frozenset(options))
 
     def _summary(self) -> str:
-        best = (f"{m.model} {self.metric} {_value(m.best):.3f}" for m in self.models)
+        best = (f"{m.title} {self.metric} {_value(m.best):.3f}" for m in self.models)
         corpus, trials = self.models[0].identity["corpus"], self.request.trials
         return f"{corpus!r}, {trials} trials: {', '.join(best)}"
 
     def to_records(self) -> list[dict[str, Any]]:
         """A plain row for each trial, for a data frame."""
-        return [{"model": m.model, **_content(t)} for m in self.models for t in m.trials]
+        return [
+            {"model": m.model, **({} if m.fold is None else {"fold": m.fold}), **_content(t)}
+            for m in self.models
+            for t in m.trials
+        ]
 
     def settings(self) -> dict[str, Any]:
-        """Setting to value: what the user fixed, and the best of what was searched."""
+        """Setting to value: what the user fixed, and the best of what was searched.
+
+        Of a corpus of several folds, each has its own (`affuse.training.fold_settings`).
+        """
         reader, fixed = self.reader_options, self.request.settings.items()
         plain = {key: value for key, value in fixed if key in reader}
         others = {key: value for key, value in fixed if key not in reader}
-        found: dict[str, Any] = {}
+        found: dict[int | None, dict[str, Any]] = {}
         for tuned in self.models:
             own = concerning(base_name(tuned.model), others)
-            found |= for_model(tuned.model, own | tuned.best.params)
-        return {**plain, **found}
+            chosen = for_model(tuned.model, own | tuned.best.params)
+            found.setdefault(tuned.fold, {}).update(chosen)
+        known = self.models[0].identity
+        origin = {key: known[key] for key in ("corpus", "fingerprint")}
+        whole = {TUNED: {**origin, "folds": known.get("folds", 1)}, **plain, **found.pop(None, {})}
+        return {**whole, **({FOLDS: found} if found else {})}
 
     def write_yaml(self, path: Path) -> None:
         """The settings as a file for `--settings`, with their origin as comments."""
         known = self.models[0].identity
-        lines = [
-            f"# Chosen by affuse tune on the validation part of {known['corpus']} (fold "
-            f"{self.request.fold}, fingerprint {known['fingerprint']})."
-        ]
+        where = "" if self.models[0].fold is None else ", each fold by itself"
+        lines = [f"{WRITTEN} {known['corpus']}{where}."]
         for tuned in self.models:
             untuned = tuned.preset
             before = "" if untuned is None else f", untuned {_value(untuned):.4f}"
             lines.append(
-                f"# {tuned.model}: {self.metric} {_value(tuned.best):.4f}{before}; "
+                f"# {tuned.title}: {self.metric} {_value(tuned.best):.4f}{before}; "
                 f"{len(tuned.trials)} trials, seed {self.request.seed}."
             )
         body = yaml.safe_dump(self.settings(), sort_keys=False, allow_unicode=True)
         write_atomic(path, ("\n".join(lines) + "\n" + body).encode())
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as plain data."""
-        known = self.models[0].identity
+        """Everything, as plain data; of a corpus of several folds, a study a model and fold."""
+        known, found = self.models[0].identity, dict[str, Any]()
+        for tuned in self.models:
+            if tuned.fold is None:
+                found[tuned.model] = tuned.to_dict()
+            else:
+                own = found.setdefault(tuned.model, {"folds": {}})
+                own["folds"][str(tuned.fold)] = tuned.to_dict()
         return {
-            **{key: known[key] for key in ("corpus", "fingerprint", "fold", "metric")},
+            **{key: known[key] for key in ("corpus", "fingerprint", "metric")},
+            **({"fold": known["fold"]} if self.models[0].fold is None else {}),
             "trials": self.request.trials,
             "max_parameters": self.request.max_parameters,
-            "models": {tuned.model: tuned.to_dict() for tuned in self.models},
+            "models": found,
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -40,8 +40,18 @@ from affuse.tuning.study import (
 )
 from affuse.tuning.trial import FoldData, Objective
 
+Place = tuple[str, int]
+"""Of a study: its model and fold."""
+
 POLL = 0.5
 """Seconds between looks at what others are doing."""
+
+NOT_SEARCHED_WITH = {
+    "init": "sizes, which the weights of 'init' do not fit",
+    "distil": "settings by the dozen, and 'distil' would train a teacher for each",
+    "teacher": "sizes and rates, for which a 'teacher' trained with others would decide",
+}
+"""Options of training that a search refuses, and why."""
 
 MAX_REJECTED = 20
 """So many times the trials asked for may be turned down before the search is given up."""
@@ -58,7 +68,7 @@ class TuningRequest:
         trials: how many of each model count in the end, those of earlier calls included.
         settings: `key=value` over the corpus' preset; what they fix is not searched.
         space_changes: to the space that the models declare.
-        fold: which one is tuned on.
+        fold: which one is tuned on; by default each, in a study of its own.
         seed: of the drawn settings and of every training.
         study: name of the studies, to which each adds its model; by default the corpus' name
             and, of several, its fold.
@@ -73,7 +83,7 @@ class TuningRequest:
     trials: int = 30
     settings: Mapping[str, Any] = field(default_factory=dict)
     space_changes: SpaceChanges = field(default_factory=dict)
-    fold: int = 0
+    fold: int | None = None
     seed: int = 0
     study: str | None = None
     max_parameters: int | None = None
@@ -94,20 +104,27 @@ class TuningRequest:
         resolve_device(self.device)
         check_keys(self.corpus, self.settings)
         plans = [plan(self.corpus, name, self.settings, self.data) for name in self.models]
-        if any(planned.train.init for planned in plans):
-            raise InputError(
-                "a search tries sizes, which the weights of 'init' do not fit",
-                remedy="leave it out; affuse train and benchmark take it beside --settings",
-            )
+        for planned in plans:
+            for key, why in NOT_SEARCHED_WITH.items():
+                if getattr(planned.train, key):
+                    raise InputError(
+                        f"a search tries {why}",
+                        remedy="leave it out; affuse train and benchmark take it beside --settings",
+                    )
         self.objectives()
         options = corpus_options(self.corpus, self.settings, self.data)
         corpus = load_corpus(self.corpus, self.data, options)
-        corpus.require_fold(self.fold)
-        split = corpus.folds[self.fold]
-        require_targets([*split.train, *split.valid])
-        for planned in plans:
-            require_trainable(corpus, planned, self.fold)
+        corpus.require_fold(self.fold or 0)
+        for fold in self.folds(corpus):
+            split = corpus.folds[fold]
+            require_targets([*split.train, *split.valid])
+            for planned in plans:
+                require_trainable(corpus, planned, fold)
         return corpus
+
+    def folds(self, corpus: Corpus) -> Sequence[int]:
+        """Those that are searched in."""
+        return range(len(corpus.folds)) if self.fold is None else (self.fold,)
 
     def objectives(self) -> dict[str, Objective]:
         """Each model's space and how a trial of it is trained.
@@ -128,19 +145,20 @@ class TuningRequest:
             )
         return found
 
-    def study_name(self, corpus: Corpus, model: str) -> str:
-        """Of a model's study; folds are apart, as their scores cannot be compared."""
-        fold = f" fold {self.fold}" if len(corpus.folds) > 1 else ""
-        return f"{self.study or corpus.name + fold}/{model}"
+    def study_name(self, corpus: Corpus, model: str, fold: int) -> str:
+        """Of a model's study; folds are apart: one's validation part is another's test part."""
+        which = f" fold {fold}" if len(corpus.folds) > 1 else ""
+        return f"{self.study or corpus.name}{which}/{model}"
 
-    def identity(self, corpus: Corpus, objective: Objective) -> dict[str, Any]:
+    def identity(self, corpus: Corpus, objective: Objective, fold: int) -> dict[str, Any]:
         """All that decides what a trial's score means, as JSON content."""
         return {
             "affuse": __version__,
             "code": code_of(objective.model),
             "corpus": corpus.name,
             "fingerprint": corpus.fingerprint(),
-            "fold": self.fold,
+            "fold": fold,
+            "folds": len(corpus.folds),
             "metric": corpus.task.selection[0],
             "model": objective.model,
             "settings": {key: str(value) for key, value in self.settings.items()},
@@ -176,14 +194,14 @@ def run_search(
     with database_errors(request.database):
         studies = open_studies(request, corpus, on_notice)
         _work(request, corpus, studies, on_progress)
-        found = [StudyResult.read(model, study) for model, study in studies.items()]
+        found = [StudyResult.read(model, study) for (model, _), study in studies.items()]
     return TuningResult(request, corpus.task.selection[0], found)
 
 
 def open_studies(
     request: TuningRequest, corpus: Corpus, on_notice: Callable[[str], object] = warnings.warn
-) -> dict[str, optuna.Study]:
-    """Model to its study, made anew or found.
+) -> dict[Place, optuna.Study]:
+    """Each model's study in each fold, made anew or found.
 
     Raises:
         InputError: the storage cannot be used, or the name is taken by a study of something else.
@@ -193,26 +211,27 @@ def open_studies(
     studies = {}
     for model, objective in request.objectives().items():
         now = untuned(request.corpus, model, request.settings, request.data)
-        studies[model] = open_study(
-            storage,
-            request.study_name(corpus, model),
-            direction=direction,
-            identity=request.identity(corpus, objective),
-            preset={key: now[key] for key, e in objective.space.items() if e.holds(now[key])},
-            on_notice=on_notice,
-        )
+        for fold in request.folds(corpus):
+            studies[model, fold] = open_study(
+                storage,
+                request.study_name(corpus, model, fold),
+                direction=direction,
+                identity=request.identity(corpus, objective, fold),
+                preset={key: now[key] for key, e in objective.space.items() if e.holds(now[key])},
+                on_notice=on_notice,
+            )
     return studies
 
 
 def _work(
     request: TuningRequest,
     corpus: Corpus,
-    studies: Mapping[str, optuna.Study],
+    studies: Mapping[Place, optuna.Study],
     on_progress: OnWork,
 ) -> None:
     """Let workers bring every study to its number of trials."""
     metric = corpus.task.selection[0]
-    names = {model: study.study_name for model, study in studies.items()}
+    names = {place: study.study_name for place, study in studies.items()}
     if all(len(finished(study)) >= request.trials for study in studies.values()):
         return
     context = worker_context(__name__)
@@ -234,16 +253,17 @@ def _work(
 
 
 def _progress(
-    studies: Mapping[str, optuna.Study], trials: int, metric: str
+    studies: Mapping[Place, optuna.Study], trials: int, metric: str
 ) -> tuple[int, int, str]:
-    counts = {model: min(len(finished(study)), trials) for model, study in studies.items()}
-    model = next((m for m, count in counts.items() if count < trials), next(reversed(counts)))
-    best = best_value(studies[model])
-    latest = f"{model}: {'' if best is None else f'best {metric} {best:.3f}'}"
+    counts = {place: min(len(finished(study)), trials) for place, study in studies.items()}
+    place = next((p for p, count in counts.items() if count < trials), next(reversed(counts)))
+    best, (model, fold) = best_value(studies[place]), place
+    which = f", fold {fold}" if any(other for _, other in studies) else ""
+    latest = f"{model}{which}: {'' if best is None else f'best {metric} {best:.3f}'}"
     return sum(counts.values()), trials * len(counts), latest
 
 
-_worker: tuple[TuningRequest, FoldData] | None = None
+_worker: tuple[TuningRequest, Mapping[int, FoldData]] | None = None
 """What a worker process was begun for."""
 
 
@@ -252,37 +272,40 @@ def _begin(request: TuningRequest) -> None:
     global _worker
     begin_worker()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    _worker = request, FoldData.of(request.load(), request.fold)
+    corpus = request.load()
+    _worker = request, {fold: FoldData.of(corpus, fold) for fold in request.folds(corpus)}
 
 
-def _run(names: Mapping[str, str]) -> None:
+def _run(names: Mapping[Place, str]) -> None:
     assert _worker is not None
     work(*_worker, names)
 
 
-def work(request: TuningRequest, fold: FoldData, names: Mapping[str, str]) -> None:
+def work(request: TuningRequest, folds: Mapping[int, FoldData], names: Mapping[Place, str]) -> None:
     """Work on studies until each has its trials.
 
     Args:
-        fold: all that is seen of the corpus.
-        names: model to the name of its study.
+        folds: all that is seen of the corpus.
+        names: model and fold to the name of the study.
     """
     storage, objectives = open_storage(request.database), request.objectives()
     seen: set[int] = set()
     with database_errors(request.database):
         studies = {
-            model: join_study(storage, name, seed=request.seed, epochs=objectives[model].epochs)
-            for model, name in names.items()
+            place: join_study(storage, name, seed=request.seed, epochs=objectives[place[0]].epochs)
+            for place, name in names.items()
         }
-        while left := [m for m, s in studies.items() if len(finished(s)) < request.trials]:
-            for model in left:
-                fail_silent(studies[model], seen)
-            free = next((m for m in left if has_room(studies[m], request.trials)), None)
+        while left := [p for p, s in studies.items() if len(finished(s)) < request.trials]:
+            for place in left:
+                fail_silent(studies[place], seen)
+            free = next((p for p in left if has_room(studies[p], request.trials)), None)
             if free is None:
                 time.sleep(POLL)
                 continue
-            run_one(studies[free], partial(objectives[free], fold=fold), request.trials)
-            _require_fitting(studies[free], free, request.trials)
+            model, fold = free
+            objective = partial(objectives[model], fold=folds[fold])
+            run_one(studies[free], objective, request.trials)
+            _require_fitting(studies[free], model, request.trials)
 
 
 def _require_fitting(study: optuna.Study, model: str, trials: int) -> None:

@@ -89,6 +89,9 @@ def search_space(
         problem = f"{foreign} belongs to the corpus and is not tuned"
         raise InputError(problem, remedy=f"give it with --set {foreign}=")
     changes = concerning(base, changes)
+    if changes.get("members") is not None:
+        problem = "members are not tuned: with more of them any model is better"
+        raise InputError(problem, remedy="give all models as many, with --set members=")
     fixed = set(concerning(base, {k: v for k, v in settings.items() if k not in reader}))
     declared = declared_space(TrainOptions) | declared_space(cls)
     if both := sorted(fixed & {key for key, entry in changes.items() if entry is not None}):

@@ -10,8 +10,9 @@ import pytest
 from scipy import ndimage
 
 from affuse.errors import InputError
-from affuse.extract.face import FEATURES, WIDTH, FaceTracker, read_face
+from affuse.extract.face import FEATURES, WIDTH, read_face
 from affuse.extract.face.regions import Image, Region, crop
+from affuse.extract.face.tracking import FaceTracker
 
 MEASURES = len(FEATURES) - 3
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from affuse.fusion.gating import FusionStream, SampleRanking, SharedRanking, ranking
+from affuse.fusion.ranking import FusionStream, SampleRanking, SharedRanking, ranking_of
 
 LENGTHS = (3, 5, 2)
 
@@ -25,7 +25,7 @@ def _used() -> Tensor:
 
 
 def test_one_gate_for_all_is_one_order_and_no_stream_is_padded(streams: list[FusionStream]) -> None:
-    found = ranking(torch.tensor([[0.2, 0.3, 0.5]]).expand(4, 3), _used())
+    found = ranking_of(torch.tensor([[0.2, 0.3, 0.5]]).expand(4, 3), _used())
     assert isinstance(found, SharedRanking)
     assert [stream.steps.shape[1] for stream in found.ranked(streams)] == [2, 5, 3]
 
@@ -33,7 +33,7 @@ def test_one_gate_for_all_is_one_order_and_no_stream_is_padded(streams: list[Fus
 def test_what_is_not_used_comes_last_and_makes_orders_differ() -> None:
     used = _used()
     used[1, 2] = False
-    found = ranking(torch.tensor([[0.2, 0.3, 0.5]]).expand(4, 3), used)
+    found = ranking_of(torch.tensor([[0.2, 0.3, 0.5]]).expand(4, 3), used)
     assert isinstance(found, SampleRanking)
     assert found.order.tolist() == [[2, 1, 0], [1, 0, 2], [2, 1, 0], [2, 1, 0]]
 

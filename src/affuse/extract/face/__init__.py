@@ -14,7 +14,7 @@ import numpy as np
 from affuse.errors import InputError
 from affuse.extract import session
 from affuse.extract.face.measures import MEASURE_NAMES, POSE_NAMES, VERSION, measure_face, to_front
-from affuse.extract.face.networks import Detection, detect, place_landmarks, region_of
+from affuse.extract.face.networks import detect, place_landmarks, region_of
 from affuse.extract.face.regions import Image, Region, crop
 from affuse.samples import FloatArray
 
@@ -29,10 +29,6 @@ EXPRESSION_WIDTH = len(EXPRESSIONS) + 64
 _PRESENT = 0.5
 # The mesh is placed anew from its own landmarks until its region is steady.
 _PASSES = 5
-# Frames after which a tracked face is compared with what else is in the picture.
-_LOOK_AROUND = 24
-# A face that is tracked is left for another only when that is so much more prominent.
-_LEAVE = 1.5
 # The expression network's picture, and what of a face's region it shows: the part that pictures of
 # FER-2013 show, by the median of 376 of them.
 _SIDE, _SHARE, _ABOVE = 48, 0.727, 0.033
@@ -65,76 +61,41 @@ def read_face(image: Image, *, cropped: bool = False) -> Face | None:
     `cropped` holds one face and little else, as in collections of faces: it is then sought in the
     whole picture where the detector finds none.
     """
-    _require_image(image)
-    found = _ranked(detect(image), image)
+    found = regions_in(image)
     if cropped:
         height, width = image.shape[:2]
         found.append(Region(width / 2, height / 2, 1.25 * max(height, width), 0.0))
-    faces = (_settle(image, region) for region in found)
+    faces = (settle(image, region) for region in found)
     return next((face for face in faces if face is not None), None)
 
 
-class FaceTracker:
-    """Follows the main face of a video from frame to frame.
-
-    A face is found by the detector, then followed by its landmarks, which costs a quarter. Now and
-    then, and wherever it is lost, the detector looks again; a face that is followed is left for
-    another only when that is half as prominent again.
-    """
-
-    def __init__(self) -> None:
-        self._region: Region | None = None
-        self._followed = 0
-
-    def read(self, image: Image) -> Face | None:
-        """The main face of the next frame, as `read_face` takes; None where none is found."""
-        _require_image(image)
-        if (face := self._follow(image)) is None:
-            face = read_face(image)
-            self._followed = 0
-        self._region = None if face is None else face.region
-        return face
-
-    def _follow(self, image: Image) -> Face | None:
-        if self._region is None:
-            return None
-        self._followed += 1
-        if self._followed % _LOOK_AROUND == 0:
-            rivals = _ranked(detect(image), image)
-            if rivals and _rivals(rivals[0], self._region, image):
-                return None
-        return _place(image, self._region)
+def regions_in(image: Image) -> list[Region]:
+    """The regions of faces that the detector finds in a picture, the most prominent first."""
+    _require_image(image)
+    regions = [detection.region for detection in detect(image)]
+    return sorted(regions, key=lambda region: -prominence(region, image))
 
 
-def _rivals(rival: Region, followed: Region, image: Image) -> bool:
-    apart = math.hypot(rival.x - followed.x, rival.y - followed.y) > followed.side / 2
-    return apart and _prominence(rival, image) > _LEAVE * _prominence(followed, image)
-
-
-def _ranked(detections: list[Detection], image: Image) -> list[Region]:
-    """The regions of faces, the most prominent first."""
-    regions = [detection.region for detection in detections]
-    return sorted(regions, key=lambda region: -_prominence(region, image))
-
-
-def _prominence(region: Region, image: Image) -> float:
+def prominence(region: Region, image: Image) -> float:
     """The area of a face, up to a half less where it is far from the middle of the picture."""
     height, width = image.shape[:2]
     off = math.hypot(region.x / width - 0.5, region.y / height - 0.5)
     return region.side**2 * (1 - min(off, 0.5))
 
 
-def _settle(image: Image, region: Region) -> Face | None:
+def settle(image: Image, region: Region) -> Face | None:
+    """The face in a region, about, of a picture; None where there is none."""
     face = None
     for _ in range(_PASSES):
-        face = _place(image, region)
+        face = place_face(image, region)
         if face is None:
             return None
         region = face.region
     return face
 
 
-def _place(image: Image, region: Region) -> Face | None:
+def place_face(image: Image, region: Region) -> Face | None:
+    """The face that fills a region; None where there is none."""
     landmarks, presence = place_landmarks(image, region)
     if presence < _PRESENT or not np.isfinite(landmarks).all():
         return None

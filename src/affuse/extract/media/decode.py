@@ -1,51 +1,30 @@
 """Media files as sound and pictures, decoded once in the order in which they are stored.
 
-Decoding is by PyAV, whose wheels carry FFmpeg. What is damaged is skipped, as a player does.
+Decoding is by PyAV, whose wheels carry FFmpeg. What is damaged is skipped, as a player does, and
+counted.
 """
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
-
-import numpy as np
+from typing import Any, BinaryIO
 
 from affuse.errors import InputError
-from affuse.extract.face.regions import Image
-from affuse.extract.voice import RATE
-from affuse.samples import FloatArray
-
-LONGEST_SIDE = 480
-"""Pictures are made smaller until their longer side has so many pixels."""
+from affuse.extract.media.frames import Picture, PictureLine, Sound, SoundLine
+from affuse.extract.media.glimpse import glimpse
+from affuse.extract.media.stamps import RecordingClock
+from affuse.extract.media.tracks import Found, Track, Wanted, choose_track
 
 Source = Path | BinaryIO
 """A media file, or a stream of one that need not be seekable, such as standard input."""
 
-# Time stamps that jump further say nothing of time: recordings that were joined, or damage.
-# FFmpeg's own tools draw the line there too (dts_delta_threshold).
-_JUMP = 10.0
-# Sound goes on where it ended unless its time stamps are off by more.
-_DRIFT = 0.1
-_EPSILON = 1e-3
-
-
-class Sound(NamedTuple):
-    """Samples, float32 `(N,)`, full scale 1, 16 kHz, mono; and the second of the first."""
-
-    start: float
-    samples: FloatArray
-
-
-class Picture(NamedTuple):
-    """A picture, the second at which it is shown and the seconds for which it is, about."""
-
-    time: float
-    image: Image
-    shown: float
+# In files of such formats, time stamps may start anew (FFmpeg's AVFMT_TS_DISCONT).
+_JOINS = 512
+_CALLED = {"audio": "sound", "video": "pictures"}
 
 
 class MediaReader:
@@ -53,40 +32,40 @@ class MediaReader:
 
     It takes `fps` pictures a second at most. Memory does not grow with the length of the file.
 
+    Args:
+        wanted: the tracks to read; by default those that matter (`choose_track`).
+
     Attributes:
-        kinds: of "sound" and "picture", those that the file has streams of.
-        stated: the length in seconds that the file states, or None. It need not be true.
-        pictured: the second at which the pictures end that were read so far, taken or not.
+        name: how messages call the source.
+        tracks: what is read of the file, by "sound" and "picture".
+        damaged: of "sound" and "pictures", how many packets and frames were damaged so far.
 
     Raises:
-        InputError: no such file, or nothing in it can be read as sound or pictures.
+        InputError: no such file, no such track, or nothing that can be read as sound or pictures.
     """
 
-    def __init__(self, source: Source, *, fps: float) -> None:
+    def __init__(self, source: Source, *, fps: float, wanted: Wanted | None = None) -> None:
         import av
 
-        self._name = name_of(source)
+        self._source, self.name = source, name_of(source)
         self._damage = av.error.FFmpegError, ArithmeticError, MemoryError, OSError, ValueError
-        place = f"file:{source}" if isinstance(source, Path) else source
-        with _readable(source, self._damage):
-            self._container = av.open(place, "r", metadata_errors="replace")
-        self._audio = self._first(self._container.streams.audio)
-        self._video = self._first(self._container.streams.video)
-        named = {"sound": self._audio, "picture": self._video}
-        self.kinds = [kind for kind, stream in named.items() if stream is not None]
-        self._streams = [named[kind] for kind in self.kinds]
-        if not self.kinds:
+        self._container = self._open()
+        try:
+            self.tracks = self._choose(wanted or Wanted())
+        except BaseException:
             self._container.close()
-            raise _nothing(self._name)
-        stated = self._container.duration
-        self.stated = stated / av.time_base if stated and stated > 0 else None
-        start = self._container.start_time
-        self._start = None if start is None else start / av.time_base
-        self._interval = 1 / fps
-        self._sounds, self._pictures = _SoundClock(), _PictureClock()
-        self._resampler: Any = None
-        self._format: Any = None
-        self.pictured = 0.0
+            raise
+        stated, start = self._container.duration, self._container.start_time
+        self._stated = stated / av.time_base if stated and stated > 0 else None
+        self._clock = RecordingClock(
+            None if start is None else start / av.time_base,
+            self._stated,
+            joins=bool(self._container.format.flags & _JOINS),
+        )
+        self.damaged: Counter[str] = Counter()
+        self._sounds = SoundLine()
+        picture = self.tracks.get("picture")
+        self._pictures = None if picture is None else PictureLine(picture.stream, fps)
 
     def __enter__(self) -> MediaReader:
         return self
@@ -97,138 +76,138 @@ class MediaReader:
     def __iter__(self) -> Iterator[Sound | Picture]:
         found = False
         for packet in self._packets():
+            line = self._sounds if packet.stream.type == "audio" else self._pictures
             for frame in self._frames(packet):
-                read = self._sound(frame) if packet.stream is self._audio else self._picture(frame)
-                for item in read:
+                for item in self._read(line, frame):
                     found = True
                     yield item
-        if self._resampler is not None:
-            # What it still holds.
-            with suppress(*self._damage):
-                for piece in self._resampler.resample(None):
-                    yield self._sounds.place(None, _samples(piece))
+        if "sound" in self.tracks:
+            # What the resampler still holds.
+            yield from self._read(self._sounds, None)
         if not found:
-            raise _nothing(self._name)
+            raise _nothing(self._source)
+
+    @property
+    def kinds(self) -> list[str]:
+        """Of "sound" and "picture", those that are read."""
+        return list(self.tracks)
+
+    @property
+    def stated(self) -> float | None:
+        """The length in seconds that the file states, if any. It need not be true."""
+        return None if any(self._clock.notices) else self._stated
+
+    @property
+    def pictured(self) -> float:
+        """The second at which the pictures end that were read so far, taken or not."""
+        return 0.0 if self._pictures is None else self._pictures.end
+
+    @property
+    def heard(self) -> float:
+        """Seconds of sound that were read so far."""
+        return self._sounds.seconds
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels of the sound that are mixed, with a minus where one is turned round."""
+        return self._sounds.channels
+
+    @property
+    def wanted(self) -> Wanted:
+        """The tracks that are read, as they are asked for."""
+        numbers = {kind: track.number for kind, track in self.tracks.items()}
+        return Wanted(numbers.get("sound"), numbers.get("picture"))
+
+    def gaps(self, kind: str) -> list[tuple[float, float]]:
+        """From when to when a kind of stream holds nothing though the recording goes on."""
+        return self._clock.gaps(self.tracks[kind].stream.index)
+
+    def notices(self) -> Iterator[str]:
+        """What is guessed or lost so far, a line each."""
+        yield from (track.notice for track in self.tracks.values() if track.notice is not None)
+        yield from self._clock.notices
+        for called, count in self.damaged.items():
+            yield f"{count} damaged part{'s' * (count > 1)} of its {called} skipped"
+        if self._pictures is not None and self._pictures.end and not self._pictures.stamped:
+            yield "its pictures have no time stamps; they are taken to be equally far apart"
 
     def scanned(self) -> float | None:
         """The length in seconds by time stamps: the file is read, but not decoded."""
-        ends: dict[int, float] = {}
-        for packet in self._packets():
-            if packet.pts is not None and packet.time_base:
-                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                ends[packet.stream.index] = max(end, ends.get(packet.stream.index, end))
-        length = max(ends.values(), default=0.0) - (self._start or 0.0)
-        return length if length > 0 else self.stated
+        for _ in self._packets():
+            pass
+        return self._clock.length or self._stated
 
-    def _first(self, streams: Any) -> Any:
-        """The first stream that has a decoder and is not the cover of a record."""
+    def _open(self) -> Any:
         import av
 
-        for stream in streams:
-            cover = av.stream.Disposition.attached_pic in stream.disposition
-            if stream.codec_context is not None and not (cover and self._container.streams.audio):
-                if stream.type == "video":
-                    # Both kinds of threads, on cores that what uses the pictures leaves free.
-                    stream.codec_context.thread_count = max(1, min(2, (os.cpu_count() or 1) - 2))
-                    stream.thread_type = "AUTO"
-                return stream
-        return None
+        place = f"file:{self._source}" if isinstance(self._source, Path) else self._source
+        with _readable(self._source, self._damage):
+            return av.open(place, "r", metadata_errors="replace")
+
+    def _choose(self, wanted: Wanted) -> dict[str, Track]:
+        streams, name = self._container.streams, self.name
+        sound = choose_track(streams.audio, "audio", wanted.audio, self._glimpse, name=name)
+        # Beside sound, a picture that does not move is a cover.
+        stills = sound is None
+        picture = choose_track(
+            streams.video, "video", wanted.video, self._glimpse, stills=stills, name=name
+        )
+        if sound is None and picture is None:
+            raise _nothing(self._source)
+        if picture is not None:
+            # Both kinds of threads, on cores that what uses the pictures leaves free.
+            threads = max(1, min(2, (os.cpu_count() or 1) - 2))
+            picture.stream.codec_context.thread_count = threads
+            picture.stream.thread_type = "AUTO"
+        named = {"sound": sound, "picture": picture}
+        return {kind: track for kind, track in named.items() if track is not None}
+
+    def _glimpse(self, indices: Sequence[int]) -> Mapping[int, Found]:
+        """What streams hold, by another look at the file; nothing where it can be read but once."""
+        if not rewinds(self._source):
+            return {}
+        if isinstance(self._source, Path):
+            with self._open() as container:
+                return glimpse(container, indices)
+        place = self._source.tell()
+        self._source.seek(0)
+        with self._open() as container:
+            found = glimpse(container, indices)
+        self._source.seek(place)
+        return found
 
     def _packets(self) -> Iterator[Any]:
+        """The packets of what is read, with their time stamps moved to the recording's clock."""
+        streams = [track.stream for track in self.tracks.values()]
         # What follows cannot be told from what is damaged.
         with suppress(*self._damage):
-            yield from self._container.demux(self._streams)
+            for packet in self._container.demux(streams):
+                if packet.size:
+                    self._clock.place(packet, _CALLED[packet.stream.type])
+                yield packet
 
     def _frames(self, packet: Any) -> list[Any]:
+        try:
+            frames = list(packet.decode())
+        except self._damage:
+            self.damaged[_CALLED[packet.stream.type]] += 1
+            return []
+        for frame in frames:
+            if frame.is_corrupt:
+                self.damaged[_CALLED[packet.stream.type]] += 1
+        return frames
+
+    def _read(self, line: Any, frame: Any) -> Iterator[Sound | Picture]:
         with suppress(*self._damage):
-            return list(packet.decode())
-        return []
-
-    def _since_start(self, frame: Any) -> float | None:
-        time = frame.time
-        if time is None or not math.isfinite(time):
-            return None
-        if self._start is None:
-            self._start = float(time)
-        return float(time) - self._start
-
-    def _sound(self, frame: Any) -> Iterator[Sound]:
-        import av
-
-        with suppress(*self._damage):
-            shape = frame.format.name, frame.layout.name, frame.sample_rate
-            if shape != self._format:
-                # Channels are averaged here: the resampler's own mix makes stereo louder than mono.
-                self._resampler = av.AudioResampler(format="fltp", rate=RATE)
-                self._format = shape
-            start = self._since_start(frame)
-            for piece in self._resampler.resample(frame):
-                yield self._sounds.place(start, _samples(piece))
-                start = None
-
-    def _picture(self, frame: Any) -> Iterator[Picture]:
-        rate = self._video.average_rate or self._video.guessed_rate
-        shown = 1 / float(rate) if rate and 1 <= rate <= 1000 else 0.04
-        time = self._pictures.place(self._since_start(frame), shown)
-        self.pictured = time + shown
-        if self._pictures.due(time, self._interval):
-            with suppress(*self._damage):
-                yield Picture(time, _pixels(frame, self._video), shown)
+            yield from line.add(frame)
 
 
-class _SoundClock:
-    """Where each piece of sound belongs: after the last, or later where there is a gap."""
-
-    def __init__(self) -> None:
-        self._end: float | None = None
-        self._offset = 0.0
-
-    def place(self, stamp: float | None, samples: FloatArray) -> Sound:
-        if self._end is None:
-            self._end = min(max(stamp or 0.0, 0.0), _JUMP)
-            self._offset = self._end - (stamp or 0.0)
-        elif stamp is not None:
-            gap = stamp + self._offset - self._end
-            if _DRIFT < gap <= _JUMP:
-                self._end += gap
-            elif abs(gap) > _DRIFT:
-                self._offset -= gap
-        start = self._end
-        self._end = start + len(samples) / RATE
-        return Sound(start, samples)
-
-
-class _PictureClock:
-    """When each picture is shown, and which are taken."""
-
-    def __init__(self) -> None:
-        self._last: float | None = None
-        self._offset = 0.0
-        self._due = 0.0
-
-    def place(self, stamp: float | None, shown: float) -> float:
-        """The second of a picture that follows the last after about `shown` seconds."""
-        expected = 0.0 if self._last is None else self._last + shown
-        time = expected if stamp is None else stamp + self._offset
-        if abs(time - expected) > _JUMP:
-            self._offset += expected - time
-            time = expected
-        self._last = max(time, self._last or 0.0)
-        return self._last
-
-    def due(self, time: float, interval: float) -> bool:
-        if time < self._due - _EPSILON:
-            return False
-        self._due = max(self._due + interval, time - interval / 2)
-        return True
-
-
-def media_duration(source: Source) -> float | None:
+def media_duration(source: Source, wanted: Wanted | None = None) -> float | None:
     """The length in seconds by the time stamps of what is stored, without decoding it.
 
     What the file states where it cannot be read twice; None where it states nothing.
     """
-    with MediaReader(source, fps=1) as reader:
+    with MediaReader(source, fps=1, wanted=wanted) as reader:
         return reader.scanned() if rewinds(source) else reader.stated
 
 
@@ -237,31 +216,17 @@ def name_of(source: Source) -> str:
     return str(source if isinstance(source, Path) else getattr(source, "name", "the stream"))
 
 
-def _samples(piece: Any) -> FloatArray:
-    """One channel, the mean of all; what is no number is silence."""
-    channels = np.nan_to_num(piece.to_ndarray(), nan=0.0, posinf=1.0, neginf=-1.0)
-    return np.asarray(np.clip(channels, -1, 1).mean(axis=0, dtype=np.float32))
-
-
-def _pixels(frame: Any, stream: Any) -> Image:
-    """Red, green and blue, with square pixels, upright, and not larger than needed."""
-    aspect = float(stream.sample_aspect_ratio or 1)
-    width, height = frame.width * (aspect if 0.2 < aspect < 5 else 1.0), float(frame.height)
-    shrink = min(1.0, LONGEST_SIDE / max(width, height))
-    size = max(2, round(width * shrink)), max(2, round(height * shrink))
-    shape = {"format": "rgb24", "width": size[0], "height": size[1]}
-    pixels = frame.to_ndarray(**shape, interpolation="FAST_BILINEAR")
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
-
-
 def rewinds(source: Source) -> bool:
     """Whether a source can be read twice."""
     return isinstance(source, Path) or source.seekable()
 
 
-def _nothing(name: str) -> InputError:
+def _nothing(source: Source) -> InputError:
     remedy = "give a whole media file, such as mp4, mkv, mov, wav or mp3"
-    return InputError("nothing in it can be read as sound or pictures", remedy=remedy, source=name)
+    if not rewinds(source):
+        remedy = "an mp4 must be fragmented or have its index first: else give it as a file, or mkv"
+    problem = "nothing in it can be read as sound or pictures"
+    return InputError(problem, remedy=remedy, source=name_of(source))
 
 
 @contextmanager
@@ -280,4 +245,4 @@ def _readable(source: Source, damage: tuple[type[BaseException], ...]) -> Iterat
         remedy = "change its rights"
         raise InputError("may not be read", remedy=remedy, source=name_of(source)) from None
     except damage:
-        raise _nothing(name_of(source)) from None
+        raise _nothing(source) from None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from affuse.extract.media.decode import Sound
+from affuse.extract.media.frames import Sound
 from affuse.extract.voice import RATE
 from affuse.samples import FloatArray
 
@@ -75,7 +75,7 @@ class Windows:
         return self._count * self._step
 
 
-class Clock:
+class Reached:
     """Up to which second a recording is read, by what its streams have brought."""
 
     def __init__(self, kinds: list[str]) -> None:

@@ -21,7 +21,7 @@ from affuse.progress import Advance
 from affuse.samples import FloatArray
 
 NAME = "glove 100d words"
-VERSION = 1
+VERSION = 2
 WIDTH = 100
 UNKNOWN = "<unknown>"
 """The token of the one zero step that stands for a text without any known word."""
@@ -32,9 +32,9 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 class Glove:
     """Text to one vector a known word; unknown words and figures are skipped.
 
-    Letter case is ignored. Contractions are read as their words with or without the apostrophe,
-    as transcripts often lack it: "didn't" and "didnt" are "did", "not". The table has no
-    one-letter words, so "I" and "a" are skipped.
+    Letter case is ignored. Contractions are read as their words: "didn't" is "did", "not". As
+    transcripts often lack the apostrophe, "didnt" is so too, but not what is a word of its own:
+    "here", "well", "its", "lets". The table has no one-letter words: "I" and "a" are skipped.
     """
 
     @property
@@ -69,7 +69,7 @@ def _table() -> _Table:
 
 def _encode(text: str) -> TokenFeatures:
     table = _table()
-    found = list(_known_words(text, table.rows))
+    found = list(_known_words(text))
     if not found:
         return TokenFeatures(np.zeros((1, WIDTH), np.float32), [UNKNOWN], [None])
     tokens = [token for token, _ in found]
@@ -78,46 +78,68 @@ def _encode(text: str) -> TokenFeatures:
     return TokenFeatures(features, tokens, [word for _, word in found])
 
 
-def _known_words(text: str, known: dict[str, int]) -> Iterator[tuple[str, int]]:
+def _known_words(text: str) -> Iterator[tuple[str, int]]:
     """The words of `text` that have vectors, each with its index in `text.split()`."""
     for index, chunk in enumerate(text.lower().replace("\u2019", "'").split()):
         for word in _WORD.findall(chunk):
-            for part in _parts(word, known):
-                if part in known:
-                    yield part, index
+            for part in known_parts(word):
+                yield part, index
 
 
-def _parts(word: str, known: dict[str, int]) -> list[str]:
-    bare = word.replace("'", "")
-    if bare in _CONTRACTIONS and (word != bare or bare not in _ALSO_WORDS):
-        return _CONTRACTIONS[bare].split()
-    if word in known:
-        return [word]
-    # What is left is a possessive ("Chandler's") or a name ("O'Brien").
+def known_parts(word: str) -> list[str]:
+    """The words with vectors of a word in lower case: of "didn't" "did" and "not"."""
+    known = _table().rows
+    return [part for part in _parts(word) if part in known]
+
+
+def _parts(word: str) -> list[str]:
+    if "'" in word:
+        return _apart(word)
+    # A contraction without its apostrophe is one only where it is no other word.
+    return _WITHOUT_APOSTROPHE[word].split() if word in _WITHOUT_APOSTROPHE else [word]
+
+
+def _apart(word: str) -> list[str]:
+    """The words of one with apostrophes: "wouldn't've" is "would", "not", "have"."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word].split()
+    host, _, ending = word.rpartition("'")
+    if ending == "t" and host.endswith("n"):
+        return [_NOT.get(host, host[:-1]), "not"]
+    if ending in _ENDINGS:
+        return [*(_apart(host) if "'" in host else [host]), _ENDINGS[ending]]
+    if ending == "s":
+        return [host, "is"] if host in _BEFORE_IS else [host]
+    # What is left is a name ("O'Brien").
     return word.split("'")
 
 
-_VERBS = (
-    *("do", "does", "did", "is", "are", "was", "were", "has", "have", "had"),
-    *("would", "could", "should", "might", "must", "need"),
+_ENDINGS = {"ll": "will", "d": "would", "re": "are", "ve": "have", "m": "am"}
+_NOT = {"can": "can", "won": "will", "shan": "shall", "ain": "is"}
+_IRREGULAR = {"let's": "let us", "y'all": "you all", "ma'am": "madam"}
+# With 's, others are possessives more often than not.
+_BEFORE_IS = frozenset(
+    "he she it that there this what who where here how when why everything something".split()
 )
-_PRONOUNS = ("i", "you", "he", "she", "it", "we", "they", "there", "that", "this", "what", "who")
-_ENDINGS = {"ll": "will", "d": "would", "re": "are", "ve": "have", "s": "is"}
-# Contractions without their apostrophe to the words they stand for.
-_CONTRACTIONS = {
-    **{f"{verb}nt": f"{verb} not" for verb in _VERBS},
+_WITHOUT_APOSTROPHE = {
+    **{
+        f"{verb}nt": f"{verb} not"
+        for verb in (
+            *("do", "does", "did", "is", "are", "was", "were", "has", "have", "had"),
+            *("would", "could", "should", "might", "must", "need"),
+        )
+    },
     **{f"{verb}ve": f"{verb} have" for verb in ("would", "could", "should", "might", "must")},
-    **{p + ending: f"{p} {verb}" for p in _PRONOUNS for ending, verb in _ENDINGS.items()},
-    "aint": "is not",
+    **{f"{who}ve": f"{who} have" for who in ("i", "you", "we", "they")},
+    **{f"{who}ll": f"{who} will" for who in ("you", "it", "they", "that", "there", "who")},
+    **{f"{who}d": f"{who} would" for who in ("you", "it", "they")},
+    **{f"{who}re": f"{who} are" for who in ("you", "they")},
+    **{f"{who}s": f"{who} is" for who in ("he", "she", "that", "there", "what", "who")},
+    **{f"{who}s": f"{who} is" for who in ("where", "here", "how")},
+    # As nouns these two are so rare that who writes them has lost an apostrophe.
     "cant": "can not",
     "wont": "will not",
+    "aint": "is not",
     "im": "i am",
-    "lets": "let us",
-    "heres": "here is",
-    "hows": "how is",
-    "wheres": "where is",
+    "yall": "you all",
 }
-# Without an apostrophe these are words of their own.
-_ALSO_WORDS = frozenset(
-    ("hell", "id", "ill", "its", "lets", "shed", "shell", "wed", "well", "were", "whore")
-)

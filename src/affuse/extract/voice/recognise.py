@@ -21,10 +21,14 @@ from affuse.samples import FloatArray
 NAME = "Whisper tiny.en, v2"
 """Of the recogniser; it changes whenever its words would."""
 _STEP, _CONTEXT = 512, 64
-# The probability from which on there is speech.
-_SPEECH = 0.5
 # A cut is sought in the last part of what is at hand.
 _SEARCHED = 0.4
+
+
+STEP = _STEP / RATE
+"""Seconds of a probability of speech."""
+SPEECH = 0.5
+"""The probability from which on there is speech."""
 
 
 def speech_probabilities(signal: FloatArray) -> FloatArray:
@@ -46,7 +50,7 @@ def speech_probabilities(signal: FloatArray) -> FloatArray:
 
 def is_speech(signal: FloatArray) -> bool:
     """Whether somebody speaks anywhere in a signal, as of `speech_probabilities`."""
-    return bool((speech_probabilities(signal) >= _SPEECH).any())
+    return bool((speech_probabilities(signal) >= SPEECH).any())
 
 
 class Recogniser:
@@ -86,7 +90,7 @@ class Recogniser:
         """The sample at which a piece ends: in the longest pause of its last part, if any."""
         first = round(self._piece * (1 - _SEARCHED))
         chances = speech_probabilities(self._held[first : self._piece])
-        pauses = np.flatnonzero(~(chances >= _SPEECH))
+        pauses = np.flatnonzero(~(chances >= SPEECH))
         if not len(pauses):
             return self._piece
         longest = max(np.split(pauses, np.flatnonzero(np.diff(pauses) > 1) + 1), key=len)

@@ -1,0 +1,108 @@
+"""The transcript that lies beside a recording under its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from affuse.errors import InputError
+from affuse.extract.text.transcript.languages import ENGLISH, language_code
+from affuse.extract.text.transcript.no_transcript import why_no_transcript
+from affuse.extract.text.transcript.reading import SUBTITLES, SUFFIXES, read_transcript
+from affuse.extract.text.transcript.said import Transcript
+
+# What may stand between a recording's name and the suffix beside a language.
+_QUALIFIERS = frozenset(
+    "forced sdh cc hi default auto orig original full captions subtitles transcript whisper".split()
+)
+_PARTIAL = frozenset(("forced", "commentary"))
+
+
+class Beside(NamedTuple):
+    """What was found beside a recording.
+
+    Attributes:
+        transcript: of it, with notices of its own, or None.
+        notices: which files were left aside, and why, a line each.
+    """
+
+    transcript: Transcript | None
+    notices: tuple[str, ...] = ()
+
+
+class _Candidate(NamedTuple):
+    """A file that is named as a transcript of a recording would be."""
+
+    path: Path
+    language: str | None
+    partial: bool
+
+    @property
+    def rank(self) -> tuple[bool, int, int, str]:
+        """What comes first is read first: all words, in a language that is known, with times."""
+        told = {ENGLISH: 0, None: 1}.get(self.language, 2)
+        return self.partial, told, SUFFIXES.index(self.path.suffix.lower()), self.path.name
+
+
+def transcript_beside(path: Path) -> Beside:
+    """The transcript that lies beside a media file under its name: clip.srt for clip.mp4.
+
+    Letter case does not matter; a language may stand between (clip.en.vtt), and the whole name
+    before (clip.mp4.srt). Of several languages English is taken, which the words' table knows. A
+    file that is no transcript is left aside, with a notice.
+    """
+    notices: list[str] = []
+    candidates = sorted(_candidates(path), key=lambda one: one.rank)
+    for number, one in enumerate(candidates):
+        if (problem := _why_not(one.path)) is not None:
+            notices.append(problem)
+            continue
+        try:
+            found = read_transcript(one.path)
+        except InputError as error:
+            # A file that is called as subtitles are was meant to be read: how, is worth a word.
+            meant = one.path.suffix.lower() in SUBTITLES
+            why = str(error) if meant else f"{one.path}: {error.problem}"
+            notices.append(f"{why}; it is left aside")
+            continue
+        others = [c for c in candidates[number + 1 :] if c.language != one.language]
+        if others:
+            names = ", ".join(other.path.name for other in others)
+            notices.append(f"{one.path}: is taken as the transcript, and not {names}")
+        origin = replace(found.origin, language=found.origin.language or one.language)
+        return Beside(replace(found, origin=origin), tuple(notices))
+    return Beside(None, tuple(notices))
+
+
+def _why_not(path: Path) -> str | None:
+    """A line that says why a file is left aside before it is read, if it is."""
+    why = why_no_transcript(path)
+    return None if why is None else f"{path}: {why}; it is left aside"
+
+
+def _candidates(path: Path) -> Iterator[_Candidate]:
+    try:
+        names = sorted(entry.name for entry in path.parent.iterdir())
+    except OSError:
+        return
+    # A transcript belongs to the recording whose whole name it has.
+    recordings = {
+        n.rpartition(".")[0].lower() for n in names if Path(n).suffix.lower() not in SUFFIXES
+    }
+    for name in names:
+        place = path.with_name(name)
+        stem, _, suffix = name.lower().rpartition(".")
+        own = re.escape(path.stem.lower())
+        between = re.fullmatch(rf"{own}(?:{re.escape(path.suffix.lower())})?((?:\..+)?)", stem)
+        if between is None or f".{suffix}" not in SUFFIXES or name == path.name:
+            continue
+        parts = [part for part in between[1].split(".") if part]
+        if parts and stem in recordings:
+            continue
+        languages = [code for part in parts if (code := language_code(part))]
+        told = set(parts) <= {*_QUALIFIERS, *_PARTIAL, *(p for p in parts if language_code(p))}
+        if told and len(languages) <= 1 and place.is_file():
+            yield _Candidate(place, next(iter(languages), None), bool(_PARTIAL & set(parts)))
