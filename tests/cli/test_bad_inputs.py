@@ -98,7 +98,7 @@ CASES = [
         "notes/",
         "--out",
         "new",
-        says=("notes", "a folder of no known format", "give a pickle"),
+        says=("notes", "a folder of no known format", "name the corpus"),
     ),
     case("train", "mosi", "--out", "new", says=("'mosi' needs its data", "--data")),
     case("train", "mosi", "--data", "no", "--out", "new", says=("no: no such file", "check")),
