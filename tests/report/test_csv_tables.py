@@ -60,7 +60,7 @@ def test_every_writer_defuses(tmp_path: Path) -> None:
         "gate": {"text": 1.0},
     }
     words = [{"word": "=HYPERLINK()", "start": 0.1, "end": 0.4}]
-    content = {"file": "-clip.mp4", "timeline": [window], "words": words}
+    content = {"file": "-clip.mp4", "timeline": [window], "words": words, "notices": []}
     (answer,) = csv.DictReader(io.StringIO(to_csv([content])))
     assert (answer["file"], answer["text"]) == ("'-clip.mp4", "'=HYPERLINK()")
     assert answer["sentiment"] == "-0.5"
