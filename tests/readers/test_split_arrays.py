@@ -87,7 +87,7 @@ def test_ratings_are_chosen_by_column_and_keep_their_range(tmp_path: Path) -> No
     corpus = load_corpus(path)
     assert corpus.task == Regression(0.0, 7.0)
     # Nothing is negative there: accuracies of the sign would say nothing.
-    assert corpus.task.metrics == ("mae", "corr")
+    assert corpus.task.metrics == ("mae", "ccc", "corr")
     assert "of 17 labels a sample the first is read; choose with column=" in corpus.notices
     last = load_corpus(path, options={"column": 16})
     assert last.folds[0].train[0].target == pytest.approx(_ratings(14)[0, 16])

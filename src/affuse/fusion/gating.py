@@ -196,8 +196,8 @@ class AgreementGate(Gate):
             strength[:, :, None].expand_as(apart),
         )
         compared = self.compare(torch.stack(pairs, dim=3))
-        others = present[:, None, :] & present[:, :, None]
-        others = others & ~torch.eye(present.shape[1], dtype=torch.bool, device=present.device)
+        place = torch.arange(present.shape[1], device=present.device)
+        others = present[:, None, :] & present[:, :, None] & (place[:, None] != place)
         count = others.sum(dim=2, keepdim=True).clamp(min=1)
         seen = (compared * others[..., None]).sum(dim=2) / count
         own = torch.stack([error.log(), strength], dim=2)

@@ -13,7 +13,6 @@ import numpy as np
 from affuse.evaluation.bootstrap import FoldAnswers
 from affuse.evaluation.statistics import Summary, summarise
 from affuse.harness.records import Run
-from affuse.training.distil import learnt_from
 
 if TYPE_CHECKING:
     from affuse.evaluation.held_out import Record
@@ -46,7 +45,7 @@ class ModelRuns:
     @property
     def distilled(self) -> int:
         """Members of the teacher that it learnt from; 0 without one."""
-        return learnt_from(self.records[0])
+        return int(self.records[0].get("distilled", {}).get("members", 0))
 
     def summarise(self, *path: str) -> Summary:
         """An entry of every run's record, averaged over folds: one number a seed."""

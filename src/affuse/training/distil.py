@@ -9,7 +9,6 @@ Dean 2015, arXiv 1503.02531). The answers of single modalities are taught in the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,8 +88,3 @@ def agreement(task: Task, prediction: Tensor, taught: Tensor, temperature: float
     ours, theirs = ((x / temperature).view(questions).log_softmax(-1) for x in (prediction, taught))
     apart = kl_div(ours, theirs, reduction="none", log_target=True).sum(dim=-1).mean(dim=-1)
     return apart * temperature**2
-
-
-def learnt_from(training: Mapping[str, Any]) -> int:
-    """Members of the teacher that a checkpoint learnt from; 0 without one."""
-    return int(training.get("distilled", {}).get("members", 0))

@@ -112,6 +112,9 @@ _FUNCTION_WORDS: Mapping[str, frozenset[str]] = {
     }.items()
 }  # fmt: skip
 
+# English words of one letter, which the table has no vectors for.
+_LETTERS = frozenset("ai")
+
 _LOOK_ENGLISH = frozenset(
     """
     a i o no we on me as us is for do so to he ha ho hi men my by an at am in ten sin min var den la
@@ -152,7 +155,8 @@ def understanding(transcript: Transcript) -> Understanding:
     if not words:
         return Understanding(None, None)
     counts = Counter(word.replace("’", "'") for word in words)
-    known = sum(n for word, n in counts.items() if known_parts(word)) / len(words)
+    heard = sum(n for word, n in counts.items() if word in _LETTERS or known_parts(word))
+    known = heard / len(words)
     told = language_code(transcript.origin.language)
     return Understanding(round(known, 3), _script(words) or _foreign(counts, known, told))
 
