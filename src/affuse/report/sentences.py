@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from affuse.incongruity.explanation import Explanation, ModelFacts
-from affuse.incongruity.robustness import RobustnessCurve
-from affuse.incongruity.tendency import Estimate
 from affuse.metrics.scores import heading, higher_is_better
+
+if TYPE_CHECKING:
+    from affuse.incongruity.explanation import Explanation, ModelFacts
+    from affuse.incongruity.robustness import RobustnessCurve
+    from affuse.incongruity.tendency import Estimate
 
 CONFLICT = 0.5
 """From this score on a sample is called a conflict."""
