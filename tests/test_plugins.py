@@ -197,6 +197,7 @@ def test_a_name_keeps_its_meaning() -> None:
         register_corpus("mult", Concat.Options)(read)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_benchmark_does_not_take_the_scores_of_a_model_that_was_edited(tmp_path: Path) -> None:
     words = "--models guess --seeds 1 --no-singles --set train=12 --set valid=6 --set test=6"
 

@@ -40,8 +40,18 @@ def test_every_guide_has_an_example() -> None:
     assert {"adding-a-corpus", "adding-a-model", "adding-an-extractor"} <= named
 
 
+# These train models.
+LONG = ("benchmark", "export", "incongruity", "python")
+
+
 @pytest.mark.usefixtures("quick_probes")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.stem, marks=[pytest.mark.slow] * (page.stem in LONG))
+        for page in PAGES
+    ],
+)
 def test_example_runs(page: Path, tmp_path: Path) -> None:
     program, example = "\n\n".join(_blocks(page.name)), tmp_path / "example.py"
     example.write_text(program)

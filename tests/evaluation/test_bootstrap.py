@@ -169,6 +169,7 @@ def test_folds_of_one_group_each_are_drawn_as_groups(rng: np.random.Generator) -
     assert found.ci95[1] - found.ci95[0] == pytest.approx(width, rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("groups", "folds"), [(4, 1), (12, 1), (3, 4)])
 def test_of_groups_the_interval_holds_the_truth_as_often_as_it_says(
     rng: np.random.Generator, groups: int, folds: int
@@ -233,6 +234,7 @@ def simulation() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_the_paired_interval_holds_the_truth_as_often_as_it_says(
     simulation: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -202,6 +202,7 @@ print(count, int(peak.split()[1]) // 1024, *loaded)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_memory_does_not_grow_with_length_and_no_torch_is_loaded(tmp_path: Path) -> None:
     image = [np.full((48, 64, 3), 90, np.uint8)]

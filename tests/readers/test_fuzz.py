@@ -24,6 +24,7 @@ def _fuzz(out: Path, *options: str) -> tuple[int, list[dict[str, Any]], str]:
         return done.returncode, list(csv.DictReader(lines)), done.stderr
 
 
+@pytest.mark.slow
 def test_whatever_is_spoiled_there_is_a_corpus_or_one_error(tmp_path: Path) -> None:
     code, rows, said = _fuzz(tmp_path / "found.csv", "--count", "25", "--seed", "5")
     assert code == 0, said

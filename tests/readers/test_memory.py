@@ -54,6 +54,7 @@ def _write(path: Path, dtype: str, protocol: int, share: float) -> int:
     return sum(array.nbytes for array in data["train"].values())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are counted as Linux counts them")
 @pytest.mark.parametrize(
     ("dtype", "protocol", "share", "bound"),

@@ -193,6 +193,7 @@ def test_intervals_are_drawn() -> None:
     assert [tuple(bar.get_ydata()) for bar in bars] == [pytest.approx(interval)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("PDF", b"%PDF")]
 )

@@ -129,6 +129,7 @@ def test_coverage_is_told_in_words() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_probes")
 def test_an_explanation_is_of_what_all_its_models_read(tmp_path: Path) -> None:
     corpus = _corpus(**LACKING)
@@ -139,6 +140,7 @@ def test_an_explanation_is_of_what_all_its_models_read(tmp_path: Path) -> None:
     assert found.samples == len(found.conflicts) == 5
 
 
+@pytest.mark.slow
 def test_a_search_trains_on_what_a_model_reads(tmp_path: Path) -> None:
     corpus = _corpus(train={0: ("audio",)}, valid={0: ("audio",)})
     found = affuse.tune(

@@ -98,6 +98,7 @@ def test_one_network_learns_from_members_trained_first(run, tmp_path: Path) -> N
     assert not (tmp_path / "student" / "training").exists()
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_was_stopped(corpus, small_plan, run, tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", distil=2)
     plan = small_plan(**{"hct_mg.members": 1, "epochs": 2, "distil": 2})

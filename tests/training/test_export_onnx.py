@@ -105,8 +105,15 @@ def gap(checkpoint: Checkpoint, session: Session, samples: list[Sample]) -> floa
     )
 
 
+# Each model as it comes is exported in every run of the suite, its other forms in the longer one.
 every_variant = pytest.mark.parametrize(
-    ("name", "options"), VARIANTS, ids=lambda x: x if isinstance(x, str) else "-".join(map(str, x))
+    ("name", "options"),
+    [
+        pytest.param(
+            *each, id=f"{each[0]}-{'-'.join(each[1])}", marks=[pytest.mark.slow] * bool(each[1])
+        )
+        for each in VARIANTS
+    ],
 )
 
 

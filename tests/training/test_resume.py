@@ -96,6 +96,7 @@ def test_killed_in_its_first_epoch(whole: Path, tmp_path: Path) -> None:
     assert ending(folder) == ending(whole)
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_at_random_moments(whole: Path, tmp_path: Path) -> None:
     folder, rng = tmp_path / "run", np.random.default_rng(0)
     for _ in range(5):
@@ -141,6 +142,7 @@ class Snapshots:
         self.taken.append(copy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "settings"),
     [

@@ -49,6 +49,7 @@ def searched(request: TuningRequest) -> TuningResult:
     return TuningResult(request, "mae", found)
 
 
+@pytest.mark.slow
 def test_each_fold_is_searched_by_itself(request_for, stored: Path, tmp_path: Path) -> None:
     tuning = searched(request_for())
     first, second = tuning.models
