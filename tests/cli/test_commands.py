@@ -122,7 +122,7 @@ def test_benchmark_writes_what_it_is_asked_for(affuse, tmp_path: Path) -> None:
 
 def test_demo_shows_the_gate_and_draws(affuse, tmp_path: Path) -> None:
     out = tmp_path / "results"
-    quick = ("--seeds", "1", *SETTINGS, "--set", "epochs=2", "--set", "layers=1")
+    quick = ("--seeds", "1", *SETTINGS, "--set", "epochs=2")
     done = affuse("demo", "--out", str(out), *quick)
     assert (done.status, done.err) == (0, "")
     content = json.loads((out / "result.json").read_text())
@@ -130,7 +130,7 @@ def test_demo_shows_the_gate_and_draws(affuse, tmp_path: Path) -> None:
         "trivial",
         *MODALITIES,
         "concat",
-        "mult",
+        "lf_lstm",
         "hct_mg",
         "best possible",
     )
@@ -144,6 +144,7 @@ def test_demo_shows_the_gate_and_draws(affuse, tmp_path: Path) -> None:
         assert len(image) > 5000
         assert name in done.out
     assert "Gate weights of HCT-MG" in done.out
+    assert "fusion closes" in done.out
     (leader,) = content["models"]["hct_mg"]["primary"]
     assert f"primary modality of hct_mg: {leader} in 1 of 1 runs" in done.out
     assert "affuse train controlled --out my-model" in done.out
