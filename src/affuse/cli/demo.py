@@ -54,7 +54,7 @@ def demo_command(
 
 
 MODELS = ("concat", "lf_lstm", "hct_mg")
-SETTINGS = {"truth": "shared", "incongruent": 0.3, "hct_mg.gate": "agreement", "epochs": 20}
+SETTINGS = {"truth": "shared", "incongruent": 0.3, "hct_mg.gate": "agreement", "epochs": 14}
 """A corpus that needs fusion, and how long all train so that the demo ends in minutes."""
 
 NEXT = (
