@@ -86,6 +86,7 @@ def test_the_module_is_the_command() -> None:
     assert done.stdout.strip() == f"affuse {affuse.__version__}"
 
 
+@pytest.mark.slow
 def test_results_fit_a_screen_and_show_themselves(said) -> None:
     shown, rows = said
     assert set(shown) == {"Corpus", "Checkpoint", "BenchmarkResult", "Evaluation"}

@@ -92,6 +92,7 @@ def test_a_package_brings_a_model_and_a_corpus(fresh: Path) -> None:
     assert create_model("guess", {"text": 3, "audio": 2}, 1).modalities == ("text", "audio")
 
 
+@pytest.mark.slow
 def test_workers_of_a_benchmark_find_them_too(tmp_path: Path) -> None:
     site = install(tmp_path / "site", "theirs", ENTRIES, guess_model=MODEL, tiny_corpus=CORPUS)
     words = "benchmark tiny --models guess --seeds 1 --no-singles --set epochs=1 --json r.json"

@@ -247,6 +247,7 @@ def test_wrong_usage_is_explained(affuse, contents, arguments: tuple[str, ...]) 
     assert contents() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

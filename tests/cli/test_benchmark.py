@@ -16,6 +16,7 @@ SMALL = [f"--set={s}" for s in ("train=16", "valid=6", "test=6", "width=8", "hea
 QUICK = (*SMALL, "--models", "concat,hct_mg", "--seeds", "1", "--jobs", "1")
 
 
+@pytest.mark.slow
 def test_plain_options_for_a_quick_look(affuse, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--epochs", "1", "--limit", "5", "--reference", "concat", "--out", str(out))

@@ -74,6 +74,7 @@ def test_a_model_of_ones_own_is_tested_by_the_suite(tmp_path: Path) -> None:
     assert int(passed[1]) > 30
 
 
+@pytest.mark.slow
 def test_a_corpus_of_ones_own_is_read_by_the_commands(tmp_path: Path) -> None:
     reader, use = _blocks("adding-a-corpus.md")
     (tmp_path / "diary.py").write_text(reader)

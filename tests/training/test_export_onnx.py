@@ -190,6 +190,7 @@ def test_int8_answers_nearly_alike_in_less_space(tmp_path) -> None:
     assert any(x.data_type == onnx.TensorProto.INT8 for x in initializers)
 
 
+@pytest.mark.slow
 def test_conflict_is_calibrated_on_what_validation_knows(tmp_path) -> None:
     checkpoint = Checkpoint("hct_mg", build(task=Regression()), Regression(), None)
     rng = np.random.default_rng(0)

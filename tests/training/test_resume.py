@@ -108,6 +108,7 @@ def test_killed_again_and_again_at_random_moments(whole: Path, tmp_path: Path) -
     assert ending(folder) == ending(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 1)])
 def test_stopped_by_a_signal_it_says_how_to_go_on(
     whole: Path, tmp_path: Path, number: signal.Signals, status: int

@@ -78,6 +78,7 @@ def test_each_fold_is_searched_by_itself(request_for, stored: Path, tmp_path: Pa
     assert result.extra["configuration"]["concat"]["train"]["learning_rate"] == rates[0]
 
 
+@pytest.mark.slow
 def test_what_one_fold_found_is_not_for_another(
     request_for, stored: Path, corpus: Corpus, tmp_path: Path
 ) -> None:
