@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from affuse.cli.benchmark import command_line
 from affuse.harness.results import BenchmarkResult
