@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from media_files import tone, write_media
+from odd_media import OnePass
 
 from affuse.errors import InputError
 from affuse.extract.account import Account
@@ -101,25 +102,9 @@ def test_a_window_does_not_depend_on_what_is_around_it(long_talk: Path) -> None:
     assert np.abs(faces[0] - faces[1]).mean() < 0.5
 
 
-class Pipe(io.RawIOBase):
-    """A stream that can be read once, forwards."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = io.BytesIO(content)
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
-
-    def read(self, size: int = -1) -> bytes:
-        return self._content.read(size)
-
-
 def test_a_stream_gives_what_its_file_gives(long_talk: Path) -> None:
     extractor = ClipExtractor(ClipSettings(window=4))
-    stream: Any = Pipe(long_talk.read_bytes())
+    stream: Any = OnePass(long_talk.read_bytes())
     for ours, theirs in zip(extractor.windows(stream), extractor.windows(long_talk), strict=True):
         for modality, steps in theirs.sample.sequences.items():
             assert np.array_equal(ours.sample.sequences[modality], steps)
@@ -127,7 +112,7 @@ def test_a_stream_gives_what_its_file_gives(long_talk: Path) -> None:
 
 def test_words_without_times_need_a_file(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.wav", (), tone(1))
-    stream: Any = Pipe(path.read_bytes())
+    stream: Any = OnePass(path.read_bytes())
     with pytest.raises(InputError, match=r"read twice.*\.srt"):
         list(ClipExtractor().windows(stream, Transcript.of_text("good")))
     (window,) = ClipExtractor().windows(io.BytesIO(path.read_bytes()), Transcript.of_text("good"))

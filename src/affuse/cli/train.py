@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -60,21 +61,21 @@ def train_command(
         f"[bold]{model}[/] ({checkpoint.size}): epoch {best} "
         f"selected, validation {metric} {record[f'valid_{metric}']:.3f}"
     )
-    origin = checkpoint.training.get("init")
-    if origin:
-        console.print(
-            f"began with {origin['parameters']:,} parameters of {origin['model']}, trained on "
-            f"{origin['corpus']['name']}",
-            markup=False,
-            highlight=False,
-        )
-    taught = checkpoint.training.get("distilled")
-    if taught:
-        console.print(
-            f"learnt from {taught['members']} member(s) of {taught['model']}, "
-            f"{taught['parameters']:,} parameters",
-            markup=False,
-            highlight=False,
-        )
+    for line in _learnt_from(checkpoint.training):
+        console.print(line, markup=False, highlight=False)
     again = ["affuse", "evaluate", str(out), corpus, *(["--data", str(data)] if data else [])]
     console.print(f"checkpoint in {out}; next: {shlex.join(again)}", markup=False, highlight=False)
+
+
+def _learnt_from(training: Mapping[str, Any]) -> Iterator[str]:
+    """From which other weights a checkpoint began, and from whom it learnt, a line each."""
+    if origin := training.get("init"):
+        yield (
+            f"began with {origin['parameters']:,} parameters of {origin['model']}, trained on "
+            f"{origin['corpus']['name']}"
+        )
+    if taught := training.get("distilled"):
+        yield (
+            f"learnt from {taught['members']} member(s) of {taught['model']}, "
+            f"{taught['parameters']:,} parameters"
+        )

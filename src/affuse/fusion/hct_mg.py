@@ -77,8 +77,9 @@ class HctMg(FusionModel):
 
     A single raw output is a value, and `together` the mean of the own answers by gate weight.
     Several are logits, and `together` their sum, each by its weight relative to the primary's: the
-    product of experts. Nothing of it is trained: on the samples it learns from, a modality that
-    overfits would seem to need no other.
+    product of experts. The contribution gate's weights are not trained: on the samples it learns
+    from, a modality that overfits would seem to need no other. The agreement gate's are, and are
+    judged by `trusted` like all of fusion.
     `trusted`, in [0, 1], is fitted on validation after every epoch: where the auxiliaries only add
     noise it falls to zero, and fusion answers as its best modality does.
     """

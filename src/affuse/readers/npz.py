@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from affuse.errors import InputError
 
 # Texts as wide as the longest of them compress to a hundredth, and zeros to a thousandth.
-_UNFOLDING = 300
+UNFOLDING = 300
 _SMALL = 1 << 24
 DAMAGE = (
     *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
@@ -66,7 +66,7 @@ def require_modest(file: Path) -> None:
     """Raise `ValueError` where an array of a zip archive unfolds to many times its size."""
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
-            if member.file_size > max(_SMALL, _UNFOLDING * member.compress_size):
+            if member.file_size > max(_SMALL, UNFOLDING * member.compress_size):
                 name = ascii(member.filename)[1:-1][:40]
                 raise ValueError(f"{name} unfolds to many times its size")
 

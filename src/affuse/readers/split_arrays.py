@@ -6,7 +6,6 @@ Fusion Network for Multi-view Sequential Learning".
 
 from __future__ import annotations
 
-import math
 import re
 import zipfile
 from collections.abc import Iterable
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.optional import require
-from affuse.readers.npz import DAMAGE, require_modest
+from affuse.readers.hdf5 import own_member, require_within
+from affuse.readers.npz import DAMAGE, UNFOLDING, require_modest
 
 _KEYS = {
     "text": {"text", "words", "glove", "language"},
@@ -34,7 +34,6 @@ _PARTS = {
 }
 _EMBEDDED = {"emb", "embedding", "embeddings"}
 _ENDINGS = (".h5", ".hdf5")
-_UNFOLDING, _SMALL = 300, 1 << 24
 # Where an array lies: a file of its own, or a name in an archive.
 _Place = tuple[str, str, str]
 
@@ -112,13 +111,10 @@ def _only_array(file: Path) -> NDArray[Any]:
     try:
         with h5py.File(file, "r", locking=False) as opened:
             names = list(opened)
-            link = opened.get(names[0], getlink=True) if len(names) == 1 else None
-            data = opened[names[0]] if isinstance(link, h5py.HardLink) else None
-            if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
+            data = own_member(opened, names[0], h5py.Dataset) if len(names) == 1 else None
+            if data is None:
                 raise ValueError("it holds something else than one array")
-            size = max(data.nbytes, math.prod(data.chunks or ()) * data.dtype.itemsize)
-            if size > max(_SMALL, _UNFOLDING * data.id.get_storage_size()):
-                raise ValueError("it unfolds to many times its size")
+            require_within(data, UNFOLDING)
             return np.asarray(data[()])
     except DAMAGE as error:
         raise _unreadable(file, error) from None

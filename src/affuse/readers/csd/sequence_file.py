@@ -2,15 +2,11 @@
 
 `/<root>/data/<entry>/{features (n, d), intervals (n, 2)}` and `/<root>/metadata/<key>`, JSON text.
 Zadeh et al. (2018), "Multi-attention Recurrent Network for Human Communication Comprehension".
-
-HDF5 can point anywhere: to other files, to raw bytes in any of them, and to far more data than
-the file has. Only what lies in the file itself is read, and no more than an honest one unfolds to.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,12 +17,12 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.optional import require
+from affuse.readers.hdf5 import own_member, require_within
 from affuse.readers.npz import DAMAGE
 from affuse.readers.pickles.parts import plain_text
 
 # Features compress to a tenth or so; gzip itself reaches a thousandth, of zeros.
 _UNFOLDING = 200
-_SMALL = 1 << 24
 
 
 class Entry(NamedTuple):
@@ -95,32 +91,24 @@ class CsdFile:
             self._refuse(f"'{ascii(what)[1:-1][:80]}' cannot be read ({plain_text(reason)})")
 
     def _is_group(self, parent: Any, name: str) -> bool:
-        return self._own(parent, name, self._h5py.Group) is not None
+        return own_member(parent, name, self._h5py.Group) is not None
 
     def _group(self, parent: Any, name: str) -> Any:
-        if (group := self._own(parent, name, self._h5py.Group)) is None:
+        if (group := own_member(parent, name, self._h5py.Group)) is None:
             self._refuse(f"has no group '{ascii(name)[1:-1][:80]}'")
         return group
 
-    def _own(self, parent: Any, name: str, kind: type) -> Any:
-        """The member of `parent`, if it is of this kind and lies in this file."""
-        link = parent.get(name, getlink=True) if name in parent else None
-        member = parent[name] if isinstance(link, self._h5py.HardLink) else None
-        return member if isinstance(member, kind) else None
-
     def _array(self, group: Any, name: str, kinds: str) -> NDArray[Any]:
-        if (data := self._own(group, name, self._h5py.Dataset)) is None:
+        if (data := own_member(group, name, self._h5py.Dataset)) is None:
             self._refuse(f"has no array '{name}'")
-        if data.is_virtual or data.external:
-            self._refuse(f"'{name}' refers to data outside the file")
+        try:
+            require_within(data, _UNFOLDING)
+        except ValueError as error:
+            self._refuse(f"'{name}' {error}")
         if data.dtype.kind not in kinds or (
             data.dtype.kind == "O" and self._h5py.check_string_dtype(data.dtype) is None
         ):
             self._refuse(f"'{name}' is of type {data.dtype}")
-        # A chunk is unfolded as a whole, however little of it is used.
-        size = max(data.nbytes, math.prod(data.chunks or ()) * data.dtype.itemsize)
-        if size > max(_SMALL, _UNFOLDING * data.id.get_storage_size()):
-            self._refuse(f"'{name}' unfolds to {size} bytes, many times what is stored")
         return np.asarray(data[()])
 
     def _refuse(self, problem: str) -> NoReturn:
