@@ -105,6 +105,20 @@ def test_what_cannot_be_used_is_named(folder: Path) -> None:
         read(folder)
 
 
+@pytest.mark.parametrize(
+    ("whole", "spoilt", "says"),
+    [
+        (",1.0,,", ",happy,,", "row 2 has the label 'happy' in column 'merbench_4way'"),
+        (",1.0,,", ",", "row 2 has another number of columns than the heading"),
+    ],
+)
+def test_a_damaged_row_is_named(folder: Path, whole: str, spoilt: str, says: str) -> None:
+    table = folder / "iemocap.csv"
+    table.write_text(table.read_text().replace(whole, spoilt, 1))
+    with pytest.raises(InputError, match=says):
+        read(folder)
+
+
 def test_the_real_file(shared_data: Path) -> None:
     corpus = read(shared_data / "iemocap")
     counts = [len(fold.test) for fold in corpus.folds]
@@ -114,6 +128,8 @@ def test_the_real_file(shared_data: Path) -> None:
     )
     assert np.bincount(targets.astype(int)).tolist() == [1636, 1084, 1708, 1103]
     assert trivial_scores(corpus)["uar"] == pytest.approx(0.25)
+    valence = read(shared_data / "iemocap", label="valence", session=1)
+    assert valence.notices == ("4 valences lie beyond the scale of 1 to 5 and are read as its end",)
     assert all(0.08 < len(f.valid) / len(f.train) < 0.25 for f in corpus.folds)
     audio = np.concatenate(
         [s.sequences["audio"] for s in corpus.folds[0].train if "audio" in s.sequences]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +34,7 @@ _LABELS = {
     "four": ("merbench_4way", ("happy", "sad", "neutral", "angry")),
     "six": ("merbench_6way", ("happy", "sad", "neutral", "angry", "excited", "frustrated")),
 }
-_VALENCE = "val"
+_VALENCE, _LOWEST, _HIGHEST = "val", 1.0, 5.0
 _NEEDED = ("wav_file", "transcript", "session", "speaker", "dialogue", *ACOUSTIC)
 # The annotators' marks of laughter, breath, noise and the like.
 _MARK = re.compile(r"\[[A-Z _]+\]")
@@ -89,12 +89,20 @@ def read_iemocap(path: Path, options: IemocapOptions) -> Corpus:
         folds=tuple(_split(samples, sessions, dialogues, session) for session in asked),
         options=options.model_dump(),
         features={"text": extractor.name, "audio": AUDIO},
+        notices=tuple(_notices(rows, options)),
     )
+
+
+def _notices(rows: Sequence[dict[str, str]], options: IemocapOptions) -> Iterator[str]:
+    if options.label == "valence":
+        beyond = sum(not _LOWEST <= float(row[_VALENCE]) <= _HIGHEST for row in rows)
+        if beyond:
+            yield f"{beyond} valences lie beyond the scale of 1 to 5 and are read as its end"
 
 
 def _task(options: IemocapOptions) -> Task:
     if options.label == "valence":
-        return Regression(1.0, 5.0)
+        return Regression(_LOWEST, _HIGHEST)
     return Classification(_LABELS[options.label][1])
 
 
@@ -113,7 +121,7 @@ def _read(file: Path, options: IemocapOptions) -> list[dict[str, str]]:
             if missing:
                 remedy = f"give the folder of IEMOCAP that holds {FILE}"
                 raise InputError(f"has no column '{missing[0]}'", remedy=remedy, source=file)
-            return list(reader)
+            rows = list(reader)
     except FileNotFoundError:
         remedy = f"give the folder of IEMOCAP that holds {FILE}"
         raise InputError("no such file", remedy=remedy, source=file) from None
@@ -122,6 +130,22 @@ def _read(file: Path, options: IemocapOptions) -> list[dict[str, str]]:
     except (UnicodeDecodeError, csv.Error) as error:
         problem = f"cannot be read ({error})"
         raise InputError(problem, remedy="copy it anew", source=file) from None
+    for number, row in enumerate(rows, start=1):
+        problem = _wrong_with(row, _column(options))
+        if problem:
+            raise InputError(f"row {number} {problem}", remedy="copy it anew", source=file)
+    return rows
+
+
+def _wrong_with(row: dict[str, str], label: str) -> str:
+    """What makes a row unusable, in words; empty where nothing does."""
+    if None in row.values() or None in row:
+        return "has another number of columns than the heading"
+    try:
+        float(row[label] or 0)
+    except ValueError:
+        return f"has the label '{row[label][:40]}' in column '{label}', which is no number"
+    return ""
 
 
 def _chosen(
@@ -150,7 +174,10 @@ def _sample(
     sound = _acoustic(row)
     if sound is not None:
         sequences["audio"] = sound[None]
-    target = np.array([float(row[_column(options)])], np.float32)
+    label = float(row[_column(options)])
+    if options.label == "valence":
+        label = min(max(label, _LOWEST), _HIGHEST)
+    target = np.array([label], np.float32)
     return Sample(row["wav_file"], sequences, target, group=row["speaker"], text=text or None)
 
 
