@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from multiprocessing import forkserver, parent_process
 from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnContext
+from multiprocessing.context import (
+    ForkServerContext,
+    ForkServerProcess,
+    SpawnContext,
+    SpawnProcess,
+)
 from typing import Any
-
-import torch
 
 from affuse.errors import InputError
 from affuse.plugins import registered_in
@@ -50,6 +53,21 @@ class _Context(ForkServerContext):
     Process = _Process
 
 
+class _Spawned(SpawnProcess):
+    """Likewise, of what needs nothing that a user's script may have defined."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - its name in multiprocessing
+        with _without_main():
+            return SpawnProcess._Popen(process_obj)
+
+
+class PlainContext(SpawnContext):
+    """How workers start that never import torch."""
+
+    Process = _Spawned
+
+
 @contextmanager
 def _without_main() -> Iterator[None]:
     """Hide where the script lies from what tells a new process to run it."""
@@ -79,14 +97,21 @@ def worker_killed() -> InputError:
 
 
 def begin_worker() -> None:
-    """What every worker does first."""
+    """What every worker that trains does first."""
+    import torch
+
+    begin_plain_worker()
+    # One core a run: small models gain nothing from two, and results depend on the count.
+    torch.set_num_threads(1)
+
+
+def begin_plain_worker() -> None:
+    """What every worker does first, torch or not."""
     # What has been imported stays: to look through it for garbage would take a third of a second.
     gc.freeze()
     # An interrupt reaches the whole group; the parent decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
-    # One core a run: small models gain nothing from two, and results depend on the count.
-    torch.set_num_threads(1)
 
 
 def _follow_parent() -> None:

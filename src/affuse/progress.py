@@ -51,7 +51,7 @@ def work_bar(
         auto_refresh=not forks,
         disable=quiet or not console.is_terminal,
     )
-    printed = drawn = time.monotonic()
+    began = printed = drawn = time.monotonic()
 
     def update(done: int, total: int, latest: str) -> None:
         nonlocal printed, drawn
@@ -63,13 +63,21 @@ def work_bar(
             bar.refresh()
         if not quiet and not console.is_terminal and now - printed > QUIET_SECONDS:
             printed = now
-            counted = f"{done} of {total} {unit} " if total else ""
-            line = f"{description}: {counted}{latest}".rstrip()
+            counted = f"{done} of {total} {unit}" if total else ""
+            line = f"{description}: {counted}{_left(done, total, now - began)} {latest}".rstrip()
             console.print(line, markup=False, highlight=False)
 
     with bar:
         task = bar.add_task(description, total=None, latest="")
         yield update
+
+
+def _left(done: int, total: int, took: float) -> str:
+    """How long the rest takes, in words, if it goes on as before."""
+    if not 0 < done < total:
+        return ""
+    seconds = took * (total - done) / done
+    return f", {seconds / 60:.0f} min left" if seconds > 90 else f", {seconds:.0f} s left"
 
 
 @contextmanager

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from affuse.errors import InputError
 from affuse.extract.account import Account
 from affuse.extract.face.tracking import FaceTracker
 from affuse.extract.features import ClipFeatures, ClipSettings
+from affuse.extract.fingerprint import fingerprint
 from affuse.extract.media import decode
 from affuse.extract.media.frames import Picture, Sound
 from affuse.extract.media.live import read_ahead
+from affuse.extract.media.segments import Segment, Segments
 from affuse.extract.media.tracks import Wanted
-from affuse.extract.media.windows import Reached, SoundBuffer, Windows
+from affuse.extract.media.windows import Bounds, Reached, SoundBuffer, Windows
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.extract.voice.recognise import Recogniser
 from affuse.samples import FloatArray, Sample
 
 __all__ = ["ClipExtractor", "ClipSettings", "Transcript", "Window", "Word"]
+
+T = TypeVar("T")
 
 OnSeconds = Callable[[float, float | None], None]
 """Told the seconds that are done, of how many; None where the length is not known."""
@@ -49,18 +54,25 @@ class Window:
     words: tuple[Word, ...]  # those whose middle lies in the window
     # When its last sound and picture were, by `time.monotonic`; features come later.
     there: float = field(default=0.0, compare=False)
+    # Of its sound, by which copies are told (`affuse.extract.fingerprint`); of segments alone.
+    prints: tuple[int, ...] = ()
 
 
 class ClipExtractor:
     """Reads clips. Models are loaded when they are first needed, and kept.
+
+    Args:
+        threads: whether parts of the work go on side by side; not where other processes have the
+            other cores.
 
     Attributes:
         widths: modality to the width of its features.
         versions: modality to the name of its extractor, which changes whenever features would.
     """
 
-    def __init__(self, settings: ClipSettings | None = None) -> None:
+    def __init__(self, settings: ClipSettings | None = None, *, threads: bool = True) -> None:
         self.settings = ClipSettings() if settings is None else settings
+        self._threads = threads
         self.features = ClipFeatures(self.settings)
         self.widths = self.features.widths
         self.versions = self.features.versions
@@ -93,7 +105,34 @@ class ClipExtractor:
             transcript = transcript.spread(_known_duration(source, tracks))
         with decode.MediaReader(source, fps=self.settings.fps, wanted=tracks) as media:
             told = Account() if account is None else account
-            yield from _Reading(self.features, media, transcript, told, progress).windows()
+            bounds = Windows(self.settings.window, self.settings.step or self.settings.window)
+            reading = _Reading(self.features, media, bounds, transcript, told, progress)
+            yield from reading.windows(threads=self._threads)
+
+    def segments(
+        self,
+        source: Path,
+        segments: Sequence[Segment],
+        *,
+        tracks: Wanted | None = None,
+        account: Account | None = None,
+    ) -> list[list[Window]]:
+        """The windows of each segment of a recording, which is decoded once, up to the last end.
+
+        A segment is cut into windows of the settings' length, the last of which is what remains;
+        none lies beyond the end of the recording, so that a segment may have none. Words are those
+        that are recognised, if the settings say so.
+
+        Raises:
+            InputError: nothing in it can be read as sound or pictures.
+        """
+        bounds = Segments(segments, self.settings.window)
+        told = Account() if account is None else account
+        with decode.MediaReader(source, fps=self.settings.fps, wanted=tracks) as media:
+            reading = _Reading(self.features, media, bounds, None, told, None)
+            read = reading.windows(threads=self._threads)
+            found = {(window.start, window.end): window for window in read}
+        return [[found[piece] for piece in pieces] for pieces in bounds.taken]
 
 
 def _known_duration(source: decode.Source, tracks: Wanted | None) -> float:
@@ -108,6 +147,15 @@ def _known_duration(source: decode.Source, tracks: Wanted | None) -> float:
     return duration or 0.0
 
 
+class _Here(Executor):
+    """Does what it is given at once, in this thread."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        done: Future[T] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
 class _Reading:
     """One pass over one recording."""
 
@@ -115,6 +163,7 @@ class _Reading:
         self,
         features: ClipFeatures,
         media: decode.MediaReader,
+        bounds: Bounds,
         transcript: Transcript | None,
         account: Account,
         progress: OnSeconds | None,
@@ -122,7 +171,7 @@ class _Reading:
         settings = features.settings
         self._features, self._media, self._progress = features, media, progress
         self._sound, self._reached = SoundBuffer(), Reached(media.kinds)
-        self._bounds = Windows(settings.window, settings.step or settings.window)
+        self._bounds = bounds
         self._tracker = FaceTracker()
         self._faces: deque[tuple[float, FloatArray]] = deque()
         self._words = [] if transcript is None else list(transcript.words)
@@ -134,9 +183,10 @@ class _Reading:
         self._account = account
         account.begin(transcript, recognises=recognises)
 
-    def windows(self) -> Iterator[Window]:
+    def windows(self, *, threads: bool) -> Iterator[Window]:
         # Voice and text of one window are made while the faces of the next are read.
-        with ThreadPoolExecutor(1) as worker, closing(self._items()) as items:
+        worker = ThreadPoolExecutor(1) if threads else _Here()
+        with worker, closing(self._items(threads=threads)) as items:
             pending: deque[Future[Window]] = deque()
             for item in items:
                 self._add(item)
@@ -144,14 +194,18 @@ class _Reading:
                     pending.append(worker.submit(self._window(start, end)))
                 while pending and (pending[0].done() or len(pending) > _AHEAD):
                     yield self._reported(pending.popleft().result())
+                if self._bounds.finished:
+                    break
                 self._forget()
             pending += [worker.submit(self._window(start, end)) for start, end in self._rest()]
             for window in pending:
                 yield self._reported(window.result())
-        self._account.end(self._media, self._reached.end)
+        # What is stopped early does not end there.
+        stated = self._media.stated or 0.0 if self._bounds.finished else 0.0
+        self._account.end(self._media, max(self._reached.end, stated))
 
-    def _items(self) -> Generator[Sound | Picture]:
-        if self._features.settings.wait:
+    def _items(self, *, threads: bool) -> Generator[Sound | Picture]:
+        if threads and self._features.settings.wait:
             return read_ahead(self._media, _DECODED)
         # What is live is read when it comes: to wait for it must not outlast the reader.
         return (item for item in self._media)
@@ -163,8 +217,7 @@ class _Reading:
         if "picture" in self._media.kinds:
             self._reached.advance("picture", self._media.pictured)
         yield from self._bounds.complete(self._reached.end)
-        if (last := self._bounds.last(self._reached.end)) is not None:
-            yield last
+        yield from self._bounds.last(self._reached.end)
 
     def _add(self, item: Sound | Picture) -> None:
         if isinstance(item, Sound):
@@ -173,12 +226,14 @@ class _Reading:
             if self._recogniser is not None:
                 self._words += self._recogniser.add(item.start, item.samples)
             return
+        self._reached.advance("picture", item.time + item.shown)
+        if not self._bounds.wants(item.time):
+            return
         found = self._tracker.read(item.image)
         lasts = max(item.shown, 1 / self._features.settings.fps)
         self._account.faces.see(item.time, lasts, found is not None, self._tracker)
         if found is not None:
             self._faces.append((item.time, self._features.vision_step(item.image, found)))
-        self._reached.advance("picture", item.time + item.shown)
 
     def _ready(self) -> float:
         if self._recogniser is not None and self._features.settings.wait:
@@ -198,6 +253,7 @@ class _Reading:
         faces = [(time, features) for time, features in self._faces if start <= time < end]
         signal = self._sound.between(start, end)
         name, there = f"{self._media.name}@{start:.2f}", time.monotonic()
+        marked = isinstance(self._bounds, Segments)
 
         def read() -> Window:
             sample = self._features.sample_of(
@@ -205,7 +261,8 @@ class _Reading:
                 understood=self._account.understood,
                 account=self._account,
             )
-            return Window(start, end, sample, words, there)
+            prints = fingerprint(signal) if marked else ()
+            return Window(start, end, sample, words, there, prints)
 
         return read
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -11,12 +12,14 @@ from affuse.config import Options
 from affuse.extract import face
 from affuse.extract.account import SHORTEST_VOICE, Account
 from affuse.extract.face.regions import Image
-from affuse.extract.text import Layer, TextOptions
+from affuse.extract.text import Layer, TextOptions, TokenFeatures
 from affuse.extract.text.glove import UNKNOWN
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE, descriptors
 from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, floored, levelled, voice_frames
 from affuse.extract.voice.recognise import SPEECH, speech_probabilities
+from affuse.extract.voice.whisper import HOP, speech_frames, speech_name
+from affuse.extract.voice.whisper import WIDTH as SPEECH_WIDTH
 from affuse.samples import FloatArray, Sample
 
 _Steps = tuple[FloatArray, FloatArray]  # features and the second of each
@@ -28,13 +31,16 @@ class ClipSettings(Options):
     text: Literal["glove", "minilm"] = "glove"
     layers: tuple[Layer, ...] = Field(default=(6,), min_length=1, description="MiniLM's layers")
     cepstra: int = Field(default=20, ge=0, le=39, description="mel cepstra beside the descriptors")
-    audio: Literal["frames", "functionals"] = Field(
+    audio: Literal["frames", "functionals", "speech", "summary"] = Field(
         default="functionals",
         description="voice descriptors every 10 ms (frames), or one step a window of their "
-        "statistics over it (functionals)",
+        "statistics over it (functionals); the states of a speech encoder every 20 ms (speech), or "
+        "one step of the statistics of both (summary), which need the extra `speech`",
     )
     trim: bool = Field(default=True, description="cut silence at both ends of a window's sound")
-    pool: int = Field(default=1, ge=1, le=100, description="voice frames averaged into one step")
+    pool: int = Field(
+        default=1, ge=1, le=100, description="frames or states averaged into one step"
+    )
     expression: bool = Field(
         default=True,
         description="beside the measures of a face, what the expression network reads in its "
@@ -62,19 +68,18 @@ class ClipFeatures:
     """Makes the features that settings ask for.
 
     Attributes:
+        text: what makes features of words.
         widths: modality to the width of its features.
         versions: modality to the name of its extractor, which changes whenever features would.
     """
 
     def __init__(self, settings: ClipSettings) -> None:
         self.settings = settings
-        self._text = TextOptions(text=settings.text, layers=settings.layers).extractor()
-        audio = VOICE_WIDTH + settings.cepstra
-        audio *= descriptors.STATISTICS if settings.audio == "functionals" else 1
+        self.text = TextOptions(text=settings.text, layers=settings.layers).extractor()
         width = face.WIDTH + face.EXPRESSION_WIDTH * settings.expression
-        self.widths = {"text": self._text.width, "audio": audio, "vision": width}
+        self.widths = {"text": self.text.width, "audio": self._audio_width(), "vision": width}
         vision = face.NAME + f", {face.EXPRESSION_NAME}" * settings.expression
-        self.versions = {"text": self._text.name, "audio": self._audio_name(), "vision": vision}
+        self.versions = {"text": self.text.name, "audio": self._audio_name(), "vision": vision}
 
     def vision_step(self, image: Image, found: face.Face) -> FloatArray:
         """The features of a face in a picture, float32 `(widths["vision"],)`."""
@@ -117,24 +122,35 @@ class ClipFeatures:
     def _text_steps(self, words: tuple[Word, ...]) -> _Steps | None:
         if not words:
             return None
-        # A word of several parts would shift the numbers that tie steps to words.
-        text = " ".join("_".join(word.text.split()) or "_" for word in words)
-        (encoded,) = self._text.encode([text])
+        text = joined(words)
+        (encoded,) = self.text.encode([text])
         if encoded.tokens == [UNKNOWN]:
             return None
-        starts, last = [], words[0].start
-        for number in encoded.word_ids:
-            last = last if number is None else words[number].start
-            starts.append(last)
+        starts = [words[number].start for number in words_of_steps(encoded)]
         return encoded.features, np.array(starts, np.float32)
+
+    def _audio_width(self) -> int:
+        frames = VOICE_WIDTH + self.settings.cepstra
+        statistics = descriptors.STATISTICS * frames
+        return {
+            "frames": frames,
+            "functionals": statistics,
+            "speech": SPEECH_WIDTH,
+            "summary": statistics + 2 * SPEECH_WIDTH,
+        }[self.settings.audio]
 
     def _audio_name(self) -> str:
         settings = self.settings
         name = descriptors.voice_name(cepstra=settings.cepstra, trim=settings.trim)
-        frames = f"{name}, levelled, floored"
-        if settings.audio == "functionals":
-            return f"{frames}, {descriptors.FUNCTIONALS}"
-        return f"{frames}, {settings.pool} averaged" if settings.pool > 1 else frames
+        frames, states = (f"{each}, levelled, floored" for each in (name, speech_name()))
+        statistics = f"{frames}, {descriptors.FUNCTIONALS}"
+        averaged = f", {settings.pool} averaged" if settings.pool > 1 else ""
+        return {
+            "frames": frames + averaged,
+            "functionals": statistics,
+            "speech": states + averaged,
+            "summary": f"{statistics}; mean and deviation of {states}",
+        }[settings.audio]
 
     def _audio_steps(self, signal: FloatArray, start: float, account: Account) -> _Steps | None:
         if len(signal) < SHORTEST_VOICE * RATE:
@@ -151,15 +167,39 @@ class ClipFeatures:
 
         The signal, `(N,)`, 16 kHz, has 0.1 s or more. At which level it was recorded is lost.
         """
-        settings = self.settings
-        frames = voice_frames(
-            floored(levelled(signal)), RATE, cepstra=settings.cepstra, trim=settings.trim
-        )
-        if settings.audio == "functionals":
-            steps = descriptors.functionals(frames.features, frames.features[:, VOICED])
-            return steps[None], frames.times[:1]
-        steps = descriptors.pool_frames(frames.features, settings.pool)
-        return steps, frames.times[:: settings.pool]
+        settings, clean = self.settings, floored(levelled(signal))
+        if settings.audio == "speech":
+            states = descriptors.pool_frames(speech_frames(clean, RATE), settings.pool)
+            return states, np.arange(len(states), dtype=np.float32) * np.float32(
+                HOP * settings.pool
+            )
+        frames = voice_frames(clean, RATE, cepstra=settings.cepstra, trim=settings.trim)
+        if settings.audio == "frames":
+            steps = descriptors.pool_frames(frames.features, settings.pool)
+            return steps, frames.times[:: settings.pool]
+        steps = descriptors.functionals(frames.features, frames.features[:, VOICED])
+        if settings.audio == "summary":
+            # The encoder's states are clean enough for the plain moments.
+            states = speech_frames(clean, RATE)
+            steps = np.hstack([steps, states.mean(axis=0), states.std(axis=0)])
+        return steps[None], frames.times[:1]
+
+
+def joined(words: Iterable[Word]) -> str:
+    """Words as a text whose white space parts them, so that `word_ids` count them.
+
+    A word of several parts would shift the numbers that tie steps to words.
+    """
+    return " ".join("_".join(word.text.split()) or "_" for word in words)
+
+
+def words_of_steps(encoded: TokenFeatures) -> list[int]:
+    """The number of the word that each step is of; a special token's is that before it."""
+    numbers, last = [], 0
+    for number in encoded.word_ids:
+        last = last if number is None else number
+        numbers.append(last)
+    return numbers
 
 
 def _vision_steps(faces: list[tuple[float, FloatArray]]) -> _Steps | None:

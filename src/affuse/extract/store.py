@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ def write_clip(path: Path, clip: StoredClip) -> None:
         "account": dict(clip.account),
         "windows": [
             {"id": w.sample.id, "start": w.start, "end": w.end, "words": w.words}
+            | ({"prints": w.prints} if w.prints else {})
             for w in clip.windows
         ],
     }
@@ -79,9 +81,19 @@ def write_clip(path: Path, clip: StoredClip) -> None:
         arrays[f"{modality}.times"] = np.concatenate([s.times[modality] for s in having])
         lengths = [len(w.sample.sequences.get(modality, ())) for w in clip.windows]
         arrays[f"{modality}.lengths"] = np.array(lengths, np.int64)
+    write_atomic(path, _npz(arrays))
+
+
+def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """What numpy would write, but for the time of day: equal arrays are equal bytes."""
     content = io.BytesIO()
-    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
-    write_atomic(path, content.getvalue())
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+    return content.getvalue()
 
 
 def read_clip(path: Path) -> StoredClip:
@@ -116,5 +128,6 @@ def _windows(
         steps, times = ({m: parts[m][kind][number] for m in having} for kind in (0, 1))
         text = " ".join(word.text for word in words) or None
         sample = Sample(window["id"], steps, times=times, text=text)
-        windows.append(Window(window["start"], window["end"], sample, words))
+        prints = tuple(window.get("prints", ()))
+        windows.append(Window(window["start"], window["end"], sample, words, prints=prints))
     return windows

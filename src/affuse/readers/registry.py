@@ -83,7 +83,9 @@ def resolve(corpus: str) -> tuple[CorpusEntry, Path | None]:
     """
     entries, path = corpora(), Path(corpus)
     if corpus in entries:
-        return entries[corpus], None
+        # A folder that is called as its format is needs no slash to be meant.
+        there = path.exists() and entries[corpus].recognises(path)
+        return entries[corpus], path if there else None
     if path.exists() or path.suffix or "/" in corpus:
         known = (entry for entry in entries.values() if entry.recognises(path))
         return next(known, entries[FALLBACK]), path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 
@@ -13,8 +14,8 @@ from affuse.samples import FloatArray
 
 # Where one stream of a file is this far behind the other, it is no longer waited for.
 _SKEW = 30.0
-# A recording's last window reaches back until it is that long, in seconds.
-_SHORTEST = 1.0
+SHORTEST_LAST = 1.0
+"""A recording's last window reaches back until it is that long, in seconds."""
 
 
 class SoundBuffer:
@@ -45,8 +46,35 @@ class SoundBuffer:
         return signal
 
 
-class Windows:
-    """Tells which windows are complete: one ends every `step` seconds and reaches `length` back."""
+class Bounds(ABC):
+    """Tells which windows of a recording are complete, and which of it they need."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of what follows is needed."""
+        return False
+
+    @property
+    @abstractmethod
+    def needed(self) -> float:
+        """The second from which on sound and faces are still needed."""
+
+    @abstractmethod
+    def complete(self, until: float) -> Iterator[tuple[float, float]]:
+        """Start and end of the windows that end at `until` or before."""
+
+    @abstractmethod
+    def last(self, end: float) -> Iterator[tuple[float, float]]:
+        """Start and end of the windows that a recording ends with, if any are left."""
+
+    def wants(self, time: float) -> bool:
+        """Whether a picture at that second lies in any window."""
+        del time
+        return True
+
+
+class Windows(Bounds):
+    """One window ends every `step` seconds and reaches `length` back."""
 
     def __init__(self, length: float, step: float) -> None:
         self._length, self._step = length, step
@@ -54,20 +82,16 @@ class Windows:
 
     @property
     def needed(self) -> float:
-        """The second from which on sound and faces are still needed."""
-        return max(0.0, min(self._end - self._length, self._end - self._step - _SHORTEST))
+        return max(0.0, min(self._end - self._length, self._end - self._step - SHORTEST_LAST))
 
     def complete(self, until: float) -> Iterator[tuple[float, float]]:
-        """Start and end of the windows that end at `until` or before."""
         while self._end <= until + 1e-6:
             yield max(0.0, self._end - self._length), self._end
             self._count += 1
 
-    def last(self, end: float) -> tuple[float, float] | None:
-        """Start and end of the window that a recording ends with; None where none is left."""
-        if end <= self._end - self._step + 1e-3 and self._count > 1:
-            return None
-        return max(0.0, min(self._end - self._length, end - _SHORTEST)), end
+    def last(self, end: float) -> Iterator[tuple[float, float]]:
+        if end > self._end - self._step + 1e-3 or self._count == 1:
+            yield max(0.0, min(self._end - self._length, end - SHORTEST_LAST)), end
 
     @property
     def _end(self) -> float:

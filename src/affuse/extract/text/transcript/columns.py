@@ -54,6 +54,8 @@ _NAMES: Mapping[str, Sequence[str]] = {
     ),
     "speaker": ("speaker", "speakername", "speakerid", "name", "who"),
 }
+MARKS = "\t,;|"
+"""What may stand between the cells of a table."""
 _ANSWER = {"file", "sentiment", "primary", "conflict"}
 _MILLISECONDS = 100.0
 """Whole numbers of rows that last as long, by their median, are no seconds."""
@@ -78,7 +80,7 @@ def read_columns(content: str, file: str) -> Found | None:
 
 
 def _with_heading(lines: Sequence[str]) -> Found | None:
-    for mark in "\t,;|":
+    for mark in MARKS:
         heading = [
             re.sub(r"[^a-z]", "", name.lower())
             for name in next(csv.reader([lines[0]], delimiter=mark))

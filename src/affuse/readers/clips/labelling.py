@@ -1,0 +1,256 @@
+"""The labels of clips: which columns they are in, what several annotators say, and what task."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affuse.errors import InputError, unknown_name
+from affuse.readers.clips.agreement import Agreement, alpha_of_names, alpha_of_values, voted
+from affuse.readers.clips.metadata import Metadata, Row
+from affuse.readers.label_kinds import LabelOptions, read_labels
+from affuse.samples import FloatArray
+from affuse.tasks import BinaryLabels, Task
+
+Kind = Literal["auto", "values", "classes"]
+
+_ANNOTATOR = re.compile(r"(.+?)[_ ]?\d+")
+_USUAL = ("label", "labels", "emotion", "sentiment", "class")
+# Cells that say that nothing is known; the last may be a class.
+_MISSING, _NONE = frozenset(("", "nan", "na", "n/a", "null", "<na>", "?")), "none"
+
+
+@dataclass(frozen=True)
+class LabelledClips:
+    """The task, and the rows that have a label, each with its target `(K,)`."""
+
+    name: str  # of the columns, with + between
+    task: Task
+    rows: tuple[Row, ...]
+    targets: FloatArray  # `(N, K)`
+    agreement: tuple[Agreement, ...]
+    notices: tuple[str, ...]
+
+
+def label_rows(
+    found: Metadata,
+    label: str | Sequence[str],
+    kind: Kind,
+    bounds: tuple[float, float] | None,
+) -> LabelledClips:
+    """What the rows are labelled with.
+
+    Args:
+        label: a column, or several of 0 and 1 that are yes or no each; by default the one that is
+            left. `label_1`, `label_2` and so on are what annotators say.
+        kind: what one column holds; by default numbers are values and words are classes.
+        bounds: of values; by default those that the numbers suggest.
+
+    Raises:
+        InputError: no such column, or one whose cells do not fit together.
+    """
+    names = [label] if isinstance(label, str) else list(label)
+    names = [part.strip() for name in names for part in name.split("+") if part.strip()]
+    columns = {name: _columns_of(name, found) for name in names or [_left(found)]}
+    if len(columns) == 1:
+        ((name, given),) = columns.items()
+        return _one_label(found, name, given, kind, bounds)
+    return _flags(found, columns)
+
+
+def _columns_of(name: str, found: Metadata) -> list[str]:
+    if name in found.others:
+        return [name]
+    several = [
+        column
+        for column in found.others
+        if (match := _ANNOTATOR.fullmatch(column)) and match[1] == name
+    ]
+    if not several:
+        raise unknown_name("label column", name, found.others, source=found.source)
+    return several
+
+
+def _left(found: Metadata) -> str:
+    """The label where nobody named it."""
+    bases = list(
+        dict.fromkeys(
+            match[1] if (match := _ANNOTATOR.fullmatch(c)) and c not in _USUAL else c
+            for c in found.others
+        )
+    )
+    usual = [base for base in bases if base.lower() == _USUAL[0]]
+    if len(bases) == 1 or usual:
+        return (usual or bases)[0]
+    if not bases:
+        remedy = "add a column label, or give folders a class each"
+        raise InputError("has no column with labels", remedy=remedy, source=found.source)
+    shown = ", ".join(bases[:8])
+    remedy = f"say which with label=NAME (--set label={bases[-1]})"
+    raise InputError(f"any of {shown} may be the label", remedy=remedy, source=found.source)
+
+
+def _one_label(
+    found: Metadata,
+    name: str,
+    columns: Sequence[str],
+    kind: Kind,
+    bounds: tuple[float, float] | None,
+) -> LabelledClips:
+    given = [[row.cells[c] for c in columns if not _is_missing(row.cells[c])] for row in found.rows]
+    told: list[str] = []
+    if kind != "classes" and _are_numbers(found, columns, kind, told):
+        numbers = [[_number(cell) for cell in cells if cell.lower() != _NONE] for cells in given]
+        rated = [float(np.mean(cells)) if cells else None for cells in numbers]
+        agreement = Agreement(name, len(columns), _twice(numbers), alpha_of_values(numbers))
+        kept = [place for place, value in enumerate(rated) if value is not None]
+        values = np.array([rated[place] for place in kept], np.float64)
+    else:
+        given = _one_spelling(given, name, told)
+        votes = [voted(cells) if cells else None for cells in given]
+        tied = sum(bool(cells) and vote is None for cells, vote in zip(given, votes, strict=True))
+        agreement = Agreement(name, len(columns), _twice(given), alpha_of_names(given), tied)
+        kept = [place for place, vote in enumerate(votes) if vote is not None]
+        values = np.array([votes[place] for place in kept])
+    told += _lost(found, name, kept, agreement.tied)
+    if not kept:
+        problem, remedy = f"no row has a label in '{name}'", "label some clips"
+        raise InputError(problem, remedy=remedy, source=found.source)
+    task, targets, notices = _task(found, name, values, kind, bounds)
+    rows = tuple(found.rows[place] for place in kept)
+    agreed = (agreement,) if len(columns) > 1 else ()
+    return LabelledClips(name, task, rows, targets, agreed, (*told, *notices))
+
+
+def _task(
+    found: Metadata,
+    name: str,
+    values: NDArray[Any],
+    kind: Kind,
+    bounds: tuple[float, float] | None,
+) -> tuple[Task, FloatArray, tuple[str, ...]]:
+    distinct = len(set(values.tolist()))
+    if distinct < 2:
+        problem = f"all labels in '{name}' are {values[0]}"
+        remedy = "give clips of two classes or values at least"
+        raise InputError(problem, remedy=remedy, source=found.source)
+    if values.dtype.kind != "f":
+        read = read_labels({"train": values}, LabelOptions(labels="classes"), found.source)
+        return read.task, read.targets["train"], ()
+    if kind == "auto" and set(values.tolist()) == {0.0, 1.0}:
+        flags = values.astype(np.int64)
+        read = read_labels({"train": flags}, LabelOptions(labels="classes"), found.source)
+        said = f"labels in '{name}' are 0 and 1, read as two classes; labels=values reads values"
+        return read.task, read.targets["train"], (said,)
+    if bounds is not None and (values.min() < bounds[0] or values.max() > bounds[1]):
+        problem = f"labels in '{name}' go from {values.min():g} to {values.max():g}"
+        problem += f", beyond bounds {bounds[0]:g} to {bounds[1]:g}"
+        remedy = "give bounds=[LOW,HIGH] that hold them"
+        raise InputError(problem, remedy=remedy, source=found.source)
+    read = read_labels({"train": values}, LabelOptions(labels="sentiment"), found.source, bounds)
+    told = read.notices
+    if kind == "auto" and (values == np.floor(values)).all():
+        span = f"whole numbers from {values.min():g} to {values.max():g}"
+        classes = "if they are classes, give labels=classes"
+        told = (*told, f"labels in '{name}' are {span}, read as values; {classes}")
+    return read.task, read.targets["train"], told
+
+
+def _flags(found: Metadata, columns: Mapping[str, Sequence[str]]) -> LabelledClips:
+    """Several columns of 0 and 1, of which annotators have the most votes; half of them is yes."""
+    kept, rows, agreement = [], [], []
+    numbers: dict[str, list[list[float]]] = {name: [] for name in columns}
+    for row in found.rows:
+        cells = {
+            name: [_number(row.cells[c]) for c in given if not _is_missing(row.cells[c])]
+            for name, given in columns.items()
+        }
+        for name, values in cells.items():
+            numbers[name].append(values)
+            if any(value not in (0.0, 1.0) for value in values):
+                problem = f"'{name}' holds other than 0 and 1"
+                remedy = "give one 0 or 1 for each of several labels, or one column"
+                raise InputError(problem, remedy=remedy, source=row.place)
+        if all(cells.values()):
+            kept.append([float(np.mean(values) >= 0.5) for values in cells.values()])
+            rows.append(row)
+    if not rows:
+        problem, remedy = "no row has all of the labels", "label some clips"
+        raise InputError(problem, remedy=remedy, source=found.source)
+    for name, given in columns.items():
+        if len(given) > 1:
+            alpha = alpha_of_values(numbers[name])
+            agreement.append(Agreement(name, len(given), _twice(numbers[name]), alpha))
+    places = {id(row): place for place, row in enumerate(found.rows)}
+    told = _lost(found, " or ".join(columns), [places[id(row)] for row in rows], 0)
+    task, targets = BinaryLabels(tuple(columns)), np.array(kept, np.float32)
+    return LabelledClips(
+        "+".join(columns), task, tuple(rows), targets, tuple(agreement), tuple(told)
+    )
+
+
+def _are_numbers(found: Metadata, columns: Sequence[str], kind: Kind, told: list[str]) -> bool:
+    """Whether cells are numbers, each that says anything; `InputError` where only most are."""
+    cells = [(row, row.cells[c]) for row in found.rows for c in columns]
+    known = [(row, cell) for row, cell in cells if not _is_missing(cell) and cell.lower() != _NONE]
+    odd = [(row, cell) for row, cell in known if math.isnan(_number(cell))]
+    if known and (kind == "values" or 2 * len(odd) < len(known)) and odd:
+        row, cell = odd[0]
+        problem = f"has the label '{cell[:40]}', where others have numbers"
+        raise InputError(problem, remedy="mend it, or give labels=classes", source=row.place)
+    infinite = next((row for row, cell in known if math.isinf(_number(cell))), None)
+    if not odd and infinite is not None:
+        raise InputError("has a label that is not finite", remedy="mend it", source=infinite.place)
+    if known and not odd and any("," in cell for _, cell in known):
+        told.append(f"labels in '{columns[0]}' have decimal commas")
+    return bool(known) and not odd
+
+
+def _one_spelling(given: Sequence[Sequence[str]], name: str, told: list[str]) -> list[list[str]]:
+    """The same names, in the usual one of spellings that differ in case alone."""
+    counts = Counter(cell for cells in given for cell in cells)
+    usual: dict[str, str] = {}
+    for cell, _ in counts.most_common():
+        usual.setdefault(cell.lower(), cell)
+    mended = sorted(cell for cell in counts if usual[cell.lower()] != cell)
+    if mended:
+        told.append(
+            f"classes in '{name}' differ in case alone: {mended[0]} is read as "
+            f"{usual[mended[0].lower()]}"
+        )
+    return [[usual[cell.lower()] for cell in cells] for cells in given]
+
+
+def _is_missing(cell: str) -> bool:
+    return cell.lower() in _MISSING
+
+
+def _number(cell: str) -> float:
+    """A number as it is written in any country; not a number for other text."""
+    plain = cell.replace(",", ".") if re.fullmatch(r"[+-]?\d*,\d+", cell) else cell
+    try:
+        return float(plain) if "_" not in plain else math.nan
+    except ValueError:
+        return math.nan
+
+
+def _twice(given: Sequence[Sequence[object]]) -> int:
+    return sum(len(cells) > 1 for cells in given)
+
+
+def _lost(found: Metadata, name: str, kept: Sequence[int], tied: int) -> list[str]:
+    """What is told of rows that have no label."""
+    left = sorted(set(range(len(found.rows))) - set(kept))
+    if not left:
+        return []
+    why = f", {tied} of them because annotators are tied" if tied else ""
+    first = found.rows[left[0]].file_name
+    count = f"{len(left)} of {len(found.rows)} clips have no label in '{name}'{why}"
+    return [f"{count}: they are left out, the first {first}"]
