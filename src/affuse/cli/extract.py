@@ -44,12 +44,24 @@ def extract_command(
     audio_track: AudioTrackOption = None,
     video_track: VideoTrackOption = None,
     strict: StrictOption = False,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            help="npz, a file a clip; or of one folder of labelled clips parquet, hf (a Hugging "
+            "Face dataset), mult or mmsa (pickles): then --set gives options of the corpus clips.",
+        ),
+    ] = "npz",
     again: Annotated[bool, typer.Option(help="Extract also what was extracted before.")] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Extract text, voice and face from media; exits with 2 where a file could not be read."""
     require_writable(json_file)
     keep_blas_to_one_thread()
+    if form != "npz":
+        _write_corpus(paths, out, form, {**parse_settings(assignments), **_strictly(strict)})
+        return
     from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
     from affuse.extract.folder import ExtractedClip, extract_all
     from affuse.extract.media.tracks import Wanted
@@ -87,6 +99,29 @@ def extract_command(
         _print(described)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(2)
+
+
+def _strictly(strict: bool) -> dict[str, Any]:
+    return {"strict": True} if strict else {}
+
+
+def _write_corpus(paths: list[str], out: Path, form: str, settings: dict[str, Any]) -> None:
+    """Write a folder of labelled clips, its first fold, as another tool reads it."""
+    from affuse.errors import InputError, unknown_name
+    from affuse.progress import say
+    from affuse.readers.interchange import FORMS, write_corpus
+    from affuse.readers.registry import load_corpus
+
+    if form not in FORMS:
+        raise unknown_name("format", form, ("npz", *FORMS))
+    if len(paths) != 1:
+        remedy = "give one folder of labelled clips"
+        raise InputError(f"{len(paths)} paths for one {form}", remedy=remedy)
+    corpus = load_corpus("clips", Path(paths[0]), settings)
+    for line in corpus.notices:
+        say(line)
+    for file in write_corpus(corpus, out, form):
+        typer.echo(f"{corpus.name} written to {file}")
 
 
 def _describe(outcome: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from affuse.config import parse_options
 from affuse.doctor.checks import CHECKS
 from affuse.doctor.facts import CorpusFacts, PartFacts, measure_corpus, measure_csd, measure_pickle
 from affuse.doctor.findings import CheckInput, Finding
+from affuse.doctor.recordings import RecordingFacts, measure_recordings
 from affuse.doctor.summary import CorpusSummary, summarise_corpus
 from affuse.errors import InputError
 from affuse.readers.pickles.padded import feature_names
@@ -30,6 +31,7 @@ class Examination:
         file: part to what the file has; None where it is no pickle.
         corpus, summary: None where the reader refused it.
         findings: the gravest first.
+        recordings: where the corpus is made of such.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Examination:
     corpus: Corpus | None
     summary: CorpusSummary | None
     findings: tuple[Finding, ...]
+    recordings: RecordingFacts | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Its content for JSON; what the reader refused has no summary in it."""
@@ -53,6 +56,7 @@ class Examination:
                 for part, found in (self.file or {}).items()
                 for modality, facts in found.arrays.items()
             ],
+            "recordings": None if self.recordings is None else self.recordings.to_dict(),
             "findings": [asdict(finding) for finding in self.findings],
         }
 
@@ -65,7 +69,7 @@ def examine(
     Raises:
         InputError: wrong options, or nothing that could be examined.
     """
-    entry, path = resolve(name)
+    entry, path = resolve(name, data)
     parse_options(entry.options, options or {})
     where = path or data
     file = measure_pickle(where)
@@ -80,11 +84,14 @@ def examine(
     facts = CorpusFacts([], {}) if corpus is None else measure_corpus(corpus)
     sequences = measure_csd(where) if entry.name == "csd" and where is not None else {}
     told = () if corpus is None else corpus.notices
-    known = CheckInput(entry.name, file or {}, facts, summary, sequences, told)
+    recordings = None
+    if entry.name == "clips" and where is not None:
+        recordings = measure_recordings(where, options)
+    known = CheckInput(entry.name, file or {}, facts, summary, sequences, told, recordings)
     findings = [finding for check in CHECKS for finding in check(known)]
     if refusal is not None and all(finding.severity != "error" for finding in findings):
         treatment = f"not read: {refusal.remedy}"
         findings.append(Finding("refused", "error", name, 1, refusal.problem, treatment))
     order = ("error", "warning", "note")
     findings.sort(key=lambda finding: order.index(finding.severity))
-    return Examination(entry.name, file, corpus, summary, tuple(findings))
+    return Examination(entry.name, file, corpus, summary, tuple(findings), recordings)

@@ -12,6 +12,7 @@ import numpy as np
 
 from affuse.doctor.facts import UNUSABLE, PartFacts
 from affuse.doctor.findings import CheckInput, Finding, Severity, finding, first_few
+from affuse.doctor.recording_checks import annotators, copied_clips, unreadable_clips
 from affuse.readers.pickles.padded import FEATURES
 
 Check = Callable[[CheckInput], Iterator[Finding]]
@@ -262,4 +263,5 @@ CHECKS: tuple[Check, ...] = (
     ),
     *(_unusable_after_reading, _shared_groups, _ids, _same_features, _poor_labels),
     *(_missing_modalities, _empty_samples, _constant_features),
+    *(unreadable_clips, copied_clips, annotators),
 )

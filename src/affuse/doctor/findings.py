@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.doctor.facts import UNUSABLE, ArrayFacts, CorpusFacts, PartFacts
+from affuse.doctor.recordings import RecordingFacts
 from affuse.doctor.summary import CorpusSummary
 
 Severity = Literal["error", "warning", "note"]
@@ -31,6 +32,10 @@ _TREATMENTS: dict[Severity, dict[str, str]] = {
         "swapped-lengths": "mult ignores lengths, mmsa keeps as many steps as they say: swap them "
         "in the file",
         "impossible-length": "all steps are taken up to the last of the array",
+        "copied-clip": "kept in both, as the table's split or groups have them: remove one of them",
+        "similar-sound": "kept in both: listen, and remove one of them or give both one group",
+        "unreadable-clip": "left out, and listed in errors.csv; strict=true refuses",
+        "annotators-disagree": "averaged or voted all the same: models can hardly do better",
         "shared-group": "kept: a model may know the speaker, not the affect; split by them",
         "duplicate-id": "kept, and told apart by #2, #3",
         "shared-id": _FLATTERING,
@@ -90,6 +95,7 @@ class CheckInput:
     sequences: Mapping[str, NDArray[np.int64]]
     # What the reader says that it read otherwise than it stands, a line each.
     notices: tuple[str, ...] = ()
+    recordings: RecordingFacts | None = None  # where the corpus is made of such
 
     def arrays(self) -> Iterator[tuple[str, str, ArrayFacts]]:
         """Part, modality and facts of every array of the file."""

@@ -75,8 +75,11 @@ def corpora() -> dict[str, CorpusEntry]:
     return dict(_ENTRIES)
 
 
-def resolve(corpus: str) -> tuple[CorpusEntry, Path | None]:
+def resolve(corpus: str, data: Path | None = None) -> tuple[CorpusEntry, Path | None]:
     """A name, or a path whose content tells its reader, to the entry and that path.
+
+    Args:
+        data: where the corpus lies, for a name.
 
     Raises:
         InputError: neither a registered name nor an existing file.
@@ -84,7 +87,7 @@ def resolve(corpus: str) -> tuple[CorpusEntry, Path | None]:
     entries, path = corpora(), Path(corpus)
     if corpus in entries:
         # A folder that is called as its format is needs no slash to be meant.
-        there = path.exists() and entries[corpus].recognises(path)
+        there = data is None and path.exists() and entries[corpus].recognises(path)
         return entries[corpus], path if there else None
     if path.exists() or path.suffix or "/" in corpus:
         known = (entry for entry in entries.values() if entry.recognises(path))
@@ -101,7 +104,7 @@ def load_corpus(
         data: where its data is, for a name that needs it.
         options: of the reader; an unknown key is an error that proposes the nearest one.
     """
-    entry, path = resolve(corpus)
+    entry, path = resolve(corpus, data)
     where = path or data
     if entry.needs_data and where is None:
         remedy = "give its path with --data"

@@ -18,6 +18,7 @@ from affuse.report.command_tables import add_numbers, corpus_tables
 if TYPE_CHECKING:
     from affuse.doctor import Examination
     from affuse.doctor.findings import Finding
+    from affuse.doctor.recordings import RecordingFacts
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
 
@@ -33,6 +34,8 @@ def print_examination(name: str, found: Examination, trivial: Mapping[str, float
         console.print(f"format {found.kind}, fingerprint {found.summary.fingerprint}")
         for table in corpus_tables(found.summary):
             console.print(table)
+    if found.recordings is not None:
+        console.print(_recordings_table(found.recordings))
     if found.file:
         console.print(_arrays_table(found))
     if trivial:
@@ -73,6 +76,24 @@ def _arrays_table(found: Examination) -> Table:
         bad = ", ".join(f"{row[name]} {sign}" for name, sign in signs.items() if row[name])
         padding = f"{row['padding']:.1%}"
         table.add_row(row["part"], row["features"], shape, row["dtype"], padding, bad or "none")
+    return table
+
+
+def _recordings_table(found: RecordingFacts) -> Table:
+    table = Table("recordings", "")
+    seconds = found.seconds
+    lasting = f"{seconds['shortest']:.1f} to {seconds['longest']:.1f}, median"
+    table.add_row("seconds", f"{lasting} {seconds['median']:.1f}, in all {seconds['total']:.0f}")
+    for kind, count in found.having.items():
+        table.add_row(f"with {kind}", f"{count} of {found.clips}")
+    languages = ", ".join(f"{name} {count}" for name, count in found.languages.items())
+    table.add_row("language", escape(languages))
+    for each in found.agreement:
+        agreed = f"{each.alpha:.2f} (Krippendorff's alpha; {each.annotators} annotators, "
+        tied = f", {each.tied} tied" if each.tied else ""
+        table.add_row(escape(f"agreement on {each.label}"), f"{agreed}{each.clips} clips{tied})")
+    pairs = f"{len(found.same)} of one content, {len(found.alike)} of like sound"
+    table.add_row("pairs of copies", pairs)
     return table
 
 

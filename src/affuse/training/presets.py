@@ -113,7 +113,7 @@ def _choose(corpus: str | Corpus, data: Path | None) -> tuple[CorpusEntry, Prese
     if isinstance(corpus, Corpus):
         entry, name = corpora()[STORED], corpus.preset
     else:
-        entry, path = resolve(corpus)
+        entry, path = resolve(corpus, data)
         where = path or data
         name = entry.name if where is None else entry.preset(where)
     # A corpus that was stored has been read: what its preset says to its own reader is done.

@@ -96,23 +96,23 @@ def to_mult_pickle(corpus: Corpus) -> bytes:
     Each part has text, audio and vision `(N, T, D)`, padded with zeros at the end, labels
     `(N, 1, 1)` and ids, triples of the sample's name, 0 and the second at which its last step
     starts. Times and planted truth have no place in this format. `InputError` unless the corpus is
-    one split of sentiment in [-3, 3] from text, audio and vision.
+    one split of sentiment in [-3, 3] from any of text, audio and vision.
     """
-    whole = set(corpus.widths) == set(MODALITIES) and len(corpus.folds) == 1
-    if not whole or corpus.task != Regression(-3.0, 3.0):
+    known = set(corpus.widths) <= set(MODALITIES) and len(corpus.folds) == 1
+    if not known or corpus.task != Regression(-3.0, 3.0):
         only = "only one split of sentiment in [-3, 3] from text, audio and vision has a MulT file"
         raise InputError(only, remedy="choose another corpus", source=corpus.name)
     split, widths = corpus.folds[0], corpus.widths
     steps = {
         m: max((len(s.sequences[m]) for s in split.samples() if m in s.sequences), default=1)
-        for m in MODALITIES
+        for m in widths
     }
     return pickle.dumps(
         {
             name: {
                 **{
                     m: pad_sequences([s.sequences.get(m) for s in samples], widths[m], steps[m])
-                    for m in MODALITIES
+                    for m in widths
                 },
                 "labels": np.stack([_label(s, corpus.name) for s in samples])[:, :, None],
                 "id": np.array([_identity(s) for s in samples]),
