@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affuse.errors import InputError
-from affuse.harness import COMPARED, REFERENCE
+from affuse.harness import COMPARED, REFERENCE, UNIMODAL
 from affuse.progress import OnWork, epochs_bar, say, work_bar
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def create_model(
 
 def train(
     corpus: CorpusLike,
-    model: str = "hct_mg",
+    model: str | None = None,
     *,
     out: str | Path | None = None,
     data: str | Path | None = None,
@@ -119,6 +119,7 @@ def train(
     """Train a model on a corpus; validation selects the epoch, the test part stays closed.
 
     Args:
+        model: by default `hct_mg`, or `unimodal` where a corpus has one modality.
         out: folder of the checkpoint; without it nothing is kept on disk.
         fold: of a corpus with several.
         resume: go on with what an interrupted run left in `out`.
@@ -136,7 +137,10 @@ def train(
     from affuse.training.session import train_run, what_is_lacking
 
     asked = {**(settings or {}), **options}
-    read, planned = _prepare(corpus, data, model, asked, fold)
+    read, planned = _prepare(corpus, data, model or REFERENCE, asked, fold)
+    if model is None and len(read.modalities) == 1:
+        say(f"{read.modalities[0]} alone: there is nothing to fuse, so that unimodal is trained")
+        planned = _plan(corpus, data, UNIMODAL, asked, fold)
     read.require_fold(fold)
     require_found_here(asked, read, [fold])
     if lacking := what_is_lacking(read, planned, fold):
@@ -145,7 +149,7 @@ def train(
         stack.enter_context(processor_threads(threads))
         folder = _folder(out, stack)
         on_epoch = stack.enter_context(
-            epochs_bar(f"{model} on {read.name}", planned.train.epochs, quiet=not progress)
+            epochs_bar(f"{planned.model} on {read.name}", planned.train.epochs, quiet=not progress)
         )
         checkpoint = train_run(
             *(read, planned),
@@ -467,14 +471,28 @@ def _prepare(
 ) -> tuple[Corpus, Plan]:
     """The corpus, by those of the settings that are its reader's, and how a model trains on it."""
     from affuse.readers.registry import load_corpus, without_untaught
-    from affuse.training.presets import corpus_options, plan
+    from affuse.training.presets import corpus_options
+
+    planned = _plan(corpus, data, model, settings, fold)
+    if not isinstance(corpus, str | Path):
+        return _told(without_untaught(corpus)), planned
+    name, place = str(corpus), _path(data)
+    return _told(load_corpus(name, place, corpus_options(name, settings, place))), planned
+
+
+def _plan(
+    corpus: CorpusLike,
+    data: str | Path | None,
+    model: str,
+    settings: Mapping[str, Any],
+    fold: int = 0,
+) -> Plan:
+    from affuse.training.presets import plan
 
     if not isinstance(corpus, str | Path):
         _require_no_data(data)
-        return _told(without_untaught(corpus)), plan(corpus, model, settings, fold=fold)
-    name, place = str(corpus), _path(data)
-    planned = plan(name, model, settings, place, fold)
-    return _told(load_corpus(name, place, corpus_options(name, settings, place))), planned
+        return plan(corpus, model, settings, fold=fold)
+    return plan(str(corpus), model, settings, _path(data), fold)
 
 
 def _told(corpus: Corpus) -> Corpus:

@@ -25,7 +25,10 @@ def train_command(
     corpus: CorpusArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the checkpoint.")],
     data: DataOption = None,
-    model: Annotated[str, typer.Option(help="A model of `affuse models`.")] = "hct_mg",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Of `affuse models`; by default hct_mg, or unimodal of one modality."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     fold: Annotated[int, typer.Option(min=0, help="Of a corpus with several.")] = 0,
     resume: Annotated[
@@ -58,7 +61,7 @@ def train_command(
     record = checkpoint.training["history"][best]
     console = Console()
     console.print(
-        f"[bold]{model}[/] ({checkpoint.size}): epoch {best} "
+        f"[bold]{checkpoint.name}[/] ({checkpoint.size}): epoch {best} "
         f"selected, validation {metric} {record[f'valid_{metric}']:.3f}"
     )
     for line in _learnt_from(checkpoint.training):

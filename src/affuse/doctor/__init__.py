@@ -14,7 +14,7 @@ from affuse.config import parse_options
 from affuse.doctor.checks import CHECKS
 from affuse.doctor.facts import CorpusFacts, PartFacts, measure_corpus, measure_csd, measure_pickle
 from affuse.doctor.findings import CheckInput, Finding
-from affuse.doctor.recordings import RecordingFacts, measure_recordings
+from affuse.doctor.recording_facts import RecordingFacts, measure_recordings
 from affuse.doctor.summary import CorpusSummary, summarise_corpus
 from affuse.errors import InputError
 from affuse.readers.pickles.padded import feature_names

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.doctor.facts import UNUSABLE, ArrayFacts, CorpusFacts, PartFacts
-from affuse.doctor.recordings import RecordingFacts
+from affuse.doctor.recording_facts import RecordingFacts
 from affuse.doctor.summary import CorpusSummary
 
 Severity = Literal["error", "warning", "note"]

@@ -4,3 +4,5 @@ REFERENCE = "hct_mg"
 """The model to which the others are compared."""
 COMPARED = ("concat", "mult", REFERENCE)
 """The models of a benchmark that is asked for none."""
+UNIMODAL = "unimodal"
+"""The model of one modality, where there is nothing to fuse."""

@@ -18,7 +18,7 @@ from affuse.report.command_tables import add_numbers, corpus_tables
 if TYPE_CHECKING:
     from affuse.doctor import Examination
     from affuse.doctor.findings import Finding
-    from affuse.doctor.recordings import RecordingFacts
+    from affuse.doctor.recording_facts import RecordingFacts
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
 
