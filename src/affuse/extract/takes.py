@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -75,8 +75,9 @@ def extract_takes(
     # Weights that are missing are one error, not one a clip.
     versions = ClipExtractor(settings).versions
     places: list[Path | str] = [_place(take, kept, settings, versions) for take in takes]
-    errors = dict(_read_missing(takes, places, settings, jobs))
-    return [_taken(place, errors) for place in places]
+    known = {place: clip for place in places if (clip := _known(place)) is not None}
+    errors = dict(_read_missing(takes, places, known, settings, jobs))
+    return [_taken(place, known, errors) for place in places]
 
 
 def clip_folder() -> Path:
@@ -116,21 +117,36 @@ def _digest(path: Path, size: int, changed: int) -> str:
     return digest_file(path)
 
 
-def _taken(place: Path | str, errors: Mapping[Path, str]) -> Taken:
+def _known(place: Path | str) -> StoredClip | None:
+    """What is kept of a clip, if it is whole."""
+    if isinstance(place, Path) and place.exists():
+        with suppress(InputError):
+            return read_clip(place)
+    return None
+
+
+_Known = Mapping[Path | str, StoredClip]
+
+
+def _taken(place: Path | str, known: _Known, errors: Mapping[Path, str]) -> Taken:
     if isinstance(place, str):
         return Taken(error=place)
     if place in errors:
         return Taken(error=errors[place])
-    return Taken(read_clip(place))
+    return Taken(known[place] if place in known else read_clip(place))
 
 
 def _read_missing(
-    takes: Sequence[Take], places: Sequence[Path | str], settings: ClipSettings, jobs: int | None
+    takes: Sequence[Take],
+    places: Sequence[Path | str],
+    known: _Known,
+    settings: ClipSettings,
+    jobs: int | None,
 ) -> Iterator[tuple[Path, str]]:
     """Read what is not kept yet; the places of what could not be read, and why."""
     missing: dict[Path, dict[Path, Segment]] = defaultdict(dict)
     for take, place in zip(takes, places, strict=True):
-        if isinstance(place, Path) and not _is_kept(place):
+        if isinstance(place, Path) and place not in known:
             missing[take.path][place] = take.segment
     if not missing:
         return
@@ -143,16 +159,6 @@ def _read_missing(
         for job in missing.items():
             yield from read(job)
             advance(len(job[1]))
-
-
-def _is_kept(place: Path) -> bool:
-    if not place.exists():
-        return False
-    try:
-        read_clip(place)
-    except InputError:
-        return False
-    return True
 
 
 _Read = Callable[[_Job], "list[tuple[Path, str]]"]

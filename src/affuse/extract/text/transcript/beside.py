@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -85,14 +86,20 @@ def _why_not(path: Path) -> str | None:
 
 def _candidates(path: Path) -> Iterator[_Candidate]:
     try:
-        names = sorted(entry.name for entry in path.parent.iterdir())
+        with os.scandir(path.parent) as entries:
+            names = sorted(entry.name for entry in entries)
     except OSError:
+        return
+    stem = path.stem.lower()
+    # Of the many files of a folder few are looked at closely.
+    ours = [n for n in names if n.lower().startswith(stem) and n.lower().endswith(SUFFIXES)]
+    if not ours:
         return
     # A transcript belongs to the recording whose whole name it has.
     recordings = {
         n.rpartition(".")[0].lower() for n in names if Path(n).suffix.lower() not in SUFFIXES
     }
-    for name in names:
+    for name in ours:
         place = path.with_name(name)
         stem, _, suffix = name.lower().rpartition(".")
         own = re.escape(path.stem.lower())
