@@ -133,7 +133,7 @@ def train(
     """
     from affuse.training.devices import processor_threads
     from affuse.training.fold_settings import require_found_here
-    from affuse.training.session import train_run, what_is_lacking
+    from affuse.training.session import epochs_of, train_run, what_is_lacking
 
     asked = {**(settings or {}), **options}
     read, planned = _prepare(corpus, data, model, asked, fold)
@@ -145,7 +145,9 @@ def train(
         stack.enter_context(processor_threads(threads))
         folder = _folder(out, stack)
         on_epoch = stack.enter_context(
-            epochs_bar(f"{model} on {read.name}", planned.train.epochs, quiet=not progress)
+            epochs_bar(
+                f"{model} on {read.name}", epochs_of(read, planned, fold), quiet=not progress
+            )
         )
         checkpoint = train_run(
             *(read, planned),

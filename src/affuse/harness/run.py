@@ -40,7 +40,7 @@ from affuse.processes import preload
 from affuse.progress import OnWork
 from affuse.samples import Corpus, labelled, targets_of
 from affuse.training.answerable import coverage, unlearnable
-from affuse.training.session import identity
+from affuse.training.session import epochs_of, identity
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
 
@@ -89,7 +89,7 @@ def run_benchmark(
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)
     missing = {
-        job: plans[job].epochs
+        job: epochs_of(corpus, plans[job], job.fold)
         for job in runs
         if read_run(folder / RUNS, job.name, about.runs[job.name]) is None
     }

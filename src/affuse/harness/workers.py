@@ -25,7 +25,7 @@ from affuse.harness.leaks import TrainingView, content_of, training_view
 from affuse.harness.request import Job, Request
 from affuse.processes import begin_worker, worker_context, worker_killed
 from affuse.training.checkpoint import weights_digest
-from affuse.training.session import RUN, identity, train_run
+from affuse.training.session import RUN, epochs_of, identity, train_run
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def run_job(
         device=request.device,
     )
     # Early stopping leaves epochs out: the progress display counts them as done.
-    tick(planned.epochs - finished)
+    tick(epochs_of(view, planned, job.fold) - finished)
     hidden = checkpoint.prepare(view.folds[job.fold].test)
     facts = {
         "model": job.model,

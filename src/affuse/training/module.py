@@ -17,6 +17,7 @@ from affuse.tasks import Classification, Task
 from affuse.training.augment import augment
 from affuse.training.distil import agreement
 from affuse.training.presets import TrainOptions
+from affuse.training.pretrain import frozen_parts
 
 
 class Best(NamedTuple):
@@ -75,6 +76,8 @@ class FusionModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
         self._train_losses.clear()
+        for part in frozen_parts(self.model):
+            part.eval()
         for teacher in self._teacher:
             teacher.to(self.device)
 

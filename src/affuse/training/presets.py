@@ -25,6 +25,8 @@ from affuse.samples import Corpus
 from affuse.training.fold_settings import every_key, of_fold, plain
 from affuse.training.normalise import NormaliseMode
 
+Pretrain = Literal["none", "tuned", "frozen"]
+
 
 class TrainOptions(Options):
     """Training of one model on one split.
@@ -42,6 +44,9 @@ class TrainOptions(Options):
         average: decay a step of the weight average that is validated and kept; 0 turns it off.
         auxiliary: weight of the loss of each modality's own head.
         reliability: weight of the loss of the expected-loss heads.
+        pretrain: whether each modality's encoder and head first learn alone, as `unimodal` does;
+            then they are `tuned` with the rest of the model, or stay `frozen`. For models whose
+            encoders are of that kind (`affuse.training.pretrain`).
         init: folder of a checkpoint whose weights training begins with, where they fit; see
             `affuse.training.transfer`.
         distil: members of a teacher, of the same model, that is trained first; what is kept has
@@ -70,6 +75,7 @@ class TrainOptions(Options):
     auxiliary: float = Field(0.5, ge=0)
     reliability: float = Field(0.2, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    pretrain: Pretrain = "none"
     init: str = ""
     distil: int = Field(0, ge=0)
     teacher: str = ""
