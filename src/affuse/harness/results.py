@@ -175,9 +175,9 @@ class BenchmarkResult(Shown):
         return known
 
     def _areas(self, model: str) -> dict[str, Summary]:
-        """By names such as `mae, area under noise`."""
+        """By names such as `mae area under noise`."""
         return {
-            f"{self.stress_metric}, area under {kind}": curves[model].area
+            f"{self.stress_metric} area under {kind}": curves[model].area
             for kind, curves in self.stress.items()
             if model in curves
         }
