@@ -197,6 +197,7 @@ def benchmark(
     data: str | Path | None = None,
     singles: bool = True,
     subsets: bool = False,
+    stress: bool = False,
     reference: str = REFERENCE,
     limit: int | None = None,
     drop_shared: bool = False,
@@ -216,6 +217,7 @@ def benchmark(
         out: results folder; what was stopped goes on there.
         singles: whether each single modality is trained too.
         subsets: whether the models are also tested with every subset of the modalities.
+        stress: whether they are also tested on the test part spoilt in four kinds.
         reference: the model to which the others are compared, if it is among them.
         limit: use only the first samples of each part.
         drop_shared: leave training samples out that the test part holds too.
@@ -237,6 +239,7 @@ def benchmark(
             settings={**(settings or {}), **options},
             singles=singles,
             subsets=subsets,
+            stress=stress,
             reference=reference,
             limit=limit,
             drop_shared=drop_shared,

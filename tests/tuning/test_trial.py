@@ -167,7 +167,7 @@ def test_samples_without_a_target_are_refused(ask, monkeypatch: pytest.MonkeyPat
         ask().load()
 
 
-def test_a_trial_begins_as_the_training_that_it_stands_for(ask, search, corpus: Corpus) -> None:
+def test_a_trial_begins_as_the_training_that_it_stands_for(ask, search) -> None:
     settings = {"pretrain": "frozen", "epochs": 1}
     (trial,) = search(models=("concat",), settings={**ask().settings, **settings}, trials=1)
     plain = {**ask().settings, "epochs": 1}

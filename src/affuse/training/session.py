@@ -26,6 +26,7 @@ from affuse.training.answerable import (
     trivial_output,
     unlearnable,
 )
+from affuse.training.balance import require_own_answers
 from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, seen_in, weights_digest
 from affuse.training.code import code_of
 from affuse.training.devices import AUTO, resolve_device
@@ -198,6 +199,8 @@ def _checked(corpus: Corpus, plan: Plan, fold: int) -> tuple[Origin | None, tupl
     model, init = build_model(corpus, plan, fold), plan.train.init
     learnable(corpus.folds[fold], model.modalities)
     _teacher(corpus, plan, fold)
+    if plan.train.ogm_ge:
+        require_own_answers(model, plan.model)
     origin = read_origin(Path(init), model, corpus, fold) if init else None
     return origin, model.modalities
 
