@@ -134,7 +134,7 @@ def train(
     """
     from affuse.training.devices import processor_threads
     from affuse.training.fold_settings import require_found_here
-    from affuse.training.session import train_run, what_is_lacking
+    from affuse.training.session import epochs_of, train_run, what_is_lacking
 
     asked = {**(settings or {}), **options}
     read, planned = _prepare(corpus, data, model or REFERENCE, asked, fold)
@@ -149,7 +149,11 @@ def train(
         stack.enter_context(processor_threads(threads))
         folder = _folder(out, stack)
         on_epoch = stack.enter_context(
-            epochs_bar(f"{planned.model} on {read.name}", planned.train.epochs, quiet=not progress)
+            epochs_bar(
+                f"{planned.model} on {read.name}",
+                epochs_of(read, planned, fold),
+                quiet=not progress,
+            )
         )
         checkpoint = train_run(
             *(read, planned),
@@ -199,6 +203,7 @@ def benchmark(
     data: str | Path | None = None,
     singles: bool = True,
     subsets: bool = False,
+    stress: bool = False,
     reference: str = REFERENCE,
     limit: int | None = None,
     drop_shared: bool = False,
@@ -218,6 +223,7 @@ def benchmark(
         out: results folder; what was stopped goes on there.
         singles: whether each single modality is trained too.
         subsets: whether the models are also tested with every subset of the modalities.
+        stress: whether they are also tested on the test part spoilt in four kinds.
         reference: the model to which the others are compared, if it is among them.
         limit: use only the first samples of each part.
         drop_shared: leave training samples out that the test part holds too.
@@ -239,6 +245,7 @@ def benchmark(
             settings={**(settings or {}), **options},
             singles=singles,
             subsets=subsets,
+            stress=stress,
             reference=reference,
             limit=limit,
             drop_shared=drop_shared,

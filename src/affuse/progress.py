@@ -99,11 +99,17 @@ def items_bar(description: str, unit: str, total: int) -> Iterator[Advance]:
 def epochs_bar(
     description: str, epochs: int, *, quiet: bool = False
 ) -> Iterator[Callable[[int, dict[str, float]], None]]:
-    """A bar over the epochs of one run."""
+    """A bar over the epochs of one run, and of what is trained before it."""
+    done = 0
     with work_bar(description, quiet=quiet) as update:
-        yield lambda epoch, record: update(
-            epoch + 1, epochs, f"validation loss {record['valid_loss']:.3f}"
-        )
+
+        def on_epoch(epoch: int, record: dict[str, float]) -> None:
+            nonlocal done
+            # One that goes on begins with a later epoch; what it begins with counts from 0 too.
+            done = max(done, epoch) + 1
+            update(done, epochs, f"validation loss {record['valid_loss']:.3f}")
+
+        yield on_epoch
 
 
 def say(line: str) -> None:

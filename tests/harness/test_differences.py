@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from affuse.evaluation.statistics import summarise
-from affuse.harness.assemble import Differences
 from affuse.harness.model_runs import runs_of
 from affuse.harness.records import About, Run, Trivial
 from affuse.harness.results import ModelResult
+from affuse.harness.row_differences import Differences
 from affuse.tasks import Regression
 
 COUNT, SEEDS = 60, 3

@@ -165,3 +165,12 @@ def test_samples_without_a_target_are_refused(ask, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("affuse.tuning.search.load_corpus", lambda *_: changed)
     with pytest.raises(InputError, match="has no target to learn from"):
         ask().load()
+
+
+def test_a_trial_begins_as_the_training_that_it_stands_for(ask, search) -> None:
+    settings = {"pretrain": "frozen", "epochs": 1}
+    (trial,) = search(models=("concat",), settings={**ask().settings, **settings}, trials=1)
+    plain = {**ask().settings, "epochs": 1}
+    (other,) = search(models=("concat",), settings=plain, trials=1, study="plain")
+    assert trial.value is not None
+    assert trial.value != other.value

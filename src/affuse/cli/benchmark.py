@@ -57,6 +57,9 @@ def benchmark_command(
     subsets: Annotated[
         bool, typer.Option("--subsets", help="Also test with every subset of the modalities.")
     ] = False,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Also test on input that is spoilt in four kinds.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Results folder; a stopped benchmark goes on.")
     ] = None,
@@ -78,6 +81,7 @@ def benchmark_command(
         data=data,
         singles=singles,
         subsets=subsets,
+        stress=stress,
         reference=reference,
         limit=limit,
         drop_shared=drop_shared,

@@ -14,7 +14,8 @@ from affuse.errors import InputError
 from affuse.files import write_atomic
 
 report_app = typer.Typer(
-    help="Show results again, compare two, draw size against quality.", no_args_is_help=True
+    help="Show results again, compare two, draw size against quality, or curves under stress.",
+    no_args_is_help=True,
 )
 
 RESULTS = "What `affuse benchmark --out` wrote, or its result.json."
@@ -94,6 +95,19 @@ def frontier_command(
 
     require_writable(out)
     draw_frontier([affuse.read_results(folder) for folder in results], out, metric)
+    typer.echo(f"drawn: {out}")
+
+
+@report_app.command("stress", cls=Command)
+def stress_command(
+    results: Annotated[Path, typer.Argument(metavar="DIR", help=RESULTS)],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .png, .svg or .pdf.")],
+) -> None:
+    """Draw the curves of a benchmark under stress, a panel a kind, with a band for each model."""
+    from affuse.report.stress_plot import draw_stress
+
+    require_writable(out)
+    draw_stress(affuse.read_results(results), out)
     typer.echo(f"drawn: {out}")
 
 

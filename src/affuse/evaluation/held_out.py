@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from affuse.batches import collate
 from affuse.errors import InputError
+from affuse.evaluation.stress import KINDS, Stress, score_levels
 from affuse.fusion import FusionModel
 from affuse.metrics.definitions import Array
 from affuse.metrics.scores import score_outputs
@@ -134,6 +135,7 @@ class Answers:
         subsets: modalities given, such as `text+audio`, to which samples have any of them, `(N,)`,
             and the raw outputs of these.
         trivial: for how many the trivial answer stands: they have nothing that the model reads.
+        spoilt: kind of stress to raw outputs `(L, N, C)` at each level but the clean one.
     """
 
     modalities: tuple[str, ...]
@@ -142,6 +144,7 @@ class Answers:
     gate: Array | None = None
     subsets: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     trivial: int = 0
+    spoilt: dict[str, Array] = field(default_factory=dict)
 
 
 def hide(samples: Sequence[Sample]) -> list[Sample]:
@@ -178,13 +181,34 @@ def answer(
     )
 
 
+def answer_spoilt(
+    checkpoint: Checkpoint, hidden: Sequence[Sample], stress: Stress, *, device: str = AUTO
+) -> dict[str, Array]:
+    """Answers at every level of every kind but the clean one: see `Answers.spoilt`.
+
+    Args:
+        hidden: as for `answer`; the samples of `stress` in the same order.
+    """
+    back = np.argsort(_order(len(hidden)))
+
+    def said(kind: str, level: float) -> Array:
+        spoilt = run_checkpoint(checkpoint, stress.spoil(kind, level, hidden), device=device)
+        return spoilt.prediction[back].astype(np.float32)
+
+    return {
+        name: np.stack([said(name, level) for level in kind.levels[1:]])
+        for name, kind in KINDS.items()
+    }
+
+
 def score_answers(task: Task, answers: Answers, key: Key) -> Record:
     """Metrics of answers.
 
     Returns:
         `metrics`; for a gated model `primary` (the modality that led most samples), `led` (samples
-        that each modality led) and mean `gate` weights; `subsets` where they were asked for;
-        `trivially_answered`, how many samples, where there are such.
+        that each modality led) and mean `gate` weights; `subsets` where they were asked for, and
+        `stress`, kind to pairs of level and headline score; `trivially_answered`, how many samples,
+        where there are such.
     """
     record: Record = {"metrics": score_outputs(task, answers.prediction.astype(float), key.target)}
     modalities = answers.modalities
@@ -206,6 +230,8 @@ def score_answers(task: Task, answers: Answers, key: Key) -> Record:
             kept: score_outputs(task, prediction.astype(float), key.target[usable])
             for kept, (usable, prediction) in answers.subsets.items()
         }
+    if answers.spoilt:
+        record["stress"] = score_levels(task, answers.prediction, answers.spoilt, key.target)
     return record
 
 

@@ -12,13 +12,23 @@ from affuse.fusion.encoders import EncoderOptions, Head, encoder_options_for, mo
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 
 
+class ConcatOptions(EncoderOptions):
+    """Options of late fusion, beside those of its encoders.
+
+    Attributes:
+        own_heads: whether each modality also answers by itself, with a loss of its own in training.
+    """
+
+    own_heads: bool = False
+
+
 @register_model("concat")
 class Concat(FusionModel):
     """Late fusion by concatenation of pooled encoders."""
 
-    Options = EncoderOptions
+    Options = ConcatOptions
 
-    def __init__(self, widths: Mapping[str, int], outputs: int, options: EncoderOptions) -> None:
+    def __init__(self, widths: Mapping[str, int], outputs: int, options: ConcatOptions) -> None:
         super().__init__(widths, outputs, options)
         require_several("concat", widths)
         self.encoders = nn.ModuleDict(
@@ -28,16 +38,21 @@ class Concat(FusionModel):
             nn.Linear(options.width * len(widths), options.width),
             Head(options.width, outputs, options.dropout),
         )
+        own = widths if options.own_heads else ()
+        self.heads = nn.ModuleDict({m: Head(options.width, outputs, options.dropout) for m in own})
 
     options_for = staticmethod(encoder_options_for)
 
     def parts(self) -> dict[str, Sequence[nn.Module]]:
-        return {f"encoder.{m}": [e] for m, e in self.encoders.items()} | super().parts()
+        encoders = {f"encoder.{m}": [e] for m, e in self.encoders.items()}
+        return encoders | {f"head.{m}": [h] for m, h in self.heads.items()} | super().parts()
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
         encoded = {m: encoder(*self.counted(batch, m)) for m, encoder in self.encoders.items()}
         prediction = self.head(torch.cat([e.pooled for e in encoded.values()], dim=1))
         gate, primary = self.even_gate(batch)
+        own = [head(encoded[m].pooled) for m, head in self.heads.items()]
+        unimodal = torch.stack(own, dim=1) if own else None
         latents = {m: e.stream for m, e in encoded.items()} if detail else None
-        return FusionOutput(prediction, gate, primary, latents=latents)
+        return FusionOutput(prediction, gate, primary, unimodal, latents=latents)

@@ -39,14 +39,14 @@ def choose_used(
         return Used(present)
     # Drawn by the host, which then knows without waiting for an accelerator.
     spared = torch.rand(present.shape) >= rate
-    used = _spare(present, spared.to(present.device, non_blocking=True))
+    used = spare(present, spared.to(present.device, non_blocking=True))
     counts = [count for count in lengths if count is not None]
     if len(counts) < len(lengths):
         return Used(used)
-    return Used(used, _spare(np.array(counts).T > 0, spared.numpy()).T.tolist())
+    return Used(used, spare(np.array(counts).T > 0, spared.numpy()).T.tolist())
 
 
-def _spare(present: Any, spared: Any) -> Any:
+def spare(present: Any, spared: Any) -> Any:
     """What is present and spared `(B, M)`, or all that is present where a sample keeps nothing."""
     kept = present & spared
     return kept | present & ~kept.any(1)[:, None]

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from affuse.evaluation.bootstrap import (
-    Scores,
-    paired_bootstrap,
-    resampled_scores,
-)
-from affuse.evaluation.statistics import Comparison, Summary, summarise
+from affuse.evaluation.statistics import Summary, summarise
 from affuse.files import null_to_nan
 from affuse.harness.model_runs import ModelRuns, runs_of
 from affuse.harness.records import SINGLE, TABLE, About, Best, Run, Trivial, read_about, read_runs
 from affuse.harness.results import BEST, TRIVIAL, BenchmarkResult, ModelResult, check_extra
-from affuse.metrics.scores import heading, higher_is_better, score_outputs
+from affuse.harness.row_differences import Differences, best_runs
+from affuse.harness.stress_areas import StressAreas
+from affuse.metrics.scores import score_outputs
 from affuse.tasks import Task
 
 
@@ -72,14 +68,18 @@ def assemble(about: About, runs: Sequence[Run]) -> BenchmarkResult:
         *_unequal(rows),
         *differences.warnings(models, singles),
     )
+    stress = StressAreas(about, rows, differences)
+    further = {"hard": hard, "stress_bands": stress.bands()}
     return BenchmarkResult(
         about.corpus,
         about.command,
         _versions(runs),
         models,
         {reference: compared} if compared else {},
-        {**about.extra, **_extra(rows), **({"hard": hard} if hard else {})},
+        {**about.extra, **_extra(rows), **{k: found for k, found in further.items() if found}},
         warnings,
+        stress.curves(),
+        stress.paired(reference),
     )
 
 
@@ -186,21 +186,12 @@ def hard_slice(about: About, rows: Mapping[str, ModelRuns]) -> dict[str, Any]:
     if not count or not finished:
         return {}
     first = next(iter(finished.values()))
-    asked = finished | ({BEST: _best_runs(about, first)} if about.best else {})
+    asked = finished | ({BEST: best_runs(about, first)} if about.best else {})
     return {
         "samples": count,
         "of": sum(len(fold[0].ids) for fold in first.folds),
         "models": {name: _hard_scores(about, row) for name, row in asked.items()},
     }
-
-
-def _best_runs(about: About, row: ModelRuns) -> ModelRuns:
-    """The best possible answers as if one seed had given them, to what a model was asked."""
-    folds = (
-        (replace(runs[0], record={}, prediction=np.array(best.outputs)),)
-        for runs, best in zip(row.folds, about.best, strict=True)
-    )
-    return ModelRuns((0,), tuple(folds))
 
 
 def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
@@ -218,88 +209,3 @@ def _hard_scores(about: About, row: ModelRuns) -> dict[str, dict[str, Any]]:
         metric: summarise([scores[metric] for scores in scored], metric) for metric in scored[0]
     }
     return {metric: _plain(summary) for metric, summary in each.items()}
-
-
-class Differences:
-    """Comparisons of the rows of a table, each row redrawn once.
-
-    Rows without a finished seed are not compared.
-    """
-
-    def __init__(self, about: About, rows: Mapping[str, ModelRuns]) -> None:
-        self.task = Task.from_config(about.task)
-        self.metrics = self.task.metrics
-        self.rows = {name: row for name, row in rows.items() if row.seeds}
-        self.scores = {
-            n: resampled_scores(self.task, r.tested(about.groups), self.metrics)
-            for n, r in self.rows.items()
-        }
-        if about.trivial and self.rows:
-            known = next(iter(self.rows.values())).tested(about.groups)
-            said = [
-                replace(fold, predictions=np.tile(trivial.output, (1, len(fold.ids), 1)))
-                for fold, trivial in zip(known, about.trivial, strict=True)
-            ]
-            self.scores[TRIVIAL] = resampled_scores(self.task, said, self.metrics)
-        if about.best and self.rows:
-            best = _best_runs(about, next(iter(self.rows.values()))).tested(about.groups)
-            self.scores[BEST] = resampled_scores(self.task, best, self.metrics)
-
-    def all_to(self, reference: str) -> dict[str, Comparison]:
-        """The reference against each other row, in table order."""
-        names = [TRIVIAL, *self.rows, BEST]
-        found = {n: self.between(reference, n) for n in names if n != reference}
-        return {name: known for name, known in found.items() if known is not None}
-
-    def between(self, a: str, b: str) -> Comparison | None:
-        """`a - b` over the seeds that both have; None where there is none."""
-        if a not in self.scores or b not in self.scores:
-            return None
-        seeds = [set(self.rows[n].seeds) for n in (a, b) if n in self.rows]
-        shared = sorted(set.intersection(*seeds))
-        if not shared:
-            return None
-        ours, theirs = (self._of(name, shared) for name in (a, b))
-        found = {metric: paired_bootstrap(ours[metric], theirs[metric]) for metric in self.metrics}
-        headline = self.metrics[0]
-        return Comparison(headline, found.pop(headline), found, ours[headline].statistic)
-
-    def _of(self, name: str, seeds: Sequence[int]) -> dict[str, Scores]:
-        if name not in self.rows:
-            return self.scores[name]  # the same whatever the seed
-        columns = [self.rows[name].seeds.index(seed) for seed in seeds]
-        return {
-            metric: replace(s, measured=s.measured[columns], redrawn=s.redrawn[:, columns])
-            for metric, s in self.scores[name].items()
-        }
-
-    def warnings(self, models: Mapping[str, ModelResult], singles: Sequence[str]) -> Iterator[str]:
-        """A line for each model that does not beat what it must beat to be worth its parameters."""
-        if not singles:
-            yield (
-                "no single modality stands beside these models (--no-singles): whether fusion "
-                "gains anything is not shown"
-            )
-        best = self._best(models, [name for name in singles if name in self.rows])
-        for name in self.rows:
-            floors = {TRIVIAL: "the trivial prediction"}
-            if name not in singles:
-                floors |= {"text": "text alone"} if "text" in singles else {}
-                floors |= {best: f"{best} alone, the best single modality"} if best else {}
-            for other, words in floors.items():
-                found = self.between(name, other)
-                if found is not None and found.verdict != "better":
-                    failing = "is worse than" if found.verdict == "worse" else "does not beat"
-                    mean, (low, high) = found.difference.mean, found.difference.ci95
-                    yield (
-                        f"{name} {failing} {words}: {heading(found.metric)} differs by "
-                        f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
-                    )
-
-    def _best(self, models: Mapping[str, ModelResult], names: Sequence[str]) -> str | None:
-        """The row with the best mean of the headline metric."""
-        metric = self.metrics[0]
-        means = {name: models[name].metrics[metric].mean for name in names}
-        known = {name: mean for name, mean in means.items() if not math.isnan(mean)}
-        choose = max if higher_is_better(metric) else min
-        return choose(known, key=known.__getitem__) if known else None

@@ -5,7 +5,8 @@ table.json            rows, runs, trivial prediction and all else that no run te
 test-openings.jsonl   each time that a test part was opened
 runs/NAME.json        the record of a finished run
 runs/NAME.npz         its answers: ids, target (N, K), prediction (N, C) and, of a gated
-                      model, primary (N,) and gate (N, M)
+                      model, primary (N,) and gate (N, M); under stress, of each kind
+                      stress_KIND (L, N, C), every level but the clean one
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import io
 import json
 import os
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +36,7 @@ MARK = "benchmark.json"
 TABLE = "table.json"
 RUNS = "runs"
 TEST_LOG = "test-openings.jsonl"
+STRESS = "stress_"
 SINGLE = "unimodal:"
 """What the model name of a single modality begins with."""
 NEEDED = {"model", "fold", "seed", "parameters", "metrics", "versions", "test_opened", "answers"}
@@ -103,6 +106,8 @@ class Run:
     ids: tuple[str, ...]
     target: NDArray[np.float64]  # `(N, K)`
     prediction: NDArray[np.float64]  # raw outputs `(N, C)`
+    # Kind of stress to raw outputs `(L, N, C)` at each level but the clean one.
+    spoilt: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def write_run(runs: Path, name: str, record: Record, answers: Answers, key: Key) -> None:
@@ -115,6 +120,7 @@ def write_run(runs: Path, name: str, record: Record, answers: Answers, key: Key)
     if answers.primary is not None and answers.gate is not None:
         arrays["primary"] = answers.primary.astype(np.int8)
         arrays["gate"] = answers.gate.astype(np.float32)
+    arrays |= {f"{STRESS}{kind}": said for kind, said in answers.spoilt.items()}
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
     write_atomic(runs / f"{name}.npz", content.getvalue())
@@ -156,10 +162,15 @@ def read_run(runs: Path, name: str, run: str) -> Run | None:
             target, prediction = (
                 arrays[part].astype(np.float64) for part in ("target", "prediction")
             )
+            spoilt = {
+                name.removeprefix(STRESS): arrays[name].astype(np.float64)
+                for name in arrays.files
+                if name.startswith(STRESS)
+            }
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
     # Scores may have no value; an option that is null is null.
-    return Run({**null_to_nan(record), "run": record["run"]}, ids, target, prediction)
+    return Run({**null_to_nan(record), "run": record["run"]}, ids, target, prediction, spoilt)
 
 
 def read_identity(runs: Path, name: str) -> dict[str, Any] | None:

@@ -35,6 +35,7 @@ class Request:
         settings: `key=value` over the corpus' preset.
         singles: whether each single modality is trained beside the models.
         subsets: whether the models are also asked with every subset of modalities.
+        stress: whether they are also asked about a spoilt test part (`affuse.evaluation.stress`).
         reference: the model to which the others are compared, where it is among them.
         limit: first samples of each part that are used; all by default.
         drop_shared: whether training and validation samples that the test part holds are left out
@@ -51,6 +52,7 @@ class Request:
     settings: Mapping[str, Any] = field(default_factory=dict)
     singles: bool = True
     subsets: bool = False
+    stress: bool = False
     reference: str = REFERENCE
     limit: int | None = None
     drop_shared: bool = False
@@ -81,6 +83,8 @@ class Request:
         for fold in range(len(corpus.folds)):
             for name in self.models:
                 require_trainable(corpus, self.plan(name, fold), fold)
+        if self.stress:
+            self._require_normalised(corpus)
         if self.reference not in (REFERENCE, *self.rows(corpus)):
             raise unknown_name("reference", self.reference, self.rows(corpus))
         require_closed(corpus)
@@ -108,6 +112,16 @@ class Request:
             # A part of the samples is in the same folds.
             corpus = replace(self, limit=None, drop_shared=False).read()
         require_found_here(self.settings, corpus, range(len(corpus.folds)))
+
+    def _require_normalised(self, corpus: Corpus) -> None:
+        """Raise `InputError` where features keep units of their own, which levels do not know."""
+        for name in self.rows(corpus):
+            if self.plan(name).train.normalise == "none":
+                raise InputError(
+                    f"stress spoils by standard deviations, and {name} reads features as they are "
+                    "(normalise=none)",
+                    remedy="leave --stress out, or set normalise=train",
+                )
 
     def plan(self, model: str, fold: int = 0) -> Plan:
         """How a model is trained here."""

@@ -24,6 +24,7 @@ TRIVIAL = "trivial"
 BEST = "best possible"
 REFERENCES = TRIVIAL, BEST
 """Rows of no model: the best constant, and the best reader of a corpus that was generated."""
+_STRESS = "stress", "stress_paired"
 _REMEDY = "give a file that a benchmark wrote, or run the benchmark again"
 
 
@@ -46,6 +47,19 @@ class ModelResult:
     distilled: int = 0
 
 
+@dataclass(frozen=True)
+class StressCurve:
+    """A row under one kind of stress (`affuse.evaluation.stress`).
+
+    Attributes:
+        area: the mean height under the curve of the headline metric over the levels, one a seed.
+        levels: pairs of a level, from 0 which is clean, and the mean there.
+    """
+
+    area: Summary
+    levels: tuple[tuple[float, float], ...]
+
+
 @dataclass(frozen=True, repr=False)
 class BenchmarkResult(Shown):
     """What one benchmark found.
@@ -58,6 +72,8 @@ class BenchmarkResult(Shown):
         paired: reference model to other model to their difference.
         extra: further top-level entries of the JSON file, kept as they are.
         warnings: what must be said of the models, a line each.
+        stress: kind of stress to row to its curve, where stress was asked for.
+        stress_paired: kind to differences of areas, in the form of `paired`.
     """
 
     corpus: str
@@ -67,6 +83,8 @@ class BenchmarkResult(Shown):
     paired: dict[str, dict[str, Comparison]] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    stress: dict[str, dict[str, StressCurve]] = field(default_factory=dict)
+    stress_paired: dict[str, dict[str, dict[str, Comparison]]] = field(default_factory=dict)
 
     def _summary(self) -> str:
         metric = next(iter(self.metrics), "")
@@ -103,7 +121,7 @@ class BenchmarkResult(Shown):
             raise InputError("not a JSON object", remedy=_REMEDY, source=source)
         known = {f.name for f in fields(cls)} - {"extra"}
         extra = {key: content.pop(key) for key in list(content) if key not in known}
-        for key in {"models", "paired"} & content.keys():
+        for key in {"models", "paired", "stress", "stress_paired"} & content.keys():
             content[key] = null_to_nan(content[key])
         _add_members(content, extra)
         try:
@@ -128,10 +146,11 @@ class BenchmarkResult(Shown):
         """All of it as plain data; a score without a value is nan."""
         content = asdict(self)
         content.update(content.pop("extra"))
-        return content
+        # Most benchmarks were not asked for it.
+        return content if self.stress else {k: v for k, v in content.items() if k not in _STRESS}
 
     def to_records(self) -> list[dict[str, Any]]:
-        """A plain row for each model and metric, for a data frame."""
+        """A plain row for each model and metric, then each area under stress, for a data frame."""
         return [
             {
                 "corpus": self.corpus,
@@ -146,8 +165,22 @@ class BenchmarkResult(Shown):
                 "runs": list(s.runs),
             }
             for model, row in self.models.items()
-            for metric, s in row.metrics.items()
+            for metric, s in {**row.metrics, **self._areas(model)}.items()
         ]
+
+    @property
+    def stress_metric(self) -> str:
+        """That of curves and areas."""
+        known: str = self.extra.get("stress_about", {}).get("metric", "")
+        return known
+
+    def _areas(self, model: str) -> dict[str, Summary]:
+        """By names such as `mae area under noise`."""
+        return {
+            f"{self.stress_metric} area under {kind}": curves[model].area
+            for kind, curves in self.stress.items()
+            if model in curves
+        }
 
     @property
     def seed_counts(self) -> tuple[int, int]:
@@ -231,6 +264,8 @@ class _Extra(BaseModel):
     features: dict[str, str] = {}
     configuration: dict[str, dict[str, Any]] = {}
     lacking: dict[str, dict[str, list[str] | list[int]]] = {}
+    stress_about: dict[str, str] = {}
+    stress_bands: dict[str, dict[str, list[tuple[float | None, float | None]]]] = {}
     left_out: dict[str, str] = {}
 
 

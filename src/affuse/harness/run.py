@@ -13,6 +13,7 @@ from typing import Any
 from affuse.errors import InputError
 from affuse.evaluation.held_out import Key, Record, score_answers
 from affuse.evaluation.scorecard import best_folds, trivial_folds
+from affuse.evaluation.stress import swapped_of
 from affuse.files import claim, differences, digest_json, holds, make_folder
 from affuse.harness.assemble import assemble
 from affuse.harness.leaks import content_of
@@ -40,7 +41,7 @@ from affuse.processes import preload
 from affuse.progress import OnWork
 from affuse.samples import Corpus, labelled, targets_of
 from affuse.training.answerable import coverage, unlearnable
-from affuse.training.session import identity
+from affuse.training.session import epochs_of, identity
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
 
@@ -77,6 +78,8 @@ def run_benchmark(
         "fingerprint": corpus.fingerprint(),
         "settings": {k: str(v) for k, v in request.settings.items()},
         "subsets": request.subsets,
+        # Folders of before stress have no such entry.
+        **({"stress": True} if request.stress else {}),
     }
     keys = [Key.of(fold.test) for fold in corpus.folds]
     plans = {job: request.plan(job.model, job.fold) for job in jobs(request, corpus)}
@@ -89,7 +92,7 @@ def run_benchmark(
         claim(folder, MARK, mark)
     make_folder(folder / RUNS)
     missing = {
-        job: plans[job].epochs
+        job: epochs_of(corpus, plans[job], job.fold)
         for job in runs
         if read_run(folder / RUNS, job.name, about.runs[job.name]) is None
     }
@@ -194,6 +197,7 @@ def _about(request: Request, corpus: Corpus, runs: dict[str, str]) -> About:
             "normalise": mode,
             "settings": dict(request.settings),
             **_lacking(request, corpus),
+            **_stress(request, corpus),
         },
     )
 
@@ -203,6 +207,14 @@ def _best(corpus: Corpus) -> Iterator[Best]:
     for fold, outputs in zip(corpus.folds, best_folds(corpus), strict=False):
         metrics = score_outputs(corpus.task, outputs, targets_of(labelled(fold.test)))
         yield Best(outputs=tuple(map(tuple, outputs.tolist())), metrics=dict(metrics))
+
+
+def _stress(request: Request, corpus: Corpus) -> dict[str, Any]:
+    """What the tables of stress are of, where it was asked for."""
+    if not request.stress:
+        return {}
+    about = {"metric": corpus.task.metrics[0], "swapped": swapped_of(corpus.modalities)}
+    return {"stress_about": about}
 
 
 def _lacking(request: Request, corpus: Corpus) -> dict[str, Any]:

@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from affuse.errors import InputError
-from affuse.evaluation.held_out import Answers, answer, unhidden
+from affuse.evaluation.held_out import Answers, answer, answer_spoilt, unhidden
+from affuse.evaluation.stress import Stress
 from affuse.files import holds
 from affuse.fusion import count_parameters
 from affuse.harness.leaks import TrainingView, content_of, training_view
 from affuse.harness.request import Job, Request
 from affuse.processes import begin_worker, worker_context, worker_killed
 from affuse.training.checkpoint import weights_digest
-from affuse.training.session import RUN, identity, train_run
+from affuse.training.session import RUN, epochs_of, identity, train_run
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ def run_job(
         device=request.device,
     )
     # Early stopping leaves epochs out: the progress display counts them as done.
-    tick(planned.epochs - finished)
-    hidden = checkpoint.prepare(view.folds[job.fold].test)
+    tick(epochs_of(view, planned, job.fold) - finished)
+    tested = view.folds[job.fold].test
+    hidden = checkpoint.prepare(tested)
     facts = {
         "model": job.model,
         "fold": job.fold,
@@ -118,6 +120,10 @@ def run_job(
     }
     facts |= {k: checkpoint.training[k] for k in ("init", "distilled") if k in checkpoint.training}
     answers = answer(checkpoint, hidden, subsets=request.subsets, device=request.device)
+    if request.stress:
+        stress = Stress.of(tested, view.modalities)
+        spoilt = answer_spoilt(checkpoint, hidden, stress, device=request.device)
+        answers = replace(answers, spoilt=spoilt)
     facts["seconds"] = round(time.monotonic() - began, 1)
     return Answered(answers, weights_digest(work), facts)
 

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from affuse.metrics.scores import heading
+from affuse.report.cells import markdown_table, score_text
 from affuse.report.sentences import first_of
-from affuse.report.tables import SCREEN, SCREEN_COLUMNS, hard_rows, markdown_table, score_text
+from affuse.report.tables import SCREEN, SCREEN_COLUMNS, hard_rows
 
 if TYPE_CHECKING:
     from affuse.doctor.summary import CorpusSummary

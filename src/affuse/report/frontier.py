@@ -18,13 +18,21 @@ from affuse.evaluation.statistics import Summary
 from affuse.harness.results import TRIVIAL, BenchmarkResult
 from affuse.metrics.scores import heading, higher_is_better
 from affuse.report.label_placement import Label, Polyline, place_labels
-from affuse.report.plots import BLUE, GREY, SKY, VERMILLION, new_figure, save_figure, unit
+from affuse.report.plots import (
+    BLUE,
+    GREY,
+    SKY,
+    VERMILLION,
+    new_figure,
+    picture_format,
+    save_figure,
+    unit,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FORMATS = ("png", "svg", "pdf")
 FIGURE_WIDTH = 3.4
 HEIGHTS = (2.7, 3.4, 4.4, 5.6)
 """In inches; the picture is as high as its labels need."""
@@ -60,10 +68,7 @@ def draw_frontier(
     Raises:
         InputError: another ending, or as there.
     """
-    picture = path.suffix.lower().removeprefix(".")
-    if picture not in FORMATS:
-        remedy = f"end its name with .{', .'.join(FORMATS)}"
-        raise InputError(f"a picture cannot be '{path.suffix}'", remedy=remedy, source=path)
+    picture = picture_format(path)
     figure = frontier_figure(results, metric)
     from matplotlib import rc_context
 

@@ -35,6 +35,7 @@ MODALITY_COLOURS = {"text": BLUE, "audio": ORANGE, "vision": GREEN}
 OTHER_COLOURS = (PURPLE, VERMILLION, SKY)
 UNITS = {"mae": "label units", "corr": "-1 to 1"}
 DPI = 150
+FORMATS = ("png", "svg", "pdf")
 
 
 def training_curves(history: History, path: Path) -> None:
@@ -208,6 +209,15 @@ def new_figure(width: float, height: float) -> Figure:
         remedy = "install it with: pip install 'affuse[train]'"
         raise InputError("plots need matplotlib", remedy=remedy) from None
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def picture_format(path: Path) -> str:
+    """One of `FORMATS`, by the ending of a picture's name; `InputError` for any other."""
+    picture = path.suffix.lower().removeprefix(".")
+    if picture not in FORMATS:
+        remedy = f"end its name with .{', .'.join(FORMATS)}"
+        raise InputError(f"a picture cannot be '{path.suffix}'", remedy=remedy, source=path)
+    return picture
 
 
 def save_figure(figure: Figure, path: Path, *, picture: str = "png", dpi: int = DPI) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from affuse.evaluation.statistics import Comparison, PairedDifference, Summary, verdict
+from affuse.evaluation.statistics import Summary
 from affuse.files import null_to_nan, write_atomic
 from affuse.harness.results import BenchmarkResult
 from affuse.metrics.scores import by_label, heading
+from affuse.report.cells import (
+    PAIRED_COLUMNS,
+    markdown_table,
+    paired_rows,
+    paired_statistics,
+    score_text,
+)
 from affuse.report.csv_tables import csv_text
 from affuse.report.sizes import size_cells, size_columns, size_words
+from affuse.report.stress_tables import stress_markdown, stress_tables
 from affuse.training.answerable import coverage_in_words
 
 SCREEN = (
@@ -32,9 +39,7 @@ CSV_COLUMNS = (
     *("corpus", "model", "members", "parameters", "metric", "mean", "std", "ci95_low", "ci95_high"),
     *("runs", "command"),
 )
-ABSENT = "—"
 HARD = "a modality, read by itself, leans clearly against another or against the label"
-PAIRED_COLUMNS = ("models", "metric", "difference", "95% interval", "p", "verdict")
 
 
 def write_csv(result: BenchmarkResult, path: Path) -> None:
@@ -70,12 +75,13 @@ def print_result(result: BenchmarkResult, metrics: Sequence[str] | None = None) 
 def result_tables(
     result: BenchmarkResult, width: int = 120, metrics: Sequence[str] | None = None
 ) -> list[Table]:
-    """The tables that there are: scores, labels, differences and hard samples."""
+    """The tables that there are: scores, labels, differences, hard samples and stress."""
     found = (
         rich_table(result, metrics, width),
         None if metrics else label_table(result),
         paired_table(result) if result.paired else None,
         hard_table(result),
+        *stress_tables(result),
     )
     return [table for table in found if table is not None]
 
@@ -197,6 +203,7 @@ def markdown(result: BenchmarkResult) -> str:
         parts.append(f"#### {hard_title(result.extra['hard']).capitalize()}")
         parts.append(markdown_table(("model", *map(heading, result.metrics)), rows))
         parts.append(f"{HARD.capitalize()}.")
+    parts += stress_markdown(result)
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     parts.append(f"Command: `{result.command}`. Versions: {versions}.")
     return "\n\n".join(parts) + "\n"
@@ -234,25 +241,6 @@ def _fitting(widths: dict[str, int], room: int) -> list[str]:
     return list(widths)[: max(1, sum(end <= room for end in taken))]
 
 
-def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table as Markdown writes it."""
-    head = [text.replace("|", "\\|") for text in header]
-    lines = [head, ["---"] * len(head), *([t.replace("|", "\\|") for t in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def score_text(summary: Summary | None, separator: str) -> str:
-    """Mean, deviation and interval; one number where runs do not differ."""
-    if summary is None or not summary.runs:
-        return ABSENT
-    if math.isnan(summary.mean):
-        return "undefined"
-    if summary.std == 0:
-        return f"{summary.mean:.3f}"
-    low, high = summary.ci95
-    return f"{summary.mean:.3f} ±{summary.std:.3f}{separator}[{low:.3f}, {high:.3f}]"
-
-
 def hard_title(hard: Mapping[str, Any]) -> str:
     """How many samples the slice holds."""
     return f"hard samples, {hard['samples']} of {hard['of']}"
@@ -274,40 +262,3 @@ def _summary(plain: Mapping[str, Any] | None) -> Summary | None:
         return None
     low, high = plain["ci95"]
     return Summary(plain["mean"], plain["std"], (low, high), tuple(plain["runs"]))
-
-
-Paired = Mapping[str, Mapping[str, Comparison]]
-"""Reference model to other model to their difference."""
-
-
-def paired_rows(paired: Paired, *, every: bool) -> Iterator[tuple[str, ...]]:
-    """Cells under `PAIRED_COLUMNS`: a row a pair of models, or one for each of its metrics."""
-    for reference, others in paired.items():
-        for other, c in others.items():
-            yield _row(reference, other, c.metric, c.difference)
-            for metric, difference in c.others.items() if every else ():
-                yield _row(reference, other, metric, difference)
-
-
-def paired_statistics(paired: Paired) -> list[str]:
-    """How the differences were tested, in words."""
-    found = [c for others in paired.values() for c in others.values()]
-    lines = [
-        f"95% interval and p: {statistic}; not corrected for several tests"
-        for statistic in dict.fromkeys(c.statistic for c in found)
-    ]
-    if any(len(c.difference.runs) == 1 for c in found):
-        lines.append("of one seed: nothing is known of how training ends another time")
-    return lines
-
-
-def _row(reference: str, other: str, metric: str, difference: PairedDifference) -> tuple[str, ...]:
-    found = verdict(metric, difference)
-    return (
-        f"{reference} against {other}",
-        heading(metric),
-        f"{difference.mean:+.3f}",
-        "[{:+.3f}, {:+.3f}]".format(*difference.ci95),
-        "<0.001" if difference.p < 0.001 else f"{difference.p:.3f}",
-        found if found == "undecided" else f"{reference} {found}",
-    )

@@ -32,7 +32,7 @@ def learnable(split: Split, modalities: Iterable[str]) -> Split:
         InputError: no sample of the training or validation part has any.
     """
     wanted = tuple(modalities)
-    if (lacking := _lacking(split, wanted)) is not None:
+    if (lacking := lacking_part(split, wanted)) is not None:
         problem = f"no sample of the part '{lacking}' has {' or '.join(wanted)}"
         remedy = "use a model of other modalities, or divide the corpus anew"
         raise InputError(problem, remedy=remedy)
@@ -44,7 +44,7 @@ def learnable(split: Split, modalities: Iterable[str]) -> Split:
     return Split(train, valid, split.test)
 
 
-def _lacking(split: Split, modalities: Sequence[str]) -> str | None:
+def lacking_part(split: Split, modalities: Sequence[str]) -> str | None:
     """The part that is needed to learn and has no sample with any of these modalities."""
     needed = (("train", split.train), ("valid", split.valid))
     absent = (name for name, part in needed if not any(has_any(s, modalities) for s in part))
@@ -53,7 +53,7 @@ def _lacking(split: Split, modalities: Sequence[str]) -> str | None:
 
 def unlearnable(corpus: Corpus) -> dict[str, str]:
     """Modality by which alone nothing can be learnt, in some fold, to the part that lacks it."""
-    found = ((m, [_lacking(fold, (m,)) for fold in corpus.folds]) for m in corpus.modalities)
+    found = ((m, [lacking_part(fold, (m,)) for fold in corpus.folds]) for m in corpus.modalities)
     named = ((modality, next(filter(None, parts), None)) for modality, parts in found)
     return {modality: part for modality, part in named if part is not None}
 

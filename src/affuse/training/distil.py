@@ -1,10 +1,11 @@
 """Distillation: one network learns what several answer together.
 
-The teacher is asked about every training batch as the student sees it, spoilt or not, and what it
-says stands beside the label: `(1 - distil_share) * loss of the label + distil_share * loss of the
-teacher's answer`. Values are told apart by their absolute difference; classes by the divergence of
-probabilities softened by `distil_temperature`, whose gradients it scales back (Hinton, Vinyals and
-Dean 2015, arXiv 1503.02531). The answers of single modalities are taught in the same way.
+The teacher is asked about every training batch as the student sees it, noise and shifts included,
+but before a modality is hidden or spoilt. What it says stands beside the label: `(1 - distil_share)
+* loss of the label + distil_share * loss of the teacher's answer`. Values are told apart by their
+absolute difference; classes by the divergence of probabilities softened by `distil_temperature`,
+whose gradients it scales back (Hinton, Vinyals and Dean 2015, arXiv 1503.02531). The answers of
+single modalities are taught in the same way.
 """
 
 from __future__ import annotations

@@ -15,8 +15,12 @@ from affuse.fusion import FusionModel, FusionOutput, each_of, members_of
 from affuse.metrics.scores import score_outputs
 from affuse.tasks import Classification, Task
 from affuse.training.augment import augment
+from affuse.training.balance import gradient_scales, modulate
 from affuse.training.distil import agreement
+from affuse.training.own_answers import each_modality, has_own_heads, lead_of
 from affuse.training.presets import TrainOptions
+from affuse.training.pretrain import frozen_parts
+from affuse.training.spoil import spoil
 
 
 class Best(NamedTuple):
@@ -60,6 +64,8 @@ class FusionModule(pl.LightningModule):
         self.best: Best | None = None
         self._train_losses: list[Tensor] = []
         self._valid: list[Batch] = []
+        self._own_heads = has_own_heads(model)
+        self._scales: list[Tensor] = []
 
     @property
     def kept(self) -> FusionModel:
@@ -75,18 +81,35 @@ class FusionModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
         self._train_losses.clear()
+        for part in frozen_parts(self.model):
+            part.eval()
         for teacher in self._teacher:
             teacher.to(self.device)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        seen = augment(batch, self.options)
-        said = each_of(self.model(seen))
-        taught = self._ask(seen)
+        whole = augment(batch, self.options)
+        # A teacher is asked before anything is spoilt: it knows what the student cannot see.
+        taught = self._ask(whole)
+        shown, spoilt = spoil(whole, self.options, self.model.modalities)
+        said = each_of(self.model(shown))
         # Apart, not by their mean: members that share a loss end up leaning on each other.
         pairs = zip(members_of(self.model), said, strict=True)
-        losses = torch.stack([self._loss(network, one, batch, taught) for network, one in pairs])
+        losses = torch.stack([self._loss(n, one, shown, spoilt, taught) for n, one in pairs])
         self._train_losses.append(losses.detach().mean())
+        if self.options.ogm_ge and self._own_heads:
+            self._scales = [self._scale(one, shown) for one in said]
         return losses.sum()
+
+    def _scale(self, output: FusionOutput, batch: Batch) -> Tensor:
+        """By what the gradients of the encoders are scaled, `(M,)`."""
+        assert output.unimodal is not None
+        assert batch.targets is not None
+        own = each_modality(self.task.losses, output.unimodal.detach(), batch.targets)
+        return gradient_scales(own, self.model.presence(batch), self.options.ogm_ge)
+
+    def on_after_backward(self) -> None:
+        for network, scales in zip(members_of(self.model), self._scales, strict=False):
+            modulate(network, scales)
 
     def _ask(self, batch: Batch) -> FusionOutput | None:
         """What the teacher says, of single modalities too where it has those of the model."""
@@ -112,8 +135,10 @@ class FusionModule(pl.LightningModule):
         network: FusionModel,
         output: FusionOutput,
         batch: Batch,
+        spoilt: Tensor,
         taught: FusionOutput | None = None,
     ) -> Tensor:
+        """Of one network, from what it said of a batch in which some modalities are spoilt."""
         assert batch.targets is not None
         targets = batch.targets
         loss = self._task_losses(output.prediction, targets).mean()
@@ -121,18 +146,22 @@ class FusionModule(pl.LightningModule):
             loss = self._mixed(loss, self._agreement(output.prediction, taught.prediction).mean())
         if output.regulariser is not None:
             loss = loss + output.regulariser
-        if output.expected_loss is None or output.unimodal is None:
+        if output.unimodal is None or not (self._own_heads or output.expected_loss is not None):
             return loss
-        own = _each_modality(self._task_losses, output.unimodal, targets)
+        own = each_modality(self._task_losses, output.unimodal, targets)
         present = self.model.presence(batch)
-        count = present.sum(dim=0).clamp(min=1)
+        # A head is not taught what its input cannot tell.
+        clear = present & ~spoilt
         learnt = own
         if taught is not None and taught.unimodal is not None:
             apart = map(self._agreement, output.unimodal.unbind(1), taught.unimodal.unbind(1))
             learnt = self._mixed(own, torch.stack([*apart], dim=1))
-        loss = loss + self.options.auxiliary * ((learnt * present).sum(dim=0) / count).sum()
-        gap = (output.expected_loss - own.detach()).abs() * present
-        loss = loss + self.options.reliability * gap.sum() / present.sum()
+        means = (learnt * clear).sum(dim=0) / clear.sum(dim=0).clamp(min=1)
+        loss = loss + self.options.auxiliary * means.sum()
+        if output.expected_loss is not None:
+            # What is spoilt is where its loss is worth expecting.
+            gap = (output.expected_loss - own.detach()).abs() * present
+            loss = loss + self.options.reliability * gap.sum() / present.sum()
         # The heads have losses of their own: this one is the gate's.
         guidance = network.gate_loss(output.gate, own.detach())
         return loss if guidance is None else loss + guidance
@@ -204,7 +233,7 @@ class FusionModule(pl.LightningModule):
         parts = [o.unimodal for o in outputs if o.unimodal is not None]
         if not parts:
             return
-        own = _each_modality(self.task.losses, torch.cat(parts), target)
+        own = each_modality(self.task.losses, torch.cat(parts), target)
         present = torch.cat([o.gate > 0 for o in outputs])
         losses = torch.where(present, own, torch.nan).nanmean(dim=0)
         for model in self._copies():
@@ -220,7 +249,7 @@ class FusionModule(pl.LightningModule):
         corrections = [o.correction for o in outputs if o.correction is not None]
         if not corrections:
             return prediction
-        lead = torch.cat([_lead(o) for o in outputs])
+        lead = torch.cat([lead_of(o) for o in outputs])
         correction = torch.cat(corrections)
         shares = torch.linspace(1, 0, 21).tolist()
         losses = torch.stack([self.task.losses(lead + s * correction, target) for s in shares])
@@ -261,17 +290,3 @@ class FusionModule(pl.LightningModule):
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, _: int) -> Batch:
         return batch.to(device)
-
-
-def _lead(output: FusionOutput) -> Tensor:
-    """The primary's own raw outputs `(B, C)`; of members, whose primaries may differ, the mean."""
-    if output.members:
-        return torch.stack([_lead(member) for member in output.members]).mean(dim=0)
-    assert output.unimodal is not None
-    rows = torch.arange(len(output.primary), device=output.primary.device)
-    return output.unimodal[rows, output.primary]
-
-
-def _each_modality(losses: Any, unimodal: Tensor, target: Tensor) -> Tensor:
-    """Loss `(B, M)` of each modality's own answer `(B, M, C)`."""
-    return torch.stack([losses(own, target) for own in unimodal.unbind(dim=1)], dim=1)

@@ -25,6 +25,8 @@ from affuse.samples import Corpus
 from affuse.training.fold_settings import every_key, of_fold, plain
 from affuse.training.normalise import NormaliseMode
 
+Pretrain = Literal["none", "tuned", "frozen"]
+
 
 class TrainOptions(Options):
     """Training of one model on one split.
@@ -42,6 +44,9 @@ class TrainOptions(Options):
         average: decay a step of the weight average that is validated and kept; 0 turns it off.
         auxiliary: weight of the loss of each modality's own head.
         reliability: weight of the loss of the expected-loss heads.
+        pretrain: whether each modality's encoder and head first learn alone, as `unimodal` does;
+            then they are `tuned` with the rest of the model, or stay `frozen`. For models whose
+            encoders are of that kind (`affuse.training.pretrain`).
         init: folder of a checkpoint whose weights training begins with, where they fit; see
             `affuse.training.transfer`.
         distil: members of a teacher, of the same model, that is trained first; what is kept has
@@ -56,6 +61,11 @@ class TrainOptions(Options):
         shift: modality to the standard deviation of one offset a sample and feature, as a speaker
             or a microphone causes.
         time_mask: modality to the longest share of a sequence that is hidden, twice a sample.
+        modality_dropout: share of whole modalities hidden in training, never a sample's last; of
+            a model that has an option of this name, that option instead.
+        spoil: share of training samples in which one modality is spoilt (`affuse.training.spoil`).
+        ogm_ge: alpha, by which encoders that run ahead are slowed (`affuse.training.balance`), of
+            models with answers of each modality; 0 does not.
     """
 
     epochs: int = Field(30, ge=1)
@@ -70,6 +80,7 @@ class TrainOptions(Options):
     auxiliary: float = Field(0.5, ge=0)
     reliability: float = Field(0.2, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    pretrain: Pretrain = "none"
     init: str = ""
     distil: int = Field(0, ge=0)
     teacher: str = ""
@@ -79,6 +90,9 @@ class TrainOptions(Options):
     noise: dict[str, NonNegativeFloat] = Field(default_factory=dict)
     shift: dict[str, NonNegativeFloat] = Field(default_factory=dict)
     time_mask: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    modality_dropout: float = Field(0.0, ge=0, lt=1)
+    spoil: float = Field(0.0, ge=0, le=1)
+    ogm_ge: float = Field(0.0, ge=0)
 
     @model_validator(mode="after")
     def _one_teacher(self) -> TrainOptions:
@@ -88,6 +102,7 @@ class TrainOptions(Options):
 
 
 Settings = Mapping[str, Any]
+HIDDEN = "modality_dropout"
 STORED = "stored"
 """The reader that a corpus in memory counts as: it has been read."""
 
@@ -174,6 +189,9 @@ def plan(
     merged = {**shared, **preset.models.get(base, {}), **asked, **own}
     fields = models()[base].cls.Options.model_fields
     train = {k: v for k, v in merged.items() if k in TrainOptions.model_fields}
+    if HIDDEN in fields:
+        # The model hides them itself.
+        train.pop(HIDDEN, None)
     options = {k: v for k, v in merged.items() if k in fields}
     parse_options(models()[base].cls.Options, options, source=f"{name}, {model}")
     return Plan(model, parse_options(TrainOptions, train, source=f"{name}, {model}"), options)

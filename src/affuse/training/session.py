@@ -24,13 +24,16 @@ from affuse.training.answerable import (
     coverage_in_words,
     learnable,
     trivial_output,
+    unlearnable,
 )
+from affuse.training.balance import require_own_answers
 from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, seen_in, weights_digest
 from affuse.training.code import code_of
 from affuse.training.devices import AUTO, resolve_device
 from affuse.training.distil import Teacher, read_teacher, teacher_plan
 from affuse.training.normalise import Normaliser, normalise
 from affuse.training.presets import Plan
+from affuse.training.pretrain import ALONE, begin_with_pretrained, pretraining_plans
 from affuse.training.transfer import Origin, begin_with, read_origin
 
 if TYPE_CHECKING:
@@ -82,24 +85,25 @@ def train_run(
         # Standardised without the test part; it follows the normaliser when it is opened.
         known = learnable(Split(whole.train, whole.valid, ()), reads)
         visible, normaliser = normalise(known, plan.train.normalise)
-        donor = None if origin is None else origin.checkpoint.model
         # What fits a model gets no more of the corpus than this.
         sizes = plan.model, corpus.widths, corpus.task.outputs, run["options"]
-        build = partial(_begin, donor, *sizes)
         claim(folder, RUN, run)
+        same: dict[str, Any] = {"seed": seed, "fold": fold, "on_epoch": on_epoch, "device": device}
+
+        def first(plan: Plan, name: str) -> Path:
+            """The folder of what is trained before the model, on the same fold and seed."""
+            place = folder / WORK_FOLDER / name
+            train_run(corpus, plan, folder=place, resume=True, **same)
+            return place
+
         teacher = _teacher(corpus, plan, fold)
         if plan.train.distil:
-            place = folder / WORK_FOLDER / TEACHER
-            train_run(
-                *(corpus, teacher_plan(plan)),
-                seed=seed,
-                folder=place,
-                fold=fold,
-                resume=True,
-                on_epoch=on_epoch,
-                device=device,
-            )
-            teacher = Teacher.at(place)
+            teacher = Teacher.at(first(teacher_plan(plan), TEACHER))
+        alone = [
+            load_checkpoint(first(one, f"{ALONE}-{modality}")).model
+            for modality, one in _pretraining(corpus, plan, fold).items()
+        ]
+        build = partial(_begin, origin, alone, plan.train.pretrain == "frozen", *sizes)
         result = fit(
             *(build, corpus.task, visible.train, visible.valid, plan.train),
             seed=seed,
@@ -113,11 +117,26 @@ def train_run(
     return load_checkpoint(folder)
 
 
-def _begin(donor: FusionModel | None, *sizes: Any) -> FusionModel:
+def _begin(
+    origin: Origin | None, alone: Sequence[FusionModel], freeze: bool, *sizes: Any
+) -> FusionModel:
     model = create_model(*sizes)
-    if donor is not None:
-        begin_with(model, donor)
+    if origin is not None:
+        begin_with(model, origin.checkpoint.model)
+    begin_with_pretrained(model, alone, freeze=freeze)
     return model
+
+
+def _pretraining(corpus: Corpus, plan: Plan, fold: int) -> dict[str, Plan]:
+    """Modality to how it is trained alone before the model, where it can be."""
+    lacking, model = unlearnable(corpus), build_model(corpus, plan, fold)
+    plans = pretraining_plans(plan, model)
+    return {modality: first for modality, first in plans.items() if modality not in lacking}
+
+
+def epochs_of(corpus: Corpus, plan: Plan, fold: int = 0) -> int:
+    """Epochs at most of all that is trained for a model: of what it begins with, too."""
+    return plan.epochs + sum(first.epochs for first in _pretraining(corpus, plan, fold).values())
 
 
 def build_model(corpus: Corpus, plan: Plan, fold: int = 0) -> FusionModel:
@@ -180,6 +199,8 @@ def _checked(corpus: Corpus, plan: Plan, fold: int) -> tuple[Origin | None, tupl
     model, init = build_model(corpus, plan, fold), plan.train.init
     learnable(corpus.folds[fold], model.modalities)
     _teacher(corpus, plan, fold)
+    if plan.train.ogm_ge:
+        require_own_answers(model, plan.model)
     origin = read_origin(Path(init), model, corpus, fold) if init else None
     return origin, model.modalities
 

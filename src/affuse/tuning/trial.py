@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from optuna.exceptions import TrialPruned
 from optuna.trial import Trial
@@ -17,12 +18,16 @@ from affuse.errors import InputError
 from affuse.fusion import FusionModel, count_parameters, create_model, models
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Task
-from affuse.training.answerable import learnable
+from affuse.training.answerable import lacking_part, learnable
 from affuse.training.normalise import NormaliseMode, normalise
-from affuse.training.presets import Settings, TrainOptions, plan
+from affuse.training.presets import Plan, Settings, plan
+from affuse.training.pretrain import begin_with_pretrained, pretraining_plans
 from affuse.training.session import typical_lengths
 from affuse.tuning.space import base_name, draw_value, for_model
 from affuse.tuning.study import REJECTED
+
+if TYPE_CHECKING:
+    from affuse.training.fit import FitResult, OnEpoch
 
 PARAMETERS = "parameters"
 STOPPED = "stopped"
@@ -39,6 +44,10 @@ class FoldData:
     widths: Mapping[str, int]
     train: Sequence[Sample]
     valid: Sequence[Sample]
+
+    @property
+    def parts(self) -> Split:
+        return Split(self.train, self.valid, ())
 
     @classmethod
     def of(cls, corpus: Corpus, fold: int) -> FoldData:
@@ -78,7 +87,7 @@ class Objective:
         Raises:
             TrialPruned: it is turned down, falls behind or cannot be trained to the end.
         """
-        options, build = self._draw(trial, fold)
+        planned, build = self._draw(trial, fold)
         metric = f"valid_{fold.task.selection[0]}"
 
         def report(epoch: int, record: Mapping[str, float]) -> None:
@@ -89,17 +98,27 @@ class Objective:
         # Lightning takes seconds to load; whoever only hands trials out has no need of it.
         from affuse.training.fit import fit
 
-        visible = _standardised(fold, options.normalise, build().modalities)
+        def train(planned: Plan, build: Build, name: str, on_epoch: OnEpoch) -> FitResult:
+            visible = _standardised(fold, planned.train.normalise, build().modalities)
+            return fit(
+                *(build, fold.task, visible.train, visible.valid, planned.train),
+                seed=self.seed,
+                folder=Path(folder) / name,
+                on_epoch=on_epoch,
+                device=self.device,
+            )
+
         try:
             # Left behind by no ending but a kill.
             with tempfile.TemporaryDirectory(prefix="affuse-tune-") as folder:
-                result = fit(
-                    *(build, fold.task, visible.train, visible.valid, options),
-                    seed=self.seed,
-                    folder=Path(folder),
-                    on_epoch=report,
-                    device=self.device,
-                )
+                alone = [
+                    train(one, _builder(one, fold), modality, lambda *_: None).model
+                    for modality, one in pretraining_plans(planned, build()).items()
+                    if lacking_part(fold.parts, (modality,)) is None
+                ]
+                freeze = planned.train.pretrain == "frozen"
+                begin = partial(_begin, build, alone, freeze)
+                result = train(planned, begin, planned.model, report)
         except InputError as error:
             trial.set_user_attr(STOPPED, str(error))
             raise TrialPruned from None
@@ -110,17 +129,13 @@ class Objective:
             raise TrialPruned
         return value
 
-    def _draw(self, trial: Trial, fold: FoldData) -> tuple[TrainOptions, Build]:
-        """Options of training, and the model to train, for the settings that a trial draws."""
+    def _draw(self, trial: Trial, fold: FoldData) -> tuple[Plan, Build]:
+        """How the model is trained, and how it is made, for the settings that a trial draws."""
         drawn = {key: draw_value(trial, key, entry) for key, entry in self.space.items()}
         try:
             settings = {**self.settings, **for_model(self.model, drawn)}
             planned = plan(self.corpus, self.model, settings, self.data)
-            cls = models()[base_name(self.model)].cls
-            fitting = cls.options_for(typical_lengths(fold.train))
-            options = parse_options(cls.Options, {**fitting, **planned.options}).model_dump()
-            outputs = fold.task.outputs
-            build = partial(create_model, self.model, fold.widths, outputs, options)
+            build = _builder(planned, fold)
             size = count_parameters(build())
         except InputError as error:
             # Options that exclude each other, in a space of the user's own.
@@ -128,7 +143,20 @@ class Objective:
         trial.set_user_attr(PARAMETERS, size)
         if self.max_parameters is not None and size > self.max_parameters:
             raise _rejected(trial, f"{size:,} parameters")
-        return planned.train, build
+        return planned, build
+
+
+def _builder(planned: Plan, fold: FoldData) -> Build:
+    cls = models()[base_name(planned.model)].cls
+    fitting = cls.options_for(typical_lengths(fold.train))
+    options = parse_options(cls.Options, {**fitting, **planned.options}).model_dump()
+    return partial(create_model, planned.model, fold.widths, fold.task.outputs, options)
+
+
+def _begin(build: Build, alone: Sequence[FusionModel], freeze: bool) -> FusionModel:
+    model = build()
+    begin_with_pretrained(model, alone, freeze=freeze)
+    return model
 
 
 def _rejected(trial: Trial, why: str) -> TrialPruned:
@@ -138,5 +166,5 @@ def _rejected(trial: Trial, why: str) -> TrialPruned:
 
 @lru_cache(maxsize=1)
 def _standardised(fold: FoldData, mode: NormaliseMode, modalities: tuple[str, ...]) -> Split:
-    visible, _ = normalise(learnable(Split(fold.train, fold.valid, ()), modalities), mode)
+    visible, _ = normalise(learnable(fold.parts, modalities), mode)
     return visible

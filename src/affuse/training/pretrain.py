@@ -1,0 +1,55 @@
+"""Unimodal pretraining: what each modality's own model learns, a fusion model begins with.
+
+Encoders and heads of one modality overfit sooner than what joins them, and a loss that they share
+with fusion lets one modality spoil what another says alone. Trained first, each by itself, with its
+own selection on validation, they say exactly what the rows of single modalities say; frozen, they
+go on saying it, and whatever a table then shows is fusion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from torch import nn
+
+from affuse.fusion import FusionModel, models
+from affuse.training.presets import Plan
+from affuse.training.transfer import begin_with
+
+ALONE = "unimodal"
+
+
+def pretraining_plans(plan: Plan, model: FusionModel) -> dict[str, Plan]:
+    """Modality to how it is trained alone before `model`, of that plan; empty where none is.
+
+    None is for models of other encoders, nor for one that reads a single modality. Where the model
+    is distilled, so is what it begins with.
+    """
+    several = len(model.modalities) > 1
+    own = [m for m in model.modalities if several and f"encoder.{m}" in model.parts()]
+    if plan.train.pretrain == "none":
+        return {}
+    train = plan.train.model_copy(update={"pretrain": "none", "teacher": ""})
+    known = models()[ALONE].cls.Options.model_fields
+    options = {key: value for key, value in plan.options.items() if key in known}
+    return {m: replace(plan, model=f"{ALONE}:{m}", train=train, options=options) for m in own}
+
+
+def begin_with_pretrained(
+    model: FusionModel, alone: Sequence[FusionModel], *, freeze: bool
+) -> None:
+    """Put what unimodal models learnt in its places in `model`, and there it stays if `freeze`."""
+    for donor in alone:
+        begin_with(model, donor)
+        for name in donor.parts() if freeze else ():
+            for place in model.parts().get(name, ()):
+                place.requires_grad_(False)
+
+
+def frozen_parts(model: nn.Module) -> Iterator[nn.Module]:
+    """Modules of which nothing learns: they do not drop anything out either."""
+    for module in model.modules():
+        weights = list(module.parameters())
+        if weights and not any(weight.requires_grad for weight in weights):
+            yield module
