@@ -144,7 +144,10 @@ def _units(task: Task) -> tuple[float, float]:
 
 
 class _Training(nn.Module):
-    """S probes side by side, each under its strength of noise; einsum names are `sbtdc`."""
+    """S probes side by side, each under its strength of noise.
+
+    Names in einsum are those of shapes; `n` counts the steps that are heard.
+    """
 
     noise: Tensor
 
@@ -159,9 +162,20 @@ class _Training(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(NOISES), task.outputs))
         self.contrary = _Contrary(len(NOISES)) if isinstance(task, Regression) else None
 
-    def outputs(self, z: Tensor, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def outputs(
+        self,
+        z: Tensor,
+        mask: Tensor,
+        generator: torch.Generator | None = None,
+        rows: Tensor | None = None,
+    ) -> Tensor:
         """`(B, T, D)` to `(S, B, C)`; with a generator, noise on what is heard."""
-        heard = torch.einsum("btd,sdc->sbtc", z, self.weight)
+        # Of heard steps alone: padding may be most of what there is.
+        real = mask.nonzero(as_tuple=True)
+        place = real if rows is None else (rows[real[0]], real[1])
+        said = torch.einsum("nd,sdc->nsc", z[place], self.weight)
+        heard = said.new_zeros(*mask.shape, *said.shape[1:]).index_put(real, said)
+        heard = heard.permute(2, 0, 1, 3)
         if generator is not None:
             # Noise on D values seen through a weight vector is noise of that vector's length.
             length = self.weight.norm(dim=1)[:, None, None]
@@ -177,9 +191,10 @@ class _Training(nn.Module):
         targets: Tensor,
         generator: torch.Generator | None = None,
         robust: bool = True,
+        rows: Tensor | None = None,
     ) -> Tensor:
-        """Loss of each sample `(S, B)`."""
-        outputs = self.outputs(z, mask, generator)
+        """Loss of each sample `(S, B)`; `rows` `(B,)` says which of `z` `(N, T, D)` they are."""
+        outputs = self.outputs(z, mask, generator, rows)
         if self.contrary is not None and robust:
             loss: Tensor = self.contrary(outputs[..., 0], targets[:, 0])
             return loss
@@ -223,7 +238,7 @@ def _train(
             heard = heard & spared.to(heard.device)
         # First by the plain loss: a mixture that begins anywhere may end anywhere.
         robust = step >= _WARM * _STEPS
-        loss = net.losses(z[rows], heard, targets[rows], generator, robust).mean(dim=1).sum()
+        loss = net.losses(z, heard, targets[rows], generator, robust, rows).mean(dim=1).sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
