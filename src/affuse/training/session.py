@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -89,25 +89,21 @@ def train_run(
         sizes = plan.model, corpus.widths, corpus.task.outputs, run["options"]
         claim(folder, RUN, run)
         same: dict[str, Any] = {"seed": seed, "fold": fold, "on_epoch": on_epoch, "device": device}
-
-        def first(plan: Plan, name: str) -> Path:
-            """The folder of what is trained before the model, on the same fold and seed."""
-            place = folder / WORK_FOLDER / name
-            train_run(corpus, plan, folder=place, resume=True, **same)
-            return place
-
+        first: Callable[..., Checkpoint] = partial(train_run, corpus, resume=True, **same)
+        work = folder / WORK_FOLDER
         teacher = _teacher(corpus, plan, fold)
         if plan.train.distil:
-            teacher = Teacher.at(first(teacher_plan(plan), TEACHER))
+            first(teacher_plan(plan), folder=work / TEACHER)
+            teacher = Teacher.at(work / TEACHER)
         alone = [
-            load_checkpoint(first(one, f"{ALONE}-{modality}")).model
+            first(one, folder=work / f"{ALONE}-{modality}").model
             for modality, one in _pretraining(corpus, plan, fold).items()
         ]
         build = partial(_begin, origin, alone, plan.train.pretrain == "frozen", *sizes)
         result = fit(
             *(build, corpus.task, visible.train, visible.valid, plan.train),
             seed=seed,
-            folder=folder / WORK_FOLDER,
+            folder=work,
             on_epoch=on_epoch,
             device=device,
             teacher=None if teacher is None else teacher.model,
