@@ -232,6 +232,8 @@ def test_bad_options_are_refused(folder: Path, options: dict[str, Any], says: st
 def test_bad_folders_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not there"):
         label(tmp_path / "none", "a,b")
+    with pytest.raises(InputError, match="no table of clips"):
+        label(folder / "a.wav", "a,b")
     (folder / "metadata.csv").write_text("file_name\nx.wav\n")
     with pytest.raises(InputError, match="no clip that is there"):
         label(folder, "a,b")

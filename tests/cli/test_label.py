@@ -19,6 +19,7 @@ def test_it_says_where_the_page_is_and_how_much_was_done(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Labelling, "wait", interrupt)
+    monkeypatch.setenv("DISPLAY", ":0")
     opened: list[str] = []
     monkeypatch.setattr("typer.launch", opened.append)
     asked = ("label", str(tmp_path / "clips"), "--labels=yes,no")

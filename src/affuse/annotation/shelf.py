@@ -20,6 +20,7 @@ from affuse.readers.clips.metadata import (
     Metadata,
     Row,
     columns_of,
+    is_table,
     read_metadata,
     split_of,
     tables_of,
@@ -84,7 +85,10 @@ def read_rows(path: Path, classes: Sequence[str]) -> tuple[Metadata, str]:
     """
     if not path.exists():
         raise InputError("is not there", remedy="give a folder of recordings", source=path)
-    tables = tables_of(path) if path.is_dir() or path.suffix else {}
+    if path.is_file() and not is_table(path):
+        remedy = f"give a folder of recordings, or its {_BLANK}"
+        raise InputError("is no table of clips", remedy=remedy, source=path)
+    tables = tables_of(path)
     if parquet := next((t for t in tables if t.suffix.lower() == ".parquet"), None):
         remedy = "save it as metadata.csv, and put the other away"
         raise InputError("is Parquet, which is not written", remedy=remedy, source=parquet)

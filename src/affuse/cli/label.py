@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -65,7 +67,7 @@ def label_command(
         typer.echo(f"{page.total - page.left} of {page.total} clips are labelled")
         typer.echo(f"the page is at {page.address}")
         typer.echo("Ctrl-C ends")
-        if open_page:
+        if open_page and _has_screen():
             typer.launch(page.address)
         page.wait()
     except KeyboardInterrupt:
@@ -79,3 +81,10 @@ def label_command(
     were = "clip was" if page.given == 1 else "clips were"
     left = f"{page.left} {'is' if page.left == 1 else 'are'} left"
     typer.echo(f"{page.given} {were} labelled in column {page.column}, {left}")
+
+
+def _has_screen() -> bool:
+    """Whether a browser would have a window; else one of text might take the terminal."""
+    return not sys.platform.startswith("linux") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
