@@ -30,7 +30,8 @@ def test_it_says_where_the_page_is_and_how_much_was_done(
     assert "0 clips were labelled in column label, 1 is left" in done.out
     assert "clips come in their order" in done.err
     assert len(opened) == 1
-    affuse(*asked, "--no-open", "--in-order")
+    values = affuse("label", asked[1], "--low=-1", "--high=1", "--no-open", "--in-order")
+    assert (values.status, "1 is left" in values.out) == (0, True)
     assert len(opened) == 1
 
 

@@ -105,7 +105,8 @@ def label(
         InputError: nothing to label, no such labels, or a table that cannot be read.
     """
     path = Path(clips)
-    classes = [n.strip() for n in (labels.split(",") if isinstance(labels, str) else labels)]
+    listed = labels.split(",") if isinstance(labels, str) else labels
+    classes = [name.strip() for name in listed if name.strip()]
     found, blank = read_rows(path, classes)
     chosen, told = column_of(found.others, column, annotator)
     scheme = scheme_of(classes, low, high, [row.cells.get(chosen, "") for row in found.rows])
