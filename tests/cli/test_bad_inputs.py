@@ -100,7 +100,8 @@ CASES = [
         "new",
         says=("notes", "a folder of no known format", "name the corpus"),
     ),
-    case("train", "mosi", "--out", "new", says=("'mosi' needs its data", "--data")),
+    case("train", "iemocap", "--out", "new", says=("'iemocap' needs its data", "--data")),
+    case("train", "mosi", "--out", "new", says=("mosi/utterances.npz", "use the complete file")),
     case("train", "mosi", "--data", "no", "--out", "new", says=("no: no such file", "check")),
     case("train", "mosi", "--data", "notes", "--out", "new", says=("notes/utterances.npz", "give")),
     case(

@@ -30,6 +30,7 @@ from affuse.readers import load_corpus
 from affuse.readers.stored_write import store_corpus
 from affuse.report.tables import markdown, write_csv
 from affuse.samples import Corpus, Split
+from affuse.training.presets import plan
 
 SIZES = {"train": 24, "valid": 12, "test": 12}
 SETTINGS = {**SIZES, "epochs": 2, "width": 8, "heads": 2, "members": 1}
@@ -106,7 +107,7 @@ def test_its_numbers_are_those_of_the_runs(finished: Finished) -> None:
     assert models["trivial"]["parameters"] == 0
     for name in ("hct_mg", "text"):
         full = f"unimodal:{name}" if name in MODALITIES else name
-        model = create_model(full, corpus.widths, 1, {"width": 8, "heads": 2})
+        model = create_model(full, corpus.widths, 1, plan("controlled", full, SETTINGS).options)
         assert models[name]["parameters"] == count_parameters(model)
     assert set(finished.content["paired"]["hct_mg"]) == {*ROWS} - {"hct_mg"}
     assert "primary_accuracy" in models["hct_mg"]["metrics"]

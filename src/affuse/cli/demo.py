@@ -54,7 +54,13 @@ def demo_command(
 
 
 MODELS = ("concat", "lf_lstm", "hct_mg")
-SETTINGS = {"truth": "shared", "incongruent": 0.3, "hct_mg.gate": "agreement", "epochs": 14}
+SETTINGS = {
+    "truth": "shared",
+    "incongruent": 0.3,
+    "train": 1500,
+    "hct_mg.gate": "agreement",
+    "epochs": 10,
+}
 """A corpus that needs fusion, and how long all train so that the demo ends in minutes."""
 
 NEXT = (

@@ -32,6 +32,7 @@ class CorpusEntry:
     # Whether a path that the user gave holds this format; told by its content.
     recognises: Recogniser
     preset: Chooser  # which settings to train with on what a path holds
+    broad: bool = False  # whether what it recognises may be of another format
 
 
 _ENTRIES: dict[str, CorpusEntry] = {}
@@ -44,6 +45,7 @@ def register_corpus(
     needs_data: bool = True,
     recognises: Recogniser = lambda _: False,
     preset: Chooser | None = None,
+    broad: bool = False,
 ) -> Callable[[Reader], Reader]:
     """Register `read(path, options) -> Corpus`; its docstring's first line is the summary.
 
@@ -52,6 +54,7 @@ def register_corpus(
             corpus. It may be asked of any file or folder, and often; it raises nothing.
         preset: the name of the settings for what a path holds, where those named after the reader
             do not suit all its corpora; it raises nothing, and what it reads gets the same name.
+        broad: whether what it recognises may be of another format, as any folder of media may.
 
     Raises:
         InputError: another function has that name.
@@ -59,11 +62,12 @@ def register_corpus(
     choose = preset or (lambda _: name)
 
     def decorate(read: Reader) -> Reader:
-        if (known := _ENTRIES.get(name)) is not None:
-            require_same("corpus", name, known.read, read)
+        if name in _ENTRIES:
+            require_same("corpus", name, _ENTRIES[name].read, read)
         registered_in.add(read.__module__)
         summary = (read.__doc__ or "").strip().splitlines()[0]
-        _ENTRIES[name] = CorpusEntry(name, options, read, needs_data, summary, recognises, choose)
+        known = (options, read, needs_data, summary, recognises, choose, broad)
+        _ENTRIES[name] = CorpusEntry(name, *known)
         return read
 
     return decorate
@@ -124,7 +128,7 @@ def load_corpus(
 
 def _recognised(path: Path, but: CorpusEntry) -> CorpusEntry | None:
     """The reader, another than this one, that knows what lies at a path."""
-    others = (entry for entry in corpora().values() if entry is not but)
+    others = (entry for entry in corpora().values() if entry is not but and not entry.broad)
     return next((entry for entry in others if entry.recognises(path)), None)
 
 

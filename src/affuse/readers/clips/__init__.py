@@ -53,7 +53,7 @@ def _preset(path: Path) -> str:
     return f"{NAME}-{size}"
 
 
-@register_corpus(NAME, ClipsOptions, recognises=_recognises, preset=_preset)
+@register_corpus(NAME, ClipsOptions, recognises=_recognises, preset=_preset, broad=True)
 def read_clips(path: Path, options: ClipsOptions) -> Corpus:
     """Your own clips: a folder with metadata.csv, .jsonl or .parquet, or a folder a class.
 
