@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from affuse.annotation.desk import label
     from affuse.api import (
         ablate,
         benchmark,
@@ -49,6 +50,7 @@ _PLACES = {
         *("ablate", "benchmark", "corpora", "create_model", "evaluate", "explain", "export"),
         *("load", "load_corpus", "models", "read_results", "train", "tune"),
     ),
+    "affuse.annotation.desk": ("label",),
     "affuse.batches": ("Batch",),
     "affuse.config": ("Options",),
     "affuse.errors": ("AffuseError", "InputError"),
@@ -82,6 +84,7 @@ __all__ = [
     "evaluate",
     "explain",
     "export",
+    "label",
     "load",
     "load_corpus",
     "models",

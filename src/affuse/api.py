@@ -361,6 +361,8 @@ def explain(
     data: str | Path | None = None,
     against: CheckpointLike | None = None,
     samples: Sequence[str] = (),
+    with_media: bool = False,
+    copy_media: bool = False,
     seed: int = 0,
     threads: int = 1,
     device: str = "auto",
@@ -374,6 +376,8 @@ def explain(
         out: a file for the report, a page for any browser.
         against: another checkpoint beside it.
         samples: ids to look at one by one; by default some that tell most.
+        with_media: whether the report plays their recordings, of a folder of clips.
+        copy_media: also, but from a folder beside it, into which they are copied.
         seed: of probes and spoilt input.
 
     Raises:
@@ -382,6 +386,7 @@ def explain(
     """
     from affuse.files import write_atomic
     from affuse.incongruity.explanation import explain
+    from affuse.report.case_media import media_of, require_recordings
     from affuse.report.explanation_page import explanation_page
     from affuse.samples import labelled
     from affuse.training.devices import processor_threads
@@ -389,6 +394,8 @@ def explain(
     loaded = _checkpoint(checkpoint)
     other = None if against is None else _checkpoint(against)
     read = _read_for(loaded, corpus, data, {**(settings or {}), **options})
+    if with_media := with_media or copy_media:
+        require_recordings(read.recordings, read.name)
     bar = work_bar(f"explain {loaded.name}", "steps", quiet=not progress)
     with processor_threads(threads), bar as update:
         found = explain(
@@ -397,7 +404,9 @@ def explain(
     if absent := len(labelled(loaded.fold_of(read).test)) - found.samples:
         say(f"{absent} test samples are left out: they lack all that a model reads")
     if out is not None:
-        write_atomic(Path(out), explanation_page(found).encode())
+        ids = [case.id for case in found.cases] if with_media else []
+        media = media_of(ids, read.recordings, Path(out), copy=copy_media)
+        write_atomic(Path(out), explanation_page(found, media).encode())
     return found
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +99,14 @@ def release(values: NDArray[Any] | memoryview) -> None:
         base.madvise(mmap.MADV_DONTNEED)
 
 
+class Recording(NamedTuple):
+    """Which seconds of which file a sample is of."""
+
+    path: Path
+    start: float
+    end: float
+
+
 # Samples of a pass after which the memory of mapped files is given back.
 _RELEASED_EVERY = 64
 
@@ -134,6 +143,7 @@ class Corpus(Shown):
         features: modality to the name of its features, e.g. `minilm-l6-v2 tokens`.
         preset: which settings to train with, e.g. `mult-mosi`; by default the reader's name.
         notices: what was read otherwise than it stands, a line each.
+        recordings: where samples were read from, by their ids, where a player may be shown them.
     """
 
     name: str
@@ -144,6 +154,7 @@ class Corpus(Shown):
     features: Mapping[str, str] = field(default_factory=dict)
     preset: str = ""
     notices: tuple[str, ...] = ()
+    recordings: Mapping[str, Recording] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not self.preset:

@@ -36,6 +36,10 @@ def test_a_chosen_sample_and_another_model(affuse, place: Path) -> None:
         (["run", "controlled", "--sample=test/99", "--out=a.html", *PARTS], ("test/99",)),
         (["notes", "controlled", "--out=a.html"], ("notes", "no checkpoint here")),
         (["run", "controlled", "--out=no/a.html"], ("no/a.html", "cannot be written")),
+        (
+            ["run", "controlled", "--with-media", "--out=a.html", *PARTS],
+            ("controlled", "recordings lie"),
+        ),
         (["run", "narrow.pkl", "--out=a.html"], ("run", "the checkpoint reads")),
         (["run", "controlled", "--against=notes", "--out=a.html"], ("notes",)),
     ],

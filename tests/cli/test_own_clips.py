@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,14 @@ def test_real_voices_faces_and_words_are_fused(
     done = affuse("train", str(folder), "--out", model, *QUICK, "--set", "strict=true")
     assert done.status == 0, done
     report = tmp_path / "report.html"
-    assert affuse("explain", model, str(folder), "--out", str(report)).status == 0
-    assert "so it is" in report.read_text()
+    asked = ("explain", model, str(folder), "--out", str(report), "--with-media")
+    assert affuse(*asked).status == 0
+    page = report.read_text()
+    assert "so it is" in page
+    sources = re.findall(r'<video [^>]*src="(report-media/[^"]+)"', page)
+    assert sources
+    assert all((tmp_path / source).is_file() for source in sources)
+    assert '<div class="track">' in page
     assert affuse("export", model, "--out", reader).status == 0
     answer = affuse("predict", str(folder / film.name), "--checkpoint", reader, "--json")
     gate = json.loads(answer.out)["gate"]

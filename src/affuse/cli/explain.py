@@ -37,6 +37,12 @@ def explain_command(
         Path | None,
         typer.Option("--against", metavar="DIR", help="Another checkpoint beside it, of mult say."),
     ] = None,
+    with_media: Annotated[
+        bool, typer.Option("--with-media", help="Play the samples' recordings, of clips.")
+    ] = False,
+    copy_media: Annotated[
+        bool, typer.Option("--copy-media", help="Also, from copies in a folder beside the report.")
+    ] = False,
     json_file: JsonFile = None,
     seed: Annotated[int, typer.Option(min=0, help="Of probes and spoilt input.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
@@ -55,6 +61,8 @@ def explain_command(
         data=data,
         against=against,
         samples=sample or (),
+        with_media=with_media,
+        copy_media=copy_media,
         seed=seed,
         threads=threads,
         device=device,

@@ -16,6 +16,7 @@ from affuse.cli import (
     explain,
     export,
     extract,
+    label,
     models,
     predict,
     report,
@@ -39,6 +40,7 @@ app.command("export", cls=Command)(export.export_command)
 app.command("ablate", cls=Command)(ablate.ablate_command)
 app.command("explain", cls=Command)(explain.explain_command)
 app.command("extract", cls=Command)(extract.extract_command)
+app.command("label", cls=Command)(label.label_command)
 app.command("tune", cls=Command)(tune.tune_command)
 app.command("benchmark", cls=Command)(benchmark.benchmark_command)
 app.command("models", cls=Command)(models.models_command)

@@ -28,6 +28,7 @@ class AttentionMap:
         target, source: modalities.
         weights: `(T, S)`; each row sums to one.
         target_steps, source_steps: what the steps are: words, seconds, or numbers.
+        target_times, source_times: when they begin, in seconds; empty where that is not known.
     """
 
     block: str
@@ -36,6 +37,8 @@ class AttentionMap:
     weights: Floats
     target_steps: tuple[str, ...]
     source_steps: tuple[str, ...]
+    target_times: tuple[float, ...] = ()
+    source_times: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,11 @@ def _maps(
             for m, size in zip(ends, _sizes(sample, output, ends, weights), strict=True)
         )
         seen = weights[: len(rows), : len(columns)].cpu().numpy()
-        found.append(AttentionMap(name, first, second, seen, rows, columns))
+        times = (
+            step_times(sample, m, len(steps))
+            for m, steps in zip(ends, (rows, columns), strict=True)
+        )
+        found.append(AttentionMap(name, first, second, seen, rows, columns, *times))
     return found
 
 
@@ -165,16 +172,27 @@ def step_names(sample: Sample, modality: str, steps: int, feature: str) -> list[
     """
     count = len(sample.sequences[modality])
     words = _words(sample, modality, feature)
-    times = sample.times.get(modality)
+    places = _places(count, steps)
+    if words is not None:
+        return [" ".join(words[place : place + places.step]) for place in places]
+    times = step_times(sample, modality, steps)
+    return [f"{time:.1f} s" for time in times] or [str(place) for place in places]
+
+
+def step_times(sample: Sample, modality: str, steps: int) -> tuple[float, ...]:
+    """The second at which each step of a stream begins; none where that is not known."""
+    count, times = len(sample.sequences[modality]), sample.times.get(modality)
+    if times is None or len(times) != count:
+        return ()
+    return tuple(float(times[place]) for place in _places(count, steps))
+
+
+def _places(count: int, steps: int) -> range:
+    """At which of a sample's steps those of a stream begin, which may be several of them each."""
     stride = 1
     while stride * steps < count:
         stride *= 2
-    places = range(0, stride * steps, stride)
-    if words is not None:
-        return [" ".join(words[place : place + stride]) for place in places]
-    if times is not None and len(times) == count:
-        return [f"{times[place]:.1f} s" for place in places]
-    return [str(place) for place in places]
+    return range(0, stride * steps, stride)
 
 
 def _words(sample: Sample, modality: str, feature: str) -> list[str] | None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import math
-import struct
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from affuse.report.shades import png_of
 
 if TYPE_CHECKING:
     from affuse.incongruity.tendency import Estimate
@@ -24,8 +24,6 @@ LEFT, RIGHT, TOP, BOTTOM, CHARACTER = 46.0, 14.0, 10.0, 34.0, 6.0
 SIZE = (336.0, 216.0)
 """Of a chart; three of them stand side by side."""
 MOST_COLUMNS = 300
-_BLUE = (38, 128, 194)
-"""Of heat maps; it stands out on light and dark."""
 _EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
 KNOWN = frozenset(("text", "audio", "vision", *_EMOTIONS))
 """Names whose colour is always the same: that which most readers expect."""
@@ -165,15 +163,30 @@ def interval_rows(title: str, rows: Sequence[tuple[str, str, Estimate]], x_label
     return Drawing(title, *size, marks)
 
 
-def heat_map(title: str, values: Floats, rows: Sequence[str], columns: Sequence[str]) -> Drawing:
-    """Values `(T, S)` as shades, the largest the darkest, with the names of both axes."""
+def heat_map(
+    title: str,
+    values: Floats,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    times: tuple[Sequence[float], Sequence[float]] = ((), ()),
+) -> Drawing:
+    """Values `(T, S)` as shades, the largest the darkest, with the names of both axes.
+
+    Args:
+        times: when rows and columns begin, in seconds; a script may then mark those of the moment.
+    """
     rows, columns = [[_short(name) for name in names] for names in (rows, columns)]
     cell = max(5.0, min(18.0, 320.0 / max(len(rows), len(columns), 1)))
     left, below = (12 + CHARACTER * max(map(len, names), default=0) for names in (rows, columns))
     place = {"x": left, "y": 4, "width": cell * len(columns), "height": cell * len(rows)}
-    picture = base64.b64encode(_png(values / (float(values.max()) or 1.0))).decode()
+    picture = base64.b64encode(png_of(values / (float(values.max()) or 1.0))).decode()
     source = {"preserveAspectRatio": "none", "href": f"data:image/png;base64,{picture}"}
     marks = [Mark("image", {**place, **source}), Mark("rect", {"class": "box", **place})]
+    for axis, seconds in zip(("y", "x"), times, strict=True):
+        if seconds:
+            size = {"y": "height", "x": "width"}[axis]
+            said = {"data-axis": axis, "data-times": " ".join(f"{t:.3f}" for t in seconds)}
+            marks.append(Mark("rect", {"class": "now", **place, size: cell, **said}))
     every = math.ceil(13 / cell)
     marks += [
         _text(rows[r], "end", left - 5, 8 + (r + 0.5) * cell) for r in range(0, len(rows), every)
@@ -259,26 +272,6 @@ class _Frame:
 def _text(words: str, css: str, x: float, y: float, *, turned: float = 0) -> Mark:
     place = f"translate({x:.1f} {y:.1f})" + (f" rotate({turned:g})" if turned else "")
     return Mark("text", {"class": css, "transform": place}, words)
-
-
-def _png(shares: Floats) -> bytes:
-    """Shares `(T, S)` in [0, 1] as an image of one pixel each, a blue of that opacity.
-
-    An image, since thousands of rectangles a map would make the page megabytes heavy.
-    """
-    rows, columns = shares.shape
-    pixels = np.empty((rows, columns, 4), dtype=np.uint8)
-    pixels[..., :3] = _BLUE
-    pixels[..., 3] = np.round(255 * np.clip(shares, 0, 1))
-    lines = np.concatenate([np.zeros((rows, 1), np.uint8), pixels.reshape(rows, -1)], axis=1)
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        check = zlib.crc32(kind + content)
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines.tobytes(), 9))
-    return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
 
 
 def _range(values: Iterable[float]) -> tuple[float, float]:

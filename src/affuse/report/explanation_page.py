@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from affuse import __version__
@@ -12,6 +13,7 @@ from affuse.incongruity.robustness import SPOILINGS, RobustnessCurve
 from affuse.metrics.calibration import Reliability
 from affuse.metrics.scores import heading
 from affuse.report import charts
+from affuse.report.case_media import CaseMedia, timed
 from affuse.report.charts import Drawing, Line, colours, interval, line_chart
 from affuse.report.pages import render_page
 from affuse.report.sentences import CONFLICT, first_of, leader, summary_sentences
@@ -183,12 +185,12 @@ def _reliability(said: str, truth: str, found: Reliability, css: str) -> tuple[s
     return title, line_chart(title, [line], said, truth, diagonal=True)
 
 
-def _cases(found: Explanation) -> list[View]:
+def _cases(found: Explanation, media: Mapping[str, CaseMedia]) -> list[View]:
     """Every chosen sample: answers, where each modality is heard, and attention."""
-    return [_case(found, case) for case in found.cases]
+    return [_case(found, case, media.get(case.id)) for case in found.cases]
 
 
-def _case(found: Explanation, case: Case) -> View:
+def _case(found: Explanation, case: Case, media: CaseMedia | None) -> View:
     conflict = case.conflict
     named = conflict.pair is not None and conflict.score >= CONFLICT
     pair = f", {' against '.join(conflict.pair or ())}" if named else ""
@@ -203,13 +205,16 @@ def _case(found: Explanation, case: Case) -> View:
     maps = []
     for shown in case.maps:
         title = f"What {shown.target} (rows) attends to in {shown.source} (columns)"
-        drawing = charts.heat_map(title, shown.weights, shown.target_steps, shown.source_steps)
+        times = ((), ()) if media is None else (shown.target_times, shown.source_times)
+        names = shown.target_steps, shown.source_steps
+        drawing = charts.heat_map(title, shown.weights, *names, times)
         maps.append((f"{title}; block {shown.block}", drawing))
     return {
         "id": case.id,
         "why": case.why,
         "facts": facts,
-        "lanes": [_lane(case, modality) for modality in conflict.spans],
+        "lanes": [_lane(case, m) for m in conflict.spans] if media is None else timed(case, media),
+        "media": media,
         "maps": maps,
     }
 
@@ -238,12 +243,17 @@ SECTIONS = (
     ("hard", "Hard samples", _hard),
     ("robustness", "Spoilt input", _robustness),
     ("calibration", "Calibration", _calibration),
-    ("samples", "Samples one by one", _cases),
 )
+_SAMPLES = "samples", "Samples one by one"
 
 
-def explanation_page(found: Explanation) -> str:
-    """The text of the page."""
+def explanation_page(found: Explanation, media: Mapping[str, CaseMedia] | None = None) -> str:
+    """The text of the page.
+
+    Args:
+        media: what is played of samples, by their ids; by default none is.
+    """
+    sections = [(key, title, view(found)) for key, title, view in SECTIONS]
     return render_page(
         "explanation.html",
         found=found,
@@ -251,5 +261,6 @@ def explanation_page(found: Explanation) -> str:
         version=__version__,
         summary=summary_sentences(found),
         members=[first_of(facts) for facts in found.ensembles],
-        sections=[(key, title, view(found)) for key, title, view in SECTIONS],
+        sections=[*sections, (*_SAMPLES, _cases(found, media or {}))],
+        plays=bool(media),
     )

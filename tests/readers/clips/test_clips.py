@@ -231,6 +231,14 @@ def test_a_language_that_features_do_not_know_has_no_text(folder: Path) -> None:
     assert "clip3.wav: text is in" in " ".join(corpus.notices)
 
 
+def test_annotators_may_have_names(folder: Path) -> None:
+    named = {f"label_{who}": lambda n: ("sad", "glad")[n % 2] for who in ("ann", "ben2")}
+    write(folder, each(emotion=lambda _: None, **named))
+    assert read(folder).task == Classification(("glad", "sad"))
+    write(folder, each(emotion=lambda _: None, label=lambda n: "ab"[n % 2], label_id=lambda n: n))
+    assert read(folder).task == Classification(("a", "b"))
+
+
 def test_what_cannot_be_read_is_in_a_table_and_strict_refuses(folder: Path) -> None:
     (folder / "clip5.wav").unlink()
     (folder / "clip5.wav").write_text("no sound")

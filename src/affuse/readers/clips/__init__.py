@@ -19,7 +19,16 @@ from affuse.readers.clips.gathered import Gathered, GatheredClip, gather
 from affuse.readers.clips.metadata import counted, is_table, split_of
 from affuse.readers.clips.spoken import TextSteps, encode_said
 from affuse.readers.registry import corpus_name, register_corpus
-from affuse.samples import MODALITIES, PARTS, Corpus, FloatArray, Sample, Split, widths_of
+from affuse.samples import (
+    MODALITIES,
+    PARTS,
+    Corpus,
+    FloatArray,
+    Recording,
+    Sample,
+    Split,
+    widths_of,
+)
 
 NAME = "clips"
 _SIZES = ((500, "small"), (3000, "medium"))
@@ -86,7 +95,13 @@ def read_clips(path: Path, options: ClipsOptions) -> Corpus:
         features={m: features.versions[m] for m in widths},
         preset=_preset(path),
         notices=(*found.notices, *division.notices),
+        recordings={clip.id: _recording(clip) for clip in found.clips},
     )
+
+
+def _recording(clip: GatheredClip) -> Recording:
+    start = clip.take.segment.start
+    return Recording(clip.take.path.resolve(), start, start + clip.stored.duration)
 
 
 def _samples(found: Gathered, options: ClipsOptions, features: ClipFeatures) -> list[Sample]:

@@ -85,7 +85,7 @@ def gather(path: Path, options: ClipsOptions, settings: ClipSettings) -> Gathere
         except InputError as error:
             errors.append((row, str(error)))
             continue
-        name = _name(take, found.folder)
+        name = clip_name(take, found.folder)
         clips.append(GatheredClip(name, row, take, outcome.clip, said, labelled.targets[number]))
     file = _write_errors(path, errors)
     notices += _lost(errors, len(labelled.rows), file, path, strict=options.strict)
@@ -103,7 +103,7 @@ def _takes(
     mended: list[str] = []
     outside: list[str] = []
     for number, row in enumerate(rows):
-        segment = _segment(row)
+        segment = segment_of(row)
         place = places.find(row.file_name, row.base)
         if place.path is None:
             problem = f"file '{row.file_name}' {place.wrong}"
@@ -112,7 +112,7 @@ def _takes(
             errors.append((row, str(error)))
             continue
         if place.guessed:
-            mended.append(f"{row.file_name} as {_relative(place.path, folder)}")
+            mended.append(f"{row.file_name} as {relative_name(place.path, folder)}")
         takes[number] = Take(place.path, segment)
     if outside:
         problem = outside[0] + (f", and {len(outside) - 1} more do" if len(outside) > 1 else "")
@@ -123,7 +123,8 @@ def _takes(
     return takes, errors, notices
 
 
-def _segment(row: Row) -> Segment:
+def segment_of(row: Row) -> Segment:
+    """Which seconds of its recording a row is of; `InputError` where they cannot be read."""
     found: list[float | None] = []
     for kind in ("start", "end"):
         text = row.known.get(kind, "")
@@ -172,15 +173,17 @@ def _said(row: Row, take: Take, stored: StoredClip, places: Places, options: Cli
     return Said(tuple(w._replace(start=w.start - start, end=w.end - start) for w in heard))
 
 
-def _name(take: Take, folder: Path) -> str:
-    name = _relative(take.path, folder)
+def clip_name(take: Take, folder: Path) -> str:
+    """What a clip is called: its place in the folder, and which seconds of it."""
+    name = relative_name(take.path, folder)
     if take.segment == Segment():
         return name
     end = "" if take.segment.end is None else f"{take.segment.end:g}"
     return f"{name}[{take.segment.start:g}-{end}]"
 
 
-def _relative(path: Path, folder: Path) -> str:
+def relative_name(path: Path, folder: Path) -> str:
+    """The place of a file in the folder."""
     for base in (folder, folder.resolve()):
         with suppress(ValueError):
             return path.relative_to(base).as_posix()

@@ -21,8 +21,15 @@ from affuse.tasks import BinaryLabels, Task
 
 Kind = Literal["auto", "values", "classes"]
 
+LABEL = "label"
+"""The column of labels where nobody named it; `label_ann` is what an annotator says."""
 _ANNOTATOR = re.compile(r"(.+?)[_ ]?\d+")
-_USUAL = ("label", "labels", "emotion", "sentiment", "class")
+_PERSON = re.compile(rf"({LABEL})_([\w-]{{1,40}})")
+# What follows `label_` in other tables, where it is nobody's name.
+_NOBODY = frozenset(
+    ("id", "ids", "name", "names", "index", "idx", "type", "source", "confidence", "score", "text")
+)
+_USUAL = (LABEL, "labels", "emotion", "sentiment", "class")
 # Cells that say that nothing is known; the last may be a class.
 _MISSING, _NONE = frozenset(("", "nan", "na", "n/a", "null", "<na>", "?")), "none"
 
@@ -49,7 +56,7 @@ def label_rows(
 
     Args:
         label: a column, or several of 0 and 1 that are yes or no each; by default the one that is
-            left. `label_1`, `label_2` and so on are what annotators say.
+            left. `label_1`, `label_2` and so on, or `label_ann`, are what annotators say.
         kind: what one column holds; by default numbers are values and words are classes.
         bounds: of values; by default those that the numbers suggest.
 
@@ -68,25 +75,29 @@ def label_rows(
 def _columns_of(name: str, found: Metadata) -> list[str]:
     if name in found.others:
         return [name]
-    several = [
-        column
-        for column in found.others
-        if (match := _ANNOTATOR.fullmatch(column)) and match[1] == name
-    ]
+    several = [c for c in found.others if c != _base(c) == name]
     if not several:
         raise unknown_name("label column", name, found.others, source=found.source)
     return several
 
 
+def names_annotator(column: str) -> bool:
+    """Whether a column holds what one of several annotators says."""
+    return _base(column) != column
+
+
+def _base(column: str) -> str:
+    """What annotators say in the column; itself where it is nobody's own."""
+    if match := _PERSON.fullmatch(column):
+        return column if match[2].lower() in _NOBODY else match[1]
+    match = _ANNOTATOR.fullmatch(column)
+    return match[1] if match else column
+
+
 def _left(found: Metadata) -> str:
     """The label where nobody named it."""
-    bases = list(
-        dict.fromkeys(
-            match[1] if (match := _ANNOTATOR.fullmatch(c)) and c not in _USUAL else c
-            for c in found.others
-        )
-    )
-    usual = [base for base in bases if base.lower() == _USUAL[0]]
+    bases = list(dict.fromkeys(c if c in _USUAL else _base(c) for c in found.others))
+    usual = [base for base in bases if base.lower() == LABEL]
     if len(bases) == 1 or usual:
         return (usual or bases)[0]
     if not bases:
@@ -104,7 +115,7 @@ def _one_label(
     kind: Kind,
     bounds: tuple[float, float] | None,
 ) -> LabelledClips:
-    given = [[row.cells[c] for c in columns if not _is_missing(row.cells[c])] for row in found.rows]
+    given = [[row.cells[c] for c in columns if not is_missing(row.cells[c])] for row in found.rows]
     told: list[str] = []
     if kind != "classes" and _are_numbers(found, columns, kind, told):
         numbers = [[_number(cell) for cell in cells if cell.lower() != _NONE] for cells in given]
@@ -169,7 +180,7 @@ def _flags(found: Metadata, columns: Mapping[str, Sequence[str]]) -> LabelledCli
     numbers: dict[str, list[list[float]]] = {name: [] for name in columns}
     for row in found.rows:
         cells = {
-            name: [_number(row.cells[c]) for c in given if not _is_missing(row.cells[c])]
+            name: [_number(row.cells[c]) for c in given if not is_missing(row.cells[c])]
             for name, given in columns.items()
         }
         for name, values in cells.items():
@@ -199,7 +210,7 @@ def _flags(found: Metadata, columns: Mapping[str, Sequence[str]]) -> LabelledCli
 def _are_numbers(found: Metadata, columns: Sequence[str], kind: Kind, told: list[str]) -> bool:
     """Whether cells are numbers, each that says anything; `InputError` where only most are."""
     cells = [(row, row.cells[c]) for row in found.rows for c in columns]
-    known = [(row, cell) for row, cell in cells if not _is_missing(cell) and cell.lower() != _NONE]
+    known = [(row, cell) for row, cell in cells if not is_missing(cell) and cell.lower() != _NONE]
     odd = [(row, cell) for row, cell in known if math.isnan(_number(cell))]
     if known and (kind == "values" or 2 * len(odd) < len(known)) and odd:
         row, cell = odd[0]
@@ -228,7 +239,8 @@ def _one_spelling(given: Sequence[Sequence[str]], name: str, told: list[str]) ->
     return [[usual[cell.lower()] for cell in cells] for cells in given]
 
 
-def _is_missing(cell: str) -> bool:
+def is_missing(cell: str) -> bool:
+    """Whether a cell says that the label is not known."""
     return cell.lower() in _MISSING
 
 

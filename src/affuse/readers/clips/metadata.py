@@ -95,11 +95,16 @@ def read_metadata(path: Path) -> Metadata:
         InputError: no table and no folders that are named by classes, or a table that cannot be
             read; it names the row.
     """
+    tables = tables_of(path)
+    return _of_tables(path, tables) if tables else _of_folders(path)
+
+
+def tables_of(path: Path) -> dict[Path, str]:
+    """The tables that are read for a folder or a table, each with the split that it is of."""
     table = path if path.is_file() else table_in(path)
     if table is not None:
-        return _of_tables(path, {table: ""})
-    tables = {t: p.name for p in _splits_in(path) if (t := table_in(p)) is not None}
-    return _of_tables(path, tables) if tables else _of_folders(path)
+        return {table: ""}
+    return {t: p.name for p in _splits_in(path) if (t := table_in(p)) is not None}
 
 
 def _splits_in(folder: Path) -> list[Path]:
@@ -112,7 +117,7 @@ def _of_tables(source: Path, tables: Mapping[Path, str]) -> Metadata:
     others: dict[str, None] = {}
     for table, split in tables.items():
         heading, body = read_table(table, names_files)
-        columns = _columns(heading, table)
+        columns = columns_of(heading, table)
         if columns["file_name"] != KNOWN["file_name"][0]:
             notices[f"{table}: column '{columns['file_name']}' is taken for file_name"] = None
         others |= dict.fromkeys(h for h in heading if h not in columns.values())
@@ -130,8 +135,12 @@ def _of_tables(source: Path, tables: Mapping[Path, str]) -> Metadata:
     return Metadata(source, tuple(rows), tuple(others), tuple(notices))
 
 
-def _columns(heading: Sequence[str], table: Path) -> dict[str, str]:
-    """Kinds of `KNOWN` to the columns that have them."""
+def columns_of(heading: Sequence[str], table: Path) -> dict[str, str]:
+    """Kinds of `KNOWN` to the columns that have them.
+
+    Raises:
+        InputError: no column names files.
+    """
     plain = {re.sub(r"[\s-]+", "_", name.lower()): name for name in reversed(heading)}
     found = {
         kind: plain[name]

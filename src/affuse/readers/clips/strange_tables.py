@@ -37,28 +37,40 @@ def read_table(table: Path, fits: Fits) -> Table:
     Raises:
         InputError: a file that cannot be read, or is otherwise; it names the row.
     """
-    ending = table.suffix.lower()
-    if ending == ".parquet":
+    if table.suffix.lower() == ".parquet":
         return _records(_parquet(table), table)
+    return table_of(decoded(table_bytes(table), str(table)).text, table, fits)
+
+
+def table_bytes(table: Path) -> bytes:
+    """The content of a table's file; `InputError` where it cannot be read."""
     try:
         if table.stat().st_size > _LARGEST:
             raise InputError("is too large for a table", remedy="check the path", source=table)
-        content = table.read_bytes()
+        return table.read_bytes()
     except OSError as error:
         raise file_error(error, "cannot be read", table) from None
-    text = decoded(content, str(table)).text.removeprefix("\ufeff")
+
+
+def table_of(text: str, table: Path, fits: Fits) -> Table:
+    """As `read_table`, of the text that the file is known to hold."""
+    text = text.removeprefix("\ufeff")
     if not text.strip():
         raise InputError("is empty", remedy=HEADING, source=table)
-    return (
-        _records(_json_lines(text, table), table) if ending == ".jsonl" else _csv(text, table, fits)
-    )
+    if table.suffix.lower() == ".jsonl":
+        return _records(_json_lines(text, table), table)
+    return _csv(text, table, fits)
+
+
+def marks_of(text: str) -> tuple[str, int]:
+    """What may stand between the cells, and how many characters of the text say so, by Excel."""
+    told = re.match(r"\s*sep=(.)\r?\n", text, re.IGNORECASE)
+    return (told[1], told.end()) if told else (MARKS, 0)
 
 
 def _csv(text: str, table: Path, fits: Fits) -> Table:
-    # Excel's own word on the delimiter.
-    told = re.match(r"\s*sep=(.)\r?\n", text, re.IGNORECASE)
-    text, before = (text[told.end() :], 1) if told else (text, 0)
-    marks = told[1] if told else MARKS
+    marks, begin = marks_of(text)
+    text, before = text[begin:], text[:begin].count("\n")
     for mark in marks:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
         try:
