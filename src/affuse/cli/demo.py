@@ -57,9 +57,9 @@ MODELS = ("concat", "lf_lstm", "hct_mg")
 SETTINGS = {
     "truth": "shared",
     "incongruent": 0.3,
-    "train": 1500,
+    "train": 1200,
     "hct_mg.gate": "agreement",
-    "epochs": 10,
+    "epochs": 9,
 }
 """A corpus that needs fusion, and how long all train so that the demo ends in minutes."""
 
