@@ -147,6 +147,7 @@ def finished(folder: Path) -> BenchmarkResult:
     return run_benchmark(REQUEST, folder)[0]
 
 
+@pytest.mark.slow
 def test_the_json_keeps_its_contract(finished: BenchmarkResult, folder: Path) -> None:
     content = json.loads(finished.to_json())
     assert tuple(content["stress"]) == tuple(KINDS)
@@ -172,6 +173,7 @@ def test_the_json_keeps_its_contract(finished: BenchmarkResult, folder: Path) ->
     assert BenchmarkResult.from_json(finished.to_json()) == finished
 
 
+@pytest.mark.slow
 def test_what_was_stopped_goes_on_to_the_same_table(
     finished: BenchmarkResult, folder: Path
 ) -> None:
@@ -183,6 +185,7 @@ def test_what_was_stopped_goes_on_to_the_same_table(
     assert read_result(folder).to_json() == finished.to_json()
 
 
+@pytest.mark.slow
 def test_a_folder_knows_whether_stress_was_asked_for(
     finished: BenchmarkResult, folder: Path
 ) -> None:
@@ -198,6 +201,7 @@ def test_features_in_units_of_their_own_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_tables_show_areas_differences_and_curves(
     finished: BenchmarkResult, tmp_path: Path
 ) -> None:

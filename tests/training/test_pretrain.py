@@ -73,6 +73,7 @@ def test_encoders_of_another_kind_and_single_modalities_begin_as_ever(small_plan
     assert pretraining_plans(small_plan("concat"), made) == {}
 
 
+@pytest.mark.slow
 def test_what_it_begins_with_counts_and_goes_on_after_a_stop(
     run, small_plan, corpus: Corpus, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def test_what_it_begins_with_counts_and_goes_on_after_a_stop(
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_distilled_what_it_begins_with_is_distilled_too(run, tmp_path: Path) -> None:
     student = run(tmp_path / "student", pretrain="frozen", distil=2, epochs=1)
     assert len(members_of(student.model)) == 1
