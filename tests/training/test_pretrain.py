@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +64,14 @@ def test_tuned_it_goes_on_from_there(run, corpus: Corpus, tmp_path: Path) -> Non
 def test_encoders_of_another_kind_and_single_modalities_begin_as_ever(small_plan, corpus) -> None:
     for model in ("mult", "unimodal:text"):
         plan = small_plan(model, pretrain="frozen")
-        made = create_model(model, corpus.widths, 1, plan.options)
-        assert pretraining_plans(plan, made) == {}
+        build = partial(create_model, model, corpus.widths, 1, plan.options)
+        assert pretraining_plans(plan, build, corpus.folds[0]) == {}
     plan = small_plan("concat", pretrain="tuned")
-    made = create_model("concat", corpus.widths, 1, plan.options)
-    plans = pretraining_plans(plan, made)
+    build = partial(create_model, "concat", corpus.widths, 1, plan.options)
+    plans = pretraining_plans(plan, build, corpus.folds[0])
     assert {m: p.model for m, p in plans.items()} == {m: f"unimodal:{m}" for m in MODALITIES}
     assert {p.train.pretrain for p in plans.values()} == {"none"}
-    assert pretraining_plans(small_plan("concat"), made) == {}
+    assert pretraining_plans(small_plan("concat"), build, corpus.folds[0]) == {}
 
 
 @pytest.mark.slow

@@ -8,43 +8,53 @@ go on saying it, and whatever a table then shows is fusion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from torch import nn
 
 from affuse.fusion import FusionModel, models
+from affuse.samples import Split
+from affuse.training.answerable import lacking_part
 from affuse.training.presets import Plan
 from affuse.training.transfer import begin_with
 
 ALONE = "unimodal"
 
+Build = Callable[[], FusionModel]
 
-def pretraining_plans(plan: Plan, model: FusionModel) -> dict[str, Plan]:
-    """Modality to how it is trained alone before `model`, of that plan; empty where none is.
 
-    None is for models of other encoders, nor for one that reads a single modality. Where the model
-    is distilled, so is what it begins with.
+def pretraining_plans(plan: Plan, build: Build, split: Split) -> dict[str, Plan]:
+    """Modality to how it is trained alone before the model of that plan; empty where none is.
+
+    None is for models of other encoders, nor for one that reads a single modality, nor of what a
+    part of `split` that is needed to learn lacks. Where the model is distilled, so is what it
+    begins with.
     """
-    several = len(model.modalities) > 1
-    own = [m for m in model.modalities if several and f"encoder.{m}" in model.parts()]
     if plan.train.pretrain == "none":
         return {}
+    model = build()
+    several = len(model.modalities) > 1
+    own = [m for m in model.modalities if several and f"encoder.{m}" in model.parts()]
     train = plan.train.model_copy(update={"pretrain": "none", "teacher": ""})
     known = models()[ALONE].cls.Options.model_fields
     options = {key: value for key, value in plan.options.items() if key in known}
-    return {m: replace(plan, model=f"{ALONE}:{m}", train=train, options=options) for m in own}
+    return {
+        m: replace(plan, model=f"{ALONE}:{m}", train=train, options=options)
+        for m in own
+        if lacking_part(split, (m,)) is None
+    }
 
 
-def begin_with_pretrained(
-    model: FusionModel, alone: Sequence[FusionModel], *, freeze: bool
-) -> None:
-    """Put what unimodal models learnt in its places in `model`, and there it stays if `freeze`."""
+def begin_pretrained(build: Build, alone: Sequence[FusionModel], plan: Plan) -> FusionModel:
+    """What `build` makes, with what unimodal models learnt in its places, to stay if frozen."""
+    model = build()
     for donor in alone:
         begin_with(model, donor)
-        for name in donor.parts() if freeze else ():
+        for name in donor.parts() if plan.train.pretrain == "frozen" else ():
             for place in model.parts().get(name, ()):
                 place.requires_grad_(False)
+    return model
 
 
 def frozen_parts(model: nn.Module) -> Iterator[nn.Module]:

@@ -24,7 +24,6 @@ from affuse.training.answerable import (
     coverage_in_words,
     learnable,
     trivial_output,
-    unlearnable,
 )
 from affuse.training.balance import require_own_answers
 from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, seen_in, weights_digest
@@ -33,7 +32,7 @@ from affuse.training.devices import AUTO, resolve_device
 from affuse.training.distil import Teacher, read_teacher, teacher_plan
 from affuse.training.normalise import Normaliser, normalise
 from affuse.training.presets import Plan
-from affuse.training.pretrain import ALONE, begin_with_pretrained, pretraining_plans
+from affuse.training.pretrain import ALONE, begin_pretrained, pretraining_plans
 from affuse.training.transfer import Origin, begin_with, read_origin
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def train_run(
             first(one, folder=work / f"{ALONE}-{modality}").model
             for modality, one in _pretraining(corpus, plan, fold).items()
         ]
-        build = partial(_begin, origin, alone, plan.train.pretrain == "frozen", *sizes)
+        build = partial(begin_pretrained, partial(_begin, origin, *sizes), alone, plan)
         result = fit(
             *(build, corpus.task, visible.train, visible.valid, plan.train),
             seed=seed,
@@ -113,21 +112,16 @@ def train_run(
     return load_checkpoint(folder)
 
 
-def _begin(
-    origin: Origin | None, alone: Sequence[FusionModel], freeze: bool, *sizes: Any
-) -> FusionModel:
+def _begin(origin: Origin | None, *sizes: Any) -> FusionModel:
     model = create_model(*sizes)
     if origin is not None:
         begin_with(model, origin.checkpoint.model)
-    begin_with_pretrained(model, alone, freeze=freeze)
     return model
 
 
 def _pretraining(corpus: Corpus, plan: Plan, fold: int) -> dict[str, Plan]:
-    """Modality to how it is trained alone before the model, where it can be."""
-    lacking, model = unlearnable(corpus), build_model(corpus, plan, fold)
-    plans = pretraining_plans(plan, model)
-    return {modality: first for modality, first in plans.items() if modality not in lacking}
+    """Modality to how it is trained alone before the model."""
+    return pretraining_plans(plan, partial(build_model, corpus, plan, fold), corpus.folds[fold])
 
 
 def epochs_of(corpus: Corpus, plan: Plan, fold: int = 0) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,13 +15,13 @@ from optuna.trial import Trial
 
 from affuse.config import Space, parse_options
 from affuse.errors import InputError
-from affuse.fusion import FusionModel, count_parameters, create_model, models
+from affuse.fusion import count_parameters, create_model, models
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Task
-from affuse.training.answerable import lacking_part, learnable
+from affuse.training.answerable import learnable
 from affuse.training.normalise import NormaliseMode, normalise
 from affuse.training.presets import Plan, Settings, plan
-from affuse.training.pretrain import begin_with_pretrained, pretraining_plans
+from affuse.training.pretrain import Build, begin_pretrained, pretraining_plans
 from affuse.training.session import typical_lengths
 from affuse.tuning.space import base_name, draw_value, for_model
 from affuse.tuning.study import REJECTED
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 PARAMETERS = "parameters"
 STOPPED = "stopped"
 """Why training could not go on, where it could not."""
-
-Build = Callable[[], FusionModel]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +96,12 @@ class Objective:
         # Lightning takes seconds to load; whoever only hands trials out has no need of it.
         from affuse.training.fit import fit
 
-        def train(planned: Plan, build: Build, name: str, on_epoch: OnEpoch) -> FitResult:
+        def train(planned: Plan, build: Build, place: Path, on_epoch: OnEpoch) -> FitResult:
             visible = _standardised(fold, planned.train.normalise, build().modalities)
             return fit(
                 *(build, fold.task, visible.train, visible.valid, planned.train),
                 seed=self.seed,
-                folder=Path(folder) / name,
+                folder=place,
                 on_epoch=on_epoch,
                 device=self.device,
             )
@@ -111,14 +109,13 @@ class Objective:
         try:
             # Left behind by no ending but a kill.
             with tempfile.TemporaryDirectory(prefix="affuse-tune-") as folder:
+                work = Path(folder)
                 alone = [
-                    train(one, _builder(one, fold), modality, lambda *_: None).model
-                    for modality, one in pretraining_plans(planned, build()).items()
-                    if lacking_part(fold.parts, (modality,)) is None
+                    train(one, _builder(one, fold), work / modality, lambda *_: None).model
+                    for modality, one in pretraining_plans(planned, build, fold.parts).items()
                 ]
-                freeze = planned.train.pretrain == "frozen"
-                begin = partial(_begin, build, alone, freeze)
-                result = train(planned, begin, planned.model, report)
+                begin = partial(begin_pretrained, build, alone, planned)
+                result = train(planned, begin, work, report)
         except InputError as error:
             trial.set_user_attr(STOPPED, str(error))
             raise TrialPruned from None
@@ -151,12 +148,6 @@ def _builder(planned: Plan, fold: FoldData) -> Build:
     fitting = cls.options_for(typical_lengths(fold.train))
     options = parse_options(cls.Options, {**fitting, **planned.options}).model_dump()
     return partial(create_model, planned.model, fold.widths, fold.task.outputs, options)
-
-
-def _begin(build: Build, alone: Sequence[FusionModel], freeze: bool) -> FusionModel:
-    model = build()
-    begin_with_pretrained(model, alone, freeze=freeze)
-    return model
 
 
 def _rejected(trial: Trial, why: str) -> TrialPruned:
