@@ -35,6 +35,16 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise file_error(error, "cannot be written", path) from None
 
 
+def read_at_most(path: Path, largest: int, kind: str) -> bytes:
+    """The content of a file that is meant as `kind`; `InputError` above so many bytes."""
+    try:
+        if path.stat().st_size > largest:
+            raise InputError(f"is too large for a {kind}", remedy="check the path", source=path)
+        return path.read_bytes()
+    except OSError as error:
+        raise file_error(error, "cannot be read", path) from None
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it.
 

@@ -21,11 +21,12 @@ from affuse.report.label_placement import Label, Polyline, place_labels
 from affuse.report.plots import (
     BLUE,
     GREY,
+    PRINT_DPI,
+    PRINT_STYLE,
     SKY,
     VERMILLION,
+    draw_for_print,
     new_figure,
-    picture_format,
-    save_figure,
     unit,
 )
 
@@ -36,18 +37,8 @@ if TYPE_CHECKING:
 FIGURE_WIDTH = 3.4
 HEIGHTS = (2.7, 3.4, 4.4, 5.6)
 """In inches; the picture is as high as its labels need."""
-PRINT_DPI = 300
 BEYOND = 1e12
 """More parameters than any axis shows."""
-STYLE: dict[Any, Any] = {
-    "font.size": 7,
-    "axes.titlesize": 7,
-    "axes.linewidth": 0.6,
-    "legend.fontsize": 6,
-    # Type 42: publishers refuse the default, Type 3.
-    "pdf.fonttype": 42,
-    "svg.hashsalt": "affuse",
-}
 
 
 @dataclass(frozen=True)
@@ -68,12 +59,7 @@ def draw_frontier(
     Raises:
         InputError: another ending, or as there.
     """
-    picture = picture_format(path)
-    figure = frontier_figure(results, metric)
-    from matplotlib import rc_context
-
-    with rc_context(STYLE):
-        save_figure(figure, path, picture=picture, dpi=PRINT_DPI)
+    draw_for_print(lambda: frontier_figure(results, metric), path)
 
 
 def frontier_figure(results: Sequence[BenchmarkResult], metric: str | None = None) -> Figure:
@@ -101,7 +87,7 @@ def frontier_figure(results: Sequence[BenchmarkResult], metric: str | None = Non
     figure = new_figure(FIGURE_WIDTH, HEIGHTS[0])
     from matplotlib import rc_context
 
-    with rc_context(STYLE):
+    with rc_context(PRINT_STYLE):
         for height in HEIGHTS:
             figure = new_figure(FIGURE_WIDTH, height)
             figure.set_dpi(PRINT_DPI)

@@ -14,18 +14,17 @@ from affuse.errors import InputError
 from affuse.evaluation.stress import KINDS
 from affuse.harness.results import TRIVIAL, BenchmarkResult
 from affuse.metrics.scores import heading
-from affuse.report.frontier import PRINT_DPI, STYLE
 from affuse.report.plots import (
     BLUE,
     GREEN,
     GREY,
     ORANGE,
+    PRINT_STYLE,
     PURPLE,
     SKY,
     VERMILLION,
+    draw_for_print,
     new_figure,
-    picture_format,
-    save_figure,
     unit,
 )
 
@@ -47,12 +46,7 @@ def draw_stress(result: BenchmarkResult, path: Path) -> None:
     Raises:
         InputError: another ending, or as there.
     """
-    picture = picture_format(path)
-    figure = stress_figure(result)
-    from matplotlib import rc_context
-
-    with rc_context(STYLE):
-        save_figure(figure, path, picture=picture, dpi=PRINT_DPI)
+    draw_for_print(lambda: stress_figure(result), path)
 
 
 def stress_figure(result: BenchmarkResult) -> Figure:
@@ -68,8 +62,8 @@ def stress_figure(result: BenchmarkResult) -> Figure:
     figure = new_figure(WIDTH, HEIGHT * rows)
     from matplotlib import rc_context
 
-    with rc_context(STYLE):
-        figure.suptitle(f"{result.corpus}, {result.seeds}", fontsize=STYLE["axes.titlesize"])
+    with rc_context(PRINT_STYLE):
+        figure.suptitle(f"{result.corpus}, {result.seeds}", fontsize=PRINT_STYLE["axes.titlesize"])
         axes = figure.subplots(rows, 2, sharey=True, squeeze=False).flat
         styles = _styles(result)
         for axis, kind in zip(axes, result.stress, strict=False):

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from affuse.errors import InputError, file_error
+from affuse.errors import InputError
 from affuse.extract.text.transcript.columns import MARKS
 from affuse.extract.text.transcript.decoding import decoded
+from affuse.files import read_at_most
 from affuse.optional import require
 
 HEADING = (
@@ -44,12 +45,7 @@ def read_table(table: Path, fits: Fits) -> Table:
 
 def table_bytes(table: Path) -> bytes:
     """The content of a table's file; `InputError` where it cannot be read."""
-    try:
-        if table.stat().st_size > _LARGEST:
-            raise InputError("is too large for a table", remedy="check the path", source=table)
-        return table.read_bytes()
-    except OSError as error:
-        raise file_error(error, "cannot be read", table) from None
+    return read_at_most(table, _LARGEST, "table")
 
 
 def table_of(text: str, table: Path, fits: Fits) -> Table:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from affuse.errors import InputError, file_error
+from affuse.errors import InputError
 from affuse.extract.text.transcript.assembling import assembled
 from affuse.extract.text.transcript.columns import read_columns
 from affuse.extract.text.transcript.cues import Found, cue, visible
@@ -18,6 +18,7 @@ from affuse.extract.text.transcript.said import Transcript
 from affuse.extract.text.transcript.styled import read_styled
 from affuse.extract.text.transcript.textgrid import read_textgrid
 from affuse.extract.text.transcript.timelines import read_timelines
+from affuse.files import read_at_most
 
 SUBTITLES = (
     ".srt",
@@ -68,7 +69,7 @@ def read_transcript(path: Path, encoding: str | None = None) -> Transcript:
     Raises:
         InputError: none of these, damaged, or in an encoding that cannot be told.
     """
-    content = _content(path)
+    content = read_at_most(path, _LARGEST, "transcript")
     file = str(path)
     kind = next((kind for start, kind in _NO_TEXT.items() if content.startswith(start)), None)
     if kind is not None:
@@ -105,15 +106,6 @@ def _names_file(text: str) -> bool:
     suffix = path.suffix.lower()
     called_so = suffix in TIMED or (suffix in SUFFIXES and not re.search(r"\s", text))
     return called_so or (bool(suffix or path.parent.name) and path.is_file())
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError("is too large for a transcript", remedy="check the path", source=path)
-        return path.read_bytes()
-    except OSError as error:
-        raise file_error(error, "cannot be read", path) from None
 
 
 def _found(text: str, path: Path) -> Found:
