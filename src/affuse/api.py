@@ -134,7 +134,12 @@ def train(
     """
     from affuse.training.devices import processor_threads
     from affuse.training.fold_settings import require_found_here
-    from affuse.training.session import epochs_of, train_run, what_is_lacking
+    from affuse.training.session import (
+        epochs_of,
+        train_run,
+        what_is_lacking,
+        what_is_not_pretrained,
+    )
 
     asked = {**(settings or {}), **options}
     read, planned = _prepare(corpus, data, model or REFERENCE, asked, fold)
@@ -143,8 +148,9 @@ def train(
         planned = _plan(corpus, data, UNIMODAL, asked, fold)
     read.require_fold(fold)
     require_found_here(asked, read, [fold])
-    if lacking := what_is_lacking(read, planned, fold):
-        say(lacking)
+    for told in (what_is_lacking, what_is_not_pretrained):
+        if line := told(read, planned, fold):
+            say(line)
     with ExitStack() as stack:
         stack.enter_context(processor_threads(threads))
         folder = _folder(out, stack)

@@ -13,7 +13,7 @@ from affuse.batches import collate
 from affuse.fusion import FusionModel, create_model, members_of
 from affuse.samples import MODALITIES, Corpus
 from affuse.training.pretrain import pretraining_plans
-from affuse.training.session import epochs_of, train_run
+from affuse.training.session import epochs_of, train_run, what_is_not_pretrained
 
 
 class StoppedError(Exception):
@@ -66,6 +66,10 @@ def test_encoders_of_another_kind_and_single_modalities_begin_as_ever(small_plan
         plan = small_plan(model, pretrain="frozen")
         build = partial(create_model, model, corpus.widths, 1, plan.options)
         assert pretraining_plans(plan, build, corpus.folds[0]) == {}
+        told = what_is_not_pretrained(corpus, plan)
+        assert told == ("mult is not pretrained: its encoders are not those of unimodal") * (
+            model == "mult"
+        )
     plan = small_plan("concat", pretrain="tuned")
     build = partial(create_model, "concat", corpus.widths, 1, plan.options)
     plans = pretraining_plans(plan, build, corpus.folds[0])

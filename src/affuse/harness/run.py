@@ -41,7 +41,7 @@ from affuse.processes import preload
 from affuse.progress import OnWork
 from affuse.samples import Corpus, labelled, targets_of
 from affuse.training.answerable import coverage, unlearnable
-from affuse.training.session import epochs_of, identity
+from affuse.training.session import epochs_of, identity, what_is_not_pretrained
 
 PACKAGES = ("affuse", "torch", "pytorch-lightning", "numpy", "scipy")
 
@@ -71,7 +71,7 @@ def run_benchmark(
         InputError: what `Request.load` raises, or a folder that holds another benchmark.
     """
     corpus = request.load()
-    for line in corpus.notices:
+    for line in _notices(request, corpus):
         on_notice(line)
     mark = {
         "corpus": corpus.name,
@@ -140,6 +140,13 @@ def run_benchmark(
             on_work(done, total, latest)
     finished = _finished(folder, about)
     return assemble(about, finished), [run.record for run in finished]
+
+
+def _notices(request: Request, corpus: Corpus) -> Iterator[str]:
+    """What the corpus was read as, and which models are not pretrained though they were to be."""
+    yield from corpus.notices
+    told = (what_is_not_pretrained(corpus, request.plan(model)) for model in request.models)
+    yield from filter(None, told)
 
 
 def _finished(folder: Path, about: About) -> list[Run]:

@@ -129,6 +129,14 @@ def epochs_of(corpus: Corpus, plan: Plan, fold: int = 0) -> int:
     return plan.epochs + sum(first.epochs for first in _pretraining(corpus, plan, fold).values())
 
 
+def what_is_not_pretrained(corpus: Corpus, plan: Plan, fold: int = 0) -> str:
+    """That a model begins as ever although `pretrain` is set, in words; empty where it does not."""
+    alone = plan.model.partition(":")[0] == ALONE
+    if plan.train.pretrain == "none" or alone or _pretraining(corpus, plan, fold):
+        return ""
+    return f"{plan.model} is not pretrained: its encoders are not those of {ALONE}"
+
+
 def build_model(corpus: Corpus, plan: Plan, fold: int = 0) -> FusionModel:
     """The model as a training on that fold begins with it, but for the option `init`.
 
