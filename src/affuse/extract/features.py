@@ -28,7 +28,7 @@ _Steps = tuple[FloatArray, FloatArray]  # features and the second of each
 class ClipSettings(Options):
     """What is extracted. Stored with a checkpoint, so that predictions see what training saw."""
 
-    text: Literal["glove", "minilm"] = "glove"
+    text: Literal["glove", "minilm8", "minilm"] = "glove"
     layers: tuple[Layer, ...] = Field(default=(6,), min_length=1, description="MiniLM's layers")
     cepstra: int = Field(default=20, ge=0, le=39, description="mel cepstra beside the descriptors")
     audio: Literal["frames", "functionals", "speech", "summary"] = Field(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,18 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.extract.cache import FeatureCache, cache_key, pack, unpack
+from affuse.extract.cache import FeatureCache, cache_key
 from affuse.extract.face import EXPRESSIONS, read_face
 from affuse.extract.features import ClipFeatures
-from affuse.extract.voice import RATE
-from affuse.extract.voice.descriptors import read_audio
 from affuse.progress import items_bar
 from affuse.readers.mosi import FILE, load_utterances
 from affuse.readers.npz import load_arrays
 from affuse.readers.rated import read_rated_texts
-from affuse.readers.ravdess import EMOTIONS as ACTED
-from affuse.readers.ravdess import actor_folds, speech_clips
-from affuse.samples import FloatArray, Sample
+from affuse.samples import FloatArray
 
 EMOTIONS = EXPRESSIONS
 POLARITIES = ("negative", "neutral", "positive")
@@ -34,7 +29,7 @@ POLARITIES = ("negative", "neutral", "positive")
 # What other corpora call the same. Calm is among RAVDESS' emotions alone.
 _CALLED = {
     "joy": "happy", "sadness": "sad", "anger": "angry", "calm": "neutral",
-    "fearful": "fear", "surprised": "surprise",
+    "fearful": "fear", "surprised": "surprise", "happiness": "happy",
 }  # fmt: skip
 # Surprise is as often pleasant as not.
 _POLARITY = {"neutral": "neutral", "happy": "positive"} | dict.fromkeys(
@@ -64,6 +59,7 @@ class Piece:
     part: str
     label: str
     features: FloatArray
+    group: str = ""  # who speaks
 
 
 def polarity(value: float) -> str:
@@ -109,62 +105,6 @@ def _part(name: str) -> str:
     return {"val": "valid", "validation": "valid"}.get(name, name)
 
 
-def ravdess_voices(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
-    """The clips of RAVDESS; its first fold divides the actors.
-
-    All of them were recorded in one studio. Those that train come twice, the second time as another
-    microphone in a noisier room would have them.
-    """
-    clips = speech_clips(folder / "audio")
-    actors = [Sample(id=c.stem, sequences={}, group=c.stem.rpartition("-")[2]) for c in clips]
-    fold = actor_folds(actors, folder)[0]
-    part_of = {s.id: part for part, samples in fold.parts().items() for s in samples}
-    takes = [(clip, disturbed) for disturbed in (False, True) for clip in clips]
-    takes = [take for take in takes if not take[1] or part_of[take[0].stem] == "train"]
-    marks = (clip.read_bytes() + bytes([disturbed]) for clip, disturbed in takes)
-    key = cache_key(f"{extractor.versions['audio']}, takes", marks)
-    hear = partial(_voice_features, extractor)
-    stored = FeatureCache().arrays(key, lambda: pack(_by_all_cores("voices", hear, takes)))
-    found = [
-        Piece(clip.stem, part_of[clip.stem], ACTED[int(clip.stem.split("-")[2]) - 1], x)
-        for (clip, _), x in zip(takes, unpack(stored), strict=True)
-    ]
-    return _labelled(found, polar)
-
-
-def _voice_features(extractor: ClipFeatures, take: tuple[Path, bool]) -> FloatArray:
-    clip, disturbed = take
-    signal, _ = read_audio(clip)
-    if disturbed:
-        signal = disturb_sound(signal, np.random.default_rng(zlib.crc32(clip.stem.encode())))
-    return extractor.voice_steps(signal)[0]
-
-
-def disturb_sound(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Sound as by another microphone, up to 9 dB higher or lower at any pitch, and in noise.
-
-    Noise is 5 to 35 dB below the sound, white to brown. Half of them are then cut as by a telephone
-    or a codec: below 20 to 350 Hz, and above 3.3 to 7.5 kHz.
-    """
-    spectrum = np.fft.rfft(signal)
-    octaves = np.log2(np.maximum(np.fft.rfftfreq(len(signal), 1 / RATE), 50.0) / 50.0)
-    response = np.interp(octaves, np.arange(9.0), rng.uniform(-9, 9, 9))
-    heard = np.fft.irfft(spectrum * 10 ** (response / 20), len(signal))
-    colour = 2.0 ** (-octaves * rng.uniform(0, 1))
-    noise = np.fft.irfft(np.fft.rfft(rng.normal(size=len(signal))) * colour, len(signal))
-    below = 10 ** (-rng.uniform(5, 35) / 20)
-    mixed: FloatArray = (heard + noise * (below * heard.std() / noise.std())).astype(np.float32)
-    return _narrowed(mixed, rng) if rng.random() < 0.5 else mixed
-
-
-def _narrowed(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
-    low, high = rng.uniform(20, 350), 3300 * (7500 / 3300) ** rng.uniform()
-    pitch = np.fft.rfftfreq(len(signal), 1 / RATE)
-    spectrum = np.fft.rfft(signal) * ((pitch >= low) & (pitch <= high))
-    narrow: FloatArray = np.fft.irfft(spectrum, len(signal)).astype(np.float32)
-    return narrow
-
-
 def fer_faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
     """FER-2013's faces as one step, where the mesh finds them.
 
@@ -184,7 +124,7 @@ def fer_faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]
         for row, x in zip(rows, stored["faces"], strict=True)
         if np.isfinite(x).all()
     ]
-    return _labelled(found, polar)
+    return labelled(found, polar)
 
 
 def _by_all_cores(
@@ -199,7 +139,7 @@ def _by_all_cores(
     return found
 
 
-def _labelled(pieces: Sequence[Piece], polar: bool) -> list[Piece]:
+def labelled(pieces: Sequence[Piece], polar: bool) -> list[Piece]:
     called = [(p, _CALLED.get(p.label, p.label)) for p in pieces]
     if polar:
         called = [(p, _POLARITY[label]) for p, label in called if label in _POLARITY]

@@ -2,7 +2,7 @@
 
 BlazeFace of Bazarevsky et al. (2019), "BlazeFace: Sub-millisecond Neural Face Detection on Mobile
 GPUs", and Face Mesh of Kartynnik et al. (2019), "Real-time Facial Surface Geometry from Monocular
-Video on Mobile GPUs". `scripts/make_face_models.py` makes the files.
+Video on Mobile GPUs". `scripts/make_models.py` makes the files.
 """
 
 from __future__ import annotations

@@ -42,9 +42,9 @@ class TextExtractor(Protocol):
 
 
 class TextOptions(Options):
-    """Which text features to take: contextual (minilm) or static (glove)."""
+    """Which text features to take: contextual (minilm, whole or in 8 bits) or static (glove)."""
 
-    text: Literal["minilm", "glove"] = "minilm"
+    text: Literal["minilm", "minilm8", "glove"] = "minilm"
     layers: tuple[Layer, ...] = Field(
         default=(6,),
         min_length=1,
@@ -54,9 +54,11 @@ class TextOptions(Options):
     def extractor(self) -> TextExtractor:
         # They return what is defined here.
         from affuse.extract.text.glove import Glove
-        from affuse.extract.text.minilm import MiniLM
+        from affuse.extract.text.minilm import MiniLM, PackedMiniLM
 
-        return Glove() if self.text == "glove" else MiniLM(self.layers)
+        if self.text == "glove":
+            return Glove()
+        return (PackedMiniLM if self.text == "minilm8" else MiniLM)(self.layers)
 
 
 def encode_corpus(

@@ -15,11 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
+from affuse.extract import bundled, session
 from affuse.extract.text import TokenFeatures
 from affuse.optional import packaged, require
 from affuse.progress import Advance
+from affuse.samples import FloatArray
 
 LAYERS, WIDTH, HEADS = 6, 384, 12
+PACKED_LAYERS = (2, 4, 6)
+"""Those of the network that comes with affuse."""
 _INNER, _VOCABULARY, _POSITIONS = 1536, 30522, 512
 _EPSILON = 1e-12
 
@@ -138,7 +142,6 @@ _SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-_BATCH = 32
 
 
 class MiniLM:
@@ -148,17 +151,19 @@ class MiniLM:
     the last. Threads are onnxruntime's. Nothing is loaded before the first `encode`.
     """
 
+    _called, _there, _batch = NAME, tuple(range(LAYERS + 1)), 32
+
     def __init__(self, layers: Sequence[int] = (LAYERS,), threads: int | None = None) -> None:
-        if not layers or not all(0 <= layer <= LAYERS for layer in layers):
-            remedy = f"choose from 0 to {LAYERS}, at least one"
-            raise InputError(f"MiniLM layers {list(layers)}", remedy=remedy)
+        if not layers or not set(layers) <= set(self._there):
+            remedy = f"choose from {', '.join(map(str, self._there))}, at least one"
+            raise InputError(f"layers {list(layers)} of {self._called}", remedy=remedy)
         self.layers = tuple(layers)
         self._threads = threads
 
     @property
     def name(self) -> str:
         numbers = "+".join(str(layer) for layer in self.layers)
-        return f"{NAME}, layer {numbers}, v{VERSION}"
+        return f"{self._called}, layer {numbers}, v{VERSION}"
 
     @property
     def width(self) -> int:
@@ -177,21 +182,28 @@ class MiniLM:
             by_length.setdefault(len(encoding.ids), []).append(number)
         found: dict[int, TokenFeatures] = {}
         for numbers in by_length.values():
-            for start in range(0, len(numbers), _BATCH):
-                chunk = numbers[start : start + _BATCH]
+            for start in range(0, len(numbers), self._batch):
+                chunk = numbers[start : start + self._batch]
                 ids = np.array([encodings[n].ids for n in chunk], dtype=np.int64)
-                (hidden,) = self._session.run(["hidden"], {"ids": ids})
-                for number, features in zip(chunk, hidden, strict=True):
+                for number, features in zip(chunk, self._hidden(ids), strict=True):
                     encoding = encodings[number]
                     found[number] = TokenFeatures(features, encoding.tokens, encoding.word_ids)
                 if progress is not None:
                     progress(len(chunk))
         return [found[number] for number in range(len(texts))]
 
+    def _hidden(self, ids: NDArray[np.int64]) -> FloatArray:
+        (hidden,) = self._session.run(["hidden"], {"ids": ids})
+        return np.asarray(hidden)
+
+    def _vocabulary(self) -> bytes:
+        return _file("tokenizer.json")
+
     @cached_property
     def _tokenizer(self) -> Any:
-        content = _file("tokenizer.json").decode()
-        tokenizer = require("tokenizers", extra="text").Tokenizer.from_str(content)
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_str(self._vocabulary().decode())
         tokenizer.no_padding()
         tokenizer.enable_truncation(MAX_TOKENS)
         return tokenizer
@@ -210,6 +222,24 @@ class MiniLM:
         options.add_external_initializers(graph.weights, values)
         providers = ["CPUExecutionProvider"]
         return onnxruntime.InferenceSession(graph.model, options, providers=providers)
+
+
+class PackedMiniLM(MiniLM):
+    """The same network in 8 bits, which comes with affuse: a quarter of the size.
+
+    A token's features have a cosine of 0.99 with those of `MiniLM`. Layers are 2, 4 and 6.
+    """
+
+    # Values are rounded by the largest of all that are run together: one text, for it alone.
+    _called, _there, _batch = "minilm-l6-v2 tokens in 8 bits", PACKED_LAYERS, 1
+
+    def _hidden(self, ids: NDArray[np.int64]) -> FloatArray:
+        (hidden,) = session("text_encoder").run(["hidden"], {"ids": ids})
+        places = [self._there.index(layer) for layer in self.layers]
+        return np.concatenate([hidden[..., p * WIDTH : (p + 1) * WIDTH] for p in places], axis=-1)
+
+    def _vocabulary(self) -> bytes:
+        return bundled("text_tokens.json")
 
 
 def _file(name: str) -> bytes:

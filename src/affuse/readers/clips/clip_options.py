@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -10,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from affuse.config import Options
 from affuse.extract.features import ClipSettings
 from affuse.extract.text import Layer
-from affuse.extract.voice.whisper import PACKAGE
+from affuse.extract.text.minilm import PACKED_LAYERS
 
 # Steps that are averaged, so that streams have 20 or 25 a second.
 _POOL = {"frames": 5, "speech": 2}
@@ -54,14 +53,15 @@ class ClipsOptions(Options):
         min_length=1,
         description="what is used, with + between",
     )
-    audio: Literal["auto", "frames", "functionals", "speech", "summary"] = Field(
-        default="auto",
+    audio: Literal["frames", "functionals", "speech", "summary"] = Field(
+        default="summary",
         description="of the voice, one step of statistics: functionals, or summary with those of a "
-        "speech encoder, which auto takes where it is installed; or streams: frames of "
-        "descriptors, or speech, the encoder's states",
+        "speech encoder; or streams: frames of descriptors, or speech, the encoder's states",
     )
-    text: Literal["glove", "minilm"] = "glove"
-    layers: tuple[Layer, ...] = Field(default=(6,), min_length=1, description="MiniLM's layers")
+    text: Literal["minilm8", "minilm", "glove"] = "minilm8"
+    layers: tuple[Layer, ...] = Field(
+        default=PACKED_LAYERS, min_length=1, description="MiniLM's layers"
+    )
     pool: int | None = Field(
         default=None,
         ge=1,
@@ -85,12 +85,8 @@ class ClipsOptions(Options):
         return self
 
     def settled(self) -> ClipsOptions:
-        """The same with what `auto` and None stand for here."""
-        audio = self.audio
-        if audio == "auto":
-            audio = "summary" if _hears_speech() else "functionals"
-        pool = self.pool or _POOL.get(audio, 1)
-        return self.model_copy(update={"audio": audio, "pool": pool})
+        """The same with what None stands for here."""
+        return self.model_copy(update={"pool": self.pool or _POOL.get(self.audio, 1)})
 
     def described(self) -> ClipsOptions:
         """The same without what leaves the corpus as it is."""
@@ -101,7 +97,3 @@ class ClipsOptions(Options):
         shared = ClipSettings.model_fields.keys() & type(self).model_fields.keys()
         return ClipSettings.model_validate(self.model_dump(include=set(shared)))
 
-
-def _hears_speech() -> bool:
-    weights = PACKAGE.partition("==")[0].replace("-", "_")
-    return all(importlib.util.find_spec(name) for name in ("ctranslate2", weights))

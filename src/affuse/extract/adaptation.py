@@ -1,0 +1,79 @@
+"""Features taken to where training had them, by the other utterances of a speaker or a folder.
+
+Voices, microphones and rooms shift a feature more than what is felt does. What a group's own
+utterances have in common is taken out, without labels. While they are few, their statistics are
+drawn to those of training: of n utterances they count n / (n + `strength`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from affuse.samples import FloatArray
+
+STRENGTH = 8.0
+# So that a feature that never changes in a group is not blown up.
+_LEAST = 0.3
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What training had: mean and deviation of each feature, float32 `(D,)`."""
+
+    mean: FloatArray
+    deviation: FloatArray
+    strength: float = STRENGTH
+
+    @classmethod
+    def of(cls, utterances: Sequence[FloatArray]) -> Usual:
+        """Of utterances `(T, D)`, each of which counts as its mean.
+
+        Values have five digits, so that what a file keeps of them is what training used.
+        """
+        means = np.stack([steps.mean(axis=0) for steps in utterances])
+        found = (means.mean(axis=0), np.maximum(means.std(axis=0), 1e-6))
+        return cls(*(np.array([float(f"{v:.5g}") for v in each], np.float32) for each in found))
+
+    def shift(self, utterances: Sequence[FloatArray]) -> Shift:
+        """What takes a group of utterances `(T, D)` there; none changes nothing."""
+        count = len(utterances)
+        if not count:
+            return Shift(np.zeros_like(self.mean), np.ones_like(self.mean), 0)
+        means = np.stack([steps.mean(axis=0) for steps in utterances])
+        share = count / (count + self.strength)
+        middle = share * means.mean(axis=0) + (1 - share) * self.mean
+        # Of one utterance, or of few, the spread says little: it weighs as those beyond the first.
+        spread = (count - 1) / (count - 1 + self.strength)
+        variance = spread * means.var(axis=0) + (1 - spread) * self.deviation**2
+        scale = self.deviation / np.maximum(np.sqrt(variance), _LEAST * self.deviation)
+        return Shift(
+            (self.mean - middle * scale).astype(np.float32), scale.astype(np.float32), count
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        values = {"mean": self.mean, "deviation": self.deviation}
+        kept = {key: [float(f"{v:.5g}") for v in value] for key, value in values.items()}
+        return {**kept, "strength": self.strength}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Usual:
+        mean, deviation = (np.array(content[k], np.float32) for k in ("mean", "deviation"))
+        return cls(mean, deviation, float(content["strength"]))
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Features times `scale` plus `offset`, each float32 `(D,)`, by so many utterances."""
+
+    offset: FloatArray
+    scale: FloatArray
+    utterances: int
+
+    def apply(self, steps: FloatArray) -> FloatArray:
+        """Steps `(T, D)`, taken there."""
+        moved: FloatArray = steps * self.scale + self.offset
+        return moved.astype(np.float32)
