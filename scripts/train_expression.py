@@ -9,8 +9,8 @@ alike, so that such a face leaves the network uncertain. Faces that are nearly a
 do not train. Every seventh face of the training part is left out, for models that learn from what
 this network says, which on faces that it knows would be too good. Half of how rare an expression is
 is made up for. Nothing is selected; the schedule ends where it ends, and the test part is read
-once, afterwards. The network stops and goes on where it was (build/expression.pt). About an hour of
-one core.
+once, afterwards. The network stops and goes on where it was (build/expression.pt). About half an
+hour of one core.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ class ExpressionNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.blocks = nn.Sequential(
-            nn.Conv2d(1, 24, 3, padding=1, bias=False),
-            nn.BatchNorm2d(24),
+            nn.Conv2d(1, 32, 5, stride=2, padding=2, bias=False),
+            nn.BatchNorm2d(32),
             nn.ReLU(),
-            Block(24, 48),
-            Block(48, 96),
-            Block(96, 192),
+            Block(32, 64),
+            Block(64, 128),
+            Block(128, 192),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
             nn.Dropout(0.4),

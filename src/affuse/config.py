@@ -157,3 +157,8 @@ def _by_name(key: str, field: FieldInfo, fields: dict[str, Any]) -> Range | None
         return Range(low, 2 * field.default, multiple_of="heads" if "heads" in fields else None)
     dropout = key == "dropout" or key.endswith("_dropout")
     return _DROPOUT if dropout and field.annotation is float else None
+
+
+def parted(value: Any) -> Any:
+    """`a+b` as the list of a and b, for options that take several."""
+    return tuple(p.strip() for p in value.split("+")) if isinstance(value, str) else value

@@ -94,7 +94,8 @@ def cache_key(extractor: str, contents: Iterable[bytes]) -> str:
     digest = hashlib.sha256(extractor.encode())
     for content in contents:
         digest.update(hashlib.sha256(content).digest())
-    label = re.sub(r"[^a-z0-9]+", "-", extractor.lower())
+    # File systems take names of 255 bytes at most.
+    label = re.sub(r"[^a-z0-9]+", "-", extractor.lower())[:120]
     return f"{label}-{digest.hexdigest()[:24]}"
 
 

@@ -1,24 +1,28 @@
 """Clips composed of a text, a voice and a face that say the same, for want of a raw corpus of all.
 
-Texts are CMU-MOSI's and texts that people rated (sentiment) or MELD's (emotion), voices RAVDESS',
-faces FER-2013's. Each part of the composed corpus draws from the same part of each source: no
-speaker, actor or face of the test part is in another. A voice and a face were not made for the text
-that they come with, so what hangs together beyond the label is not in here.
+Texts are CMU-MOSI's and texts that people rated (sentiment) or MELD's and IEMOCAP's (emotion),
+voices those of RAVDESS, nEMO and SAVEE, faces those of FER+. Each part of the composed corpus draws
+from the same part of each source: no speaker, actor or face of the test part is in another. A voice
+and a face were not made for the text that they come with, so what hangs together beyond the label
+is not in here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from affuse.config import parted
 from affuse.extract.features import ClipFeatures, ClipSettings
-from affuse.extract.text import TextOptions, encode_corpus
+from affuse.extract.text import Layer, TextOptions, encode_corpus
+from affuse.extract.text.minilm import PACKED_LAYERS
 from affuse.readers import composed_sources as sources
 from affuse.readers.composed_sources import EMOTIONS, Piece, Text
+from affuse.readers.composed_voices import acted_voices
 from affuse.readers.registry import corpus_name, register_corpus
 from affuse.samples import PARTS, Corpus, FloatArray, Sample, Split, widths_of
 from affuse.tasks import Classification, Regression, Task
@@ -29,7 +33,17 @@ _SEED = 0
 class ComposedOptions(TextOptions):
     """Options of the reader `composed`."""
 
-    text: Literal["minilm", "glove"] = "glove"
+    text: Literal["minilm8", "minilm", "glove"] = "minilm8"
+    layers: tuple[Layer, ...] = Field(
+        default=PACKED_LAYERS, min_length=1, description="MiniLM's hidden layers, concatenated"
+    )
+    voices: Annotated[tuple[Literal["ravdess", "nemo", "savee"], ...], BeforeValidator(parted)] = (
+        Field(
+            default=("ravdess", "nemo", "savee"),
+            min_length=1,
+            description="corpora of voices, with + between",
+        )
+    )
     task: Literal["sentiment", "emotion"] = "emotion"
     rated: str = Field(
         default="", description="folder of *_GroundTruth.txt: rated texts, to train sentiment on"
@@ -53,12 +67,13 @@ class ComposedOptions(TextOptions):
 def read_composed(path: Path, options: ComposedOptions) -> Corpus:
     """Text, voice and face of different sources, composed by what they say: sentiment or emotion.
 
-    Text is one step a token, audio and vision one step each: functionals of the voice, and the
-    measures and expression of a face. Where a clip has a conflict, the label is that of the two
-    that agree. Where a modality is reserved, it is neutral, as most of what people say is, and the
-    label is what the two others show.
+    Text is one step a token, audio and vision one step each: statistics of the voice, and the
+    measures and expression of a face. Every voice comes as it is, and taken to its speaker. Where
+    a clip has a conflict, the label is that of the two that agree. Where a modality is reserved, it
+    is neutral, as most of what people say is, and the label is what the two others show.
 
-    The path is a folder with mosi, ravdess, text/meld.csv and faces/fer2013_48x48.npz.
+    The path is a folder with mosi, text/meld.csv, iemocap, ravdess, voices and
+    faces/ferplus_48x48.npz.
     """
     polar = options.task == "sentiment"
     if polar:
@@ -66,12 +81,15 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
         texts += sources.rated_texts(Path(options.rated)) if options.rated else []
     else:
         texts = sources.meld_texts(path / "text" / "meld.csv")
+        texts += sources.iemocap_texts(path / "iemocap")
     extractor = options.extractor()
     encoded = encode_corpus([text.text for text in texts], extractor)
-    clip = ClipSettings(text=options.text, layers=options.layers, cepstra=options.cepstra)
+    shared = options.model_dump(include={"text", "layers", "cepstra"})
+    clip = ClipSettings.model_validate({**shared, "audio": "summary"})
     reader = ClipFeatures(clip)
+    voices, usual = acted_voices(path, options.voices, reader, polar=polar)
     pieces = {
-        "audio": sources.ravdess_voices(path / "ravdess", reader, polar),
+        "audio": voices,
         "vision": sources.fer_faces(path / "faces", reader, polar),
     }
     parts = {
@@ -93,7 +111,8 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
         task=task,
         widths=widths_of(split.samples()),
         folds=(split,),
-        options=options.model_dump() | {"clip": clip.model_dump()},
+        options=options.model_dump()
+        | {"clip": clip.model_dump(), "usual": {"audio": usual.to_dict()}},
         # As clips are read: what learns from this corpus answers for them.
         features=reader.versions,
     )

@@ -18,6 +18,7 @@ from affuse.extract.cache import FeatureCache, cache_key
 from affuse.extract.face import EXPRESSIONS, read_face
 from affuse.extract.features import ClipFeatures
 from affuse.progress import items_bar
+from affuse.readers.iemocap import utterances
 from affuse.readers.mosi import FILE, load_utterances
 from affuse.readers.npz import load_arrays
 from affuse.readers.rated import read_rated_texts
@@ -35,7 +36,13 @@ _CALLED = {
 _POLARITY = {"neutral": "neutral", "happy": "positive"} | dict.fromkeys(
     ("sad", "angry", "fear", "disgust"), "negative"
 )
-_FACES = "fer2013_48x48.npz"
+_FACES = "ferplus_48x48.npz"
+# The order of its votes; those for the last three name no emotion of ours.
+_VOTED = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear")
+_NO_FACE = 9
+# Of ten people, so many see the same in a face that is taken.
+_AGREED = 4
+_USAGE = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
 _EVERY = {"train": 7, "valid": 3, "test": 3}
 
 
@@ -85,6 +92,26 @@ def _meld_text(row: dict[str, str]) -> Text:
     return Text(row["id"], row["split"], label, row["text_en"].strip(), value, dialogue)
 
 
+def iemocap_texts(place: Path) -> list[Text]:
+    """Utterances of IEMOCAP of four emotions; the last two sessions validate and test.
+
+    Of those two, what was improvised: scripts repeat their lines in every session.
+    """
+    parts = {1: "train", 2: "train", 3: "train", 4: "valid", 5: "test"}
+    return [
+        Text(
+            f"iemocap {u.id}",
+            parts[u.session],
+            u.label,
+            u.text,
+            EMOTIONS.index(u.label),
+            u.dialogue,
+        )
+        for u in utterances(place)
+        if parts[u.session] == "train" or not u.scripted
+    ]
+
+
 def mosi_texts(file: Path) -> list[Text]:
     """Utterances of CMU-MOSI in its official split."""
     table = load_utterances(file / FILE if file.is_dir() else file)
@@ -106,21 +133,25 @@ def _part(name: str) -> str:
 
 
 def fer_faces(folder: Path, extractor: ClipFeatures, polar: bool) -> list[Piece]:
-    """FER-2013's faces as one step, where the mesh finds them.
+    """FER+'s faces as one step, where the mesh finds them and four of ten people see the same.
 
     Of the training part every seventh, which the expression network was not trained on; of the
     others every third.
     """
-    arrays = load_arrays(folder / _FACES, {"x": "u", "label": "U", "folder": "U"})
-    parts = np.array([_part(str(name)) for name in arrays["folder"]])
-    chosen = [np.flatnonzero(parts == part)[::every] for part, every in _EVERY.items()]
+    arrays = load_arrays(folder / _FACES, {"x": "u", "votes": "iu", "usage": "U"})
+    votes = arrays["votes"]
+    parts = np.array([_USAGE.get(str(usage), "") for usage in arrays["usage"]])
+    faces = votes.argmax(axis=1) != _NO_FACE
+    chosen = [np.flatnonzero((parts == part) & faces)[::every] for part, every in _EVERY.items()]
     rows = np.concatenate(chosen)
+    seen = votes[:, : len(_VOTED)]
+    rows = rows[(seen.max(axis=1) >= _AGREED)[rows]]
     pixels, read = arrays["x"][rows], partial(_face_features, extractor)
     key = cache_key(extractor.versions["vision"], [pixels.tobytes()])
     made = partial(_by_all_cores, "faces", read, pixels)
     stored = FeatureCache().arrays(key, lambda: {"faces": np.stack(made())})
     found = [
-        Piece(f"face{row}", str(parts[row]), str(arrays["label"][row]), x[None])
+        Piece(f"face{row}", str(parts[row]), _VOTED[int(seen[row].argmax())], x[None])
         for row, x in zip(rows, stored["faces"], strict=True)
         if np.isfinite(x).all()
     ]

@@ -10,7 +10,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -202,3 +202,34 @@ def _split(
         part = "test" if session == tested else "valid" if dialogue in held_out else "train"
         parts[part].append(sample)
     return Split(**parts)
+
+
+class Utterance(NamedTuple):
+    """What somebody said, and which of four emotions raters heard."""
+
+    id: str
+    text: str
+    label: str
+    session: int
+    dialogue: str
+    scripted: bool
+
+
+def utterances(path: Path) -> list[Utterance]:
+    """Those of four emotions that have words; the path is as of `read_iemocap`."""
+    file = path / FILE if path.is_dir() else path
+    options = IemocapOptions()
+    rows = _chosen(_read(file, options), options, file)
+    labels = _LABELS["four"][1]
+    found = [
+        Utterance(
+            row["wav_file"],
+            " ".join(_spoken(row["transcript"], marks=False).split()),
+            labels[int(float(row[_column(options)]))],
+            int(row["session"]),
+            row["dialogue"],
+            "script" in row["dialogue"],
+        )
+        for row in rows
+    ]
+    return [utterance for utterance in found if utterance.text]

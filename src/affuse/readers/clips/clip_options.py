@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from affuse.config import Options
+from affuse.config import Options, parted
 from affuse.extract.features import ClipSettings
 from affuse.extract.text import Layer
 from affuse.extract.text.minilm import PACKED_LAYERS
@@ -15,15 +15,10 @@ from affuse.extract.text.minilm import PACKED_LAYERS
 _POOL = {"frames": 5, "speech": 2}
 
 
-def _parted(value: Any) -> Any:
-    """`a+b` as the list of a and b."""
-    return tuple(p.strip() for p in value.split("+")) if isinstance(value, str) else value
-
-
 class ClipsOptions(Options):
     """Options of the reader `clips`."""
 
-    label: Annotated[tuple[str, ...], BeforeValidator(_parted)] = Field(
+    label: Annotated[tuple[str, ...], BeforeValidator(parted)] = Field(
         default=(),
         description="the column with labels, or several of 0 and 1 with + between; by default the "
         "one that is left",
@@ -47,7 +42,7 @@ class ClipsOptions(Options):
     )
     division: int = Field(default=0, ge=0, description="seed of that division")
     modalities: Annotated[
-        tuple[Literal["text", "audio", "vision"], ...], BeforeValidator(_parted)
+        tuple[Literal["text", "audio", "vision"], ...], BeforeValidator(parted)
     ] = Field(
         default=("text", "audio", "vision"),
         min_length=1,
@@ -96,4 +91,3 @@ class ClipsOptions(Options):
         """How clips are extracted; of settled options."""
         shared = ClipSettings.model_fields.keys() & type(self).model_fields.keys()
         return ClipSettings.model_validate(self.model_dump(include=set(shared)))
-
