@@ -21,6 +21,7 @@ from affuse.extract.media.frames import Picture, Sound
 from affuse.extract.media.live import read_ahead
 from affuse.extract.media.segments import Segment, Segments
 from affuse.extract.media.tracks import Wanted
+from affuse.extract.media.utterances import Utterances, turns
 from affuse.extract.media.windows import Bounds, Reached, SoundBuffer, Windows
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.extract.voice.recognise import Recogniser
@@ -88,9 +89,9 @@ class ClipExtractor:
     ) -> Iterator[Window]:
         """The windows of a recording in order, each as soon as it is read; at least one.
 
-        A window ends every `step` seconds and holds the last `window` seconds; the last one ends
-        with the recording. Memory does not grow with the length of the recording. Without a
-        transcript, speech is recognised if the settings say so.
+        A window ends every `step` seconds and holds the last `window` seconds, or follows speech,
+        if the settings say so; the last one ends with the recording. Memory does not grow with the
+        length of the recording. Without a transcript, speech is recognised if the settings say so.
 
         Args:
             tracks: those to read; by default those that matter.
@@ -105,9 +106,15 @@ class ClipExtractor:
             transcript = transcript.spread(_known_duration(source, tracks))
         with decode.MediaReader(source, fps=self.settings.fps, wanted=tracks) as media:
             told = Account() if account is None else account
-            bounds = Windows(self.settings.window, self.settings.step or self.settings.window)
+            bounds = self._bounds(media.kinds, transcript)
             reading = _Reading(self.features, media, bounds, transcript, told, progress)
             yield from reading.windows(threads=self._threads)
+
+    def _bounds(self, kinds: Sequence[str], transcript: Transcript | None) -> Bounds:
+        settings = self.settings
+        if settings.follow and "sound" in kinds:
+            return Utterances(turns(transcript.words) if transcript is not None else [])
+        return Windows(settings.window, settings.step or settings.window)
 
     def segments(
         self,
@@ -222,6 +229,7 @@ class _Reading:
     def _add(self, item: Sound | Picture) -> None:
         if isinstance(item, Sound):
             self._sound.add(item)
+            self._bounds.hear(item)
             self._reached.advance("sound", self._sound.end)
             if self._recogniser is not None:
                 self._words += self._recogniser.add(item.start, item.samples)

@@ -55,6 +55,11 @@ class ClipSettings(Options):
         le=60,
         description="seconds from the end of a window to that of the next; by default its length",
     )
+    follow: bool = Field(
+        default=False,
+        description="windows follow speech: utterances of 1 to 12 s by pauses, sentences and "
+        "speakers, and what is silent between them",
+    )
     recognise: bool = Field(default=False, description="recognise speech without a transcript")
     piece: float = Field(
         default=28.0, ge=2, le=28, description="seconds of speech that are recognised at once"

@@ -108,6 +108,7 @@ class Predictor:
         transcript: Transcript | Path | str | None = None,
         *,
         recognise: bool = False,
+        window: float | None = None,
         audio_track: int | None = None,
         video_track: int | None = None,
         strict: bool = False,
@@ -120,6 +121,7 @@ class Predictor:
             transcript: of it: the words themselves, or a file of them. By default the one that lies
                 beside the recording under its name, if any.
             recognise: recognise speech where there is no transcript.
+            window: seconds of the timeline's windows; by default they follow speech.
             audio_track: which one to read, counted from 1; by default the one that matters.
             video_track: likewise.
             strict: raise an error for what is otherwise a notice.
@@ -134,7 +136,8 @@ class Predictor:
         path = Path(path)
         given = transcript_beside(path) if transcript is None else Beside(as_transcript(transcript))
         tracks = Wanted(audio_track, video_track)
-        answer = self.read(path, given, tracks, recognise=recognise, progress=progress)
+        reading: dict[str, Any] = {"recognise": recognise, "window": window, "progress": progress}
+        answer = self.read(path, given, tracks, **reading)
         if strict:
             require_no_notices(answer.file, answer.notices)
         for notice in answer.notices:
@@ -148,10 +151,12 @@ class Predictor:
         tracks: Wanted,
         *,
         recognise: bool = False,
+        window: float | None = None,
         progress: OnSeconds | None = None,
     ) -> ClipAnswer:
         """As `predict`, with the transcript that was found, and without a warning."""
-        extractor = self.extractor(recognise=recognise)
+        cut = {"follow": True} if window is None else {"window": window}
+        extractor = self.extractor(recognise=recognise, **cut)
         account = Account(list(beside.notices))
         options: dict[str, Any] = {"tracks": tracks, "account": account, "progress": progress}
         windows = tuple(
@@ -239,7 +244,7 @@ def _bundles_in(folder: Path) -> list[Path]:
     return sorted(found, key=lambda place: (place.name != "sentiment", place.name))
 
 
-_RUN_TIME = ("window", "step", "recognise", "piece", "wait")
+_RUN_TIME = ("window", "step", "follow", "recognise", "piece", "wait")
 """Settings that leave the features as they are."""
 
 

@@ -67,6 +67,10 @@ class Bounds(ABC):
     def last(self, end: float) -> Iterator[tuple[float, float]]:
         """Start and end of the windows that a recording ends with, if any are left."""
 
+    def hear(self, sound: Sound) -> None:
+        """Take notice of sound, in its order."""
+        del sound
+
     def wants(self, time: float) -> bool:
         """Whether a picture at that second lies in any window."""
         del time

