@@ -35,8 +35,7 @@ class Usual:
         Values have five digits, so that what a file keeps of them is what training used.
         """
         means = np.stack([steps.mean(axis=0) for steps in utterances])
-        found = (means.mean(axis=0), np.maximum(means.std(axis=0), 1e-6))
-        return cls(*(np.array([float(f"{v:.5g}") for v in each], np.float32) for each in found))
+        return cls(_short(means.mean(axis=0)), _short(np.maximum(means.std(axis=0), 1e-6)))
 
     def shift(self, utterances: Sequence[FloatArray]) -> Shift:
         """What takes a group of utterances `(T, D)` there; none changes nothing."""
@@ -63,6 +62,10 @@ class Usual:
     def from_dict(cls, content: dict[str, Any]) -> Usual:
         mean, deviation = (np.array(content[k], np.float32) for k in ("mean", "deviation"))
         return cls(mean, deviation, float(content["strength"]))
+
+
+def _short(values: FloatArray) -> FloatArray:
+    return np.array([float(f"{v:.5g}") for v in values], np.float32)
 
 
 @dataclass(frozen=True)

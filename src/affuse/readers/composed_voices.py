@@ -148,8 +148,7 @@ def disturb_sound(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
     """
     often = rng.random(4) < 0.5
     if often[0]:
-        length = round(len(signal) / rng.uniform(0.92, 1.08))
-        signal = np.interp(np.linspace(0, len(signal) - 1, length), np.arange(len(signal)), signal)
+        signal = _at_speed(signal, rng.uniform(0.92, 1.08))
     if often[1]:
         signal = _echoed(signal, rng)
     spectrum = np.fft.rfft(signal)
@@ -163,6 +162,12 @@ def disturb_sound(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
     if often[2]:
         mixed = _narrowed(mixed, rng)
     return _coded(mixed, round(rng.uniform(12_000, 48_000))) if often[3] else mixed
+
+
+def _at_speed(signal: FloatArray, speed: float) -> FloatArray:
+    count = len(signal)
+    places = np.linspace(0, count - 1, round(count / speed))
+    return np.interp(places, np.arange(count), signal).astype(np.float32)
 
 
 def _echoed(signal: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -200,7 +205,7 @@ def _coded(signal: FloatArray, rate: int) -> FloatArray:
         container.mux(stream.encode(None))
     coded.seek(0)
     back = av.AudioResampler("flt", "mono", RATE)
-    with av.open(coded) as container:
+    with av.open(coded, "r") as container:
         frames = [*container.decode(audio=0), None]
         heard = [part.to_ndarray()[0] for frame in frames for part in back.resample(frame)]
     return np.concatenate(heard)[: len(signal)] * np.float32(peak / 0.9)

@@ -11,6 +11,9 @@ from affuse.extract.text.transcript import Word
 from affuse.files import to_strict_json
 from affuse.shown import Shown
 
+# What the likeliest emotion has more than the next where it stands out.
+_STANDS_OUT = 0.1
+
 
 class Trust(NamedTuple):
     """What one checkpoint trusted.
@@ -39,12 +42,23 @@ class Answer:
         sentiment: the value of a regression, in the range that its checkpoint was trained on; None
             where no checkpoint says one, or nothing was seen or heard.
         emotion: class to probability; likewise. Of several binary labels each has its own.
+        interval: lowest and highest of an interval around `sentiment` that held four of five values
+            when it was fitted; None where none was.
         trust: checkpoint to what it trusted; empty where there was nothing to go by.
     """
 
     sentiment: float | None
     emotion: Mapping[str, float] | None
     trust: Mapping[str, Trust]
+    interval: tuple[float, float] | None = None
+
+    @property
+    def undecided(self) -> bool | None:
+        """Whether no emotion stands out: the likeliest two are less than 0.1 apart."""
+        if self.emotion is None or len(self.emotion) < 2:
+            return None
+        first, second, *_ = sorted(self.emotion.values(), reverse=True)
+        return first - second < _STANDS_OUT
 
     @property
     def leading(self) -> Trust | None:
@@ -56,7 +70,8 @@ class Answer:
         parts = [] if self.sentiment is None else [f"sentiment {self.sentiment:+.2f}"]
         if self.emotion:
             top = max(self.emotion, key=self.emotion.__getitem__)
-            parts.append(f"{top} {self.emotion[top]:.0%}")
+            open_ = "undecided, " if self.undecided else ""
+            parts.append(f"{open_}{top} {self.emotion[top]:.0%}")
         parts += [] if self.leading is None else [f"primary {self.leading.primary}"]
         return ", ".join(parts) or "nothing seen or heard"
 
@@ -64,7 +79,9 @@ class Answer:
         nothing: dict[str, Any] = {"gate": {}, "primary": None, "conflict": None}
         content: dict[str, Any] = {
             "sentiment": _round(self.sentiment),
+            "interval": None if self.interval is None else [_round(v) for v in self.interval],
             "emotion": None if self.emotion is None else _rounded(self.emotion),
+            "undecided": self.undecided,
             **(self.leading.to_dict() if self.leading else nothing),
         }
         if len(self.trust) > 1:
@@ -91,10 +108,12 @@ class ClipAnswer(Shown):
     Attributes:
         file: as it was given.
         duration: in seconds.
-        answer: the mean over the windows, by their length.
+        answer: the mean over the windows with speech, or else over all, by their length.
         checkpoint: names of the checkpoints.
         extractors: modality to the name and version of its extractor.
         account: what was read of it.
+        adapted: to what features were adapted and by how many utterances, as `{"to": "recording",
+            "utterances": 12}`; None where they were not.
     """
 
     file: str
@@ -104,6 +123,7 @@ class ClipAnswer(Shown):
     checkpoint: tuple[str, ...]
     extractors: Mapping[str, str]
     account: Account = field(default_factory=Account)
+    adapted: Mapping[str, Any] | None = None
 
     def _summary(self) -> str:
         count = len(self.notices)
@@ -123,6 +143,8 @@ class ClipAnswer(Shown):
                 "start": w.start,
                 "end": w.end,
                 "sentiment": w.answer.sentiment,
+                "sentiment_low": w.answer.interval and w.answer.interval[0],
+                "sentiment_high": w.answer.interval and w.answer.interval[1],
                 **{f"emotion_{name}": p for name, p in (w.answer.emotion or {}).items()},
                 "primary": w.answer.leading and w.answer.leading.primary,
                 "conflict": w.answer.leading and w.answer.leading.conflict,
@@ -141,6 +163,7 @@ class ClipAnswer(Shown):
             "file": self.file,
             "duration": round(self.duration, 3),
             **self.answer.to_dict(),
+            "adapted": None if self.adapted is None else dict(self.adapted),
             "words": [_word(word) for word in self.words],
             "timeline": [window.to_dict() for window in self.timeline],
             **self.account.to_dict(),
@@ -167,17 +190,28 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {key: round(value, 4) for key, value in values.items()}
 
 
+_HEARD = frozenset({"text", "audio"})
+
+
 def mean_answer(windows: Sequence[WindowAnswer]) -> Answer:
-    """The mean of answers, each by the length of its window; the primary is that of most weight."""
-    spans = [(max(w.end - w.start, 1e-3), w.answer) for w in windows]
+    """The mean of answers, each by the length of its window; the primary is that of most weight.
+
+    Where somebody speaks in some, what lies between says nothing.
+    """
+    spoken = [w for w in windows if any(_HEARD & t.gate.keys() for t in w.answer.trust.values())]
+    spans = [(max(w.end - w.start, 1e-3), w.answer) for w in spoken or windows]
     sentiment = _mean([(s, a.sentiment) for s, a in spans])
+    told_intervals = [(s, a.interval) for s, a in spans if a.interval is not None]
+    low, high = (_mean([(s, i[side]) for s, i in told_intervals]) for side in (0, 1))
+    interval = None if low is None or high is None else (low, high)
     told = [(s, a.emotion) for s, a in spans if a.emotion is not None]
     emotion = _mean_of_dicts(told) if told else None
     trusts: dict[str, list[tuple[float, Trust]]] = {}
     for span, answer in spans:
         for name, trust in answer.trust.items():
             trusts.setdefault(name, []).append((span, trust))
-    return Answer(sentiment, emotion, {name: _mean_trust(t) for name, t in trusts.items()})
+    trusted = {name: _mean_trust(t) for name, t in trusts.items()}
+    return Answer(sentiment, emotion, trusted, interval)
 
 
 def _mean_trust(parts: Sequence[tuple[float, Trust]]) -> Trust:

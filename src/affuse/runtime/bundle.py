@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from affuse.config import invalid
 from affuse.errors import InputError, file_error, first_line
+from affuse.extract.adaptation import Usual
 from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.metrics.calibration import Platt
 from affuse.optional import require
@@ -50,6 +58,14 @@ class BundleConfig(BaseModel):
     outputs: tuple[str, ...]  # names of what the graph gives
     # How disagreement becomes a probability; None where no validation part told.
     conflict: dict[str, float] | None = None
+    # By which modalities are there, joined by "+", fitted on the validation part: what logits are
+    # divided by so that probabilities are as frequent as they say, and half the width of an
+    # interval that holds four of five values.
+    temperature: dict[str, PositiveFloat] = {}
+    interval: dict[str, NonNegativeFloat] = {}
+    # Modality to what training had in common, where it heard utterances taken there
+    # (`affuse.extract.adaptation.Usual`).
+    usual: dict[str, dict[str, Any]] = {}
     corpus: dict[str, Any] = {}  # name, fingerprint and options of what it was trained on
     training: dict[str, Any] = {}  # seed, options and selected epoch
     terms: str  # under which the training data was given, which bind the weights too
@@ -59,6 +75,11 @@ class BundleConfig(BaseModel):
         if self.conflict is None:
             return None
         return Platt(self.conflict["slope"], self.conflict["offset"])
+
+
+def named(modalities: Iterable[str]) -> str:
+    """Which modalities are there, as `temperature` and `interval` name it."""
+    return "+".join(modalities)
 
 
 def write_bundle(folder: Path, graph: bytes, config: BundleConfig, card: str) -> None:
@@ -133,6 +154,7 @@ class Session:
         self.config: BundleConfig = read_config(folder)
         self.task = Task.from_config(self.config.task)
         self.modalities = tuple(self.config.widths)
+        self.usual = {m: Usual.from_dict(kept) for m, kept in self.config.usual.items()}
         self._session = _open(folder / MODEL, threads)
         self._inputs = {given.name for given in self._session.get_inputs()}
 

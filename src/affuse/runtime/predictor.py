@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 
 from affuse.config import parse_options
 from affuse.errors import InputError, RecordingWarning, unknown_name
 from affuse.extract.account import Account, require_no_notices
-from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
+from affuse.extract.adaptation import Usual
+from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds, Window
 from affuse.extract.media.decode import Source
 from affuse.extract.media.live import Follower
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Transcript, as_transcript, transcript_beside
+from affuse.runtime.adapting import Adapt, Shifts, along, described, shifted
 from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, mean_answer
-from affuse.runtime.bundle import CONFIG, Outputs, Session, copy_bundle
+from affuse.runtime.bundle import CONFIG, Outputs, Session, copy_bundle, named
 from affuse.runtime.contradiction import conflict_of
 from affuse.samples import Sample
 from affuse.tasks import BinaryLabels, Regression
@@ -99,8 +101,19 @@ class Predictor:
             InputError: a sample without any modality that a checkpoint reads, of another width, or
                 with values that are not finite.
         """
+        return self._said(sample, {})
+
+    def _said(self, sample: Sample, shifts: Shifts) -> Answer:
         readers = [s for s in self.sessions if sample.keep(s.modalities).sequences]
-        return _joined([(session, session.run([sample])) for session in readers or self.sessions])
+        said = []
+        for session in readers or self.sessions:
+            # What was not trained on adapted features reads them as they are.
+            own = {m: shift for m, shift in shifts.items() if m in session.usual}
+            given = shifted(sample, own) if own else sample
+            said.append(
+                (session, given.keep(session.modalities).sequences.keys(), session.run([given]))
+            )
+        return _joined(said)
 
     def predict(
         self,
@@ -109,6 +122,7 @@ class Predictor:
         *,
         recognise: bool = False,
         window: float | None = None,
+        adapt: Literal["recording", "speaker", "none"] = "recording",
         audio_track: int | None = None,
         video_track: int | None = None,
         strict: bool = False,
@@ -122,6 +136,8 @@ class Predictor:
                 beside the recording under its name, if any.
             recognise: recognise speech where there is no transcript.
             window: seconds of the timeline's windows; by default they follow speech.
+            adapt: to what features are adapted from five utterances on, where a checkpoint was
+                trained for it: the recording, or each speaker that the transcript names.
             audio_track: which one to read, counted from 1; by default the one that matters.
             video_track: likewise.
             strict: raise an error for what is otherwise a notice.
@@ -136,7 +152,8 @@ class Predictor:
         path = Path(path)
         given = transcript_beside(path) if transcript is None else Beside(as_transcript(transcript))
         tracks = Wanted(audio_track, video_track)
-        reading: dict[str, Any] = {"recognise": recognise, "window": window, "progress": progress}
+        reading: dict[str, Any] = {"recognise": recognise, "window": window, "adapt": adapt}
+        reading["progress"] = progress
         answer = self.read(path, given, tracks, **reading)
         if strict:
             require_no_notices(answer.file, answer.notices)
@@ -152,25 +169,54 @@ class Predictor:
         *,
         recognise: bool = False,
         window: float | None = None,
+        adapt: Adapt = "recording",
         progress: OnSeconds | None = None,
     ) -> ClipAnswer:
         """As `predict`, with the transcript that was found, and without a warning."""
-        cut = {"follow": True} if window is None else {"window": window}
-        extractor = self.extractor(recognise=recognise, **cut)
         account = Account(list(beside.notices))
-        options: dict[str, Any] = {"tracks": tracks, "account": account, "progress": progress}
-        windows = tuple(
-            WindowAnswer(w.start, w.end, self._answer(w.sample), w.words)
-            for w in extractor.windows(path, beside.transcript, **options)
+        read = self.windows(
+            path, beside, tracks, account, recognise=recognise, window=window, progress=progress
         )
+        windows, utterances = [], 0
+        for w, shifts in along(read, self.usual, adapt):
+            windows.append(WindowAnswer(w.start, w.end, self._answer(w.sample, shifts), w.words))
+            utterances = max([utterances, *(shift.utterances for shift in shifts.values())])
+        return self._whole(path, windows, account, described(adapt, utterances))
+
+    def windows(
+        self,
+        path: Path,
+        beside: Beside,
+        tracks: Wanted,
+        account: Account,
+        *,
+        recognise: bool = False,
+        window: float | None = None,
+        progress: OnSeconds | None = None,
+    ) -> Iterator[Window]:
+        """What is read of a recording, before anything is said of it."""
+        cut: dict[str, Any] = {"follow": True} if window is None else {"window": window}
+        extractor = self.extractor(recognise=recognise, **cut)
+        options: dict[str, Any] = {"tracks": tracks, "account": account, "progress": progress}
+        return extractor.windows(path, beside.transcript, **options)
+
+    def _whole(
+        self,
+        path: Path,
+        windows: Sequence[WindowAnswer],
+        account: Account,
+        adapted: dict[str, Any] | None,
+    ) -> ClipAnswer:
+        versions = self.extractor().versions
         return ClipAnswer(
             file=str(path),
             duration=windows[-1].end,
             answer=mean_answer(windows),
-            timeline=windows,
+            timeline=tuple(windows),
             checkpoint=self.names,
-            extractors={m: extractor.versions[m] for m in self._modalities},
+            extractors={m: versions[m] for m in self._modalities},
             account=account,
+            adapted=adapted,
         )
 
     def stream(
@@ -196,7 +242,7 @@ class Predictor:
         extractor = self.extractor(recognise=recognise, step=step, wait=False)
         media = cast(Source, source)
         for w in extractor.windows(media, transcript, tracks=tracks, account=account):
-            window = WindowAnswer(w.start, w.end, self._answer(w.sample), w.words)
+            window = WindowAnswer(w.start, w.end, self._answer(w.sample, {}), w.words)
             yield StreamAnswer(window, time.monotonic() - w.there)
 
     def extractor(self, **changes: Any) -> ClipExtractor:
@@ -212,10 +258,15 @@ class Predictor:
     def _modalities(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(m for s in self.sessions for m in s.modalities))
 
-    def _answer(self, sample: Sample) -> Answer:
+    @property
+    def usual(self) -> dict[str, Usual]:
+        """Modality to what training had, of the checkpoints that were trained to be adapted."""
+        return {m: kept for s in reversed(self.sessions) for m, kept in s.usual.items()}
+
+    def _answer(self, sample: Sample, shifts: Shifts) -> Answer:
         """As `predict_sample`, but of nothing nothing is said."""
         known = sample.keep(self._modalities)
-        return self.predict_sample(known) if known.sequences else Answer(None, None, {})
+        return self._said(known, shifts) if known.sequences else Answer(None, None, {})
 
 
 def shipped() -> tuple[str, ...]:
@@ -270,16 +321,21 @@ def _require_same_features(session: Session, extractor: ClipExtractor) -> None:
             raise InputError(problem, remedy=remedy, source=session.folder)
 
 
-def _joined(said: Sequence[tuple[Session, Outputs]]) -> Answer:
-    """What several checkpoints say of one sample."""
+def _joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
+    """What several checkpoints say of one sample, with the modalities that each of them read."""
     sentiment: float | None = None
+    interval: tuple[float, float] | None = None
     emotion: dict[str, float] | None = None
     trust: dict[str, Trust] = {}
-    for session, outputs in said:
-        decoded = session.task.decode(outputs.prediction.astype(np.float64))[0]
+    for session, present, outputs in said:
+        there = named(m for m in session.modalities if m in present)
+        logits = outputs.prediction.astype(np.float64)
         if isinstance(session.task, Regression):
-            sentiment = float(decoded[0]) if sentiment is None else sentiment
+            if sentiment is None:
+                sentiment = float(session.task.decode(logits)[0, 0])
+                interval = _around(sentiment, session, there)
         elif emotion is None:
+            decoded = session.task.decode(logits / session.config.temperature.get(there, 1.0))[0]
             # Of a binary label, the second output is yes.
             yes = decoded[1::2] if isinstance(session.task, BinaryLabels) else decoded
             labels: tuple[str, ...] = session.config.task["labels"]
@@ -291,4 +347,11 @@ def _joined(said: Sequence[tuple[Session, Outputs]]) -> Answer:
             calibration = session.config.calibration()
             (conflict,) = conflict_of(session.task, outputs.unimodal, outputs.gate, calibration)
         trust[session.config.name] = Trust(gate, primary, conflict)
-    return Answer(sentiment, emotion, trust)
+    return Answer(sentiment, emotion, trust, interval)
+
+
+def _around(value: float, session: Session, there: str) -> tuple[float, float] | None:
+    half, task = session.config.interval.get(there), session.task
+    if half is None or not isinstance(task, Regression):
+        return None
+    return max(value - half, task.low), min(value + half, task.high)

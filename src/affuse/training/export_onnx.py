@@ -22,6 +22,7 @@ from affuse.optional import require
 from affuse.runtime.bundle import MODEL, BundleConfig, Session, write_bundle
 from affuse.runtime.contradiction import contradicted, disagreement
 from affuse.samples import Sample, labelled, targets_of
+from affuse.training.calibrate import certainty
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.model_card import model_card, terms_of
 from affuse.training.onnx_graph import to_onnx
@@ -51,7 +52,7 @@ def export_checkpoint(
         folder: made if it does not exist; files of an earlier export are replaced.
         name: by default the folder's.
         valid: samples as the corpus has them, not normalised, on which the scale of the conflict
-            score is fitted. The validation part, never the test part.
+            score, probabilities and intervals are fitted. The validation part, never the test part.
         clip: settings of the `ClipExtractor` that made the features; by default what the corpus
             has under `clip` in its options.
         terms: of the training data; by default what is known of the corpus.
@@ -68,6 +69,9 @@ def export_checkpoint(
         raise InputError(problem, remedy="train with normalise=train", source=folder)
     graph, outputs = to_onnx(model, checkpoint.normaliser)
     corpus = {key: value for key, value in checkpoint.corpus.items() if key != "features"}
+    learnt = dict(corpus.get("options", {}))
+    usual = learnt.pop("usual", {})
+    corpus["options"] = learnt
     # Histories are long, and of no use where nothing is trained.
     training = {key: value for key, value in checkpoint.training.items() if key != "history"}
     config = BundleConfig(
@@ -82,6 +86,7 @@ def export_checkpoint(
         clip=dict(clip) if clip is not None else corpus.get("options", {}).get("clip"),
         normalised=checkpoint.normaliser is not None,
         outputs=outputs,
+        usual=usual,
         corpus=corpus,
         training=training,
         terms=terms or terms_of(corpus, training),
@@ -95,9 +100,9 @@ def export_checkpoint(
             graph = _quantised(place / MODEL)
             config = config.model_copy(update={"precision": "int8"})
             write_bundle(place, graph, config, "")
-        conflict = _calibrated(Session(place), valid)
-    if conflict is not None:
-        config = config.model_copy(update={"conflict": conflict})
+        session = Session(place)
+        fitted = {"conflict": _calibrated(session, valid), **certainty(session, valid)}
+    config = config.model_copy(update=fitted)
     write_bundle(folder, graph, config, model_card(config, evaluation))
     return config
 
