@@ -53,6 +53,11 @@ class Answer:
     interval: tuple[float, float] | None = None
 
     @property
+    def top(self) -> str | None:
+        """The likeliest emotion."""
+        return max(self.emotion, key=self.emotion.__getitem__) if self.emotion else None
+
+    @property
     def undecided(self) -> bool | None:
         """Whether no emotion stands out: the likeliest two are less than 0.1 apart."""
         if self.emotion is None or len(self.emotion) < 2:
@@ -68,8 +73,7 @@ class Answer:
     def in_short(self) -> str:
         """Sentiment, likeliest emotion and the modality that leads."""
         parts = [] if self.sentiment is None else [f"sentiment {self.sentiment:+.2f}"]
-        if self.emotion:
-            top = max(self.emotion, key=self.emotion.__getitem__)
+        if self.emotion and (top := self.top) is not None:
             open_ = "undecided, " if self.undecided else ""
             parts.append(f"{open_}{top} {self.emotion[top]:.0%}")
         parts += [] if self.leading is None else [f"primary {self.leading.primary}"]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
-
-import numpy as np
 
 from affuse.config import parse_options
 from affuse.errors import InputError, RecordingWarning, unknown_name
@@ -21,11 +19,10 @@ from affuse.extract.media.live import Follower
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Transcript, as_transcript, transcript_beside
 from affuse.runtime.adapting import Adapt, Shifts, along, described, shifted
-from affuse.runtime.answers import Answer, ClipAnswer, Trust, WindowAnswer, mean_answer
-from affuse.runtime.bundle import CONFIG, Outputs, Session, copy_bundle, named
-from affuse.runtime.contradiction import conflict_of
+from affuse.runtime.answers import Answer, ClipAnswer, WindowAnswer, mean_answer
+from affuse.runtime.bundle import CONFIG, Session, copy_bundle
+from affuse.runtime.joining import joined
 from affuse.samples import Sample
-from affuse.tasks import BinaryLabels, Regression
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
 """Where the checkpoints lie that come with affuse, one folder each."""
@@ -113,7 +110,7 @@ class Predictor:
             said.append(
                 (session, given.keep(session.modalities).sequences.keys(), session.run([given]))
             )
-        return _joined(said)
+        return joined(said)
 
     def predict(
         self,
@@ -179,9 +176,9 @@ class Predictor:
         )
         windows, utterances = [], 0
         for w, shifts in along(read, self.usual, adapt):
-            windows.append(WindowAnswer(w.start, w.end, self._answer(w.sample, shifts), w.words))
+            windows.append(WindowAnswer(w.start, w.end, self.answer_of(w, shifts), w.words))
             utterances = max([utterances, *(shift.utterances for shift in shifts.values())])
-        return self._whole(path, windows, account, described(adapt, utterances))
+        return self.whole(path, windows, account, described(adapt, utterances))
 
     def windows(
         self,
@@ -200,13 +197,14 @@ class Predictor:
         options: dict[str, Any] = {"tracks": tracks, "account": account, "progress": progress}
         return extractor.windows(path, beside.transcript, **options)
 
-    def _whole(
+    def whole(
         self,
         path: Path,
         windows: Sequence[WindowAnswer],
         account: Account,
         adapted: dict[str, Any] | None,
     ) -> ClipAnswer:
+        """The answer for a recording, of those for its windows."""
         versions = self.extractor().versions
         return ClipAnswer(
             file=str(path),
@@ -242,7 +240,7 @@ class Predictor:
         extractor = self.extractor(recognise=recognise, step=step, wait=False)
         media = cast(Source, source)
         for w in extractor.windows(media, transcript, tracks=tracks, account=account):
-            window = WindowAnswer(w.start, w.end, self._answer(w.sample, {}), w.words)
+            window = WindowAnswer(w.start, w.end, self.answer_of(w, {}), w.words)
             yield StreamAnswer(window, time.monotonic() - w.there)
 
     def extractor(self, **changes: Any) -> ClipExtractor:
@@ -263,9 +261,9 @@ class Predictor:
         """Modality to what training had, of the checkpoints that were trained to be adapted."""
         return {m: kept for s in reversed(self.sessions) for m, kept in s.usual.items()}
 
-    def _answer(self, sample: Sample, shifts: Shifts) -> Answer:
-        """As `predict_sample`, but of nothing nothing is said."""
-        known = sample.keep(self._modalities)
+    def answer_of(self, window: Window, shifts: Shifts) -> Answer:
+        """The answer for a window, adapted; of one without anything nothing is said."""
+        known = window.sample.keep(self._modalities)
         return self._said(known, shifts) if known.sequences else Answer(None, None, {})
 
 
@@ -319,39 +317,3 @@ def _require_same_features(session: Session, extractor: ClipExtractor) -> None:
             )
             remedy = "use a checkpoint for these features, or predict_sample with its own"
             raise InputError(problem, remedy=remedy, source=session.folder)
-
-
-def _joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
-    """What several checkpoints say of one sample, with the modalities that each of them read."""
-    sentiment: float | None = None
-    interval: tuple[float, float] | None = None
-    emotion: dict[str, float] | None = None
-    trust: dict[str, Trust] = {}
-    for session, present, outputs in said:
-        there = named(m for m in session.modalities if m in present)
-        logits = outputs.prediction.astype(np.float64)
-        if isinstance(session.task, Regression):
-            if sentiment is None:
-                sentiment = float(session.task.decode(logits)[0, 0])
-                interval = _around(sentiment, session, there)
-        elif emotion is None:
-            decoded = session.task.decode(logits / session.config.temperature.get(there, 1.0))[0]
-            # Of a binary label, the second output is yes.
-            yes = decoded[1::2] if isinstance(session.task, BinaryLabels) else decoded
-            labels: tuple[str, ...] = session.config.task["labels"]
-            emotion = {label: float(p) for label, p in zip(labels, yes, strict=True)}
-        gate = dict(zip(session.modalities, map(float, outputs.gate[0]), strict=True))
-        primary = session.modalities[int(outputs.primary[0])]
-        conflict = None
-        if outputs.unimodal is not None and len(session.modalities) > 1:
-            calibration = session.config.calibration()
-            (conflict,) = conflict_of(session.task, outputs.unimodal, outputs.gate, calibration)
-        trust[session.config.name] = Trust(gate, primary, conflict)
-    return Answer(sentiment, emotion, trust, interval)
-
-
-def _around(value: float, session: Session, there: str) -> tuple[float, float] | None:
-    half, task = session.config.interval.get(there), session.task
-    if half is None or not isinstance(task, Regression):
-        return None
-    return max(value - half, task.low), min(value + half, task.high)

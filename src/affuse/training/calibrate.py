@@ -1,4 +1,4 @@
-"""How certain an exported model may be, by what is there of a clip: fitted on the validation part."""
+"""How certain an exported model may be, fitted on validation samples by what is there of a clip."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _BATCH = 64
 def certainty(session: Session, valid: Sequence[Sample]) -> dict[str, dict[str, float]]:
     """What `BundleConfig.temperature` and `interval` hold, for each subset of the modalities.
 
-    A temperature makes the classes' mean logarithmic loss least (Guo et al. 2017, "On Calibration of
-    Modern Neural Networks"). Half an interval's width is the split conformal quantile of distances
-    (Vovk et al. 2005), for each subset by itself.
+    A temperature makes the classes' mean logarithmic loss least (Guo et al. 2017, "On Calibration
+    of Modern Neural Networks"). Half an interval's width is the split conformal quantile of
+    distances (Vovk et al. 2005), for each subset by itself.
     """
     temperature, interval = dict[str, float](), dict[str, float]()
     for there, samples in _subsets(session, labelled(valid)):

@@ -1,0 +1,48 @@
+"""What several checkpoints say of one sample, as one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from affuse.runtime.answers import Answer, Trust
+from affuse.runtime.bundle import Outputs, Session, named
+from affuse.runtime.contradiction import conflict_of
+from affuse.tasks import BinaryLabels, Regression
+
+
+def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
+    """What several checkpoints say of one sample, with the modalities that each of them read."""
+    sentiment: float | None = None
+    interval: tuple[float, float] | None = None
+    emotion: dict[str, float] | None = None
+    trust: dict[str, Trust] = {}
+    for session, present, outputs in said:
+        there = named(m for m in session.modalities if m in present)
+        logits = outputs.prediction.astype(np.float64)
+        if isinstance(session.task, Regression):
+            if sentiment is None:
+                sentiment = float(session.task.decode(logits)[0, 0])
+                interval = _around(sentiment, session, there)
+        elif emotion is None:
+            decoded = session.task.decode(logits / session.config.temperature.get(there, 1.0))[0]
+            # Of a binary label, the second output is yes.
+            yes = decoded[1::2] if isinstance(session.task, BinaryLabels) else decoded
+            labels: tuple[str, ...] = session.config.task["labels"]
+            emotion = {label: float(p) for label, p in zip(labels, yes, strict=True)}
+        gate = dict(zip(session.modalities, map(float, outputs.gate[0]), strict=True))
+        primary = session.modalities[int(outputs.primary[0])]
+        conflict = None
+        if outputs.unimodal is not None and len(session.modalities) > 1:
+            calibration = session.config.calibration()
+            (conflict,) = conflict_of(session.task, outputs.unimodal, outputs.gate, calibration)
+        trust[session.config.name] = Trust(gate, primary, conflict)
+    return Answer(sentiment, emotion, trust, interval)
+
+
+def _around(value: float, session: Session, there: str) -> tuple[float, float] | None:
+    half, task = session.config.interval.get(there), session.task
+    if half is None or not isinstance(task, Regression):
+        return None
+    return max(value - half, task.low), min(value + half, task.high)
