@@ -151,8 +151,8 @@ def predict_together(
             except OSError as error:
                 failed[clip.path] = file_error(error, "cannot be read", clip.path)
         for clip in clips:
-            error = failed.get(clip.path)
-            yield Answered(clip, None if error else together.answer(clip), error)
+            why = failed.get(clip.path)
+            yield Answered(clip, together.answer(clip) if why is None else None, why)
 
 
 def _alike(label: str, group: str, adapt: str) -> str:
