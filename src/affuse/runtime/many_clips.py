@@ -17,7 +17,8 @@ from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Transcript, transcript_beside
 from affuse.extract.voice.recognise import NAME as RECOGNISER
 from affuse.files import digest, digest_file, make_folder, to_strict_json, write_atomic
-from affuse.runtime.bundle import MODEL
+from affuse.runtime.adapting import Adapt
+from affuse.runtime.bundle import CONFIG, MODEL
 from affuse.runtime.predictor import Predictor
 
 _MADE_FROM = "made_from"
@@ -41,6 +42,8 @@ class Reading(NamedTuple):
     tracks: Wanted = Wanted()  # those to read of each; by default those that matter
     recognise: bool = False  # recognise speech where there is no transcript
     strict: bool = False  # no answer for a clip of which anything is lost, but an error
+    window: float | None = None  # seconds of windows; by default they follow speech
+    adapt: Adapt = "recording"  # to what features are adapted
 
 
 class ClipReader:
@@ -53,7 +56,10 @@ class ClipReader:
     def __init__(self, predictor: Predictor) -> None:
         predictor.extractor()
         self._predictor = predictor
-        self._models = {s.config.name: digest_file(s.folder / MODEL) for s in predictor.sessions}
+        self._models = {
+            s.config.name: [digest_file(s.folder / name) for name in (MODEL, CONFIG)]
+            for s in predictor.sessions
+        }
 
     def read(
         self,
@@ -86,7 +92,8 @@ class ClipReader:
         """What answers depend on, but for the clip and its words."""
         versions = self._predictor.extractor(recognise=reading.recognise).versions
         settings = {"affuse": __version__, "models": self._models, "extractors": versions}
-        return settings | {"tracks": reading.tracks._asdict()}
+        cut = {"window": reading.window, "adapt": reading.adapt}
+        return settings | {"tracks": reading.tracks._asdict(), **cut}
 
     def _read(
         self,
@@ -112,7 +119,11 @@ class ClipReader:
         if content is None:
             made_from["media"] = digest_file(clip.path)
             answer = self._predictor.read(
-                *(clip.path, beside, reading.tracks), recognise=recognise, progress=progress
+                *(clip.path, beside, reading.tracks),
+                recognise=recognise,
+                window=reading.window,
+                adapt=reading.adapt,
+                progress=progress,
             )
             content = {**answer.to_dict(), _MADE_FROM: made_from}
             if place is not None:
@@ -132,11 +143,13 @@ def predict_clips(
     recognise: bool = False,
     tracks: Wanted | None = None,
     strict: bool = False,
+    window: float | None = None,
+    adapt: Adapt = "recording",
     on_clip: OnClipSeconds = lambda *_: None,
 ) -> Iterator[PredictedClip]:
     """Answers for clips, one after the other; the options are those of `ClipReader.read`."""
     reader, beside = ClipReader(predictor), None if transcript is None else Beside(transcript)
-    reading = Reading(Wanted() if tracks is None else tracks, recognise, strict)
+    reading = Reading(tracks or Wanted(), recognise, strict, window, adapt)
     for clip in clips:
         yield reader.read(clip, reading, beside=beside, out=out, progress=partial(on_clip, clip))
 
