@@ -265,3 +265,30 @@ def test_another_file_than_an_evaluation_is_refused(tmp_path: Path, content: str
     file.write_text(content)
     with pytest.raises(InputError, match="affuse evaluate"):
         read_evaluation(file)
+
+
+def test_certainty_is_fitted_by_what_is_there(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    def drawn(target: float) -> Sample:
+        sequences = {
+            m: rng.standard_normal((3, width)).astype(np.float32) for m, width in WIDTHS.items()
+        }
+        return Sample(str(rng.random()), sequences, np.array([target], np.float32))
+
+    torch.manual_seed(0)
+    for task, field in ((TASK, "temperature"), (Regression(-3, 3), "interval")):
+        model = create_model("hct_mg", WIDTHS, task.outputs, small("hct_mg", {})).eval()
+        checkpoint = Checkpoint("hct_mg", model, task, None)
+        valid = [drawn(float(rng.integers(2))) for _ in range(60)]
+        folder = tmp_path / field
+        export_checkpoint(checkpoint, folder, valid=valid, terms="made for a test")
+        config = read_config(folder)
+        found = getattr(config, field)
+        assert set(found) == {"+".join(kept) for kept in SUBSETS}
+        if field == "interval":
+            session = Session(folder)
+            said = session.task.decode(session.run(valid).prediction)[:, 0]
+            apart = np.abs(said - [s.target[0] for s in valid])
+            held = (apart <= found["text+audio+vision"]).mean()
+            assert 0.8 <= held <= 0.85

@@ -15,7 +15,7 @@ import numpy as np
 
 from affuse.samples import FloatArray
 
-STRENGTH = 8.0
+STRENGTH = 4.0
 # So that a feature that never changes in a group is not blown up.
 _LEAST = 0.3
 
