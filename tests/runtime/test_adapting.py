@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +11,9 @@ import pytest
 from affuse.errors import InputError
 from affuse.extract.adaptation import Usual
 from affuse.extract.clip import Window
-from affuse.extract.folder import find_clips
 from affuse.extract.text.transcript import Word
 from affuse.runtime import adapting
 from affuse.runtime.adapting import alike, along, speaker_in, speaker_pattern
-from affuse.runtime.predictor import Predictor
-from affuse.runtime.together import predict_together
 from affuse.samples import Sample
 
 RNG = np.random.default_rng(0)
@@ -90,26 +86,3 @@ def test_speakers_are_found_in_names() -> None:
         speaker_in(Path("x.wav"), pattern)
     with pytest.raises(InputError, match="no regular expression"):
         speaker_pattern("(")
-
-
-def test_shipped_checkpoints_adapt_to_a_folder(shared_data: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "clips"
-    folder.mkdir()
-    for file in sorted((shared_data / "voices" / "savee").glob("JK_*.opus"))[:40:7]:
-        (folder / file.name).write_bytes(file.read_bytes())
-    (folder / "broken.wav").write_bytes(b"no media")
-    predictor = Predictor.from_pretrained("emotion")
-    clips = find_clips([str(folder)])
-    found = list(predict_together(predictor, clips, adapt="folder"))
-    assert [one.clip for one in found] == clips
-    assert [one.error is None for one in found].count(False) == 1
-    answers = [one.answer for one in found if one.answer is not None]
-    assert all(a.adapted == {"to": "folder", "utterances": len(answers)} for a in answers)
-    plain = [predictor.predict(a.file).answer.emotion for a in answers]
-    assert any(a.answer.emotion != before for a, before in zip(answers, plain, strict=True))
-    by_name = list(predict_together(predictor, clips, adapt="speaker", speaker_from="^([A-Z]+)_"))
-    # A name without a speaker costs its own clip alone.
-    assert [one.answer.to_dict() for one in by_name if one.answer] == [
-        {**a.to_dict(), "adapted": {"to": "speaker", "utterances": len(answers)}} for a in answers
-    ]
-    json.dumps([a.to_dict() for a in answers])

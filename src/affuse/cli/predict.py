@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from affuse.cli.common import (
     TO_SCREEN,
@@ -19,22 +15,23 @@ from affuse.cli.common import (
     StrictOption,
     VideoTrackOption,
     given_words,
+    json_line,
     keep_blas_to_one_thread,
     require_writable,
     say_notices,
 )
 from affuse.errors import InputError
-from affuse.files import make_folder, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from affuse.extract.text.transcript import Transcript
-    from affuse.runtime.many_clips import PredictedClip
-    from affuse.runtime.predictor import Predictor
 
 PathsArgument = Annotated[
-    list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs; - with --stream.")
+    list[str],
+    typer.Argument(
+        metavar="PATH...", help="Files, folders, globs, tables of paths or URLs; - with --stream."
+    ),
 ]
 CheckpointOption = Annotated[
     str | None,
@@ -55,6 +52,24 @@ def predict_command(
     recognise: Annotated[
         bool, typer.Option("--recognise", help="Recognise speech where no transcript is.")
     ] = False,
+    window: Annotated[
+        float | None,
+        typer.Option(
+            min=1, max=60, metavar="SECONDS", help="Of windows; by default they follow speech."
+        ),
+    ] = None,
+    adapt: Annotated[
+        str,
+        typer.Option(
+            metavar="TO",
+            help="Adapt features to the recording, folder, speaker (of transcripts, of a table's "
+            "column, or --speaker-from), or none.",
+        ),
+    ] = "recording",
+    speaker_from: Annotated[
+        str | None,
+        typer.Option(metavar="REGEX", help="Finds the speaker in a file's name, as its group."),
+    ] = None,
     audio_track: AudioTrackOption = None,
     video_track: VideoTrackOption = None,
     strict: StrictOption = False,
@@ -72,32 +87,84 @@ def predict_command(
     idle: Annotated[
         float, typer.Option(min=0, help="Seconds without growth after which a stream has ended.")
     ] = 5.0,
+    parquet: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Keep tables there; what is done is skipped."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; by default 1 for a few clips, else all cores."),
+    ] = None,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Only every N-th clip, from the I-th on.")
+    ] = "1/1",
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, metavar="SECONDS", help="That a clip may take.")
+    ] = None,
+    memory: Annotated[
+        float | None, typer.Option(min=1, metavar="MB", help="That the process of a clip may hold.")
+    ] = None,
+    max_errors: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Give up after more clips have failed.")
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="local, or ray for the machines of a cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster; by default one on this machine.")
+    ] = None,
 ) -> None:
     """Say what affect a recording shows, which modality said so, and where they disagree."""
     keep_blas_to_one_thread()
     from affuse.extract.media.tracks import Wanted
-    from affuse.runtime.predictor import Predictor
 
     require_writable(json_file)
     as_json = json_file == TO_SCREEN
     if as_json and as_csv and out is None:
         raise InputError("--json and --csv both", remedy="choose one, or add --out FOLDER")
-    predictor = Predictor.from_pretrained(checkpoint)
     said = given_words(text, transcript)
     tracks = Wanted(audio_track, video_track)
     if stream:
         forms = {"--csv": as_csv, "--srt": as_srt, "--html": as_html}
+        forms |= {"--parquet": parquet is not None}
         _require_no_files(option for option, asked in forms.items() if asked)
         reading = {"recognise": recognise, "tracks": tracks}
-        notices = _stream(predictor, paths, said, reading, idle=idle, as_json=as_json)
+        notices = _stream(checkpoint, paths, said, reading, idle=idle, as_json=as_json)
         raise typer.Exit(2 if strict and notices else 0)
+    from affuse.cli.predicting import Wishes, predict_and_tell
+    from affuse.extract.text.transcript import Beside
+    from affuse.process_pool import Limits
+    from affuse.runtime.adapting import one_of_adapt
+    from affuse.runtime.many_clips import Reading
+    from affuse.scale.prediction import Request
+    from affuse.scale.shards import Shard
+
+    _require_no_pipe(paths)
     wanted = {"csv": as_csv and out is not None, "srt": as_srt, "html": as_html}
-    reading = {"recognise": recognise, "tracks": tracks, "strict": strict}
-    done = _predict(predictor, paths, said, reading, out=out, files=wanted)
-    answers = [one.content for one in done if one.content is not None]
-    _tell(answers, json_file, as_csv=as_csv and out is None)
-    if any(one.error is not None for one in done):
+    files = tuple(form for form, asked in wanted.items() if asked)
+    request = Request(
+        tuple(paths),
+        checkpoint,
+        Reading(tracks, recognise, strict, window, one_of_adapt(adapt), speaker_from),
+        None if said is None else Beside(said),
+        out=out,
+        parquet=parquet,
+        distinct=bool(files),
+        jobs=jobs,
+        shard=Shard.parse(shard),
+        limits=Limits(timeout, memory),
+        max_errors=max_errors,
+        engine=engine,
+        address=address,
+    )
+    if predict_and_tell(request, Wishes(files, json_file, as_csv and out is None)):
         raise typer.Exit(2)
+
+
+def _require_no_pipe(paths: Sequence[str]) -> None:
+    if "-" in paths:
+        remedy = "add --stream (an mp4 must then be fragmented, or have its index first)"
+        raise InputError("standard input is read as a stream only", remedy=remedy)
 
 
 def _require_no_files(options: Iterator[str]) -> None:
@@ -105,75 +172,8 @@ def _require_no_files(options: Iterator[str]) -> None:
         raise InputError(f"{option} of a stream", remedy="use --json, or leave out --stream")
 
 
-def _tell(answers: list[dict[str, Any]], json_file: Path | None, *, as_csv: bool) -> None:
-    """Print answers, as CSV, JSON or a table; JSON goes to its file where one is named."""
-    as_json = json_file == TO_SCREEN
-    if as_csv:
-        from affuse.report.answer_files import to_csv
-
-        typer.echo(to_csv(answers), nl=False)
-    elif not as_json:
-        _show(answers)
-    if json_file is not None:
-        lines = "".join(f"{_line(answer)}\n" for answer in answers)
-        if as_json:
-            typer.echo(lines, nl=False)
-        else:
-            write_atomic(json_file, lines.encode())
-
-
-def _predict(
-    predictor: Predictor,
-    paths: Sequence[str],
-    said: Transcript | None,
-    reading: dict[str, Any],
-    *,
-    out: Path | None,
-    files: dict[str, bool],
-) -> list[PredictedClip]:
-    """Answers for all clips, with their files written; each error has its line on the way."""
-    from affuse.extract.folder import find_clips, require_distinct
-    from affuse.progress import work_bar
-    from affuse.report.answer_files import to_csv, to_srt
-    from affuse.report.pages import prediction_page
-    from affuse.runtime.many_clips import predict_clips
-
-    if "-" in paths:
-        remedy = "add --stream (an mp4 must then be fragmented, or have its index first)"
-        raise InputError("standard input is read as a stream only", remedy=remedy)
-    clips = find_clips(paths)
-    if out is not None or any(files.values()):
-        require_distinct(clips)
-    if said is not None and len(clips) > 1:
-        remedy = "lay each transcript beside its clip under the same name"
-        raise InputError(f"one transcript for {len(clips)} clips", remedy=remedy)
-    writers = {"csv": lambda one: to_csv([one]), "srt": to_srt, "html": prediction_page}
-    results: list[PredictedClip] = []
-    with work_bar("predict", "clips") as update:
-
-        def on_clip(clip: Any, done: float, total: float | None) -> None:
-            of = "" if total is None else f" of {total:.0f}"
-            update(len(results), len(clips), f"{clip.path.name}: {done:.0f}{of} s")
-
-        update(0, len(clips), "")
-        for one in predict_clips(
-            predictor, clips, out=out, transcript=said, on_clip=on_clip, **reading
-        ):
-            results.append(one)
-            update(len(results), len(clips), one.clip.path.name)
-            if one.content is None:
-                typer.echo(f"affuse: {one.error}", err=True)
-                continue
-            say_notices(one.clip.path, one.content["notices"])
-            for suffix in (suffix for suffix, asked in files.items() if asked):
-                place = (out or Path()) / f"{one.clip.name}.{suffix}"
-                make_folder(place.parent)
-                write_atomic(place, writers[suffix](one.content).encode())
-    return results
-
-
 def _stream(
-    predictor: Predictor,
+    checkpoint: str | None,
     paths: Sequence[str],
     said: Transcript | None,
     reading: dict[str, Any],
@@ -185,7 +185,9 @@ def _stream(
     from affuse.extract.account import Account
     from affuse.extract.media.live import Follower
     from affuse.report.answer_files import affect_line
+    from affuse.runtime.predictor import Predictor
 
+    predictor = Predictor.from_pretrained(checkpoint)
     if len(paths) != 1:
         raise InputError("several streams", remedy="give one file, or - for standard input")
     source = sys.stdin.buffer if paths[0] == "-" else Path(paths[0])
@@ -194,42 +196,9 @@ def _stream(
         for window, latency in predictor.stream(follower, said, account=account, **reading):
             content = {**window.to_dict(), "latency": round(latency, 3)}
             if as_json:
-                typer.echo(_line(content))
+                typer.echo(json_line(content))
             else:
                 typer.echo(f"{window.end:8.1f} s  {affect_line(content)}  ({latency:.2f} s later)")
             sys.stdout.flush()
         say_notices(follower.name, account.notices)
     return account.notices
-
-
-def _line(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=False, allow_nan=False)
-
-
-def _show(answers: Sequence[dict[str, Any]]) -> None:
-    """A table of clips, or of the windows of a single one."""
-    from affuse.report.answer_files import account_lines, top_emotion
-
-    if not answers:
-        return
-    single = len(answers) == 1 and len(answers[0]["timeline"]) > 1
-    rows = [*answers, *answers[0]["timeline"]] if single else list(answers)
-    names = ("clip", "seconds", "sentiment", "emotion", "primary", "conflict")
-    table = Table(*names, *(() if single else ("notices",)))
-    if len(answers) == 1:
-        table.caption = escape("\n".join(account_lines(answers[0])))
-        table.caption_justify = "left"
-    for row in rows:
-        top, primary = top_emotion(row), row["primary"]
-        start, end = row.get("start", 0.0), row.get("end", row.get("duration"))
-        emotion = "" if top is None else f"{top} {row['emotion'][top]:.0%}"
-        table.add_row(
-            Path(row["file"]).name if "file" in row else "",
-            f"{start:.1f}-{end:.1f}",
-            "" if row["sentiment"] is None else f"{row['sentiment']:+z.2f}",
-            emotion if row["gate"] else "nothing seen or heard",
-            "" if primary is None else f"{primary} {row['gate'][primary]:.2f}",
-            "" if row["conflict"] is None else f"{row['conflict']:.2f}",
-            *(() if single else (str(len(row["notices"]) or ""),)),
-        )
-    Console().print(table)

@@ -6,14 +6,26 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
-from affuse.errors import InputError
+from affuse.errors import InputError, unknown_name
 from affuse.extract.adaptation import Shift, Usual
 from affuse.extract.clip import Window
 from affuse.samples import FloatArray, Sample
 
 Adapt = Literal["recording", "speaker", "folder", "none"]
+AdaptAlone = Literal["recording", "speaker", "none"]
+"""To what a clip is adapted that is read by itself."""
+
+
+def one_of_adapt(name: str) -> Adapt:
+    """The word, if it is one; else `InputError`."""
+    for known in get_args(Adapt):
+        if name == known:
+            return cast(Adapt, name)
+    raise unknown_name("adaptation", name, get_args(Adapt))
+
+
 FEWEST = 5
 """Utterances from which on there is adaptation; of fewer, one that is felt outweighs who speaks."""
 # Of a long recording so many are waited for; after that, each adds to what is known.

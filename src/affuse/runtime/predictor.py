@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from affuse.config import parse_options
 from affuse.errors import InputError, RecordingWarning, unknown_name
@@ -18,7 +18,7 @@ from affuse.extract.media.decode import Source
 from affuse.extract.media.live import Follower
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Transcript, as_transcript, transcript_beside
-from affuse.runtime.adapting import Adapt, Shifts, along, described, shifted
+from affuse.runtime.adapting import AdaptAlone, Shifts, along, described, shifted
 from affuse.runtime.answers import Answer, ClipAnswer, WindowAnswer, mean_answer
 from affuse.runtime.bundle import CONFIG, Session, copy_bundle
 from affuse.runtime.joining import joined
@@ -124,7 +124,7 @@ class Predictor:
         *,
         recognise: bool = False,
         window: float | None = None,
-        adapt: Literal["recording", "speaker", "none"] = "recording",
+        adapt: AdaptAlone = "recording",
         audio_track: int | None = None,
         video_track: int | None = None,
         strict: bool = False,
@@ -171,7 +171,7 @@ class Predictor:
         *,
         recognise: bool = False,
         window: float | None = None,
-        adapt: Adapt = "recording",
+        adapt: AdaptAlone = "recording",
         progress: OnSeconds | None = None,
     ) -> ClipAnswer:
         """As `predict`, with the transcript that was found, and without a warning."""
