@@ -86,10 +86,13 @@ def acted_voices(
     takes. Those that train come a second time as another microphone in another room would have
     them.
     """
-    takes = [take for corpus in corpora for take in VOICES[corpus](data)]
-    learnt = [take for take in takes if take.part == "train"]
-    clean = _heard("voices", takes, extractor, disturbed=False)
-    disturbed = _heard("voices disturbed", learnt, extractor, disturbed=True)
+    clean, disturbed = list[Piece](), list[Piece]()
+    # Each corpus for itself, so that another choice of them finds what was heard before.
+    for corpus in corpora:
+        takes = list(VOICES[corpus](data))
+        learnt = [take for take in takes if take.part == "train"]
+        clean += _heard(f"voices of {corpus}", takes, extractor, disturbed=False)
+        disturbed += _heard(f"voices of {corpus} disturbed", learnt, extractor, disturbed=True)
     usual = Usual.of([p.features for p in clean if p.part == "train"])
     rng = np.random.default_rng(_SEED)
     found = [piece for group in (clean, disturbed) for piece in _with_adapted(group, usual, rng)]
