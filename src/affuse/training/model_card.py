@@ -15,7 +15,8 @@ TERMS: Mapping[str, str] = {
     "mosi": "CMU-MOSI: for research only, from videos whose rights are their makers'",
     "ravdess": "RAVDESS: CC BY-NC-SA 4.0, not for commercial use",
     "iemocap": "IEMOCAP: for research only",
-    "composed": "texts of CMU-MOSI or MELD and faces of FER-2013: for research only; voices of "
+    "composed": "texts of CMU-MOSI, MELD or IEMOCAP, voices of SAVEE and faces of FER-2013: for "
+    "research only; voices of "
     "RAVDESS: CC BY-NC-SA 4.0, not for commercial use",
     "rated": "texts and ratings of vaderSentiment: MIT licence; the texts are of their writers",
     "controlled": "made by affuse, free of terms",
