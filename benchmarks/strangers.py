@@ -2,10 +2,10 @@
 
     python benchmarks/strangers.py DATA
 
-DATA is the folder that `make checkpoints` takes. Voices of RAVDESS' test actors are answered through
-the whole path, alone and glued to one recording with short pauses, as they are and adapted; words of
-CMU-MOSI's test part by the transcript alone; and the test part of the composed corpus with every
-subset of its modalities. Writes benchmarks/results/strangers.csv.
+DATA is the folder that `make checkpoints` takes. Voices of RAVDESS' test actors are answered from
+their recordings, alone and glued to one with short pauses, as they are and adapted; words of
+CMU-MOSI's test part by the transcript alone; and the test part of the composed corpus by each of
+its modalities and by all. Writes benchmarks/results/strangers.csv.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def voices(data: Path, predictor: Predictor) -> Iterator[Row]:
 
 
 def glued(data: Path, predictor: Predictor) -> Iterator[Row]:
-    """Takes of each actor in a row, pauses of 0.3 to 1 s between: a take is what its middle says."""
+    """Takes of each actor in a row with pauses of 0.3 to 1 s; the middle of each speaks for it."""
     takes = [take for take in VOICES["ravdess"](data) if take.part == "test"]
     rng = np.random.default_rng(0)
     alone, together, true = [], [], []
