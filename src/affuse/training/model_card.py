@@ -16,8 +16,7 @@ TERMS: Mapping[str, str] = {
     "ravdess": "RAVDESS: CC BY-NC-SA 4.0, not for commercial use",
     "iemocap": "IEMOCAP: for research only",
     "composed": "texts of CMU-MOSI, MELD or IEMOCAP, voices of SAVEE and faces of FER-2013: for "
-    "research only; voices of "
-    "RAVDESS: CC BY-NC-SA 4.0, not for commercial use",
+    "research only; voices of RAVDESS and nEMO: CC BY-NC-SA 4.0, not for commercial use",
     "rated": "texts and ratings of vaderSentiment: MIT licence; the texts are of their writers",
     "controlled": "made by affuse, free of terms",
     "": "not stated; the terms of the training data bind these weights too",
@@ -83,6 +82,7 @@ modalities.
 
 {"Features are standardised inside the model." if config.normalised else ""}
 {conflict}
+{_certainty(config)}
 
 ## Training data
 
@@ -96,6 +96,20 @@ that from its training data. It is no measurement of what a person feels, thinks
 decide about people by it. Emotion recognition at work and in education is prohibited or restricted
 by law in places, for instance by Article 5(1)(f) of the EU AI Act (Regulation 2024/1689).
 """
+
+
+def _certainty(config: BundleConfig) -> str:
+    told = []
+    if config.temperature:
+        told.append(
+            "Probabilities were calibrated on the validation part, by what is there of a clip."
+        )
+    if config.interval:
+        told.append("Intervals held four of five values of the validation part.")
+    if config.usual:
+        names = ", ".join(config.usual)
+        told.append(f"It was trained on {names} as it is and taken to its speaker, and can adapt.")
+    return "\n".join(told)
 
 
 def _begun(training: Mapping[str, Any]) -> str:
