@@ -77,7 +77,7 @@ def _listed(rows: Iterator[Row], base: Path | str) -> Iterator[Source]:
     for row in rows:
         place = _joined(base, row.path)
         # The name stays below the folder of answers, wherever the clip lies.
-        shown = shown_url(place) if is_url(place) else row.path
+        shown = shown_url(row.path) if is_url(row.path) else row.path
         parts = [p for p in Path(shown.partition("://")[2] or shown).parts if p not in ("/", "..")]
         transcript = None if row.transcript is None else _joined(base, row.transcript)
         yield Source(place, "/".join(parts), row._replace(transcript=transcript))
