@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -147,20 +147,17 @@ def _parquet(file: Path, name: str) -> Iterator[Row]:
 
 def _row(cells: Mapping[str, Any], place: str) -> Row:
     path = next((cells[column] for column in _PATHS if column in cells), None)
-    found = [_text(path, "path", place)]
-    if found[0] is None:
+    found = _text(path, "path", place)
+    if found is None:
         raise InputError("names no clip", remedy="give its path, or delete the row", source=place)
-    return Row(found[0], *_texts(cells, _COLUMNS, place))
-
-
-def _texts(cells: Mapping[str, Any], columns: Sequence[str], place: str) -> Iterator[str | None]:
-    return (_text(cells.get(column), column, place) for column in columns)
+    transcript, text, language = (_text(cells.get(column), column, place) for column in _COLUMNS)
+    return Row(found, transcript, text, language)
 
 
 def _text(value: Any, column: str, place: str) -> str | None:
+    if isinstance(value, str):
+        return value.strip() or None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    if not isinstance(value, str):
-        problem = f"has a {type(value).__name__} in '{column}'"
-        raise InputError(problem, remedy="give text", source=place)
-    return value.strip() or None
+    problem = f"has a {type(value).__name__} in '{column}'"
+    raise InputError(problem, remedy="give text", source=place)

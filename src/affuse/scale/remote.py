@@ -52,7 +52,7 @@ class State(NamedTuple):
 
 
 def is_url(place: str) -> bool:
-    return _URL.match(place) is not None
+    return "://" in place and _URL.match(place) is not None
 
 
 def shown_url(place: str) -> str:
