@@ -96,9 +96,10 @@ def measure(folder: Path) -> None:
 
     request = Request((str(folder / "list.csv"),), "sentiment", parquet=folder / "tables")
     prediction = Prediction(request)
-    planned, first = time.monotonic() - began, None
+    planned, first, processor = time.monotonic() - began, None, 0.0
     for _ in prediction.run():
-        first = time.monotonic() - began if first is None else first
+        if first is None:
+            first, processor = time.monotonic() - began, time.process_time()
     row = {
         "rows": prediction.total,
         "known": prediction.known,
@@ -106,8 +107,10 @@ def measure(folder: Path) -> None:
         "failed": prediction.failed,
         "planned_s": round(planned, 1),
         "first_answer_s": round(first or 0.0, 1),
+        "first_answer_processor_s": round(processor, 1),
         "all_s": round(time.monotonic() - began, 1),
         "driver_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000),
+        "load": round(os.getloadavg()[0], 1),
         "cores": os.cpu_count(),
     }
     print(row)

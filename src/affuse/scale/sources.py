@@ -88,10 +88,10 @@ def _listed(rows: Iterator[Row], base: str) -> Iterator[Source]:
 
 
 def _joined(base: str, place: str) -> str:
-    if is_url(place):
+    if is_url(place) or place[:1] == "/":
         return place
     if is_url(base):
-        return f"{base}/{place.lstrip('/')}"
+        return f"{base}/{place}"
     return os.path.join(base, place)  # noqa: PTH118
 
 
