@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,13 +87,22 @@ def _csv(file: Path, name: str) -> Iterator[Row]:
             heading_line = next((line for line in lines if line.strip()), "")
         heading, mark = _heading(heading_line, marks, name)
         reader = csv.reader(lines, delimiter=mark)
+        columns = _columns(heading)
+        # Where each stands; beyond the end of a row where there is none.
+        places = [heading.index(c) if c in heading else sys.maxsize for c in columns]
         try:
             for number, cells in enumerate(reader, 2):
                 if any(map(str.strip, cells)):
-                    yield _row(dict(zip(heading, cells, strict=False)), f"{name}: row {number}")
+                    count = len(cells)
+                    yield _row([cells[p] if p < count else None for p in places], name, number)
         except csv.Error as error:
             problem = f"cannot be read after row {reader.line_num} ({error})"
             raise InputError(problem, remedy="check the quotes there", source=name) from None
+
+
+def _columns(heading: Iterable[str]) -> list[str]:
+    """The columns that are read: that of the path first."""
+    return [next((c for c in _PATHS if c in heading), _PATHS[0]), *_COLUMNS]
 
 
 def _heading(line: str, marks: str, name: str) -> tuple[list[str], str]:
@@ -121,7 +131,8 @@ def _json_lines(file: Path, name: str) -> Iterator[Row]:
                 raise InputError("is not JSON", remedy=remedy, source=place) from None
             if not isinstance(content, dict):
                 raise InputError("is no object", remedy="give a JSON object a line", source=place)
-            yield _row({str(key).strip().lower(): v for key, v in content.items()}, place)
+            cells = {str(key).strip().lower(): value for key, value in content.items()}
+            yield _row([cells.get(column) for column in _columns(cells)], name, number)
 
 
 def _parquet(file: Path, name: str) -> Iterator[Row]:
@@ -130,15 +141,13 @@ def _parquet(file: Path, name: str) -> Iterator[Row]:
         with file.open("rb") as opened:
             table = parquet.ParquetFile(opened)
             columns = {column.lower(): column for column in table.schema_arrow.names}
-            path = next((columns[c] for c in _PATHS if c in columns), None)
-            if path is None:
+            if not any(path in columns for path in _PATHS):
                 raise _no_column(f"it has {', '.join(list(columns)[:8])}", name)
-            wanted = [path, *(columns[c] for c in _COLUMNS if c in columns)]
-            batches = table.iter_batches(_ROWS, columns=wanted)
+            wanted = [columns.get(column) for column in _columns(columns)]
+            batches = table.iter_batches(_ROWS, columns=[c for c in wanted if c is not None])
             contents = (content for batch in batches for content in batch.to_pylist())
             for number, content in enumerate(contents, 1):
-                row = {key.lower(): value for key, value in content.items()}
-                yield _row(row, f"{name}: row {number}")
+                yield _row([content[c] if c else None for c in wanted], name, number)
     except (InputError, OSError):
         raise
     except Exception as error:  # its classes are many, and a damaged file raises any
@@ -146,22 +155,21 @@ def _parquet(file: Path, name: str) -> Iterator[Row]:
         raise InputError(problem, remedy="write it anew", source=name) from None
 
 
-def _row(cells: Mapping[str, Any], place: str) -> Row:
-    path = next((cells[column] for column in _PATHS if column in cells), None)
-    found = [_text(path, "path", place)]
-    if found[0] is None:
-        raise InputError("names no clip", remedy="give its path, or delete the row", source=place)
-    return Row(found[0], *_texts(cells, _COLUMNS, place))
+def _row(cells: Sequence[Any], name: str, number: int) -> Row:
+    """A row of the cells of path, transcript, text and language."""
+    texts: list[Any] = [cell.strip() or None if isinstance(cell, str) else cell for cell in cells]
+    for at, text in enumerate(texts):
+        if text is not None and not isinstance(text, str):
+            _require_empty(text, f"{name}: row {number}")
+            texts[at] = None
+    if texts[0] is None:
+        place, remedy = f"{name}: row {number}", "give its path, or delete the row"
+        raise InputError("names no clip", remedy=remedy, source=place)
+    return Row(*texts)
 
 
-def _texts(cells: Mapping[str, Any], columns: Sequence[str], place: str) -> Iterator[str | None]:
-    return (_text(cells.get(column), column, place) for column in columns)
-
-
-def _text(value: Any, column: str, place: str) -> str | None:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if not isinstance(value, str):
-        problem = f"has a {type(value).__name__} in '{column}'"
+def _require_empty(cell: Any, place: str) -> None:
+    """Pass over what stands for an empty cell; anything else is an error."""
+    if not (isinstance(cell, float) and math.isnan(cell)):
+        problem = f"has a {type(cell).__name__} where a path or words are meant"
         raise InputError(problem, remedy="give text", source=place)
-    return value.strip() or None

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+import socket
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ from affuse.scale.clip_workers import ClipJob, clip_pool
 
 # Jobs that an actor has at once: one to do, and one that waits beside it.
 _AHEAD = 2
+_LISTENS = 10.0  # seconds within which a cluster must answer
 # A job is lost with so many actors, and then given up.
 _TRIES = 3
 
@@ -76,12 +79,11 @@ class RayEngine:
     def __enter__(self) -> Self:
         ray = self._ray
         if not ray.is_initialized():
+            _require_listening(self._address)
             try:
                 ray.init(address=self._address, log_to_driver=False, logging_level="error")
             except Exception as error:  # a cluster that is not there raises one of many
-                problem = f"no Ray cluster answers ({first_line(error)})"
-                remedy = "check --address, or leave it out for one on this machine"
-                raise InputError(problem, remedy=remedy, source=self._address) from None
+                raise _silent(first_line(error), self._address) from None
             self._ours = True
         cores = int(ray.cluster_resources().get("CPU", 1))
         self._kind = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Reader)
@@ -89,7 +91,7 @@ class RayEngine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for slot in self._slots:
+        for slot in self._slots if self._ray.is_initialized() else ():
             self._ray.kill(slot.actor)
         if self._ours:
             self._ray.shutdown()
@@ -100,9 +102,10 @@ class RayEngine:
         """As `ProcessPool.run`; no more jobs are taken than there are actors for."""
         del progress  # words on the way would cost more than they tell
         waiting, again = iter(jobs), deque[tuple[ClipJob, int]]()
+        more = True
         while True:
-            self._give(waiting, again)
-            if not again and not any(slot.doing for slot in self._slots):
+            more = self._give(waiting, again) and more
+            if not more and not again and not any(slot.doing for slot in self._slots):
                 return
             references = [r for slot in self._slots for r in (*slot.doing, *_starting(slot))]
             heard, _ = self._ray.wait(references, num_returns=1)
@@ -113,7 +116,8 @@ class RayEngine:
                     elif reference in slot.doing:
                         yield from self._hear(slot, reference, again)
 
-    def _give(self, waiting: Iterator[ClipJob], again: deque[tuple[ClipJob, int]]) -> None:
+    def _give(self, waiting: Iterator[ClipJob], again: deque[tuple[ClipJob, int]]) -> bool:
+        """Give jobs to actors, one to each before any has two; whether there may be more."""
         for depth in range(_AHEAD):
             for slot in self._slots:
                 if not slot.ready or len(slot.doing) > depth:
@@ -121,8 +125,9 @@ class RayEngine:
                 fresh = ((job, _TRIES) for job in itertools.islice(waiting, 1))
                 given = again.popleft() if again else next(fresh, None)
                 if given is None:
-                    return
+                    return False
                 slot.doing[slot.actor.read.remote(given[0])] = given
+        return True
 
     def _start(self, slot: _Slot) -> None:
         try:
@@ -164,3 +169,19 @@ class RayEngine:
 
 def _starting(slot: _Slot) -> list[Any]:
     return [] if slot.ready else [slot.starting]
+
+
+def _require_listening(address: str | None) -> None:
+    """Ray would wait for minutes, and end this process, where nobody listens."""
+    found = re.fullmatch(r"(?:ray://)?([^/:]+):(\d+)", address or "")
+    if found is None:
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=_LISTENS).close()
+    except OSError as error:
+        raise _silent(str(error.strerror or error), address) from None
+
+
+def _silent(why: str, address: str | None) -> InputError:
+    remedy = "check --address, or leave it out for one on this machine"
+    return InputError(f"no Ray cluster answers ({why})", remedy=remedy, source=address)

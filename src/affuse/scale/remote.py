@@ -52,7 +52,7 @@ class State(NamedTuple):
 
 
 def is_url(place: str) -> bool:
-    return _URL.match(place) is not None
+    return "://" in place and _URL.match(place) is not None
 
 
 def shown_url(place: str) -> str:
@@ -151,9 +151,12 @@ def _tried(url: str, ask: Callable[[], T]) -> T:
         try:
             return ask()
         except Exception as error:
-            final = number == _TRIES - 1 or isinstance(error, FileNotFoundError | PermissionError)
-            if final or _status(error) in range(400, 500):
-                raise _refused(error, url) from None
+            # Of HTTP, a file counts as absent whatever the reason is.
+            cause = error.__cause__ if isinstance(error, FileNotFoundError) else None
+            found = cause if isinstance(cause, Exception) else error
+            final = number == _TRIES - 1 or isinstance(found, FileNotFoundError | PermissionError)
+            if final or _status(found) in range(400, 500):
+                raise _refused(found, url) from None
             time.sleep(_PAUSE * 2**number)
     raise AssertionError
 
@@ -167,7 +170,7 @@ def _refused(error: Exception, url: str) -> InputError:
     """The error in a user's terms. What a driver says may hold credentials, and stays unsaid."""
     status = _status(error)
     why = type(error).__name__ if status is None else f"status {status}"
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) or status == 404:
         why = "no such file"
     remedy = "check the address, the connection and your credentials"
     return InputError(f"cannot be fetched ({why})", remedy=remedy, source=shown_url(url))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from array import array
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.files import digest
 from affuse.scale.sources import Source, Sources
 
 Hashes = NDArray[np.uint64]
@@ -42,7 +42,8 @@ class Shard(NamedTuple):
 
 def key_of(text: str) -> int:
     """64 bits that tell one clip from another."""
-    return int(digest(text.encode("utf-8", "surrogateescape")), 16)
+    content = text.encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest())
 
 
 class Chosen:

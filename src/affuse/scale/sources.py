@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from affuse.errors import InputError
 from affuse.extract.folder import clips_at
@@ -17,8 +17,7 @@ from affuse.scale.manifests import Row, is_manifest, rows_of
 from affuse.scale.remote import fetched, find_remote, is_url, shown_url
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A clip that is asked for.
 
     Attributes:
@@ -39,7 +38,15 @@ class Source:
     @property
     def identity(self) -> str:
         """What tells it from others, wherever affuse is started."""
-        return self.shown if is_url(self.place) else os.path.abspath(self.place)  # noqa: PTH100
+        place = self.place
+        if is_url(place):
+            return self.shown
+        # Of a million, few need what takes long.
+        if place[:1] == os.sep and "//" not in place and "/." not in place:
+            return place
+        if place[:1] == "." or "//" in place or f"{os.sep}." in place:
+            return os.path.abspath(place)  # noqa: PTH100
+        return os.path.join(os.getcwd(), place)  # noqa: PTH109, PTH118
 
 
 class Sources:
@@ -59,7 +66,7 @@ def _found(given: str) -> Iterator[Source]:
     if is_url(given):
         yield from _remote(given)
     elif is_manifest(given) and not os.path.isdir(given):  # noqa: PTH112
-        yield from _listed(rows_of(Path(given)), Path(given).parent)
+        yield from _listed(rows_of(Path(given)), os.path.dirname(given))  # noqa: PTH120
     else:
         yield from (Source(str(clip.path), clip.name.as_posix()) for clip in clips_at(given))
 
@@ -72,20 +79,26 @@ def _remote(url: str) -> Iterator[Source]:
     yield from (Source(place, name) for place, name in find_remote(url))
 
 
-def _listed(rows: Iterator[Row], base: Path | str) -> Iterator[Source]:
+def _listed(rows: Iterator[Row], base: str) -> Iterator[Source]:
     """The clips of a manifest, whose places are relative to it."""
     for row in rows:
-        place = _joined(base, row.path)
-        # The name stays below the folder of answers, wherever the clip lies.
-        shown = shown_url(place) if is_url(place) else row.path
-        parts = [p for p in Path(shown.partition("://")[2] or shown).parts if p not in ("/", "..")]
-        transcript = None if row.transcript is None else _joined(base, row.transcript)
-        yield Source(place, "/".join(parts), row._replace(transcript=transcript))
+        if row.transcript is not None:
+            row = row._replace(transcript=_joined(base, row.transcript))
+        yield Source(_joined(base, row.path), _name(row.path), row)
 
 
-def _joined(base: Path | str, place: str) -> str:
-    if is_url(place):
+def _joined(base: str, place: str) -> str:
+    if is_url(place) or place[:1] == "/":
         return place
-    if isinstance(base, str):
-        return f"{base}/{place.lstrip('/')}"
-    return str(base / place)
+    if is_url(base):
+        return f"{base}/{place}"
+    return os.path.join(base, place)  # noqa: PTH118
+
+
+def _name(place: str) -> str:
+    """What a clip is called, which stays below the folder of answers wherever the clip lies."""
+    if is_url(place):
+        place = shown_url(place).partition("://")[2]
+    if place[:1] not in ("/", ".") and "/." not in place and "\\" not in place:
+        return place
+    return "/".join(part for part in Path(place).parts if part not in (Path(place).anchor, ".."))
