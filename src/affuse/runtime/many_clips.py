@@ -98,15 +98,16 @@ class ClipReader:
     ) -> PredictedClip:
         recognise = reading.recognise
         beside = transcript_beside(clip.path) if beside is None else beside
-        found = clip.path.stat()
         made_from = {
             **self.made_by(reading),
             "words": digest(repr(beside).encode(), 64),
             "recognised": RECOGNISER if recognise and beside.transcript is None else None,
-            "size": found.st_size,
-            "modified": found.st_mtime_ns,
         }
         place = None if out is None else out / f"{clip.name}.json"
+        if place is not None:
+            # Where the answer is not kept, a copy of the file has the same.
+            found = clip.path.stat()
+            made_from |= {"size": found.st_size, "modified": found.st_mtime_ns}
         content = None if place is None else _known(place, made_from, clip.path)
         known = content is not None
         if content is None:

@@ -3,64 +3,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from affuse.errors import AffuseError, InputError
+from affuse.errors import InputError
+from affuse.extract.clip import OnSeconds
 from affuse.extract.folder import Clip
 from affuse.extract.media.tracks import Wanted
-from affuse.extract.text.transcript import Transcript, read_transcript
-from affuse.runtime.many_clips import predict_clips
+from affuse.extract.text.transcript import Beside, Transcript, read_transcript
+from affuse.runtime.many_clips import ClipReader, Reading
 from affuse.runtime.predictor import Predictor
 from affuse.service.job import ClipTask
 
-OnShare = Callable[[float], None]
-"""Told which share of a job is done, in [0, 1]."""
 
-
-def answer(task: ClipTask, on_share: OnShare) -> bytes:
+def answer(task: ClipTask, on_seconds: OnSeconds) -> bytes:
     """The answer to a job, as JSON on one line.
 
     Raises:
-        AffuseError: there is none; files are named in it as they were when they were sent.
+        AffuseError: there is none; files are named in it by where they lie.
     """
-    try:
-        return _line(_content(task, on_share))
-    except AffuseError as error:
-        raise _renamed_error(error, task) from None
-
-
-def _content(task: ClipTask, on_share: OnShare) -> dict[str, Any]:
     request = task.request
 
-    def on_clip(_: Clip, done: float, total: float | None) -> None:
+    def progress(done: float, total: float | None) -> None:
         _require_short(task, max(done, total or 0.0))
-        on_share(min(done / total, 1.0) if total else 0.0)
+        on_seconds(done, total)
 
-    (found,) = predict_clips(
-        _predictor(task.checkpoint),
-        [Clip(task.clip, Path(task.clip.name))],
-        transcript=_transcript(task),
-        recognise=request.recognise,
-        tracks=Wanted(request.audio_track, request.video_track),
-        on_clip=on_clip,
+    found = _reader(task.checkpoint).read(
+        Clip(task.clip, Path(task.clip.name)),
+        Reading(Wanted(request.audio_track, request.video_track), request.recognise),
+        beside=Beside(_transcript(task)),
+        progress=progress,
     )
     if found.content is None:
         raise found.error or InputError("there is no answer", remedy="try again")
-    return {**found.content, "file": request.clip.name}
+    content = {**found.content, "file": request.clip.name}
+    return f"{json.dumps(content, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
 @lru_cache(maxsize=4)
-def _predictor(checkpoint: str | None) -> Predictor:
-    return Predictor.from_pretrained(checkpoint)
+def _reader(checkpoint: str | None) -> ClipReader:
+    return ClipReader(Predictor.from_pretrained(checkpoint, alone=False))
 
 
 def prepare(checkpoint: str | None) -> None:
     """Load a checkpoint before the first job that asks for it."""
-    _predictor(checkpoint).extractor()
+    _reader(checkpoint)
 
 
 def _transcript(task: ClipTask) -> Transcript | None:
@@ -72,7 +60,8 @@ def _transcript(task: ClipTask) -> Transcript | None:
         return None
     found = read_transcript(task.transcript)
     ours, theirs = str(task.transcript), request.transcript.name
-    origin = replace(found.origin, file=theirs, language=found.origin.language or request.language)
+    language = found.origin.language or request.language
+    origin = replace(found.origin, file=theirs, language=language)
     notices = tuple(notice.replace(ours, theirs) for notice in found.notices)
     return replace(found, origin=origin, notices=notices)
 
@@ -81,14 +70,3 @@ def _require_short(task: ClipTask, seconds: float) -> None:
     if task.longest is not None and seconds > task.longest:
         problem = f"is longer than the {task.longest:g} s that this service reads"
         raise InputError(problem, remedy="send a part of it", source=task.clip)
-
-
-def _renamed_error(error: AffuseError, task: ClipTask) -> AffuseError:
-    line = str(error).replace(str(task.clip), task.request.clip.name)
-    if task.transcript is not None and task.request.transcript is not None:
-        line = line.replace(str(task.transcript), task.request.transcript.name)
-    return AffuseError(line)
-
-
-def _line(content: Any) -> bytes:
-    return f"{json.dumps(content, ensure_ascii=False, allow_nan=False)}\n".encode()

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from affuse import __version__
 from affuse.service import general_routes, job_routes, page_routes
-from affuse.service.crew import OwnProcess
+from affuse.service.crew import Crew
 from affuse.service.guards import Guards
 from affuse.service.job import Job, Places
 from affuse.service.keys import Keys
@@ -49,7 +49,7 @@ def create_service(settings: ServiceSettings, telemetry: Telemetry | None = None
     office = Office(
         ledger,
         places,
-        [OwnProcess(settings.job_seconds) for _ in range(settings.workers)],
+        Crew(settings.workers, seconds=settings.job_seconds, megabytes=settings.memory),
         checkpoint=offered.place,
         fetch=outward.fetch,
         longest=settings.max_seconds,

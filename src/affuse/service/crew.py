@@ -1,109 +1,89 @@
-"""Worker processes, which answer one job at a time: what hangs or crashes costs its own alone."""
+"""The worker processes that answer jobs: what hangs or crashes costs its own job alone."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
-from typing import Any, Protocol
+from queue import Empty, SimpleQueue
 
-from affuse.errors import AffuseError, InputError
-from affuse.processes import PlainContext, begin_plain_worker
+from affuse.errors import AffuseError
+from affuse.pool_worker import OnSeconds, Work, megabytes_of
+from affuse.process_pool import CancelledJobError, Event, Finished, Limits, ProcessPool
 from affuse.service.job import ClipTask
 
-_PAUSE = 0.1
+_LOOKS = 0.1
 
 
-class Gone(Exception):  # noqa: N818 - no fault of a program
+class GivenUp(Exception):  # noqa: N818 - no fault of a program
     """A job was given up: it was taken back, or the service stops."""
 
 
-class Worker(Protocol):
-    """Whoever answers jobs."""
+class Crew:
+    """A pool of worker processes, as many jobs at a time as it is asked to run.
+
+    Args:
+        count: of processes.
+        seconds: that a job may take.
+        megabytes: that the process of a job may hold, where that can be watched.
+    """
+
+    def __init__(self, count: int, *, seconds: float, megabytes: float | None) -> None:
+        self.count = count
+        watched = None if megabytes_of(None) is None else megabytes
+        self._pool = ProcessPool(
+            _work, count, limits=Limits(seconds, watched), preload="affuse.service.answering"
+        )
 
     def run(
         self, task: ClipTask, on_share: Callable[[float], None], given_up: threading.Event
     ) -> bytes:
-        """The answer to a task.
+        """The answer to a task. It may be called from several threads.
+
+        Args:
+            on_share: told which share of it is done.
+            given_up: set by who wants no answer any more.
 
         Raises:
             AffuseError: there is none, and why.
-            Gone: `given_up` was set meanwhile.
+            GivenUp: nobody wants it.
         """
-        ...
-
-    def stop(self) -> None:
-        """End its process."""
-        ...
-
-
-class OwnProcess:
-    """A worker in a process of its own, which is started when it is needed, and again if it dies.
-
-    Args:
-        seconds: that a job may take, at most.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._process: Any = None
-        self._connection: Any = None
-
-    def run(
-        self, task: ClipTask, on_share: Callable[[float], None], given_up: threading.Event
-    ) -> bytes:
-        self._ensure()
-        last = time.monotonic() + self._seconds
-        try:
-            self._connection.send(task)
-            while True:
+        events: SimpleQueue[Event] = SimpleQueue()
+        number = self._pool.submit(task, events.put)
+        while True:
+            try:
+                event = events.get(timeout=_LOOKS)
+            except Empty:
                 if given_up.is_set():
-                    raise Gone
-                if time.monotonic() > last:
-                    self.stop()
-                    problem = f"took longer than {self._seconds:g} s"
-                    raise InputError(problem, remedy="send a shorter part of it")
-                if self._connection.poll(_PAUSE):
-                    kind, value = self._connection.recv()
-                    if kind == "done":
-                        return bytes(value)
-                    if kind == "failed":
-                        raise AffuseError(value)
-                    on_share(value)
-        except (EOFError, OSError):
-            self.stop()
-            problem, remedy = "the process that read it ended", "send another form of it, or a part"
-            raise InputError(problem, remedy=remedy) from None
-        except Gone:
-            self.stop()
-            raise
+                    self._pool.cancel(number)
+                continue
+            if not isinstance(event, Finished):
+                on_share(min(event.done / event.of, 1.0) if event.of else 0.0)
+            elif isinstance(event.error, CancelledJobError):
+                raise GivenUp
+            elif event.error is not None:
+                raise AffuseError(_by_its_name(str(event.error), task))
+            else:
+                return bytes(event.result)
 
-    def _ensure(self) -> None:
-        if self._process is not None and self._process.is_alive():
-            return
-        self.stop()
-        context = PlainContext()
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._connection.close()
-        self._process = self._connection = None
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.close()
 
 
-def _work(connection: Connection) -> None:
-    begin_plain_worker()
-    from affuse.service.answering import answer
+def _by_its_name(line: str, task: ClipTask) -> str:
+    """An error that names files as they were called when they were sent."""
+    line = line.replace(str(task.clip), task.request.clip.name)
+    if task.transcript is not None and task.request.transcript is not None:
+        line = line.replace(str(task.transcript), task.request.transcript.name)
+    return line
 
-    while True:
-        task = connection.recv()
-        try:
-            connection.send(("done", answer(task, lambda share: connection.send(("share", share)))))
-        except AffuseError as error:
-            connection.send(("failed", str(error)))
+
+def _work() -> Work:
+    """What a worker does with a task; the usual checkpoints are loaded before the first."""
+    from affuse.service.answering import answer, prepare
+
+    def work(task: ClipTask, on_seconds: OnSeconds) -> bytes:
+        return answer(task, on_seconds)
+
+    prepare(None)
+    return work

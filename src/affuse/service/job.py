@@ -73,6 +73,11 @@ class ClipTask(NamedTuple):
     checkpoint: str | None  # a name that comes with affuse, or a folder
     longest: float | None  # seconds of a recording that are read, at most
 
+    @property
+    def source(self) -> str:
+        """What errors name."""
+        return str(self.clip)
+
 
 class Job(NamedTuple):
     """A job, without its answer."""

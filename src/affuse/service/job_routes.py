@@ -210,10 +210,8 @@ async def _events(service: Service, job: str, owner: str) -> AsyncIterator[str]:
         silent += _LOOKS
 
 
-@router.api_route(
-    "/jobs/{job}/media", methods=["GET", "HEAD"], responses=problems(401, 404, 416, 503),
-    include_in_schema=True,
-)  # fmt: skip
+@router.head("/jobs/{job}/media", include_in_schema=False)
+@router.get("/jobs/{job}/media", responses=problems(401, 404, 416, 503))
 def media_of_job(request: Request, owner: Owner, job: str) -> FileResponse:
     """The clip as it was sent, or a range of it, for a player."""
     service = service_of(request)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from affuse.errors import AffuseError
 from affuse.files import make_folder
-from affuse.service.crew import Gone, Worker
+from affuse.service.crew import Crew, GivenUp
 from affuse.service.job import ClipTask, Job, Places, Request
 from affuse.service.ledger import Ledger, Unavailable
 
@@ -38,7 +38,7 @@ class Office:
     Args:
         ledger: whose jobs that were running when another process ended are begun again.
         places: of their files.
-        workers: one job each at a time.
+        crew: who answers; it has as many jobs at a time as it has processes.
         checkpoint: what a worker loads for the name of a checkpoint.
         fetch: brings the clip of a URL to a place; `AffuseError` where it does not.
         longest: seconds of a recording that are read, at most.
@@ -50,7 +50,7 @@ class Office:
         self,
         ledger: Ledger,
         places: Places,
-        workers: Sequence[Worker],
+        crew: Crew,
         *,
         checkpoint: Callable[[str | None], str | None],
         fetch: Callable[[str, Path], None],
@@ -59,13 +59,12 @@ class Office:
         on_end: OnEnd,
     ) -> None:
         self.ledger, self.places = ledger, places
-        self._workers, self._checkpoint, self._fetch = tuple(workers), checkpoint, fetch
+        self._crew, self._checkpoint, self._fetch = crew, checkpoint, fetch
         self._longest, self._keep, self._on_end = longest, keep, on_end
         self._running: dict[str, _Running] = {}
         self._stopping, self._wake = threading.Event(), threading.Condition()
         self._threads = [
-            threading.Thread(target=self._serve, args=(worker,), daemon=True)
-            for worker in self._workers
+            threading.Thread(target=self._serve, daemon=True) for _ in range(crew.count)
         ]
         self._threads.append(threading.Thread(target=self._sweep, daemon=True))
 
@@ -80,6 +79,8 @@ class Office:
     def stop(self, grace: float) -> None:
         """Begin nothing more; jobs that run still have `grace` seconds, then they wait again."""
         self.begin_to_stop()
+        with self._wake:
+            self._wake.notify_all()
         last = time.monotonic() + grace
         while self._running and time.monotonic() < last:
             time.sleep(0.05)
@@ -87,8 +88,7 @@ class Office:
             running.given_up.set()
         for thread in self._threads:
             thread.join(_SWEEP + 10)
-        for worker in self._workers:
-            worker.stop()
+        self._crew.close()
 
     def begin_to_stop(self) -> None:
         """Begin nothing more. It may be called by a signal."""
@@ -123,8 +123,8 @@ class Office:
             return
         self.places.remove(job)
 
-    def _serve(self, worker: Worker) -> None:
-        """What the thread of one worker does."""
+    def _serve(self) -> None:
+        """What each thread does: one job after the other."""
         while not self.stopping:
             try:
                 job = self.ledger.take()
@@ -137,18 +137,18 @@ class Office:
                 continue
             running = self._running[job.id] = _Running()
             try:
-                self._run(worker, job, running)
+                self._run(job, running)
             finally:
                 del self._running[job.id]
                 self._forget_removed(job.id)
 
-    def _run(self, worker: Worker, job: Job, running: _Running) -> None:
+    def _run(self, job: Job, running: _Running) -> None:
         began = time.monotonic()
         try:
-            result = self._answer(worker, job, running)
+            result = self._answer(job, running)
             ended = self._insist(lambda: self.ledger.end(job.id, result=result))
             how = "done"
-        except Gone:
+        except GivenUp:
             with suppress(Unavailable):
                 self.ledger.put_back(job.id)
             return
@@ -163,7 +163,7 @@ class Office:
         if ended:
             self._on_end(job, how, time.monotonic() - began)
 
-    def _answer(self, worker: Worker, job: Job, running: _Running) -> bytes:
+    def _answer(self, job: Job, running: _Running) -> bytes:
         if job.starts > _MOST_STARTS:
             raise AffuseError(f"the service ended {_MOST_STARTS} times while it was read")
         request, clip = job.request, self.places.clip(job.id, job.request.clip)
@@ -171,7 +171,7 @@ class Office:
             make_folder(clip.parent)
             self._fetch(request.url, clip)
         if running.given_up.is_set():
-            raise Gone
+            raise GivenUp
 
         def on_share(share: float) -> None:
             running.progress = max(running.progress, share)
@@ -180,7 +180,7 @@ class Office:
         transcript = None if sent is None else self.places.transcript(job.id, sent)
         checkpoint = self._checkpoint(request.checkpoint)
         task = ClipTask(request, clip, transcript, checkpoint, self._longest)
-        return worker.run(task, on_share, running.given_up)
+        return self._crew.run(task, on_share, running.given_up)
 
     def _insist(self, write: Callable[[], bool]) -> bool:
         """Try until it is written; what is not, when the service ends, is done again."""

@@ -86,6 +86,11 @@ class Serving:
         shown = f"[{host}]" if ":" in host else host
         return f"http://{shown}:{port}"
 
+    @property
+    def started(self) -> bool:
+        """Whether it answers."""
+        return bool(self._server.started)
+
     def run(self) -> None:
         """Serve until the process is asked to end."""
         self._server.run(sockets=[self._socket])

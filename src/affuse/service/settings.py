@@ -34,7 +34,7 @@ class ServiceSettings(Options):
     live: int = Field(default=2, ge=0, le=256)  # live sessions at once
     allowed_hosts: tuple[str, ...] = ()  # where clips may be fetched, and who may be called back
     secret: str | None = Field(default=None, min_length=16)  # that callbacks are signed with
-    memory: int | None = Field(default=None, ge=256)  # MB of a worker
+    memory: int = Field(default=4000, ge=256, le=10**7)  # MB of a worker
 
     @property
     def most_bytes(self) -> int:
