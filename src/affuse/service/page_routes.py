@@ -26,7 +26,12 @@ def page(name: str = "index.html") -> Response:
 
 @cache
 def _page_files() -> dict[str, bytes]:
-    folder = files("affuse.service") / "page"
-    if not folder.is_dir():
-        return {}
-    return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+    """Those of the page itself, and what it shares with pages that open from disk."""
+    own = _files_in("affuse.service", "page", "")
+    return own | _files_in("affuse.report", "components", "components/")
+
+
+def _files_in(package: str, folder: str, prefix: str) -> dict[str, bytes]:
+    place = files(package) / folder
+    entries = place.iterdir() if place.is_dir() else ()
+    return {f"{prefix}{entry.name}": entry.read_bytes() for entry in entries if entry.is_file()}
