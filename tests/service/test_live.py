@@ -55,7 +55,7 @@ class Session:
                 return said
 
 
-def test_an_answer_a_second_is_that_of_a_stream(service, tmp_path) -> None:
+def test_an_answer_a_second_is_that_of_a_stream(service) -> None:
     signal = tone(2.5)
     session = Session(service, sound=True, pictures=True)
     ready = session.heard()
