@@ -20,11 +20,12 @@ from affuse.report.answer_files import (
     top_emotion,
     words_in,
 )
-from affuse.report.case_media import CaseMedia
 from affuse.report.page_parts import joined_script, joined_style, policy_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from affuse.report.case_media import CaseMedia
 
 _HEADER = ("time", "sentiment", "emotion", "primary", "conflict", "words")
 
@@ -58,15 +59,17 @@ def prediction_page(content: Content, media: CaseMedia | None = None) -> str:
     """
     from markupsafe import Markup
 
+    # Whoever is given the page need not know where the clip lay.
+    shown = {**content, "file": Path(content["file"]).name}
     script, style = joined_script("prediction.js"), joined_style()
     return render_page(
         "prediction.html",
-        content=content,
+        content=shown,
         answer=affect_line(content),
         policy=policy_of(script, style),
         script=Markup(script),
         style=Markup(style),
-        view=Markup(_as_script(_view(content, media))),
+        view=Markup(_as_script(_view(shown, media))),
         read=list(account_lines(content)),
         header=_HEADER,
         rows=[_row(content, window) for window in content["timeline"]],
@@ -76,7 +79,7 @@ def prediction_page(content: Content, media: CaseMedia | None = None) -> str:
 def _view(content: Content, media: CaseMedia | None) -> Mapping[str, Any]:
     """What the page's script shows."""
     return {
-        "content": {**content, "file": Path(content["file"]).name},
+        "content": content,
         "media": media.source or None if media else None,
         "notice": media.notice if media else "",
         "files": {"csv": to_csv([content]), "srt": to_srt(content)},

@@ -104,7 +104,7 @@ function momentsOf(content, player) {
     element("b", {}, spanOf(part)), ` ${percent(part.conflict)}, ${part.primary} leads`,
   ], () => player.seek(part.start))));
   const lead = high.length ? null
-    : element("p", {}, `They agree: no window reaches ${percent(CONFLICT)}. The highest is`);
+    : element("p", {}, `No window reaches ${percent(CONFLICT)}. The highest is`);
   return element("section", { class: "moments" }, element("h2", {}, "Where modalities conflict"), lead,
     element("ul", {}, items));
 }

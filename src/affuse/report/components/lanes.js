@@ -35,7 +35,7 @@ export function lanesOf(content, span, reach) {
   }
   if (parts.some((part) => part.conflict !== null)) lanes.push(conflictLane(parts, place));
   if (content.words.length) lanes.push(wordsLane(content.words, place));
-  if (content.streams?.picture) lanes.push(faceLane(content, place));
+  if (content.streams?.picture && content.faces) lanes.push(faceLane(content, place));
   return lanes;
 }
 
@@ -183,7 +183,7 @@ export function axisOf(span) {
       const css = x < 12 ? "" : x > width - 20 ? "end" : "middle";
       const words = step < 1 ? `${time.toFixed(1)} s` : clock(time);
       return [drawn("line", { x1: x, x2: x, y1: 0, y2: 4, class: "axis" }),
-        drawn("text", { x, y: 17, class: css }, words)];
+        drawn("text", { x: css ? x : x + 4, y: 17, class: css }, words)];
     });
   };
   return { key: "axis", name: "", note: "", height: 22, draw, says: "", legend: [] };

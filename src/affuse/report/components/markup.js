@@ -6,7 +6,7 @@ function fill(node, attributes, children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat(Infinity).filter((child) => child || child === 0));
   return node;
 }
 
@@ -20,6 +20,12 @@ export function drawn(tag, attributes = {}, ...children) {
 
 export function button(words, act, attributes = {}) {
   return element("button", { type: "button", onclick: act, ...attributes }, words);
+}
+
+// Puts children in the place of those that a node has.
+export function refill(node, ...children) {
+  node.replaceChildren();
+  return fill(node, {}, children);
 }
 
 // Gives the reader a file.

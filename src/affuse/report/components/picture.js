@@ -42,8 +42,7 @@ function figureOf(content) {
   for (const lane of [...lanesOf(content, span, reachOf([content])), axisOf(span)]) {
     marks.push(drawn("text", { x: EDGE, y: y + 13, class: "strong" }, lane.name));
     marks.push(drawn("text", { x: EDGE, y: y + 29 }, lane.note));
-    marks.push(drawn("g", { transform: `translate(${EDGE + LEFT} ${y})` },
-      [lane.draw(plot)].flat(Infinity).filter(Boolean)));
+    marks.push(drawn("g", { transform: `translate(${EDGE + LEFT} ${y})` }, lane.draw(plot)));
     y += lane.height + 8;
     let x = EDGE + LEFT;
     for (const [name, css] of lane.legend) {

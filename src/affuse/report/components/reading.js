@@ -1,7 +1,7 @@
 // The numbers of the moment: what the window says in which the playhead stands.
 
 import { coloursOf, intervalOf, percent, signed, spanOf, trustsOf, windowAt } from "./answers.js";
-import { element } from "./markup.js";
+import { element, refill } from "./markup.js";
 
 export function readingOf(content, player, reach) {
   const when = element("span", { class: "soft" }), body = element("div", { class: "reading-body" });
@@ -11,7 +11,7 @@ export function readingOf(content, player, reach) {
     if (part === shown) return;
     shown = part;
     when.textContent = part ? spanOf(part) : "";
-    body.replaceChildren(...[part ? groupsOf(content, part, reach) : []].flat());
+    refill(body, part ? groupsOf(content, part, reach) : []);
   });
   return element("section", { class: "reading", "aria-label": "At this moment" },
     element("h3", {}, "At this moment ", when), body);
@@ -23,11 +23,11 @@ function groupsOf(content, part, reach) {
   if (part.conflict !== null) {
     groups.push(barsGroup("Conflict", [["conflict", part.conflict]], percent));
   }
-  if (part.emotion) groups.push(barsGroup("Emotion", Object.entries(part.emotion), percent));
   for (const [name, trusted] of trustsOf(content)) {
     const { gate, primary } = trusted(part), title = `Whom it trusts${name && ` for ${name}`}`;
     if (primary) groups.push(barsGroup(title, Object.entries(gate), percent, primary));
   }
+  if (part.emotion) groups.push(barsGroup("Emotion", Object.entries(part.emotion), percent));
   return groups.length ? groups : [element("p", {}, "Nothing is seen or heard here.")];
 }
 

@@ -3,7 +3,7 @@
 import {
   clock, factsOf, inConflict, inWords, spanOf, stopsOf, trustsOf, windowAt, wordsIn,
 } from "./answers.js";
-import { drawn, element } from "./markup.js";
+import { drawn, element, refill } from "./markup.js";
 import { axisOf, lanesOf } from "./lanes.js";
 
 // The timeline of a clip as an element. `player` is what `playerOf` gives.
@@ -23,7 +23,7 @@ export function timelineOf(content, player, span, reach) {
     if (!width) return;
     lanes.forEach((lane, number) => {
       plots[number].setAttribute("viewBox", `0 0 ${width} ${lane.height}`);
-      plots[number].replaceChildren(...[lane.draw(width)].flat(Infinity).filter(Boolean));
+      refill(plots[number], lane.draw(width));
     });
     const [box, own] = [plots[0].getBoundingClientRect(), whole.getBoundingClientRect()];
     track.style.left = `${box.left - own.left}px`;
@@ -41,7 +41,7 @@ export function timelineOf(content, player, span, reach) {
   });
 
   function showTip(time) {
-    tip.replaceChildren(...tipOf(content, time));
+    refill(tip, tipOf(content, time));
     tip.hidden = false;
     const [line, own] = [track.getBoundingClientRect(), whole.getBoundingClientRect()];
     const x = line.left - own.left + line.width * Math.min(time / span, 1);
@@ -136,5 +136,5 @@ function tipOf(content, time) {
     element("p", {}, element("b", {}, clock(time)), ` in ${spanOf(part)}`),
     facts.length ? element("dl", {}, facts, gates) : element("p", {}, "nothing seen or heard"),
     words ? element("p", { class: "tip-words" }, `\u201c${words}\u201d`) : null,
-  ].filter(Boolean);
+  ];
 }
