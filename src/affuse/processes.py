@@ -37,6 +37,19 @@ def worker_context(module: str) -> ForkServerContext | SpawnContext:
     return context
 
 
+def plain_context(module: str) -> ForkServerContext | SpawnContext:
+    """How workers start that never import torch, and need nothing of a user's script.
+
+    Args:
+        module: what they run, imported once for all where that is possible.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return PlainContext()
+    context = _PlainForkServer()
+    context.set_forkserver_preload([module])
+    return context
+
+
 class _Process(ForkServerProcess):
     """A worker that does not run the user's script again, unless it needs what is defined there.
 
@@ -53,6 +66,19 @@ class _Context(ForkServerContext):
     Process = _Process
 
 
+class _PlainProcess(ForkServerProcess):
+    """Likewise, of what needs nothing that a user's script may have defined."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - its name in multiprocessing
+        with _without_main():
+            return ForkServerProcess._Popen(process_obj)
+
+
+class _PlainForkServer(ForkServerContext):
+    Process = _PlainProcess
+
+
 class _Spawned(SpawnProcess):
     """Likewise, of what needs nothing that a user's script may have defined."""
 
@@ -66,6 +92,21 @@ class PlainContext(SpawnContext):
     """How workers start that never import torch."""
 
     Process = _Spawned
+
+
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Processes that start meanwhile have one core each, unless the user said otherwise."""
+    ours = [name for name in _THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(ours, "1"))
+    try:
+        yield
+    finally:
+        for name in ours:
+            del os.environ[name]
 
 
 @contextmanager

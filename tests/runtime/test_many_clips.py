@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -14,7 +15,7 @@ import affuse
 from affuse.errors import InputError
 from affuse.extract.folder import Clip, find_clips, require_distinct
 from affuse.extract.media.live import Follower
-from affuse.runtime.many_clips import predict_clips
+from affuse.runtime.many_clips import ClipReader, predict_clips
 
 
 @pytest.fixture
@@ -70,6 +71,21 @@ def test_what_is_done_is_skipped_until_something_changes(bundles, recording, tmp
     assert json.loads((out / "tone.wav.json").read_text())["sentiment"] is not None
     (out / "tone.wav.json").write_text("{")
     assert run()[1] == (True, False)
+    # A copy is the same, and what has another size is not.
+    os.utime(folder / "tone.wav", ns=(0, 0))
+    assert run()[1] == (True, True)
+    (folder / "tone.wav").write_bytes(recording.read_bytes()[:-2000])
+    assert run()[1] == (True, False)
+
+
+def test_what_is_kept_is_known_without_reading_the_clip(
+    bundles, recording, tmp_path, monkeypatch
+) -> None:
+    reader = ClipReader(affuse.load(bundles / "sentiment"))
+    clip = Clip(recording, Path("a"))
+    assert not reader.read(clip, out=tmp_path).known
+    monkeypatch.setattr("affuse.runtime.many_clips.digest_file", None)
+    assert reader.read(clip, out=tmp_path).known
 
 
 def test_a_growing_file_is_read_to_its_end(tmp_path) -> None:

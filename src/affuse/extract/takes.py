@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -24,14 +24,13 @@ from affuse.extract.media.segments import Segment
 from affuse.extract.store import StoredClip, read_clip, write_clip
 from affuse.extract.voice.recognise import NAME as RECOGNISER
 from affuse.files import digest_file, digest_json, make_folder
-from affuse.processes import PlainContext, begin_plain_worker
+from affuse.processes import PlainContext, begin_plain_worker, one_thread_each
 from affuse.progress import Advance, items_bar
 
 VERSION = 1
 """Changes whenever what is kept of a clip would, other than by its extractors."""
 # Below this many recordings, starting processes takes longer than they save.
 _WORTH_POOL = 8
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # Settings that leave what is seen and heard as it is: words come later.
 _OF_WORDS = ("text", "layers", "step", "wait")
 
@@ -169,7 +168,7 @@ def _read_by_processes(
 ) -> Iterator[tuple[Path, str]]:
     left = dict(enumerate(jobs))
     with (
-        _one_thread_each(),
+        one_thread_each(),
         ProcessPoolExecutor(
             count, mp_context=PlainContext(), initializer=begin_plain_worker
         ) as pool,
@@ -191,7 +190,7 @@ def _read_by_processes(
 def _read_apart(read: _Read, job: _Job) -> list[tuple[Path, str]]:
     """Read a recording in a process of its own, whose end is an error of this recording alone."""
     with (
-        _one_thread_each(),
+        one_thread_each(),
         ProcessPoolExecutor(1, mp_context=PlainContext(), initializer=begin_plain_worker) as pool,
     ):
         try:
@@ -200,18 +199,6 @@ def _read_apart(read: _Read, job: _Job) -> list[tuple[Path, str]]:
             problem = "the process that read it was killed, by its content or for want of memory"
             error = InputError(problem, remedy="mend it or leave it out", source=job[0])
             return [(place, str(error)) for place in job[1]]
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes that start meanwhile have one core each, unless the user said otherwise."""
-    ours = [name for name in _THREADS if name not in os.environ]
-    os.environ.update(dict.fromkeys(ours, "1"))
-    try:
-        yield
-    finally:
-        for name in ours:
-            del os.environ[name]
 
 
 @cache

@@ -1,9 +1,9 @@
-"""Many clips, one after the other: none stops the rest, and none is done twice."""
+"""Clips to answers that are kept: none stops the rest, and none is done twice."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from affuse import __version__
 from affuse.errors import AffuseError, InputError, file_error
 from affuse.extract.account import require_no_notices
+from affuse.extract.clip import OnSeconds
 from affuse.extract.folder import Clip
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Transcript, transcript_beside
@@ -34,6 +35,95 @@ class PredictedClip(NamedTuple):
     known: bool = False  # whether the answer was there before
 
 
+class Reading(NamedTuple):
+    """How clips are read."""
+
+    tracks: Wanted = Wanted()  # those to read of each; by default those that matter
+    recognise: bool = False  # recognise speech where there is no transcript
+    strict: bool = False  # no answer for a clip of which anything is lost, but an error
+
+
+class ClipReader:
+    """Answers for clips by a predictor, an error for each that has none.
+
+    Raises:
+        InputError: checkpoints that are made for other features.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        predictor.extractor()
+        self._predictor = predictor
+        self._models = {s.config.name: digest_file(s.folder / MODEL) for s in predictor.sessions}
+
+    def read(
+        self,
+        clip: Clip,
+        reading: Reading = Reading(),  # noqa: B008 - it cannot change
+        *,
+        beside: Beside | None = None,
+        out: Path | None = None,
+        progress: OnSeconds | None = None,
+    ) -> PredictedClip:
+        """What becomes of a clip.
+
+        Args:
+            beside: its transcript; by default what lies beside it, if any.
+            out: a folder that keeps the answer as JSON. Where it is there, by the same checkpoints,
+                extractors and transcript, the clip is not read again.
+            progress: told the seconds that are done.
+        """
+        try:
+            return self._read(clip, reading, beside, out, progress)
+        except AffuseError as error:
+            return PredictedClip(clip, None, error)
+        except OSError as error:
+            return PredictedClip(clip, None, file_error(error, "cannot be read", clip.path))
+        except MemoryError:
+            problem = InputError("out of memory", remedy="close other programs", source=clip.path)
+            return PredictedClip(clip, None, problem)
+
+    def made_by(self, reading: Reading) -> dict[str, Any]:
+        """What answers depend on, but for the clip and its words."""
+        versions = self._predictor.extractor(recognise=reading.recognise).versions
+        settings = {"affuse": __version__, "models": self._models, "extractors": versions}
+        return settings | {"tracks": reading.tracks._asdict()}
+
+    def _read(
+        self,
+        clip: Clip,
+        reading: Reading,
+        beside: Beside | None,
+        out: Path | None,
+        progress: OnSeconds | None,
+    ) -> PredictedClip:
+        recognise = reading.recognise
+        beside = transcript_beside(clip.path) if beside is None else beside
+        made_from = {
+            **self.made_by(reading),
+            "words": digest(repr(beside).encode(), 64),
+            "recognised": RECOGNISER if recognise and beside.transcript is None else None,
+        }
+        place = None if out is None else out / f"{clip.name}.json"
+        if place is not None:
+            # Where the answer is not kept, a copy of the file has the same.
+            found = clip.path.stat()
+            made_from |= {"size": found.st_size, "modified": found.st_mtime_ns}
+        content = None if place is None else _known(place, made_from, clip.path)
+        known = content is not None
+        if content is None:
+            made_from["media"] = digest_file(clip.path)
+            answer = self._predictor.read(
+                *(clip.path, beside, reading.tracks), recognise=recognise, progress=progress
+            )
+            content = {**answer.to_dict(), _MADE_FROM: made_from}
+            if place is not None:
+                make_folder(place.parent)
+                write_atomic(place, to_strict_json(content).encode())
+        if reading.strict:
+            require_no_notices(clip.path, content["notices"])
+        return PredictedClip(clip, content, known=known)
+
+
 def predict_clips(
     predictor: Predictor,
     clips: Sequence[Clip],
@@ -45,61 +135,30 @@ def predict_clips(
     strict: bool = False,
     on_clip: OnClipSeconds = lambda *_: None,
 ) -> Iterator[PredictedClip]:
-    """Answers for clips, as they are found.
-
-    Args:
-        out: a folder that keeps the answer to each clip as JSON. A clip whose answer is there, by
-            the same checkpoints, extractors and transcript, is not read again.
-        transcript: of all clips; by default each has the one that lies beside it, if any.
-        recognise: recognise speech where there is no transcript.
-        tracks: those to read of each; by default those that matter.
-        strict: no answer for a clip of which anything is lost, but an error.
-    """
-    models = {s.config.name: digest_file(s.folder / MODEL) for s in predictor.sessions}
-    versions = predictor.extractor(recognise=recognise).versions
-    tracks = Wanted() if tracks is None else tracks
-    settings = {"affuse": __version__, "models": models, "extractors": versions}
-    settings |= {"tracks": tracks._asdict()}
+    """Answers for clips, one after the other; the options are those of `ClipReader.read`."""
+    reader, beside = ClipReader(predictor), None if transcript is None else Beside(transcript)
+    reading = Reading(Wanted() if tracks is None else tracks, recognise, strict)
     for clip in clips:
-        try:
-            beside = transcript_beside(clip.path) if transcript is None else Beside(transcript)
-            said = beside.transcript
-            made_from = {
-                **settings,
-                "media": digest_file(clip.path),
-                "words": digest(repr(beside).encode(), 64),
-                "recognised": RECOGNISER if recognise and said is None else None,
-            }
-            place = None if out is None else out / f"{clip.name}.json"
-            content = None if place is None else _known(place, made_from)
-            known = content is not None
-            if content is None:
-                answer = predictor.read(
-                    *(clip.path, beside, tracks),
-                    recognise=recognise,
-                    progress=partial(on_clip, clip),
-                )
-                content = {**answer.to_dict(), _MADE_FROM: made_from}
-                if place is not None:
-                    make_folder(place.parent)
-                    write_atomic(place, to_strict_json(content).encode())
-            if strict:
-                require_no_notices(clip.path, content["notices"])
-            yield PredictedClip(clip, content, known=known)
-        except AffuseError as error:
-            yield PredictedClip(clip, None, error)
-        except OSError as error:
-            yield PredictedClip(clip, None, file_error(error, "cannot be read", clip.path))
-        except MemoryError:
-            problem = InputError("out of memory", remedy="close other programs", source=clip.path)
-            yield PredictedClip(clip, None, problem)
+        yield reader.read(clip, reading, beside=beside, out=out, progress=partial(on_clip, clip))
 
 
-def _known(place: Path, made_from: dict[str, Any]) -> dict[str, Any] | None:
+_OF_FILE = ("media", "size", "modified")
+
+
+def _known(place: Path, made_from: Mapping[str, Any], media: Path) -> dict[str, Any] | None:
     """The answer that is kept there, if it was made from the same."""
     try:
         content = json.loads(place.read_bytes())
     except (OSError, ValueError):
         return None
-    same = isinstance(content, dict) and content.get(_MADE_FROM) == made_from
+    kept = content.get(_MADE_FROM) if isinstance(content, dict) else None
+    if not isinstance(kept, dict) or _apart(kept) != _apart(made_from):
+        return None
+    # A file of another time may be a copy.
+    same = all(kept.get(key) == made_from[key] for key in ("size", "modified"))
+    same = same or (kept.get("size") == made_from["size"] and kept["media"] == digest_file(media))
     return content if same else None
+
+
+def _apart(made_from: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in made_from.items() if key not in _OF_FILE}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -47,15 +47,17 @@ class Predictor:
     Args:
         sessions: at least one. Their answers are joined; where two say the same kind of thing, a
             value or classes, the first one counts.
+        alone: whether parts of the work go on side by side; not where other processes have the
+            other cores.
 
     Raises:
         InputError: checkpoints that read clips differently.
     """
 
-    def __init__(self, sessions: Sequence[Session]) -> None:
+    def __init__(self, sessions: Sequence[Session], *, alone: bool = True) -> None:
         self.sessions = tuple(sessions)
         self.exported: object = None
-        self._extractors = lru_cache(maxsize=4)(ClipExtractor)
+        self._extractors = lru_cache(maxsize=4)(partial(ClipExtractor, threads=alone))
         first, *others = self.sessions
         for other in others:
             if _features(other.config.clip) != _features(first.config.clip):
@@ -64,18 +66,21 @@ class Predictor:
                 raise InputError(problem, remedy=remedy, source=other.folder)
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str | Path | None = None, threads: int = 1) -> Predictor:
+    def from_pretrained(
+        cls, name_or_path: str | Path | None = None, threads: int = 1, *, alone: bool = True
+    ) -> Predictor:
         """Load a checkpoint.
 
         Args:
             name_or_path: of a checkpoint that comes with affuse, or a folder that `affuse export`
                 or `save_pretrained` wrote. By default all that come with affuse, side by side.
             threads: of onnxruntime.
+            alone: as of the class.
 
         Raises:
             InputError: no such checkpoint, or a damaged one.
         """
-        return cls([Session(folder, threads) for folder in _folders(name_or_path)])
+        return cls([Session(folder, threads) for folder in _folders(name_or_path)], alone=alone)
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Copy the checkpoint to a folder, several to a folder in it each, for `affuse.load`."""

@@ -1,0 +1,1 @@
+"""From one clip to millions: sources, worker processes, shards, tables, clusters."""
