@@ -8,15 +8,16 @@ from importlib.resources import files
 
 from fastapi import APIRouter, Response
 
+from affuse.report.page_parts import FOLDER
 from affuse.service.refusal import Refused
 
 router = APIRouter()
 
 
-@router.get("/", include_in_schema=False)
 @router.get("/{name:path}", include_in_schema=False)
-def page(name: str = "index.html") -> Response:
+def page(name: str) -> Response:
     """A file of the page; their names are those of the package, and no others."""
+    name = name or "index.html"
     found = _page_files().get(name)
     if found is None:
         raise Refused(404, "there is nothing here")
@@ -26,7 +27,11 @@ def page(name: str = "index.html") -> Response:
 
 @cache
 def _page_files() -> dict[str, bytes]:
-    folder = files("affuse.service") / "page"
-    if not folder.is_dir():
-        return {}
-    return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+    """The page's own files, and the components that it shares with pages on disk."""
+    folders = {"": files("affuse.service") / "page", "components/": FOLDER}
+    return {
+        f"{where}{entry.name}": entry.read_bytes()
+        for where, folder in folders.items()
+        for entry in folder.iterdir()
+        if entry.is_file()
+    }

@@ -12,12 +12,12 @@ import { transcriptOf } from "./transcript.js";
 
 // The view of a clip as an element with its `player`.
 //
-// `media` is the address of the recording, or null; `exports` gives the text of "csv" and "srt";
+// `media` are addresses of the recording, none if it is not played; `exports` gives the text of "csv" and "srt";
 // `span` and `reach` are those of the scales where clips stand side by side.
 export function clipView(content, media, exports, { span, reach, notice, level = 1 } = {}) {
-  const player = playerOf(content, media);
   const seconds = span || Math.max(content.duration, 1e-3), most = reach || reachOf([content]);
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
+  const player = playerOf(content, media, (words) => tell(problem, words));
   const heading = element(`h${level}`, { tabindex: "-1" }, nameOf(content));
   const whole = element("article", { class: "clip" },
     element("header", { class: "clip-head" },
@@ -36,9 +36,6 @@ export function clipView(content, media, exports, { span, reach, notice, level =
     content.words.length ? [element("h2", {}, "What is said"), transcriptOf(content, player)] : null,
     noticesOf(content),
     windowsOf(content));
-  player.node?.addEventListener("error", () => {
-    tell(problem, "This browser cannot play the recording; its answer is below.");
-  });
   whole.addEventListener("keydown", (event) => {
     const outward = ["ArrowLeft", "ArrowRight", " "].includes(event.key);
     const own = event.target.closest("button, a, summary, input, select, video, audio, [role=region]");

@@ -51,7 +51,7 @@ function middleText(box, y, words, css = "") {
 
 // The longest of some wordings for which there is room, or nothing.
 function fitting(box, y, wordings, css) {
-  const words = wordings.find((one) => one && one.length * CHARACTER < box.width);
+  const words = wordings.find((one) => one && one.length * CHARACTER + 6 < box.width);
   return words ? middleText(box, y, words, css) : null;
 }
 

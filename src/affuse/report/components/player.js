@@ -1,15 +1,17 @@
 // One clock for all that follows a clip: its player, or a mark that is moved by hand where there is none.
 
+import { clock } from "./answers.js";
 import { element } from "./markup.js";
 
-// A player of a recording. `media` is its address, or null; `pictures` says whether it has any.
-export function playerOf(content, media) {
-  const followers = [], pictures = Boolean(content.streams?.picture);
+// A player of a recording. `media` are its addresses, tried in this order; `onFault` is told in words
+// what is lost.
+export function playerOf(content, media, onFault) {
+  const followers = [], pictures = Boolean(content.streams?.picture), left = [...media];
   let mark = 0;
-  const node = media === null ? null : element(pictures ? "video" : "audio", {
-    controls: true, playsinline: true, preload: "metadata", src: media,
+  const node = media.length ? element(pictures ? "video" : "audio", {
+    controls: true, playsinline: true, preload: "metadata", src: left.shift(),
     "aria-label": `Player of ${content.file}`,
-  });
+  }) : null;
   const player = {
     node,
     pictures,
@@ -44,7 +46,14 @@ export function playerOf(content, media) {
   if (node) {
     node.addEventListener("play", run);
     for (const event of ["seeked", "timeupdate", "pause"]) node.addEventListener(event, tell);
-    node.addEventListener("loadedmetadata", () => learnLength(node));
+    node.addEventListener("loadedmetadata", () => {
+      learnLength(node);
+      if (node.duration < content.duration - 2) onFault(`Only the first ${clock(node.duration)} can be played.`);
+    });
+    node.addEventListener("error", () => {
+      if (left.length) node.src = left.shift();
+      else onFault("This browser cannot play the recording; its answer is below.");
+    });
   }
   return player;
 }

@@ -4,4 +4,4 @@ import { clipView } from "./clip_view.js";
 
 const page = JSON.parse(document.getElementById("answer").textContent);
 const options = { notice: page.notice };
-document.querySelector("main").append(clipView(page.content, page.media, (form) => page.files[form], options));
+document.querySelector("main").append(clipView(page.content, page.media ? [page.media] : [], (form) => page.files[form], options));

@@ -1,6 +1,6 @@
 // The service's calls. Every address is relative, so that the page works below any path.
 
-const KEPT = "affuse key", COOKIE = "affuse_key";
+const KEPT = "affuse key";
 
 // What the service refuses, in its own words.
 export class Refusal extends Error {
@@ -10,20 +10,17 @@ export class Refusal extends Error {
   }
 }
 
-export function keepKey(key) {
+// Takes a key for this tab; a refusal where the service does not know it. Players send no headers:
+// for them the service keeps it in a cookie that no script can read.
+export async function takeKey(key) {
   sessionStorage.setItem(KEPT, key);
-  giveToPlayers();
+  try {
+    await ask("v1/session", { method: "POST" });
+  } catch (error) {
+    sessionStorage.removeItem(KEPT);
+    throw error;
+  }
 }
-
-// Players send no headers: they have the key in a cookie, for this path and until the browser ends.
-function giveToPlayers() {
-  const key = sessionStorage.getItem(KEPT);
-  if (!key) return;
-  const path = new URL(".", location.href).pathname;
-  const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie = `${COOKIE}=${encodeURIComponent(key)}; path=${path}; SameSite=Strict${secure}`;
-}
-giveToPlayers();
 
 function headers() {
   const key = sessionStorage.getItem(KEPT);
@@ -75,8 +72,9 @@ export async function resultAs(id, form) {
   return (await ask(`${place(id)}/result?format=${form}`)).text();
 }
 
+// Where a clip can be played from: as it was sent, else as it is made for browsers.
 export function media(id) {
-  return `${place(id)}/media`;
+  return [`${place(id)}/media`, `${place(id)}/media?form=playable`];
 }
 
 export async function remove(id) {

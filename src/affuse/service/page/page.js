@@ -56,9 +56,16 @@ function needKey() {
   return keyGiven.promise;
 }
 
-at("key").addEventListener("submit", (event) => {
+at("key").addEventListener("submit", async (event) => {
   event.preventDefault();
-  calls.keepKey(at("key-field").value.trim());
+  try {
+    await calls.takeKey(at("key-field").value.trim());
+  } catch (error) {
+    tell(error.status === 401 ? "This key is not known here; ask whoever runs the service." : error.message);
+    at("key-field").select();
+    return;
+  }
+  tell("");
   at("key-field").value = "";
   at("key").hidden = true;
   const given = keyGiven;
