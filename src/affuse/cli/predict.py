@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,13 +29,16 @@ from affuse.errors import InputError
 from affuse.files import make_folder, write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from affuse.extract.text.transcript import Transcript
     from affuse.runtime.many_clips import PredictedClip
     from affuse.runtime.predictor import Predictor
 
     Answering = Callable[..., Iterator[PredictedClip]]
+
+Writer = Callable[[Path, dict[str, Any], Path], str]
+"""Of a clip's path, its answer and the place of the file, the file's text."""
 
 PathsArgument = Annotated[
     list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs; - with --stream.")
@@ -72,6 +76,12 @@ def predict_command(
     server: Annotated[
         str | None, typer.Option(metavar="URL", help="Ask a service of `affuse serve`.")
     ] = None,
+    with_media: Annotated[
+        bool, typer.Option("--with-media", help="The page plays its clip; with --html.")
+    ] = False,
+    copy_media: Annotated[
+        bool, typer.Option("--copy-media", help="Also, from a copy in a folder beside the page.")
+    ] = False,
     stream: Annotated[
         bool, typer.Option("--stream", help="Answer each second while a file grows, or for -.")
     ] = False,
@@ -94,6 +104,9 @@ def predict_command(
     # A checkpoint of the service is known there alone.
     predictor = Predictor.from_pretrained(checkpoint) if server is None else None
     said = given_words(text, transcript)
+    plays = with_media or copy_media
+    if plays and not as_html:
+        raise InputError("--with-media without a page", remedy="add --html")
     tracks = Wanted(audio_track, video_track)
     if stream:
         forms = {"--csv": as_csv, "--srt": as_srt, "--html": as_html}
@@ -105,7 +118,8 @@ def predict_command(
     wanted = {"csv": as_csv and out is not None, "srt": as_srt, "html": as_html}
     reading = {"recognise": recognise, "tracks": tracks, "strict": strict}
     answering = _locally(predictor) if predictor else _by_service(server or "", checkpoint)
-    done = _predict(answering, paths, said, reading, out=out, files=wanted)
+    writers = _writers(wanted, plays=plays, copy=copy_media)
+    done = _predict(answering, paths, said, reading, out=out, writers=writers)
     answers = [one.content for one in done if one.content is not None]
     _tell(answers, json_file, as_csv=as_csv and out is None)
     if any(one.error is not None for one in done):
@@ -155,6 +169,25 @@ def _by_service(url: str, checkpoint: str | None) -> Answering:
     return answering
 
 
+def _writers(wanted: dict[str, bool], *, plays: bool, copy: bool) -> dict[str, Writer]:
+    """By its suffix, what makes a file of an answer."""
+    from affuse.report.answer_files import to_csv, to_srt
+    from affuse.report.case_media import clip_media
+    from affuse.report.pages import prediction_page
+
+    def page(clip: Path, content: dict[str, Any], place: Path) -> str:
+        seconds = content["duration"]
+        media = clip_media(clip, seconds, place, copy=copy) if plays else None
+        return prediction_page(content, media)
+
+    writers: dict[str, Writer] = {
+        "csv": lambda _, content, __: to_csv([content]),
+        "srt": lambda _, content, __: to_srt(content),
+        "html": page,
+    }
+    return {suffix: writers[suffix] for suffix, asked in wanted.items() if asked}
+
+
 def _predict(
     answering: Answering,
     paths: Sequence[str],
@@ -162,24 +195,21 @@ def _predict(
     reading: dict[str, Any],
     *,
     out: Path | None,
-    files: dict[str, bool],
+    writers: dict[str, Writer],
 ) -> list[PredictedClip]:
     """Answers for all clips, with their files written; each error has its line on the way."""
     from affuse.extract.folder import find_clips, require_distinct
     from affuse.progress import work_bar
-    from affuse.report.answer_files import to_csv, to_srt
-    from affuse.report.pages import prediction_page
 
     if "-" in paths:
         remedy = "add --stream (an mp4 must then be fragmented, or have its index first)"
         raise InputError("standard input is read as a stream only", remedy=remedy)
     clips = find_clips(paths)
-    if out is not None or any(files.values()):
+    if out is not None or writers:
         require_distinct(clips)
     if said is not None and len(clips) > 1:
         remedy = "lay each transcript beside its clip under the same name"
         raise InputError(f"one transcript for {len(clips)} clips", remedy=remedy)
-    writers = {"csv": lambda one: to_csv([one]), "srt": to_srt, "html": prediction_page}
     results: list[PredictedClip] = []
     with work_bar("predict", "clips") as update:
 
@@ -195,10 +225,10 @@ def _predict(
                 typer.echo(f"affuse: {one.error}", err=True)
                 continue
             say_notices(one.clip.path, one.content["notices"])
-            for suffix in (suffix for suffix, asked in files.items() if asked):
+            for suffix, write in writers.items():
                 place = (out or Path()) / f"{one.clip.name}.{suffix}"
                 make_folder(place.parent)
-                write_atomic(place, writers[suffix](one.content).encode())
+                write_atomic(place, write(one.clip.path, one.content, place).encode())
     return results
 
 

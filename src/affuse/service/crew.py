@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from affuse.errors import AffuseError
 from affuse.pool_worker import OnSeconds, Work, megabytes_of
 from affuse.process_pool import CancelledJobError, Event, Finished, Limits, ProcessPool
-from affuse.service.job import ClipTask
+from affuse.service.job import ClipTask, PlayTask
 
 _LOOKS = 0.1
 
@@ -47,6 +49,25 @@ class Crew:
             AffuseError: there is none, and why.
             GivenUp: nobody wants it.
         """
+        try:
+            return bytes(self._result(task, on_share, given_up))
+        except AffuseError as error:
+            raise AffuseError(_by_its_name(str(error), task)) from None
+
+    def playable(self, task: PlayTask) -> Path:
+        """A file of a clip that browsers play.
+
+        Raises:
+            AffuseError: there can be none, and why.
+        """
+        return Path(self._result(task, lambda _: None, threading.Event()))
+
+    def _result(
+        self,
+        task: ClipTask | PlayTask,
+        on_share: Callable[[float], None],
+        given_up: threading.Event,
+    ) -> Any:
         events: SimpleQueue[Event] = SimpleQueue()
         number = self._pool.submit(task, events.put)
         while True:
@@ -61,9 +82,9 @@ class Crew:
             elif isinstance(event.error, CancelledJobError):
                 raise GivenUp
             elif event.error is not None:
-                raise AffuseError(_by_its_name(str(event.error), task))
+                raise AffuseError(str(event.error))
             else:
-                return bytes(event.result)
+                return event.result
 
     def close(self) -> None:
         """End the processes."""
@@ -80,9 +101,13 @@ def _by_its_name(line: str, task: ClipTask) -> str:
 
 def _work() -> Work:
     """What a worker does with a task; the usual checkpoints are loaded before the first."""
+    from affuse.extract.media.playable import playable
+    from affuse.extract.media.segments import Segment
     from affuse.service.answering import answer, prepare
 
-    def work(task: ClipTask, on_seconds: OnSeconds) -> bytes:
+    def work(task: ClipTask | PlayTask, on_seconds: OnSeconds) -> bytes | str:
+        if isinstance(task, PlayTask):
+            return str(playable(task.clip, Segment(0.0, None), task.folder).path)
         return answer(task, on_seconds)
 
     prepare(None)

@@ -79,6 +79,18 @@ class ClipTask(NamedTuple):
         return str(self.clip)
 
 
+class PlayTask(NamedTuple):
+    """A clip that a browser could not play, as a worker is given it."""
+
+    clip: Path
+    folder: Path  # of what is made of it
+
+    @property
+    def source(self) -> str:
+        """What errors name."""
+        return str(self.clip)
+
+
 class Job(NamedTuple):
     """A job, without its answer."""
 
@@ -125,6 +137,10 @@ class Places:
 
     def clip(self, job: str, sent: Sent) -> Path:
         return self.of(job) / f"clip{sent.suffix}"
+
+    def played(self, job: str) -> Path:
+        """The folder of what is made of a clip for browsers."""
+        return self.of(job) / "played"
 
     def transcript(self, job: str, sent: Sent) -> Path:
         """Not beside the clip, where it would be found under that name."""

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from affuse.errors import InputError
+from affuse.errors import AffuseError, InputError
 from affuse.service.asking import asked_by_form, asked_by_json
 from affuse.service.guards import SANDBOX
 from affuse.service.job import Job, new_id
@@ -212,14 +212,24 @@ async def _events(service: Service, job: str, owner: str) -> AsyncIterator[str]:
 
 
 @router.head("/jobs/{job}/media", include_in_schema=False)
-@router.get("/jobs/{job}/media", responses=problems(401, 404, 416, 503))
-def media_of_job(request: Request, owner: Owner, job: str) -> FileResponse:
-    """The clip as it was sent, or a range of it, for a player."""
+@router.get("/jobs/{job}/media", responses=problems(401, 404, 416, 422, 503))
+def media_of_job(
+    request: Request,
+    owner: Owner,
+    job: str,
+    form: Literal["sent", "playable"] = "sent",
+) -> FileResponse:
+    """The clip as it was sent or as browsers play it, or a range of it, for a player."""
     service = service_of(request)
     found = service.job(job, owner)
     place = service.places.clip(found.id, found.request.clip)
     if not place.is_file():
         raise Refused(404, "the clip is not kept any more")
+    if form == "playable":
+        try:
+            place = service.office.playable(found)
+        except AffuseError:
+            raise Refused(422, "no browser can play the clip; read its answer alone") from None
     return FileResponse(
         place, media_type=_media_type(place), headers={"Content-Security-Policy": SANDBOX}
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from affuse.errors import AffuseError
 from affuse.files import make_folder
 from affuse.service.crew import Crew, GivenUp
-from affuse.service.job import ClipTask, Job, Places, Request
+from affuse.service.job import ClipTask, Job, Places, PlayTask, Request
 from affuse.service.ledger import Ledger, Unavailable
 
 _PAUSE, _SWEEP = 0.5, 2.0
@@ -62,6 +62,8 @@ class Office:
         self._crew, self._checkpoint, self._fetch = crew, checkpoint, fetch
         self._longest, self._keep, self._on_end = longest, keep, on_end
         self._running: dict[str, _Running] = {}
+        self._played: dict[str, Path] = {}
+        self._making_playable = threading.Lock()
         self._stopping, self._wake = threading.Event(), threading.Condition()
         self._threads = [
             threading.Thread(target=self._serve, daemon=True) for _ in range(crew.count)
@@ -113,9 +115,25 @@ class Office:
             return running.progress
         return 1.0 if job.state.ended and job.error is None else 0.0
 
+    def playable(self, job: Job) -> Path:
+        """A file of a job's clip that browsers play, which a worker makes if need be.
+
+        Raises:
+            AffuseError: there can be none, and why.
+        """
+        # One at a time: a player asks for several parts at once.
+        with self._making_playable:
+            known = self._played.get(job.id)
+            if known is None or not known.exists():
+                clip = self.places.clip(job.id, job.request.clip)
+                task = PlayTask(clip, self.places.played(job.id))
+                known = self._played[job.id] = self._crew.playable(task)
+            return known
+
     def remove(self, job: str) -> None:
         """Forget a job and its files, and stop it if it runs."""
         self.ledger.remove(job)
+        self._played.pop(job, None)
         running = self._running.get(job)
         if running is not None:
             # Its files go when its worker has let them go.

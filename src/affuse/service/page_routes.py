@@ -8,15 +8,16 @@ from importlib.resources import files
 
 from fastapi import APIRouter, Response
 
+from affuse.report.page_parts import FOLDER
 from affuse.service.refusal import Refused
 
 router = APIRouter()
 
 
-@router.get("/", include_in_schema=False)
 @router.get("/{name:path}", include_in_schema=False)
-def page(name: str = "index.html") -> Response:
+def page(name: str) -> Response:
     """A file of the page; their names are those of the package, and no others."""
+    name = name or "index.html"
     found = _page_files().get(name)
     if found is None:
         raise Refused(404, "there is nothing here")
@@ -26,12 +27,11 @@ def page(name: str = "index.html") -> Response:
 
 @cache
 def _page_files() -> dict[str, bytes]:
-    """Those of the page itself, and what it shares with pages that open from disk."""
-    own = _files_in("affuse.service", "page", "")
-    return own | _files_in("affuse.report", "components", "components/")
-
-
-def _files_in(package: str, folder: str, prefix: str) -> dict[str, bytes]:
-    place = files(package) / folder
-    entries = place.iterdir() if place.is_dir() else ()
-    return {f"{prefix}{entry.name}": entry.read_bytes() for entry in entries if entry.is_file()}
+    """The page's own files, and the components that it shares with pages on disk."""
+    folders = {"": files("affuse.service") / "page", "components/": FOLDER}
+    return {
+        f"{where}{entry.name}": entry.read_bytes()
+        for where, folder in folders.items()
+        for entry in folder.iterdir()
+        if entry.is_file()
+    }
