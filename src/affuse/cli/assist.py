@@ -21,7 +21,7 @@ def mcp_command(
     """Offer predict, timeline, conflicts and explain to assistants (MCP)."""
     from affuse.optional import require
 
-    require("mcp", extra="assistants")
+    require("mcp", extra="mcp")
     from affuse.service.assistants import Clips, create_assistants, run_over_http
 
     clips = Clips(allow or [Path()])
