@@ -183,10 +183,16 @@ def test_the_list_is_filtered(service, read, open_page, clips) -> None:
 
 def test_a_recording_is_made_and_read(service, open_page) -> None:
     page = open_page(service.address, permissions=["camera", "microphone"])
-    page.get_by_role("button", name="Record", exact=True).click()
-    page.get_by_role("button", name="Start").click()
-    page.get_by_role("button", name="Stop and read it").wait_for()
+    sent = len(service.ask("/v1/jobs").json["jobs"])
+    for leave in ("Close", ""):
+        page.get_by_role("button", name="Record", exact=True).click()
+        page.get_by_role("button", name="Start").click()
+        page.get_by_role("button", name="Stop and read it").wait_for()
+        if leave:
+            page.wait_for_timeout(500)
+            page.get_by_role("button", name=leave).click()
     page.wait_for_timeout(2500)
+    assert len(service.ask("/v1/jobs").json["jobs"]) == sent
     page.get_by_role("button", name="Stop and read it").click()
     made = page.get_by_role("link", name=re.compile(r"recording .*\.webm"))
     made.wait_for(timeout=60_000)
