@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from affuse.extract.text.transcript import Transcript
     from affuse.runtime.many_clips import PredictedClip
     from affuse.runtime.predictor import Predictor
+
+    Answering = Callable[..., Iterator[PredictedClip]]
 
 Writer = Callable[[Path, dict[str, Any], Path], str]
 """Of a clip's path, its answer and the place of the file, the file's text."""
@@ -70,6 +73,9 @@ def predict_command(
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one row a window.")] = False,
     as_srt: Annotated[bool, typer.Option("--srt", help="Captions with affect; a file.")] = False,
     as_html: Annotated[bool, typer.Option("--html", help="A page with the timeline.")] = False,
+    server: Annotated[
+        str | None, typer.Option(metavar="URL", help="Ask a service of `affuse serve`.")
+    ] = None,
     with_media: Annotated[
         bool, typer.Option("--with-media", help="The page plays its clip; with --html.")
     ] = False,
@@ -92,7 +98,11 @@ def predict_command(
     as_json = json_file == TO_SCREEN
     if as_json and as_csv and out is None:
         raise InputError("--json and --csv both", remedy="choose one, or add --out FOLDER")
-    predictor = Predictor.from_pretrained(checkpoint)
+    if server is not None and stream:
+        remedy = "leave out --server, or send to its /v1/live (docs/serve.md)"
+        raise InputError("--stream of a service", remedy=remedy)
+    # A checkpoint of the service is known there alone.
+    predictor = Predictor.from_pretrained(checkpoint) if server is None else None
     said = given_words(text, transcript)
     plays = with_media or copy_media
     if plays and not as_html:
@@ -102,12 +112,14 @@ def predict_command(
         forms = {"--csv": as_csv, "--srt": as_srt, "--html": as_html}
         _require_no_files(option for option, asked in forms.items() if asked)
         reading = {"recognise": recognise, "tracks": tracks}
+        assert predictor is not None
         notices = _stream(predictor, paths, said, reading, idle=idle, as_json=as_json)
         raise typer.Exit(2 if strict and notices else 0)
     wanted = {"csv": as_csv and out is not None, "srt": as_srt, "html": as_html}
     reading = {"recognise": recognise, "tracks": tracks, "strict": strict}
+    answering = _locally(predictor) if predictor else _by_service(server or "", checkpoint)
     writers = _writers(wanted, plays=plays, copy=copy_media)
-    done = _predict(predictor, paths, said, reading, out=out, writers=writers)
+    done = _predict(answering, paths, said, reading, out=out, writers=writers)
     answers = [one.content for one in done if one.content is not None]
     _tell(answers, json_file, as_csv=as_csv and out is None)
     if any(one.error is not None for one in done):
@@ -136,6 +148,27 @@ def _tell(answers: list[dict[str, Any]], json_file: Path | None, *, as_csv: bool
             write_atomic(json_file, lines.encode())
 
 
+def _locally(predictor: Predictor) -> Answering:
+    """Answers on the spot, one clip after the other."""
+    from affuse.runtime.many_clips import predict_clips
+
+    return partial(predict_clips, predictor)
+
+
+def _by_service(url: str, checkpoint: str | None) -> Answering:
+    """The same answers from a service, several clips at once."""
+    from affuse.service.client import Options, ServiceClient, answer_clips
+
+    client = ServiceClient(url)
+
+    def answering(clips: Any, *, on_clip: Any, recognise: bool, tracks: Any, **given: Any) -> Any:
+        del on_clip
+        options = Options(checkpoint, recognise, tracks.audio, tracks.video)
+        return answer_clips(client, clips, options, **given)
+
+    return answering
+
+
 def _writers(wanted: dict[str, bool], *, plays: bool, copy: bool) -> dict[str, Writer]:
     """By its suffix, what makes a file of an answer."""
     from affuse.report.answer_files import to_csv, to_srt
@@ -156,7 +189,7 @@ def _writers(wanted: dict[str, bool], *, plays: bool, copy: bool) -> dict[str, W
 
 
 def _predict(
-    predictor: Predictor,
+    answering: Answering,
     paths: Sequence[str],
     said: Transcript | None,
     reading: dict[str, Any],
@@ -167,7 +200,6 @@ def _predict(
     """Answers for all clips, with their files written; each error has its line on the way."""
     from affuse.extract.folder import find_clips, require_distinct
     from affuse.progress import work_bar
-    from affuse.runtime.many_clips import predict_clips
 
     if "-" in paths:
         remedy = "add --stream (an mp4 must then be fragmented, or have its index first)"
@@ -186,9 +218,7 @@ def _predict(
             update(len(results), len(clips), f"{clip.path.name}: {done:.0f}{of} s")
 
         update(0, len(clips), "")
-        for one in predict_clips(
-            predictor, clips, out=out, transcript=said, on_clip=on_clip, **reading
-        ):
+        for one in answering(clips, out=out, transcript=said, on_clip=on_clip, **reading):
             results.append(one)
             update(len(results), len(clips), one.clip.path.name)
             if one.content is None:

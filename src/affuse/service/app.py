@@ -12,12 +12,13 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from affuse import __version__
-from affuse.service import general_routes, job_routes, page_routes
+from affuse.service import general_routes, job_routes, live_routes, page_routes
 from affuse.service.crew import Crew
 from affuse.service.guards import Guards
 from affuse.service.job import Job, Places
 from affuse.service.keys import Keys
 from affuse.service.ledger import Ledger, Unavailable
+from affuse.service.live_crew import LiveCrew
 from affuse.service.offered import Offered
 from affuse.service.office import Office
 from affuse.service.outward import Outward
@@ -56,8 +57,8 @@ def create_service(settings: ServiceSettings, telemetry: Telemetry | None = None
         keep=settings.keep,
         on_end=on_end,
     )
-    rates = Rates(settings.rate)
-    return Service(settings, ledger, places, office, keys, rates, offered, outward, told)
+    rates, live = Rates(settings.rate), LiveCrew(settings.live)
+    return Service(settings, ledger, places, office, keys, rates, offered, outward, live, told)
 
 
 def create_app(service: Service) -> FastAPI:
@@ -67,6 +68,7 @@ def create_app(service: Service) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.office.start()
         yield
+        service.live.close()
         service.office.stop(service.settings.grace)
         service.ledger.close()
 
@@ -83,6 +85,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.include_router(general_routes.router)
     app.include_router(job_routes.router)
+    app.include_router(live_routes.router)
     # It takes every path that is left.
     app.include_router(page_routes.router)
     app.add_middleware(Guards, names=service.settings.public_hosts, telemetry=service.telemetry)

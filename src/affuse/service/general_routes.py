@@ -35,7 +35,7 @@ def readyz(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Figures for Prometheus; no key is needed, since they name nobody."""
     service = service_of(request)
-    text = service.telemetry.metrics(service.ledger.counts())
+    text = service.telemetry.metrics(service.ledger.counts(), service.live.busy)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 

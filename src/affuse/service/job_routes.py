@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
 from affuse.errors import AffuseError, InputError
 from affuse.service.asking import asked_by_form, asked_by_json
@@ -48,7 +49,7 @@ Owner = Annotated[str, Depends(owner_of)]
 async def make_job(request: Request, owner: Owner) -> Any:
     """Send a clip, as a form, or the URLs of clips, as JSON: a job each."""
     service, kind = service_of(request), request.headers.get("content-type", "")
-    await asyncio.to_thread(service.require_room)
+    await run_in_threadpool(service.require_room)
     if kind.lower().startswith("multipart/form-data"):
         service.require_rate(request, owner)
         made = [await _made_of_form(request, owner)]
@@ -70,7 +71,7 @@ async def _made_of_form(request: Request, owner: str) -> str:
             raise Refused(422, "the clip is empty; send a recording")
         await _queue(service, job, owner, asked)
     except BaseException:
-        await asyncio.to_thread(service.places.remove, job)
+        await run_in_threadpool(service.places.remove, job)
         raise
     service.telemetry.received(size)
     return job
@@ -86,7 +87,7 @@ async def _made_of_urls(request: Request, owner: str) -> list[str]:
     for one in asked:
         _require_allowed(service, one.url)
     service.require_rate(request, owner, len(asked))
-    await asyncio.to_thread(service.require_room, len(asked))
+    await run_in_threadpool(service.require_room, len(asked))
     made = [new_id() for _ in asked]
     for job, one in zip(made, asked, strict=True):
         await _queue(service, job, owner, one)
@@ -101,7 +102,7 @@ async def _queue(service: Service, job: str, owner: str, asked: Asked) -> None:
         raise Refused(422, str(error)) from None
     most = service.settings.max_queue
     submit = service.office.submit
-    if not await asyncio.to_thread(lambda: submit(job, owner, asked, most=most)):
+    if not await run_in_threadpool(lambda: submit(job, owner, asked, most=most)):
         raise service.full()
     service.telemetry.say("queued", job=job)
 
@@ -185,7 +186,7 @@ def _forms() -> dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]]:
 async def follow_job(request: Request, owner: Owner, job: str) -> StreamingResponse:
     """Server-sent events: the job's state whenever it changes, until it ends."""
     service = service_of(request)
-    await asyncio.to_thread(service.job, job, owner)
+    await run_in_threadpool(service.job, job, owner)
     return StreamingResponse(_events(service, job, owner), media_type="text/event-stream")
 
 
@@ -193,7 +194,7 @@ async def _events(service: Service, job: str, owner: str) -> AsyncIterator[str]:
     before, silent = "", 0.0
     while not service.office.stopping:
         try:
-            found = await asyncio.to_thread(service.job, job, owner)
+            found = await run_in_threadpool(service.job, job, owner)
         except Refused:
             yield "event: deleted\ndata: {}\n\n"
             return

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from affuse.service.job import Job, Places, is_id
 from affuse.service.keys import COOKIE, NOBODY, Keys, bearer
 from affuse.service.ledger import Ledger
+from affuse.service.live_crew import LiveCrew
 from affuse.service.offered import Offered
 from affuse.service.office import Office
 from affuse.service.outward import Outward
@@ -30,6 +31,7 @@ class Service:
     rates: Rates
     offered: Offered
     outward: Outward
+    live: LiveCrew
     telemetry: Telemetry
 
     def owner(self, connection: HTTPConnection) -> str:

@@ -28,7 +28,6 @@ class Telemetry:
         self._ends: Counter[str] = Counter()
         self._buckets: Counter[float] = Counter()
         self._seconds, self._jobs, self._bytes = 0.0, 0, 0
-        self.live = 0
 
     def asked(self, scope: Scope, status: int, seconds: float) -> None:
         """A request was answered; of its path only the pattern is kept."""
@@ -56,16 +55,17 @@ class Telemetry:
         with self._lock:
             print(line, file=self._log, flush=True)
 
-    def metrics(self, jobs: Mapping[str, int]) -> str:
+    def metrics(self, jobs: Mapping[str, int], live: int) -> str:
         """The figures in Prometheus' text format.
 
         Args:
             jobs: how many there are in each state.
+            live: sessions now.
         """
         with self._lock:
-            return "\n".join((*self._figures(jobs), ""))
+            return "\n".join((*self._figures(jobs, live), ""))
 
-    def _figures(self, jobs: Mapping[str, int]) -> Iterator[str]:
+    def _figures(self, jobs: Mapping[str, int], live: int) -> Iterator[str]:
         yield "# HELP affuse_jobs Jobs that are kept, by state."
         yield "# TYPE affuse_jobs gauge"
         yield from (f'affuse_jobs{{state="{state}"}} {n}' for state, n in jobs.items())
@@ -85,7 +85,7 @@ class Telemetry:
         yield f"affuse_upload_bytes_total {self._bytes}"
         yield "# HELP affuse_live_sessions Live sessions now."
         yield "# TYPE affuse_live_sessions gauge"
-        yield f"affuse_live_sessions {self.live}"
+        yield f"affuse_live_sessions {live}"
         yield "# HELP affuse_requests_total Requests that were answered."
         yield "# TYPE affuse_requests_total counter"
         for (method, route, status), count in sorted(self._requests.items()):

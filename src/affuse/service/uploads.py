@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 
@@ -75,13 +76,13 @@ async def read_form(
         async for piece in read_body(request, settings):
             parser.write(piece)
             if reading.waiting >= _PIECE:
-                await asyncio.to_thread(reading.flush)
+                await run_in_threadpool(reading.flush)
         parser.finalize()
-        await asyncio.to_thread(reading.flush)
+        await run_in_threadpool(reading.flush)
         reading.require_whole()
     except BaseException as error:
         reading.close()
-        await asyncio.to_thread(shutil.rmtree, places.of(job), ignore_errors=True)
+        await run_in_threadpool(shutil.rmtree, places.of(job), ignore_errors=True)
         raise _refusal_of(error) from None
     reading.close()
     return reading.form
