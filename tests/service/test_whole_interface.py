@@ -41,7 +41,7 @@ def test_nothing_is_a_fault(described) -> None:
             asked[case.method, case.path] += 1
             # What cannot be done now is told so; a fault would be 500.
             assert answer.status_code < 500 or answer.status_code in (503, 507), answer.text
-            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["x-content-type-options"] == ["nosniff"]
 
         ask()
     assert len(asked) >= 11

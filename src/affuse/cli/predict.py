@@ -178,6 +178,8 @@ def _writers(wanted: dict[str, bool], *, plays: bool, copy: bool) -> dict[str, W
     def page(clip: Path, content: dict[str, Any], place: Path) -> str:
         seconds = content["duration"]
         media = clip_media(clip, seconds, place, copy=copy) if plays else None
+        if media is not None and media.notice:
+            say_notices(clip, [media.notice])
         return prediction_page(content, media)
 
     writers: dict[str, Writer] = {

@@ -13,12 +13,13 @@ import { transcriptOf } from "./transcript.js";
 // The view of a clip as an element with its `player`.
 //
 // `media` are addresses of the recording, none if it is not played; `exports` gives the text of "csv" and "srt";
-// `span` and `reach` are those of the scales where clips stand side by side.
+// `span` and `reach` are those of the scales where clips stand side by side, `level` that of the heading.
 export function clipView(content, media, exports, { span, reach, notice, level = 1 } = {}) {
   const seconds = span || Math.max(content.duration, 1e-3), most = reach || reachOf([content]);
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
   const player = playerOf(content, media, (words) => tell(problem, words));
-  const heading = element(`h${level}`, { tabindex: "-1" }, nameOf(content));
+  const heading = element(`h${level}`, { class: "clip-name", tabindex: "-1" }, nameOf(content));
+  const part = (words) => element(`h${level + 1}`, { class: "part" }, words);
   const whole = element("article", { class: "clip" },
     element("header", { class: "clip-head" },
       element("div", {}, heading, chipsOf(content), lengthOf(content)),
@@ -27,19 +28,19 @@ export function clipView(content, media, exports, { span, reach, notice, level =
     notice ? element("p", { class: "soft" }, notice) : null,
     element("div", { class: player.node && player.pictures ? "stage" : "stage heard" },
       player.node ? element("div", { class: "screen" }, player.node) : null,
-      readingOf(content, player, most)),
+      readingOf(content, player, most, level + 1)),
     timelineOf(content, player, seconds, most),
-    element("p", { class: "soft keys-hint" }, "Click, or ", keys("\u2190", "\u2192"), " by windows, ",
+    element("p", { class: "soft keys-hint" }, "Click, or ", keys("\u2190", "\u2192"), " to the next, ",
       keys("\u2191", "\u2193"), " by seconds, ", keys("Page \u2191", "Page \u2193"), " by conflicts",
       player.node ? [", ", keys("Space"), " plays"] : null, "."),
-    momentsOf(content, player),
-    content.words.length ? [element("h2", {}, "What is said"), transcriptOf(content, player)] : null,
-    noticesOf(content),
+    momentsOf(content, player, part("Where modalities conflict")),
+    content.words.length ? element("div", {}, part("What is said"), transcriptOf(content, player)) : null,
+    content.notices.length ? element("section", {}, part("What to mind"), noticesOf(content)) : null,
     windowsOf(content));
   whole.addEventListener("keydown", (event) => {
-    const outward = ["ArrowLeft", "ArrowRight", " "].includes(event.key);
-    const own = event.target.closest("button, a, summary, input, select, video, audio, [role=region]");
-    if (outward && !own) moveByKey(event, content, player);
+    const keys = { ArrowLeft: "", ArrowRight: "", " ": "button, a, summary, " }[event.key];
+    const own = event.target.closest(`${keys}input, select, video, audio, [role=region]`);
+    if (keys !== undefined && !own) moveByKey(event, content, player);
   });
   return Object.assign(whole, { player, heading });
 }
@@ -92,7 +93,7 @@ function exportsOf(content, exports, problem) {
 }
 
 // Moments at which modalities contradict each other; else the one at which they do most.
-function momentsOf(content, player) {
+function momentsOf(content, player, heading) {
   const known = content.timeline.filter((part) => part.conflict !== null), high = inConflict(content);
   if (!known.length) return null;
   const most = known.reduce((one, other) => (other.conflict > one.conflict ? other : one));
@@ -102,14 +103,13 @@ function momentsOf(content, player) {
   ], () => player.seek(part.start))));
   const lead = high.length ? null
     : element("p", {}, `No window reaches ${percent(CONFLICT)}. The highest is`);
-  return element("section", { class: "moments" }, element("h2", {}, "Where modalities conflict"), lead,
+  return element("section", { class: "moments" }, heading, lead,
     element("ul", {}, items));
 }
 
 function noticesOf(content) {
-  if (!content.notices.length) return null;
   const items = content.notices.map((notice) => element("li", {}, notice));
-  return element("section", {}, element("h2", {}, "What to mind"), element("ul", { class: "notices" }, items));
+  return element("ul", { class: "notices" }, items);
 }
 
 function windowsOf(content) {
@@ -123,7 +123,7 @@ function windowsOf(content) {
     return element("tr", {}, cells.map((cell) => element("td", {}, cell)));
   });
   return element("details", {}, element("summary", {}, "All numbers, window by window"),
-    element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Windows" },
+    element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": `Windows of ${nameOf(content)}` },
       element("table", {}, element("thead", {}, element("tr", {},
         names.map((name) => element("th", { scope: "col" }, name)))), element("tbody", {}, rows))));
 }

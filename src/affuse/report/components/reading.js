@@ -1,9 +1,9 @@
 // The numbers of the moment: what the window says in which the playhead stands.
 
-import { coloursOf, intervalOf, percent, signed, spanOf, trustsOf, windowAt } from "./answers.js";
+import { coloursOf, intervalOf, nameOf, percent, signed, spanOf, trustsOf, windowAt } from "./answers.js";
 import { element, refill } from "./markup.js";
 
-export function readingOf(content, player, reach) {
+export function readingOf(content, player, reach, level) {
   const when = element("span", { class: "soft" }), body = element("div", { class: "reading-body" });
   let shown = null;
   player.watch((time) => {
@@ -13,8 +13,8 @@ export function readingOf(content, player, reach) {
     when.textContent = part ? spanOf(part) : "";
     refill(body, part ? groupsOf(content, part, reach) : []);
   });
-  return element("section", { class: "reading", "aria-label": "At this moment" },
-    element("h3", {}, "At this moment ", when), body);
+  return element("section", { class: "reading", "aria-label": `At this moment of ${nameOf(content)}` },
+    element(`h${level}`, { class: "part" }, "At this moment ", when), body);
 }
 
 function groupsOf(content, part, reach) {
@@ -48,7 +48,7 @@ function sentimentGroup(part, reach) {
   }
   const between = interval ? `, ${signed(interval[0])} to ${signed(interval[1])}` : "";
   return element("div", { class: "group" },
-    element("h4", {}, "Sentiment ", element("span", {}, signed(value) + between)),
+    element("p", { class: "group-name" }, "Sentiment ", element("span", {}, signed(value) + between)),
     element("div", { class: "scale", "aria-hidden": "true" }, marks),
     element("div", { class: "ends soft", "aria-hidden": "true" },
       element("span", {}, "negative"), element("span", {}, "positive")));
@@ -63,5 +63,5 @@ function barsGroup(title, values, say, leader = "") {
     return element("div", { class: "bar" }, said, element("dd", {},
       element("span", { class: "rod", "aria-hidden": "true" }, bar), element("span", {}, say(value))));
   });
-  return element("div", { class: "group" }, element("h4", {}, title), element("dl", {}, rows));
+  return element("div", { class: "group" }, element("p", { class: "group-name" }, title), element("dl", {}, rows));
 }

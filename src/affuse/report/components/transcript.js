@@ -1,6 +1,6 @@
 // What is said, word by word: the word of the moment is marked, and each leads to its moment.
 
-import { inConflict } from "./answers.js";
+import { inConflict, nameOf } from "./answers.js";
 import { element } from "./markup.js";
 
 const PAUSE = 1.5;
@@ -18,7 +18,9 @@ export function transcriptOf(content, player) {
     if (other) turns.push(element("p", {}, word.speaker ? element("b", {}, `${word.speaker}: `) : null));
     turns.at(-1).append(marks[number], " ");
   });
-  const whole = element("div", { class: "words", role: "region", tabindex: "0", "aria-label": "What is said" }, turns);
+  const whole = element("div", {
+    class: "words", role: "region", tabindex: "0", "aria-label": `What is said in ${nameOf(content)}`,
+  }, turns);
   whole.addEventListener("click", (event) => {
     const word = event.target.closest(".word");
     if (word && String(getSelection()) === "") player.seek(Number(word.dataset.start));

@@ -13,14 +13,18 @@ export function openRecorder(section, onFile) {
   const time = element("output", { class: "record-time" }, "0:00");
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
   const camera = element("input", { type: "checkbox", id: "with-camera", checked: true });
-  let stream = null, taken = null, begun = 0, timer = 0;
+  // Devices that are let go end a recording too: only the button says that it is wanted.
+  let stream = null, taken = null, begun = 0, timer = 0, wanted = false;
 
   const begin = button("Start", start, { class: "main" });
-  const end = button("Stop and read it", () => taken.stop(), { class: "main", hidden: true });
+  const end = button("Stop and read it", () => {
+    wanted = true;
+    taken.stop();
+  }, { class: "main", hidden: true });
   const close = button("Close", shut);
   section.replaceChildren(
     element("h2", { id: "recorder-title", tabindex: "-1" }, "Record"),
-    element("p", {}, "Camera and microphone of this machine. Nothing is sent before you stop."),
+    element("p", {}, "Camera and microphone of this machine. Nothing is sent before you stop, or at all if you close this."),
     problem, element("div", { class: "screen" }, view),
     element("p", { class: "row" }, begin, end, close, time,
       element("span", { class: "tick" }, camera, element("label", { for: "with-camera" }, "with picture"))));
@@ -51,6 +55,7 @@ export function openRecorder(section, onFile) {
     taken = new MediaRecorder(stream, type ? { mimeType: type } : {});
     taken.addEventListener("dataavailable", (event) => pieces.push(event.data));
     taken.addEventListener("stop", () => {
+      if (!wanted) return;
       const file = fileOf(pieces, taken.mimeType);
       shut();
       onFile(file);
