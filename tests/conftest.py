@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from browsing import Opened, a_browser
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -78,3 +80,26 @@ def recording(tmp_path_factory) -> Path:
     words = "1\n00:00:00,000 --> 00:00:00,900\nwhat a lovely day\n"
     path.with_suffix(".srt").write_text(f"{words}\n2\n00:00:01,000 --> 00:00:01,900\nterrible\n")
     return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real browser; tests that need it skip where there is none."""
+    with a_browser() as found:
+        yield found
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens pages at an address; none of them may break its policy or fail in a script."""
+    opened: list[Opened] = []
+
+    def begin(address: str, **options: Any) -> Any:
+        opened.append(Opened(browser, **options))
+        opened[-1].page.goto(address)
+        return opened[-1].page
+
+    yield begin
+    for one in opened:
+        one.close()
+    assert [fault for one in opened for fault in one.faults] == []

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from affuse.readers import register_corpus
     from affuse.runtime.predictor import Predictor
     from affuse.samples import Corpus, Sample, Split
+    from affuse.service.client import connect
     from affuse.tasks import BinaryLabels, Classification, Regression
 
 __version__ = "0.1.0"
@@ -59,6 +60,7 @@ _PLACES = {
     "affuse.readers": ("register_corpus",),
     "affuse.runtime.predictor": ("Predictor",),
     "affuse.samples": ("Corpus", "Sample", "Split"),
+    "affuse.service.client": ("connect",),
     "affuse.tasks": ("BinaryLabels", "Classification", "Regression"),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
@@ -80,6 +82,7 @@ __all__ = [
     "__version__",
     "ablate",
     "benchmark",
+    "connect",
     "corpora",
     "create_model",
     "evaluate",

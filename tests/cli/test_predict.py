@@ -56,6 +56,18 @@ def test_answers_are_kept_and_shown_in_other_forms_later(affuse, bundles, clips)
     assert written["tone.wav.html"].startswith("<!doctype html>")
 
 
+def test_the_page_plays_its_clip_from_where_it_lies_or_from_a_copy(affuse, bundles, clips) -> None:
+    common = ("predict", str(clips / "tone.wav"), "--checkpoint", str(bundles), "--html")
+    out = ("--out", str(clips / "o"))
+    assert affuse(*common, *out, "--with-media").status == 0
+    page = clips / "o" / "tone.wav.html"
+    assert '"media": "../tone.wav"' in page.read_text()
+    assert affuse(*common, *out, "--copy-media").status == 0
+    (copy,) = (clips / "o" / "tone.wav-media").iterdir()
+    assert f'"media": "tone.wav-media/{copy.name}"' in page.read_text()
+    assert copy.read_bytes() == (clips / "tone.wav").read_bytes()
+
+
 def test_csv_on_standard_output(affuse, bundles, clips) -> None:
     clip = str(clips / "tone.wav")
     done = affuse("predict", clip, "--checkpoint", str(bundles), "--csv", "--text", "so sad")
@@ -84,6 +96,7 @@ def test_a_stream_tells_its_latency(affuse, bundles, clips) -> None:
         (("tone.wav", "broken.mp4", "--text", "a"), "one transcript for 2 clips"),
         (("tone.wav", "--transcript", "nosuch.srt"), "nosuch.srt: cannot be read"),
         (("tone.wav", "--stream", "--html"), "--html of a stream"),
+        (("tone.wav", "--with-media"), "--with-media without a page; add --html"),
         (("tone.wav", "broken.mp4", "--stream"), "several streams"),
         (("-",), "read as a stream only; add --stream (an mp4 must then be fragmented"),
         (("tone.wav", "--audio-track", "2"), "tone.wav: has no audio track 2, but 1; choose 1"),

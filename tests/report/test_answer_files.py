@@ -1,57 +1,19 @@
-"""CSV, captions and page, from an answer's JSON content."""
+"""CSV and captions, from an answer's JSON content."""
 
 from __future__ import annotations
 
 import csv
 import re
-from html.parser import HTMLParser
 
 import pytest
+from answer_contents import answer_content, window
 
 from affuse.report.answer_files import affect_line, to_csv, to_srt
-from affuse.report.pages import prediction_page
-
-
-def window(start: float, end: float, sentiment: float | None) -> dict:
-    known = sentiment is not None
-    return {
-        "start": start,
-        "end": end,
-        "sentiment": sentiment,
-        "emotion": {"calm": 0.75, "sad": 0.25} if known else None,
-        "gate": {"text": 0.6, "vision": 0.4} if known else {},
-        "primary": "text" if known else None,
-        "conflict": 0.5 if known else None,
-    }
 
 
 @pytest.fixture
 def content() -> dict:
-    words = [("<b>nice</b>", 0.5, 1.0), ("day", 1.0, 1.4), ("& night", 12.0, 12.5)]
-    return {
-        "file": "a <clip>.mp4",
-        "duration": 3725.0,
-        **{k: v for k, v in window(0, 0, -1.25).items() if k not in ("start", "end")},
-        "words": [{"word": w, "start": s, "end": e} for w, s, e in words],
-        "timeline": [window(0, 10, -1.25), window(10, 20, 2.0), window(20, 3725, None)],
-        "checkpoint": ["sentiment", "emotion"],
-        "extractors": {"text": "glove"},
-        "transcript": {"file": "a.srt", "format": "srt", "words": 3, "inside": 3, "known": 0.67},
-        "streams": {
-            "sound": {
-                "track": 2,
-                "tracks": 3,
-                "title": "<Mic>",
-                "language": "eng",
-                "codec": "aac",
-                "used": ["FL", "-FR"],
-            },
-            "picture": None,
-        },
-        "faces": None,
-        "speech": 9.25,
-        "notices": ["no face is seen in it", "<one> more"],
-    }
+    return answer_content()
 
 
 def test_csv_has_a_row_for_each_window(content) -> None:
@@ -85,70 +47,6 @@ def test_long_speech_is_cut_into_captions(content) -> None:
     shown = re.findall(r"^w.*$", to_srt(content), re.MULTILINE)
     assert " ".join(shown).split() == [f"w{i}" for i in range(100)]
     assert max(len(line.split()) for line in shown) == 10
-
-
-class _Page(HTMLParser):
-    """The tags that are open, those that were seen, and all text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag, attrs) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in ("meta", "line"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs) -> None:
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data) -> None:
-        self.text.append(data)
-
-
-def test_the_page_is_whole_and_stands_alone(content) -> None:
-    source = prediction_page(content)
-    page = _Page()
-    page.feed(source)
-    assert page.open == []
-    tags = [tag for tag, _ in page.seen]
-    assert not {"script", "link", "img", "iframe"} & set(tags)
-    assert not re.search(r"https?://|url\(|@import", source)
-    assert "prefers-color-scheme: dark" in source
-    assert tags.count("svg") == 4
-    assert tags.count("tr") == 4
-    assert "a <clip>.mp4" in page.text
-    assert any("<b>nice</b> day" in text for text in page.text)
-
-
-def test_bars_lie_within_their_chart(content) -> None:
-    page = _Page()
-    page.feed(prediction_page(content))
-    bars = [
-        {k: float(a[k]) for k in ("x", "y", "width", "height")} for t, a in page.seen if t == "rect"
-    ]
-    assert len(bars) == 2 + 2 * 2 + 2 * 2 + 2
-    for bar in bars:
-        assert -0.01 <= bar["y"] <= bar["y"] + bar["height"] <= 90.01
-        assert -0.01 <= bar["x"] <= bar["x"] + bar["width"] <= 1000.01
-
-
-def test_names_from_strangers_cannot_become_markup(content) -> None:
-    bad = '"><script>alert(1)</script>'
-    for name in ("emotion", "gate"):
-        content["timeline"][0][name] = {bad: 0.5, "neutral": 0.5}
-    source = prediction_page({**content, "checkpoint": [bad], "extractors": {bad: bad}})
-    page = _Page()
-    page.feed(source)
-    assert page.open == []
-    assert "script" not in [tag for tag, _ in page.seen]
-    classes = {part for _, a in page.seen for part in (a.get("class") or "").split()}
-    assert {"c0", "neutral"} <= classes
 
 
 def test_a_line_says_what_there_is() -> None:

@@ -12,7 +12,6 @@ from rich.table import Table
 import affuse
 from affuse.cli.benchmark import command_line
 from affuse.cli.common import SetOption, parse_settings
-from affuse.harness.results import BEST
 from affuse.samples import MODALITIES
 
 if TYPE_CHECKING:
@@ -85,6 +84,8 @@ def draw_plots(result: BenchmarkResult, records: list[dict[str, Any]], folder: P
 
 def _distance(result: BenchmarkResult) -> str:
     """How far the best model is from the best single modality and from the best possible."""
+    from affuse.harness.results import BEST
+
     metric = result.metrics[0]
     scores = {n: r.metrics[metric].mean for n, r in result.models.items() if metric in r.metrics}
     fused = {name: score for name, score in scores.items() if not result.is_baseline(name)}

@@ -10,6 +10,7 @@ from typing import Any
 from affuse.errors import InputError
 from affuse.extract.face.tracking import FaceTracker
 from affuse.extract.media.decode import MediaReader
+from affuse.extract.media.sent import SentMedia
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.extract.text.understood import understanding
 from affuse.extract.voice.recognise import SPEECH, STEP
@@ -111,7 +112,7 @@ class Account:
         self._said |= set(words)
         self.words, self.text = len(self._said), self.text or text
 
-    def end(self, media: MediaReader, end: float) -> None:
+    def end(self, media: MediaReader | SentMedia, end: float) -> None:
         """After the last of a recording that ends at second `end`."""
         if self._recognised:
             self.known = understanding(Transcript(tuple(self._said))).known or 0.0
@@ -159,7 +160,7 @@ class Account:
         if self.words and self.understood and not self.text:
             yield f"none of the {self.words} words of {name} is known: there is no text to go by"
 
-    def _lost_media(self, media: MediaReader, end: float) -> Iterator[str]:
+    def _lost_media(self, media: MediaReader | SentMedia, end: float) -> Iterator[str]:
         stated = media.stated or 0.0
         if stated - end > max(_LACKS, _SHARE * stated):
             yield f"ends at {end:.1f} s, though it states a length of {stated:.1f} s"
@@ -196,7 +197,7 @@ def _seconds(places: list[float]) -> str:
     return f"{named} s" + (f" and {more} times more" if more > 0 else "")
 
 
-def _described(media: MediaReader, kind: str) -> dict[str, Any] | None:
+def _described(media: MediaReader | SentMedia, kind: str) -> dict[str, Any] | None:
     track = media.tracks.get(kind)
     if track is None:
         return None

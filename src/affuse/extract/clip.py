@@ -20,6 +20,7 @@ from affuse.extract.media import decode
 from affuse.extract.media.frames import Picture, Sound
 from affuse.extract.media.live import read_ahead
 from affuse.extract.media.segments import Segment, Segments
+from affuse.extract.media.sent import SentMedia
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.media.utterances import Utterances, turns
 from affuse.extract.media.windows import Bounds, Reached, SoundBuffer, Windows
@@ -116,6 +117,13 @@ class ClipExtractor:
             return Utterances(turns(transcript.words) if transcript is not None else [])
         return Windows(settings.window, settings.step or settings.window)
 
+    def sent_windows(self, media: SentMedia, *, account: Account | None = None) -> Iterator[Window]:
+        """The windows of what is sent piece by piece, as of `windows`."""
+        told = Account() if account is None else account
+        bounds = Windows(self.settings.window, self.settings.step or self.settings.window)
+        reading = _Reading(self.features, media, bounds, None, told, None)
+        yield from reading.windows(threads=self._threads)
+
     def segments(
         self,
         source: Path,
@@ -169,7 +177,7 @@ class _Reading:
     def __init__(
         self,
         features: ClipFeatures,
-        media: decode.MediaReader,
+        media: decode.MediaReader | SentMedia,
         bounds: Bounds,
         transcript: Transcript | None,
         account: Account,
@@ -177,7 +185,7 @@ class _Reading:
     ) -> None:
         settings = features.settings
         self._features, self._media, self._progress = features, media, progress
-        self._sound, self._reached = SoundBuffer(), Reached(media.kinds)
+        self._sound, self._reached = SoundBuffer(), Reached(media.kinds, media.skew)
         self._bounds = bounds
         self._tracker = FaceTracker()
         self._faces: deque[tuple[float, FloatArray]] = deque()

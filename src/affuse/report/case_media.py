@@ -57,20 +57,24 @@ def media_of(
         page: the file of the page.
         copy: put all into that folder, so that both can be moved.
     """
-    folder = page.with_name(f"{page.stem}-media")
+    taken = {name: recordings[name] for name in ids if name in recordings}
     return {
-        name: _shown(recordings[name], page, folder, copy=copy)
-        for name in ids
-        if name in recordings
+        name: _shown(found.path, Segment(found.start, found.end), found.end, page, copy=copy)
+        for name, found in taken.items()
     }
 
 
-def _shown(recording: Recording, page: Path, folder: Path, *, copy: bool) -> CaseMedia:
-    seconds = recording.end - recording.start
+def clip_media(path: Path, seconds: float, page: Path, *, copy: bool) -> CaseMedia:
+    """What a page plays of a whole clip, that long; otherwise as `media_of`."""
+    return _shown(path, Segment(0.0, None), seconds, page, copy=copy)
+
+
+def _shown(path: Path, segment: Segment, end: float, page: Path, *, copy: bool) -> CaseMedia:
+    folder, seconds = page.with_name(f"{page.stem}-media"), end - segment.start
     try:
-        found = playable(recording.path, Segment(recording.start, recording.end), folder)
+        found = playable(path, segment, folder)
         place = found.path
-        if copy and place == recording.path:
+        if copy and place == path:
             place = _copied(place, folder)
     except InputError as error:
         return CaseMedia("", False, 0.0, seconds, f"cannot be played: {error}")

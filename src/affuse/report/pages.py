@@ -1,19 +1,33 @@
-"""Pages from the templates of this package: single files that need neither network nor scripts.
+"""Pages from the templates of this package: single files that need no network.
 
 The page of a clip's answer is here, that of an explanation in `affuse.report.explanation_page`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affuse.report.answer_files import Content, account_lines, affect_line, top_emotion, words_in
-from affuse.report.charts import Bar, Drawing, colours, timeline
+from affuse.files import to_strict_json
+from affuse.report.answer_files import (
+    Content,
+    account_lines,
+    affect_line,
+    to_csv,
+    to_srt,
+    top_emotion,
+    words_in,
+)
+from affuse.report.page_parts import joined_script, joined_style, policy_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from affuse.report.case_media import CaseMedia
+
+_HEADER = ("time", "sentiment", "emotion", "primary", "conflict", "words")
 
 
 def render_page(template: str, **view: object) -> str:
@@ -24,10 +38,11 @@ def render_page(template: str, **view: object) -> str:
 @cache
 def _environment() -> Environment:
     # Imported here, since most commands write no page.
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+    folders = ("templates", "components")
     return Environment(
-        loader=PackageLoader("affuse.report"),
+        loader=ChoiceLoader([PackageLoader("affuse.report", folder) for folder in folders]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -36,66 +51,44 @@ def _environment() -> Environment:
     )
 
 
-def prediction_page(content: Content) -> str:
-    """The page of one clip, from its JSON content."""
-    end = max(content["duration"], 1e-3)
+def prediction_page(content: Content, media: CaseMedia | None = None) -> str:
+    """The page of one clip, from its JSON content; where no script runs, it is a table.
+
+    Args:
+        media: what the page plays of it; by default nothing.
+    """
+    from markupsafe import Markup
+
+    # Whoever is given the page need not know where the clip lay.
+    shown = {**content, "file": Path(content["file"]).name}
+    script, style = joined_script("prediction.js"), joined_style()
     return render_page(
         "prediction.html",
-        content=content,
+        content=shown,
         answer=affect_line(content),
-        figures=list(_figures(content["timeline"], end)),
-        ticks=[_clock(share * end) for share in (0, 0.5, 1)],
+        policy=policy_of(script, style),
+        script=Markup(script),
+        style=Markup(style),
+        view=Markup(_as_script(_view(shown, media))),
         read=list(account_lines(content)),
+        header=_HEADER,
         rows=[_row(content, window) for window in content["timeline"]],
     )
 
 
-def _figures(
-    windows: Sequence[Content], end: float
-) -> Iterator[tuple[str, Drawing, dict[str, str]]]:
-    """A caption, a drawing and the colours of its names each."""
-
-    def figure(title: str, bars: Iterator[Bar], css: dict[str, str], middle: bool = False) -> Any:
-        words = f"{title} over time; the table below has the numbers"
-        return title, timeline(words, bars, end, middle=middle), css
-
-    values = [w["sentiment"] for w in windows if w["sentiment"] is not None]
-    if values:
-        yield figure("Sentiment", _signed(windows, max(map(abs, values))), {}, middle=True)
-    for title, what in (("Emotion", "emotion"), ("Gate weights", "gate")):
-        css = colours(dict.fromkeys(name for w in windows for name in w[what] or ()))
-        if css:
-            yield figure(title, _stacked(windows, what, css), css)
-    known = [w for w in windows if w["conflict"] is not None]
-    if known:
-        bars = (_bar(w, "conflict", f"{w['conflict']:.0%}", w["conflict"], 0.0) for w in known)
-        yield figure("Conflict between modalities", bars, {})
+def _view(content: Content, media: CaseMedia | None) -> Mapping[str, Any]:
+    """What the page's script shows."""
+    return {
+        "content": content,
+        "media": media.source or None if media else None,
+        "notice": media.notice if media else "",
+        "files": {"csv": to_csv([content]), "srt": to_srt(content)},
+    }
 
 
-def _signed(windows: Sequence[Content], most: float) -> Iterator[Bar]:
-    """Bars up and down from the middle."""
-    for window in windows:
-        value = window["sentiment"]
-        if value is not None:
-            size = abs(value) / max(most, 3.0) / 2
-            css, low = ("positive", 0.5) if value >= 0 else ("negative", 0.5 - size)
-            yield _bar(window, css, f"{value:+z.2f}", size, low)
-
-
-def _stacked(windows: Sequence[Content], what: str, css: Mapping[str, str]) -> Iterator[Bar]:
-    """Shares one upon the other; several labels, which need not sum to one, are scaled to fit."""
-    for window in windows:
-        shares, low = window[what] or {}, 0.0
-        total = max(sum(shares.values()), 1.0)
-        for name in css if shares else ():
-            share = shares.get(name, 0.0)
-            yield _bar(window, css[name], f"{name} {share:.0%}", share / total, low)
-            low += share / total
-
-
-def _bar(window: Content, css: str, says: str, size: float, low: float) -> Bar:
-    start, end = window["start"], window["end"]
-    return Bar(start, end, css, f"{_clock(start)} to {_clock(end)}: {says}", size, low)
+def _as_script(view: Mapping[str, Any]) -> str:
+    """JSON within a page: no tag of HTML can begin or end in it."""
+    return to_strict_json(view).replace("<", "\\u003c")
 
 
 def _row(content: Content, window: Content) -> list[str]:

@@ -175,9 +175,58 @@ class ClipAnswer(Shown):
             "extractors": dict(self.extractors),
         }
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> ClipAnswer:
+        """The answer that `to_dict` made such content of; what else is there is left out."""
+        said = tuple(_said(word) for word in content["words"])
+        names = tuple(content["checkpoint"])
+        windows = tuple(_window(window, said, names) for window in content["timeline"])
+        return cls(
+            file=content["file"],
+            duration=content["duration"],
+            answer=_answer(content, names),
+            timeline=windows,
+            checkpoint=names,
+            extractors=dict(content["extractors"]),
+            account=ToldAccount({key: content[key] for key in _TOLD}),
+        )
+
     def to_json(self) -> str:
         """The same as text."""
         return to_strict_json(self.to_dict())
+
+
+_TOLD = ("transcript", "streams", "faces", "speech", "notices")
+
+
+class ToldAccount(Account):
+    """An account of a recording that somebody else read, in their words."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        super().__init__(list(content["notices"]), speech=content["speech"])
+        self._content = dict(content)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self._content, "notices": list(self.notices)}
+
+
+def _window(content: Mapping[str, Any], said: Sequence[Word], names: Sequence[str]) -> WindowAnswer:
+    start, end = content["start"], content["end"]
+    words = tuple(w for w in said if start <= (w.start + w.end) / 2 < end)
+    return WindowAnswer(start, end, _answer(content, names), words)
+
+
+def _answer(content: Mapping[str, Any], names: Sequence[str]) -> Answer:
+    alone = {key: content[key] for key in ("gate", "primary", "conflict")}
+    told = content.get("trust", {names[0]: alone} if content["primary"] is not None else {})
+    trust = {
+        name: Trust(each["gate"], each["primary"], each["conflict"]) for name, each in told.items()
+    }
+    return Answer(content["sentiment"], content["emotion"], trust)
+
+
+def _said(content: Mapping[str, Any]) -> Word:
+    return Word(content["word"], content["start"], content["end"], content.get("speaker"))
 
 
 def _word(word: Word) -> dict[str, Any]:

@@ -134,10 +134,12 @@ class ClipReader:
             **self.made_by(reading),
             "words": digest(repr(beside).encode(), 64),
             "recognised": RECOGNISER if reading.recognise and beside.transcript is None else None,
-            **(remote.state() if remote else _state(clip.path)),
         }
         place = None if out is None else out / f"{clip.name}.json"
         content = None
+        if remote is not None or place is not None:
+            # Where the answer is not kept, a copy of the file has the same.
+            made_from |= _state(clip.path) if remote is None else remote.state()
         if place is not None:
             content = _known(place, made_from, None if remote else clip.path)
         known = content is not None

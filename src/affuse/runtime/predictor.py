@@ -16,6 +16,7 @@ from affuse.extract.adaptation import Usual
 from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds, Window
 from affuse.extract.media.decode import Source
 from affuse.extract.media.live import Follower
+from affuse.extract.media.sent import SentMedia
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Transcript, as_transcript, transcript_beside
 from affuse.runtime.adapting import AdaptAlone, Shifts, along, described, shifted
@@ -224,7 +225,7 @@ class Predictor:
 
     def stream(
         self,
-        source: Source | Follower,
+        source: Source | Follower | SentMedia,
         transcript: Transcript | None = None,
         *,
         recognise: bool = False,
@@ -235,7 +236,8 @@ class Predictor:
         """An answer every `step` seconds of a recording, each as soon as its media are there.
 
         Args:
-            source: a media file or a stream of one, a `Follower` where it still grows.
+            source: a media file or a stream of one, a `Follower` where it still grows, or
+                `SentMedia`, which has neither transcript nor tracks.
             transcript: with times.
             recognise: recognise speech. Words are late, and what is not yet recognised counts for
                 nothing.
@@ -243,8 +245,12 @@ class Predictor:
             account: filled in with what is read and what is lost.
         """
         extractor = self.extractor(recognise=recognise, step=step, wait=False)
-        media = cast(Source, source)
-        for w in extractor.windows(media, transcript, tracks=tracks, account=account):
+        if isinstance(source, SentMedia):
+            windows = extractor.sent_windows(source, account=account)
+        else:
+            media = cast(Source, source)
+            windows = extractor.windows(media, transcript, tracks=tracks, account=account)
+        for w in windows:
             window = WindowAnswer(w.start, w.end, self.answer_of(w, {}), w.words)
             yield StreamAnswer(window, time.monotonic() - w.there)
 

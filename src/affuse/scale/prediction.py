@@ -80,14 +80,32 @@ class Outcome(NamedTuple):
     row: Row | None = None  # what a manifest says of it
 
 
+OnWord = Callable[[str], None]
+"""Told how far a clip is, in words."""
+
+
+class Answers(Protocol):
+    """Answers under way, wherever they come from; see `Prediction`."""
+
+    total: int
+    known: int
+    answered: int
+    failed: int
+    seconds: float
+    repeated: int
+
+    @property
+    def done(self) -> int:
+        """Clips of which it is known what becomes."""
+
+    def run(self, on_word: OnWord, *, ordered: bool = False) -> Iterator[Outcome]:
+        """What becomes of each clip, as it is finished."""
+
+
 class Engine(Protocol):
     """What has jobs done."""
 
     def run(self, jobs: Iterable[ClipJob], *, progress: Tell) -> Iterator[Finished]: ...
-
-
-OnWord = Callable[[str], None]
-"""Told how far a clip is, in words."""
 
 
 class Prediction:

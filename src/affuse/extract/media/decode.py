@@ -44,6 +44,9 @@ class MediaReader:
         InputError: no such file, no such track, or nothing that can be read as sound or pictures.
     """
 
+    skew = 30.0
+    """A stream of a file that is so many seconds behind the other is no longer waited for."""
+
     def __init__(self, source: Source, *, fps: float, wanted: Wanted | None = None) -> None:
         import av
 

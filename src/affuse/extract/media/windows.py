@@ -12,8 +12,6 @@ from affuse.extract.media.frames import Sound
 from affuse.extract.voice import RATE
 from affuse.samples import FloatArray
 
-# Where one stream of a file is this far behind the other, it is no longer waited for.
-_SKEW = 30.0
 SHORTEST_LAST = 1.0
 """A recording's last window reaches back until it is that long, in seconds."""
 
@@ -104,9 +102,15 @@ class Windows(Bounds):
 
 
 class Reached:
-    """Up to which second a recording is read, by what its streams have brought."""
+    """Up to which second a recording is read, by what its streams have brought.
 
-    def __init__(self, kinds: list[str]) -> None:
+    Args:
+        kinds: of streams.
+        skew: a stream that is so many seconds behind the other is no longer waited for.
+    """
+
+    def __init__(self, kinds: list[str], skew: float) -> None:
+        self._skew = skew
         self._reached = dict.fromkeys(kinds, 0.0)
 
     def advance(self, kind: str, time: float) -> None:
@@ -120,7 +124,7 @@ class Reached:
     @property
     def complete(self) -> float:
         """The second that all streams have reached, but for one far behind."""
-        return max(min(self._reached.values()), self.end - _SKEW)
+        return max(min(self._reached.values()), self.end - self._skew)
 
 
 def _end(piece: Sound) -> float:

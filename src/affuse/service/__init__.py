@@ -1,0 +1,1 @@
+"""Answers over a network: jobs, live sessions, a client, tools for assistants, and the page."""

@@ -1,0 +1,291 @@
+"""A service from Python: `affuse.connect(url).predict("interview.mp4")`, as if on the spot."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from affuse.errors import AffuseError, InputError, RecordingWarning
+from affuse.files import digest, make_folder, to_strict_json, write_atomic
+from affuse.service.calls import Calls, Upload
+
+if TYPE_CHECKING:
+    from affuse.extract.folder import Clip
+    from affuse.extract.text.transcript import Beside, Transcript
+    from affuse.runtime.answers import ClipAnswer
+    from affuse.runtime.many_clips import PredictedClip
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+OnShare = Callable[[float], None]
+_FIRST_LOOK, _LAST_LOOK = 0.1, 1.0
+_WORDS = "transcript-as-sent"
+
+
+class Options(NamedTuple):
+    """How a clip is read, as `Predictor.predict` has it."""
+
+    checkpoint: str | None = None
+    recognise: bool = False
+    audio_track: int | None = None
+    video_track: int | None = None
+
+    def fields(self) -> dict[str, str]:
+        """Those that are not as they are by default, as fields of a form."""
+        given = {key: value for key, value in self._asdict().items() if value not in (None, False)}
+        return {
+            key: str(value).lower() if value is True else str(value) for key, value in given.items()
+        }
+
+
+class ServiceClient:
+    """Asks one service.
+
+    Args:
+        url: of it, such as `http://localhost:8000`.
+        key: for it, if it needs one; by default what the environment's `AFFUSE_KEY` holds.
+        patience: seconds for which a service that is full, or away, is asked again.
+    """
+
+    def __init__(self, url: str, key: str | None = None, *, patience: float = 600.0) -> None:
+        key = os.environ.get("AFFUSE_KEY") if key is None else key
+        self._calls = Calls(url, key, patience=patience)
+
+    def __repr__(self) -> str:
+        return f"ServiceClient({self._calls.url!r})"
+
+    def checkpoints(self) -> list[dict[str, Any]]:
+        """What the service answers by."""
+        listed: list[dict[str, Any]] = self._calls.json("GET", "v1/checkpoints")["checkpoints"]
+        return listed
+
+    def predict(
+        self,
+        path: Path | str,
+        transcript: Transcript | Path | str | None = None,
+        *,
+        checkpoint: str | None = None,
+        recognise: bool = False,
+        audio_track: int | None = None,
+        video_track: int | None = None,
+        strict: bool = False,
+        progress: OnShare = lambda _: None,
+    ) -> ClipAnswer:
+        """The answer for a recording; the arguments are those of `Predictor.predict`.
+
+        Args:
+            checkpoint: a name that the service offers; by default all that come with affuse.
+            progress: told which share is done, in [0, 1].
+
+        Raises:
+            InputError: a file that cannot be read, here or there; a service that is not there.
+        """
+        from affuse.extract.account import require_no_notices
+        from affuse.extract.text.transcript import Beside, as_transcript, transcript_beside
+        from affuse.runtime.answers import ClipAnswer
+
+        path = Path(path)
+        beside = (
+            transcript_beside(path) if transcript is None else Beside(as_transcript(transcript))
+        )
+        options = Options(checkpoint, recognise, audio_track, video_track)
+        answer = ClipAnswer.from_dict(self.content(path, beside, options, progress=progress))
+        if strict:
+            require_no_notices(answer.file, answer.notices)
+        for notice in answer.notices:
+            warnings.warn(f"{path}: {notice}", RecordingWarning, stacklevel=2)
+        return answer
+
+    def predict_all(
+        self, paths: Iterable[Path | str], *, at_once: int = 4, **options: Any
+    ) -> Iterator[ClipAnswer]:
+        """The answers for recordings, in their order, several of them asked at once.
+
+        Args:
+            at_once: how many.
+            options: of `predict`, for each.
+        """
+
+        def ask(path: Path | str, given_up: Event) -> ClipAnswer:
+            return self.predict(path, **options, progress=_unless(given_up))
+
+        return side_by_side(ask, paths, at_once)
+
+    def content(
+        self,
+        path: Path,
+        beside: Beside,
+        options: Options = Options(),  # noqa: B008 - it cannot change
+        *,
+        progress: OnShare = lambda _: None,
+    ) -> dict[str, Any]:
+        """The answer as JSON content, as `affuse predict --json` prints it on the spot."""
+        from affuse.extract.text.transcript.languages import language_code
+
+        _require_recording(path)
+        fields, files = options.fields(), [Upload("file", path.name, path)]
+        words, name = _words_of(beside)
+        if isinstance(words, Path):
+            files.append(Upload("transcript", name, words))
+            language = None if beside.transcript is None else beside.transcript.origin.language
+            # A longer one stands in the file itself.
+            if language is not None and language_code(language) == language:
+                fields["language"] = language
+        elif words is not None:
+            fields["text"] = words
+        job = self._calls.send(fields, files)
+        try:
+            told = self._wait(job, progress)
+            if told["state"] != "done":
+                raise AffuseError(_here(told["error"], path, words, name))
+            content = self._calls.json("GET", f"v1/jobs/{job}/result")
+        finally:
+            # Nobody else needs it, and it may be of somebody's face.
+            with suppress(AffuseError):
+                self._calls.json("DELETE", f"v1/jobs/{job}")
+        return _as_here(content, path, beside, words, name)
+
+    def _wait(self, job: str, progress: OnShare) -> Mapping[str, Any]:
+        look = _FIRST_LOOK
+        while True:
+            told: Mapping[str, Any] = self._calls.json("GET", f"v1/jobs/{job}")
+            progress(told["progress"])
+            if told["state"] in ("done", "failed"):
+                return told
+            time.sleep(look)
+            look = min(look * 1.3, _LAST_LOOK)
+
+
+class GivenUpError(AffuseError):
+    """Nobody waits for an answer any more."""
+
+
+def side_by_side(ask: Callable[[T, Event], U], items: Iterable[T], at_once: int) -> Iterator[U]:
+    """What `ask` says of items, in their order, several asked at once.
+
+    The event that it is given is set once nobody wants answers any more.
+    """
+    given_up, pool = Event(), ThreadPoolExecutor(at_once)
+    try:
+        yield from pool.map(lambda item: ask(item, given_up), items)
+    finally:
+        given_up.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _unless(given_up: Event) -> OnShare:
+    """Ends the wait for an answer that nobody wants any more."""
+
+    def on_share(share: float) -> None:
+        del share
+        if given_up.is_set():
+            raise GivenUpError("nobody waits for it")
+
+    return on_share
+
+
+def answer_clips(
+    client: ServiceClient,
+    clips: Sequence[Clip],
+    options: Options,
+    *,
+    out: Path | None = None,
+    transcript: Transcript | None = None,
+    strict: bool = False,
+    at_once: int = 4,
+) -> Iterator[PredictedClip]:
+    """Answers for clips, in their order; as `predict_clips` gives them, an error for each.
+
+    Args:
+        out: a folder that keeps the answer to each clip as JSON; all are asked for anew.
+        transcript: of all clips; by default each has the one that lies beside it, if any.
+        strict: no answer for a clip of which anything is lost, but an error.
+    """
+    from affuse.extract.account import require_no_notices
+    from affuse.extract.text.transcript import Beside, transcript_beside
+    from affuse.runtime.many_clips import PredictedClip
+
+    def ask(clip: Clip, given_up: Event) -> PredictedClip:
+        try:
+            beside = transcript_beside(clip.path) if transcript is None else Beside(transcript)
+            content = client.content(clip.path, beside, options, progress=_unless(given_up))
+            if out is not None:
+                place = out / f"{clip.name}.json"
+                make_folder(place.parent)
+                write_atomic(place, to_strict_json(content).encode())
+            if strict:
+                require_no_notices(clip.path, content["notices"])
+        except AffuseError as error:
+            return PredictedClip(clip, None, error)
+        return PredictedClip(clip, content)
+
+    return side_by_side(ask, clips, at_once)
+
+
+def connect(url: str, key: str | None = None) -> ServiceClient:
+    """A service that answers for clips: `affuse.connect("http://host:8000").predict("talk.mp4")`.
+
+    Args:
+        url: where `affuse serve` runs.
+        key: for it, if it needs one; by default what the environment's `AFFUSE_KEY` holds.
+    """
+    return ServiceClient(url, key)
+
+
+def _require_recording(path: Path) -> None:
+    """Raise `InputError` for what need not be sent to be refused."""
+    if path.is_dir():
+        raise InputError("is a folder", remedy="name a file", source=path)
+    if not path.exists():
+        raise InputError("no such file", remedy="check the path", source=path)
+    if path.is_file() and not path.stat().st_size:
+        raise InputError("is empty", remedy="give a recording", source=path)
+
+
+def _words_of(beside: Beside) -> tuple[Path | str | None, str]:
+    """What is sent of a transcript: its file, or its words; and how the file is called there."""
+    given = beside.transcript
+    if given is None:
+        return None, ""
+    if given.origin.file is not None:
+        file = Path(given.origin.file)
+        return file, f"{_WORDS}{file.suffix}"
+    if given.timed and given.words:
+        remedy = "write it to a file, such as .srt, and give that"
+        raise InputError("words with times that are in no file cannot be sent", remedy=remedy)
+    return " ".join(word.text for word in given.words), ""
+
+
+def _as_here(
+    content: dict[str, Any], path: Path, beside: Beside, words: Path | str | None, name: str
+) -> dict[str, Any]:
+    """An answer that names files as they are called here, and tells what was left aside here."""
+    if isinstance(words, Path):
+        content = _renamed(content, name, str(words))
+    content["file"] = str(path)
+    content["notices"] = list(dict.fromkeys((*beside.notices, *content["notices"])))
+    content["made_from"]["words"] = digest(repr(beside).encode(), 64)
+    return content
+
+
+def _renamed(content: Any, old: str, new: str) -> Any:
+    if isinstance(content, dict):
+        return {key: _renamed(value, old, new) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_renamed(value, old, new) for value in content]
+    return content.replace(old, new) if isinstance(content, str) else content
+
+
+def _here(line: str, path: Path, words: Path | str | None, name: str) -> str:
+    """An error that names files as they are called here."""
+    if line.startswith(f"{path.name}:"):
+        line = f"{path}{line.removeprefix(path.name)}"
+    return line.replace(name, str(words)) if name else line

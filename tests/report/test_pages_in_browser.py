@@ -1,0 +1,59 @@
+"""The page of a clip's answer, opened from disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from answer_contents import answer_content, window
+from browsing import is_cut_off, violations
+from media_files import tone, write_media
+
+from affuse.report.case_media import clip_media
+from affuse.report.pages import prediction_page
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A page in a folder beside that of its clip."""
+    clip = write_media(tmp_path / "a & b #1.wav", (), tone(40.0))
+    content = {**answer_content(), "duration": 40.0, "file": str(clip)}
+    content["timeline"] = [window(0, 10, -1.25), window(10, 20, 2.0), window(20, 40, None)]
+    content["timeline"][1]["sentiment_interval"] = [0.5, 2.75]
+    page = tmp_path / "pages" / "a.html"
+    page.parent.mkdir()
+    page.write_text(prediction_page(content, clip_media(clip, 40.0, page, copy=False)))
+    return page
+
+
+def test_it_plays_what_lies_beside_it(place, open_page) -> None:
+    page = open_page(place.as_uri())
+    page.get_by_role("heading", name="a & b #1.wav", level=1).wait_for()
+    page.keyboard.press("Tab")
+    # To the words and the windows, one by one.
+    for time in (0.5, 1.0, 10.0):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(300)
+        told = page.evaluate("document.querySelector('audio').currentTime")
+        assert told == pytest.approx(time, abs=0.1)
+    assert "+0.50 to +2.75" in page.get_by_role("region", name="At this moment").inner_text()
+    assert "<b>nice</b>" in page.get_by_role("region", name="What is said").inner_text()
+    for form in ("JSON", "CSV", "SRT", "PNG"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Save as {form}").click()
+        assert Path(download.value.path()).stat().st_size > 100
+
+
+def test_it_is_for_everybody(place, open_page) -> None:
+    for width in (390, 1280):
+        page = open_page(place.as_uri(), viewport={"width": width, "height": 800})
+        page.locator(".timeline text").first.wait_for()
+        assert not is_cut_off(page)
+        assert violations(page) == []
+
+
+def test_without_scripts_it_is_a_table(place, open_page) -> None:
+    page = open_page(place.as_uri(), java_script_enabled=False)
+    assert "+2.00" in page.get_by_role("table").inner_text()

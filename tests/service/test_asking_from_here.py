@@ -1,0 +1,84 @@
+"""The client: what it says of clips is what is said on the spot, word for word."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import affuse
+from affuse.cli.main import app
+from affuse.errors import InputError, RecordingWarning
+from affuse.service.client import Options, ServiceClient
+
+
+@pytest.fixture(scope="module")
+def folder(recording, tmp_path_factory) -> Path:
+    """A clip with captions in a language that its name tells, and with a file left aside."""
+    folder = tmp_path_factory.mktemp("clips")
+    shutil.copy(recording, folder / "tone.wav")
+    shutil.copy(recording.with_suffix(".srt"), folder / "tone.en.srt")
+    (folder / "tone.json").write_text("{}")
+    (folder / "broken.mp4").write_bytes(b"no media")
+    return folder
+
+
+def said(capsys, *words: str) -> tuple[str, str]:
+    capsys.readouterr()
+    app(["predict", *words], standalone_mode=False)
+    return capsys.readouterr()
+
+
+def test_the_command_says_the_same(service, folder, capsys) -> None:
+    asked = (str(folder), "--json")
+    here, before = said(capsys, *asked), service.ask("/v1/jobs").json
+    there = said(capsys, *asked, "--server", service.address)
+    assert there == here
+    assert json.loads(there[0])["transcript"]["language"] == "en"
+    assert f"{folder}/broken.mp4: nothing in it" in there[1]
+    # Nothing of it is left there.
+    assert service.ask("/v1/jobs").json == before
+
+
+def test_python_gets_the_same_answer(service, folder) -> None:
+    client = affuse.connect(service.address)
+    with pytest.warns(RecordingWarning, match="nobody is heard"):
+        there = client.predict(folder / "tone.wav", "so sad", checkpoint="emotion")
+    with pytest.warns(RecordingWarning, match="nobody is heard"):
+        here = affuse.load("emotion").predict(folder / "tone.wav", "so sad")
+    assert there.to_dict() == here.to_dict()
+    assert there.answer.in_short() == here.answer.in_short()
+    assert repr(there) == repr(here)
+    assert [w.words for w in there.timeline] == [w.words for w in here.timeline]
+
+
+def test_what_is_asked_wrongly_is_one_line(service, folder, tmp_path) -> None:
+    client = ServiceClient(service.address, patience=1)
+    for path, line in (("gone.wav", "no such file"), (tmp_path, "is a folder")):
+        with pytest.raises(InputError, match=line):
+            client.predict(path)
+    with pytest.raises(InputError, match="unknown checkpoint 'emotoin'; did you mean 'emotion'"):
+        client.predict(folder / "tone.wav", checkpoint="emotoin")
+    with pytest.raises(InputError, match="no service answers; start affuse serve"):
+        ServiceClient("http://127.0.0.1:9", patience=1).checkpoints()
+    with pytest.raises(InputError, match="'ftp://x' is no address"):
+        ServiceClient("ftp://x")
+
+
+def test_a_full_service_is_asked_again(start, folder) -> None:
+    one = start(rate=1)
+    client = ServiceClient(one.address, patience=0.1)
+    one.ask.send(("a.wav", b"sound"))
+    with pytest.raises(InputError, match=r"too many jobs a minute.*try again later"):
+        client.predict(folder / "tone.wav")
+
+
+def test_fields_are_those_that_were_chosen() -> None:
+    assert Options().fields() == {}
+    assert Options("a", True, 2).fields() == {
+        "checkpoint": "a",
+        "recognise": "true",
+        "audio_track": "2",
+    }
