@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from affuse.extract.text import minilm
-from affuse.extract.voice import whisper
+from affuse.extract.voice import recognise
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -54,12 +54,12 @@ def test_the_base_install_has_no_torch() -> None:
     assert "torch" not in base
 
 
-@pytest.mark.parametrize("extra", ["text", "speech", "asr"])
+@pytest.mark.parametrize("extra", ["text", "asr"])
 def test_extraction_needs_no_torch(extra: str) -> None:
     assert "torch" not in _required(extra)
 
 
-@pytest.mark.parametrize("package", [minilm.PACKAGE, whisper.PACKAGE])
+@pytest.mark.parametrize("package", [minilm.PACKAGE, recognise.PACKAGE])
 def test_the_weights_are_those_that_the_code_asks_for(package: str) -> None:
     weights = (ROOT / "requirements" / "weights.txt").read_text()
     assert re.search(rf"^{re.escape(package)} \\\n +--hash=sha256:[0-9a-f]{{64}}$", weights, re.M)

@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 
 from affuse.errors import InputError
+from affuse.extract.adaptation import Usual
 from affuse.readers.composed import compose
 from affuse.readers.composed_sources import (
     EMOTIONS,
     Piece,
     Text,
-    disturb_sound,
+    iemocap_texts,
     meld_texts,
     mosi_texts,
     polarity,
     rated_texts,
 )
+from affuse.readers.composed_voices import VOICES, _with_adapted, disturb_sound
 
 LABELS = ("negative", "neutral", "positive")
 
@@ -122,11 +124,47 @@ def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
         meld_texts(file)
 
 
-def test_a_voice_elsewhere_is_still_that_voice_but_not_the_same() -> None:
+def test_scripted_lines_are_not_tested_on(shared_data: Path) -> None:
+    said = iemocap_texts(shared_data / "iemocap")
+    assert {text.part for text in said} == {"train", "valid", "test"}
+    assert not any("script" in text.group for text in said if text.part != "train")
+    assert {text.label for text in said} == {"happy", "sad", "neutral", "angry"}
+
+
+@pytest.mark.parametrize("corpus", sorted(VOICES))
+def test_no_speaker_is_in_two_parts(shared_data: Path, corpus: str) -> None:
+    takes = list(VOICES[corpus](shared_data))
+    assert all(take.file.is_file() for take in takes)
+    parts = {
+        part: {t.speaker for t in takes if t.part == part} for part in ("train", "valid", "test")
+    }
+    assert all(parts.values())
+    assert sum(map(len, parts.values())) == len(set.union(*parts.values()))
+
+
+def test_each_voice_comes_as_it_is_and_taken_to_its_speaker() -> None:
     rng = np.random.default_rng(0)
+    pieces = [
+        Piece(f"{who}{n}", "train", "happy", rng.normal(mean, 1, (1, 4)).astype(np.float32), who)
+        for who, mean in (("low", -5), ("high", 5))
+        for n in range(40)
+    ]
+    usual = Usual.of([piece.features for piece in pieces])
+    found = list(_with_adapted(pieces, usual, rng))
+    assert [piece.id for piece in found[::2]] == [piece.id for piece in pieces]
+    plain, taken = (np.stack([p.features.mean() for p in found[k::2]]) for k in (0, 1))
+    assert abs(plain[:40].mean() - plain[40:].mean()) > 9
+    assert abs(taken[:40].mean() - taken[40:].mean()) < 4
+
+
+def test_a_voice_elsewhere_is_still_that_voice_but_not_the_same() -> None:
     steps = np.arange(16_000) / 16_000
     signal = np.sin(2 * np.pi * 220 * steps).astype(np.float32)
-    heard = disturb_sound(signal, rng)
-    assert heard.shape == signal.shape
-    assert heard.dtype == np.float32
-    assert 0.5 < np.corrcoef(signal, heard)[0, 1] < 0.9999
+    for seed in range(12):
+        heard = disturb_sound(signal, np.random.default_rng(seed))
+        assert heard.dtype == np.float32
+        assert np.isfinite(heard).all()
+        assert 0.9 < len(heard) / len(signal) < 1.1
+        # At up to 8% another speed.
+        loudest = np.abs(np.fft.rfft(heard)).argmax() * 16_000 / len(heard)
+        assert 220 / 1.09 < loudest < 220 * 1.09
