@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from affuse.metrics.calibration import Platt
-from affuse.runtime.contradiction import conflict_of, contradicted, disagreement
+from affuse.runtime.contradiction import conflict_of, contradicted, disagreement, opposition
 from affuse.tasks import BinaryLabels, Classification, Regression
 
 EVEN = np.array([[0.5, 0.5]])
@@ -56,6 +56,29 @@ def test_a_label_shows_a_conflict_where_one_leans_to_it_and_one_away() -> None:
 
 def test_one_modality_has_no_conflict() -> None:
     gate = np.array([[1.0, 0.0], [0.5, 0.5]])
-    alone, both = conflict_of(Regression(), np.array([[[1.0], [2.0]]] * 2), gate, Platt(1.0, 1.0))
+    alone, both = conflict_of(
+        Regression(), np.array([[[1.0], [2.0]]] * 2), gate, Platt(1.0, 1.0), "disagreement"
+    )
     assert alone == 0
     assert both > 0.5
+
+
+def _logits(*classes: int | None, sure: float = 4.0) -> np.ndarray:
+    """Own answers of modalities that show these classes of three; None is missing."""
+    rows = [np.eye(3)[c] * sure if c is not None else np.zeros(3) for c in classes]
+    return np.array([rows])
+
+
+def test_opposition_grows_with_how_sure_the_odd_one_is() -> None:
+    task = Classification(("neutral", "happy", "sad"))
+
+    def said(*classes: int | None, sure: float = 4.0) -> float:
+        present = np.array([[c is not None for c in classes]])
+        return float(opposition(task, _logits(*classes, sure=sure), present)[0])
+
+    assert said(1, 1, 1) < said(1, 1, 2, sure=1.0) < said(1, 1, 2) < said(1, 1, 2, sure=8.0)
+    # What is neutral contradicts nobody.
+    assert said(1, 1, 0) < said(1, 1, 2) - 1
+    # Of two, either may be the odd one; what is missing is none.
+    assert said(1, 2, None) > said(1, 1, None)
+    assert said(1, 2, None) == pytest.approx(said(2, 1, None))

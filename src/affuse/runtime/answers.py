@@ -22,7 +22,8 @@ class Trust(NamedTuple):
         gate: modality to weight; they sum to one over what the sample has.
         primary: the modality that leads.
         conflict: in [0, 1], how far the modalities contradict each other (docs/predict.md); None
-            where the model has no answers of each modality alone.
+            where the model has no answers of each modality alone, or where the score was found not
+            to tell conflicts.
     """
 
     gate: Mapping[str, float]
@@ -51,6 +52,11 @@ class Answer:
     emotion: Mapping[str, float] | None
     trust: Mapping[str, Trust]
     interval: tuple[float, float] | None = None
+
+    @property
+    def conflict(self) -> float | None:
+        """That of the first checkpoint that tells one."""
+        return next((t.conflict for t in self.trust.values() if t.conflict is not None), None)
 
     @property
     def top(self) -> str | None:
@@ -87,6 +93,7 @@ class Answer:
             "emotion": None if self.emotion is None else _rounded(self.emotion),
             "undecided": self.undecided,
             **(self.leading.to_dict() if self.leading else nothing),
+            "conflict": _round(self.conflict),
         }
         if len(self.trust) > 1:
             content["trust"] = {name: trust.to_dict() for name, trust in self.trust.items()}
@@ -151,7 +158,7 @@ class ClipAnswer(Shown):
                 "sentiment_high": w.answer.interval and w.answer.interval[1],
                 **{f"emotion_{name}": p for name, p in (w.answer.emotion or {}).items()},
                 "primary": w.answer.leading and w.answer.leading.primary,
-                "conflict": w.answer.leading and w.answer.leading.conflict,
+                "conflict": w.answer.conflict,
                 "words": " ".join(word.text for word in w.words),
             }
             for w in self.timeline

@@ -29,10 +29,13 @@ from affuse.extract.adaptation import Usual
 from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.metrics.calibration import Platt
 from affuse.optional import require
+from affuse.runtime.contradiction import Measure
 from affuse.samples import Sample, pad_sequences, require_finite
 from affuse.tasks import Floats, Task
 
 MODEL, CONFIG, CARD = "model.onnx", "config.json", "README.md"
+TELLING = 0.7
+"""The area under the ROC curve, on the validation part, from which on a conflict score is shown."""
 _AGAIN = "copy the folder anew or export again"
 
 
@@ -58,6 +61,7 @@ class BundleConfig(BaseModel):
     outputs: tuple[str, ...]  # names of what the graph gives
     # How disagreement becomes a probability; None where no validation part told.
     conflict: dict[str, float] | None = None
+    conflict_by: Measure = "disagreement"  # what becomes one
     # By which modalities are there, joined by "+", fitted on the validation part: what logits are
     # divided by so that probabilities are as frequent as they say, and half the width of an
     # interval that holds four of five values.
@@ -69,6 +73,11 @@ class BundleConfig(BaseModel):
     corpus: dict[str, Any] = {}  # name, fingerprint and options of what it was trained on
     training: dict[str, Any] = {}  # seed, options and selected epoch
     terms: str  # under which the training data was given, which bind the weights too
+
+    @property
+    def tells_conflict(self) -> bool:
+        """Whether the score was found to tell conflicts; where nobody looked, it may."""
+        return self.conflict is None or self.conflict.get("auroc", 1.0) >= TELLING
 
     def calibration(self) -> Platt | None:
         """Of the conflict score, where it was fitted."""

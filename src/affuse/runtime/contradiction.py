@@ -7,11 +7,15 @@ weight that the gate gives it. `affuse.incongruity` measures conflict in the dat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from affuse.metrics.calibration import Platt
-from affuse.tasks import BinaryLabels, Bools, Floats, Regression, Task
+from affuse.tasks import BinaryLabels, Bools, Classification, Floats, Regression, Task
+
+Measure = Literal["disagreement", "opposition"]
+_NEUTRAL, _RESERVED, _TINY = "neutral", 0.3, 1e-30
 
 
 def disagreement(task: Task, unimodal: Floats, gate: Floats) -> Floats:
@@ -38,9 +42,46 @@ def disagreement(task: Task, unimodal: Floats, gate: Floats) -> Floats:
     return np.asarray(np.clip(apart / bound, 0.0, 1.0))
 
 
+def opposition(task: Classification, unimodal: Floats, present: Bools) -> Floats:
+    """Log-odds `(N,)` that one of the modalities shows another class than the rest, by own answers.
+
+    Each answer is taken for what its modality shows of every class, given how sure it is, and the
+    modalities as independent given what they show. That one of them is `neutral` while the others
+    are not counts as no opposition, with three tenths of the weight of agreement: most of what
+    people say is neutral by its words alone, whatever they feel.
+
+    Args:
+        unimodal: raw outputs `(N, M, C)`.
+        present: `(N, M)`.
+    """
+    count, modalities, classes = unimodal.shape
+    chances = task.decode(unimodal.reshape(-1, classes)).reshape(count, modalities, classes)
+    evidence = np.where(present[..., None], chances * classes, 1.0)
+    agree = evidence.prod(axis=1).mean(axis=1)
+    opposed, reserved = np.zeros(count), np.zeros(count)
+    neutral = task.labels.index(_NEUTRAL) if _NEUTRAL in task.labels else None
+    for odd in range(modalities):
+        rest = np.delete(evidence, odd, axis=1).prod(axis=1)
+        own = evidence[:, odd]
+        others = (own.sum(axis=1, keepdims=True) - own) / (classes - 1)
+        there = present[:, odd]
+        opposed += there * (rest * others).mean(axis=1)
+        if neutral is not None:
+            felt = np.delete(rest, neutral, axis=1).sum(axis=1) / classes
+            reserved += there * felt * own[:, neutral]
+    return np.asarray(np.log(opposed + _TINY) - np.log(agree + _RESERVED * reserved + _TINY))
+
+
 def _entropy(shares: Floats) -> Floats:
     """In nats, over the last dimension."""
     return np.asarray(-(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=-1))
+
+
+def measured(task: Task, unimodal: Floats, gate: Floats, by: Measure) -> Floats:
+    """What is calibrated, `(N,)`: `opposition` of classes, else `disagreement`."""
+    if by == "opposition" and isinstance(task, Classification):
+        return opposition(task, unimodal, gate > 0)
+    return disagreement(task, unimodal, gate)
 
 
 def contradicted(task: Task, unimodal: Floats, present: Bools, target: Floats) -> Bools:
@@ -68,9 +109,14 @@ def contradicted(task: Task, unimodal: Floats, present: Bools, target: Floats) -
 
 
 def conflict_of(
-    task: Task, unimodal: Floats, gate: Floats, calibration: Platt | None
+    task: Task, unimodal: Floats, gate: Floats, calibration: Platt | None, by: Measure
 ) -> Sequence[float]:
-    """The conflict score of each of N samples: 0 where fewer than two modalities are there."""
-    apart = disagreement(task, unimodal, gate)
-    scores = apart if calibration is None else calibration(apart)
+    """The conflict score of each of N samples: 0 where fewer than two modalities are there.
+
+    Without a calibration it is the plain disagreement; with one, what `by` names.
+    """
+    if calibration is None:
+        scores = disagreement(task, unimodal, gate)
+    else:
+        scores = calibration(measured(task, unimodal, gate, by))
     return [float(x) for x in np.where((gate > 0).sum(axis=1) > 1, scores, 0.0)]

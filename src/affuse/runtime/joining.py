@@ -34,9 +34,10 @@ def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
         gate = dict(zip(session.modalities, map(float, outputs.gate[0]), strict=True))
         primary = session.modalities[int(outputs.primary[0])]
         conflict = None
-        if outputs.unimodal is not None and len(session.modalities) > 1:
-            calibration = session.config.calibration()
-            (conflict,) = conflict_of(session.task, outputs.unimodal, outputs.gate, calibration)
+        config = session.config
+        if outputs.unimodal is not None and len(session.modalities) > 1 and config.tells_conflict:
+            own = (session.task, outputs.unimodal, outputs.gate)
+            (conflict,) = conflict_of(*own, config.calibration(), config.conflict_by)
         trust[session.config.name] = Trust(gate, primary, conflict)
     return Answer(sentiment, emotion, trust, interval)
 

@@ -20,8 +20,9 @@ from affuse.metrics.calibration import Platt
 from affuse.metrics.scores import auroc
 from affuse.optional import require
 from affuse.runtime.bundle import MODEL, BundleConfig, Session, write_bundle
-from affuse.runtime.contradiction import contradicted, disagreement
+from affuse.runtime.contradiction import contradicted, measured
 from affuse.samples import Sample, labelled, targets_of
+from affuse.tasks import Classification
 from affuse.training.calibrate import certainty
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.model_card import model_card, terms_of
@@ -86,6 +87,7 @@ def export_checkpoint(
         clip=dict(clip) if clip is not None else corpus.get("options", {}).get("clip"),
         normalised=checkpoint.normaliser is not None,
         outputs=outputs,
+        conflict_by="opposition" if isinstance(checkpoint.task, Classification) else "disagreement",
         usual=usual,
         corpus=corpus,
         training=training,
@@ -182,9 +184,11 @@ def _calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, float] |
     truth = np.array(known, dtype=bool)
     if None in known:
         truth = contradicted(session.task, unimodal, gate > 0, targets_of(usable))
-    apart = disagreement(session.task, unimodal, gate)
+    apart = measured(session.task, unimodal, gate, session.config.conflict_by)
+    odds = session.config.conflict_by == "opposition"
+    fitted = (Platt.of_log_odds if odds else Platt.of_distance)(apart, truth)
     return {
-        **asdict(Platt.of_distance(apart, truth)),
+        **asdict(fitted),
         "samples": len(apart),
         "share": float(truth.mean()),
         "auroc": auroc(apart, truth),

@@ -70,6 +70,8 @@ def model_card(config: BundleConfig, evaluation: Mapping[str, Any] | None = None
             f"{c['share']:.0%} of them with a conflict; area under the ROC curve there "
             f"{c['auroc']:.2f}."
         )
+        if not config.tells_conflict:
+            conflict += " That is too little to show it."
     return f"""# {config.name}
 
 {_predicts(task)}, by a fusion model (`{config.model}`, {config.parameters:,} parameters,
