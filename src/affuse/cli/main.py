@@ -9,6 +9,7 @@ import typer
 from affuse import __version__
 from affuse.cli import (
     ablate,
+    assist,
     benchmark,
     corpus,
     demo,
@@ -45,6 +46,7 @@ app.command("label", cls=Command)(label.label_command)
 app.command("tune", cls=Command)(tune.tune_command)
 app.command("benchmark", cls=Command)(benchmark.benchmark_command)
 app.command("serve", cls=Command)(serve.serve_command)
+app.command("mcp", cls=Command)(assist.mcp_command)
 app.command("models", cls=Command)(models.models_command)
 app.add_typer(report.report_app, name="report")
 app.add_typer(corpus.corpus_app, name="corpus")

@@ -19,6 +19,7 @@ from affuse.service.job import Job, Places
 from affuse.service.keys import Keys
 from affuse.service.ledger import Ledger, Unavailable
 from affuse.service.live_crew import LiveCrew
+from affuse.service.messenger import Messenger
 from affuse.service.offered import Offered
 from affuse.service.office import Office
 from affuse.service.outward import Outward
@@ -57,8 +58,19 @@ def create_service(settings: ServiceSettings, telemetry: Telemetry | None = None
         keep=settings.keep,
         on_end=on_end,
     )
-    rates, live = Rates(settings.rate), LiveCrew(settings.live)
-    return Service(settings, ledger, places, office, keys, rates, offered, outward, live, told)
+    return Service(
+        settings=settings,
+        ledger=ledger,
+        places=places,
+        office=office,
+        messenger=Messenger(ledger, outward.call_back),
+        keys=keys,
+        rates=Rates(settings.rate),
+        offered=offered,
+        outward=outward,
+        live=LiveCrew(settings.live),
+        telemetry=told,
+    )
 
 
 def create_app(service: Service) -> FastAPI:
@@ -67,7 +79,9 @@ def create_app(service: Service) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.office.start()
+        service.messenger.start()
         yield
+        service.messenger.stop()
         service.live.close()
         service.office.stop(service.settings.grace)
         service.ledger.close()

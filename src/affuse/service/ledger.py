@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE INDEX IF NOT EXISTS waiting ON jobs (state, place);
 CREATE INDEX IF NOT EXISTS owned ON jobs (owner, made);
+CREATE INDEX IF NOT EXISTS untold ON jobs (ended) WHERE told = 0;
 """
 _COLUMNS = "id, owner, state, request, made, started, ended, error, starts"
 _PATIENCE = 5.0
@@ -63,14 +64,15 @@ class Ledger:
 
     def add(self, job: str, owner: str, request: Request, *, most: int) -> bool:
         """Put a job at the end of the queue; False where `most` wait there already."""
-        values = (job, owner, State.QUEUED, request.model_dump_json(), time.time())
+        told = request.callback is None
+        values = (job, owner, State.QUEUED, request.model_dump_json(), time.time(), told)
         with self._writing() as database:
             waiting = _count(database, State.QUEUED)
             if waiting >= most:
                 return False
             database.execute(
-                "INSERT INTO jobs (id, owner, state, request, made, place) VALUES "
-                "(?, ?, ?, ?, ?, (SELECT coalesce(max(place), 0) + 1 FROM jobs))",
+                "INSERT INTO jobs (id, owner, state, request, made, told, place) VALUES "
+                "(?, ?, ?, ?, ?, ?, (SELECT coalesce(max(place), 0) + 1 FROM jobs))",
                 values,
             )
         return True
@@ -156,8 +158,7 @@ class Ledger:
         """Jobs that have ended, and whose callback has not been told."""
         with self._reading() as database:
             rows = database.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE ended IS NOT NULL AND told = 0 "
-                "AND json_extract(request, '$.callback') IS NOT NULL"
+                f"SELECT {_COLUMNS} FROM jobs WHERE ended IS NOT NULL AND told = 0"
             ).fetchall()
         return [_job(row) for row in rows]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from types import FrameType
@@ -43,6 +44,18 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._service.office.begin_to_stop()
         super().handle_exit(sig, frame)
+
+
+class _Lines(logging.Handler):
+    """Lines of other libraries in our log: which library and where, but not what they hold."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        super().__init__(logging.WARNING)
+        self._telemetry = telemetry
+
+    def emit(self, record: logging.LogRecord) -> None:
+        where = f"{record.module}:{record.lineno}"
+        self._telemetry.say("library", record.levelname.lower(), name=record.name, where=where)
 
 
 class Serving:
@@ -93,6 +106,9 @@ class Serving:
 
     def run(self) -> None:
         """Serve until the process is asked to end."""
+        for name in ("uvicorn", "python_multipart", "websockets", "asyncio"):
+            logger = logging.getLogger(name)
+            logger.handlers, logger.propagate = [_Lines(self.service.telemetry)], False
         self._server.run(sockets=[self._socket])
 
     def run_beside(self) -> threading.Thread:

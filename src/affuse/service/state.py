@@ -10,6 +10,7 @@ from affuse.service.job import Job, Places, is_id
 from affuse.service.keys import COOKIE, NOBODY, Keys, bearer
 from affuse.service.ledger import Ledger
 from affuse.service.live_crew import LiveCrew
+from affuse.service.messenger import Messenger
 from affuse.service.offered import Offered
 from affuse.service.office import Office
 from affuse.service.outward import Outward
@@ -27,6 +28,7 @@ class Service:
     ledger: Ledger
     places: Places
     office: Office
+    messenger: Messenger
     keys: Keys | None
     rates: Rates
     offered: Offered

@@ -1,0 +1,209 @@
+"""Tools for assistants, by the Model Context Protocol: predict, timeline, conflicts, explain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.types import ToolAnnotations
+from pydantic import Field
+
+from affuse import __version__
+from affuse.errors import AffuseError, InputError
+from affuse.service.caution import CAUTION
+from affuse.service.offered import Offered
+
+_KEPT = 16
+_SECONDS, _MEGABYTES = 1800.0, 4000.0
+_LOCAL = ("127.0.0.1:*", "localhost:*", "[::1]:*")
+
+File = Annotated[str, Field(description="a recording below the folders that are allowed")]
+Text = Annotated[str | None, Field(description="what is said; by default the transcript beside it")]
+Checkpoint = Annotated[str | None, Field(description="sentiment or emotion; by default both")]
+Recognise = Annotated[bool, Field(description="recognise speech where there is no transcript")]
+
+_WHOLE = ("file", "duration", "sentiment", "emotion", "gate", "primary", "conflict", "trust")
+_READ = ("transcript", "streams", "faces", "speech", "notices", "checkpoint", "extractors")
+
+
+class Clips:
+    """Answers for clips below some folders, read by a process of its own.
+
+    Args:
+        allowed: the folders. Relative paths are below the first.
+    """
+
+    def __init__(self, allowed: Sequence[Path]) -> None:
+        self.allowed = tuple(folder.resolve() for folder in allowed)
+        for folder in self.allowed:
+            if not folder.is_dir():
+                raise InputError("is no folder", remedy="allow one that is", source=folder)
+        self._offered = Offered(None)
+        self._pools: dict[str | None, Any] = {}
+        self._kept: OrderedDict[Any, dict[str, Any]] = OrderedDict()
+
+    def place(self, file: str) -> Path:
+        """Where a file lies; `InputError` outside the folders, wherever links lead."""
+        try:
+            found = (self.allowed[0] / file).resolve()
+            there = found.is_file()
+        except (OSError, ValueError, RuntimeError):
+            raise _outside() from None
+        if not any(found.is_relative_to(folder) for folder in self.allowed):
+            raise _outside()
+        if not there:
+            raise InputError("no such file", remedy="check the path", source=file[:200])
+        return found
+
+    def answer(
+        self, file: str, text: str | None, checkpoint: str | None, recognise: bool
+    ) -> dict[str, Any]:
+        """The answer as JSON content, as `affuse predict --json` prints it.
+
+        Raises:
+            AffuseError: the file may not be read, or cannot.
+        """
+        path, about = self.place(file), (file, text, checkpoint, recognise)
+        state = path.stat()
+        key = *about, state.st_mtime_ns, state.st_size
+        if key not in self._kept:
+            self._kept[key] = self._read(path, text, checkpoint, recognise)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return {**self._kept[key], "file": file}
+
+    def close(self) -> None:
+        """End the processes."""
+        for pool in self._pools.values():
+            pool.close()
+
+    def _read(
+        self, path: Path, text: str | None, checkpoint: str | None, recognise: bool
+    ) -> dict[str, Any]:
+        from affuse.extract.folder import Clip
+        from affuse.extract.text.transcript import Beside, Transcript
+        from affuse.process_pool import Finished
+        from affuse.runtime.many_clips import Reading
+        from affuse.scale.clip_workers import ClipJob, predicted
+
+        beside = None if text is None else Beside(Transcript.of_text(text))
+        job = ClipJob(Clip(path, Path(path.name)), Reading(recognise=recognise), beside)
+        events: SimpleQueue[Any] = SimpleQueue()
+        self._pool(checkpoint).submit(job, events.put)
+        while not isinstance(event := events.get(), Finished):
+            pass
+        found = predicted(event)
+        if found.content is None:
+            raise found.error or InputError("there is no answer", remedy="try again")
+        return found.content
+
+    def _pool(self, checkpoint: str | None) -> Any:
+        from affuse.pool_worker import megabytes_of
+        from affuse.process_pool import Limits
+        from affuse.scale.clip_workers import clip_pool
+
+        place = self._offered.place(checkpoint)
+        if checkpoint not in self._pools:
+            watched = None if megabytes_of(None) is None else _MEGABYTES
+            self._pools[checkpoint] = clip_pool(place, limits=Limits(_SECONDS, watched))
+        return self._pools[checkpoint]
+
+
+def create_assistants(clips: Clips) -> MCPServer:
+    """The server of the tools; each answer carries what it must not be used for."""
+    server = MCPServer("affuse", version=__version__, instructions=CAUTION)
+    reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    for tool in (_predict, _timeline, _conflicts, _explain):
+        made = tool(clips)
+        server.add_tool(made, annotations=reads)
+    return server
+
+
+def run_over_http(server: MCPServer, port: int) -> None:
+    """Serve on this machine alone, to whoever calls it by a name of it."""
+    security = TransportSecuritySettings(
+        allowed_hosts=list(_LOCAL), allowed_origins=[f"http://{host}" for host in _LOCAL]
+    )
+    server.run("streamable-http", host="127.0.0.1", port=port, transport_security=security)
+
+
+async def _asked(clips: Clips, *asked: Any) -> dict[str, Any]:
+    """An answer, with errors as the tools tell them."""
+    try:
+        return await asyncio.to_thread(clips.answer, *asked)
+    except AffuseError as error:
+        raise ToolError(str(error)) from None
+
+
+def _told(content: dict[str, Any], keys: Sequence[str], **more: Any) -> dict[str, Any]:
+    return {"caution": CAUTION, **{key: content[key] for key in keys if key in content}, **more}
+
+
+def _predict(clips: Clips) -> Callable[..., Any]:
+    async def predict(
+        file: File, text: Text = None, checkpoint: Checkpoint = None, recognise: Recognise = False
+    ) -> dict[str, Any]:
+        """Sentiment and emotion of a whole recording, the modality that was trusted, conflict."""
+        content = await _asked(clips, file, text, checkpoint, recognise)
+        return _told(content, (*_WHOLE, "notices"))
+
+    return predict
+
+
+def _timeline(clips: Clips) -> Callable[..., Any]:
+    async def timeline(
+        file: File, text: Text = None, checkpoint: Checkpoint = None, recognise: Recognise = False
+    ) -> dict[str, Any]:
+        """The same for each window of a recording, and the words with their times."""
+        content = await _asked(clips, file, text, checkpoint, recognise)
+        return _told(content, ("file", "duration", "timeline", "words", "notices"))
+
+    return timeline
+
+
+def _conflicts(clips: Clips) -> Callable[..., Any]:
+    async def conflicts(
+        file: File,
+        text: Text = None,
+        checkpoint: Checkpoint = None,
+        recognise: Recognise = False,
+        most: Annotated[int, Field(ge=1, le=100, description="windows, at most")] = 5,
+    ) -> dict[str, Any]:
+        """The windows where words, voice and face contradict each other most."""
+        from affuse.report.answer_files import words_in
+
+        content = await _asked(clips, file, text, checkpoint, recognise)
+        known = [window for window in content["timeline"] if window["conflict"] is not None]
+        known.sort(key=lambda window: -window["conflict"])
+        said = [
+            {**w, "words": " ".join(word["word"] for word in words_in(content["words"], w))}
+            for w in known[:most]
+        ]
+        return _told(content, ("file", "duration", "conflict", "notices"), conflicts=said)
+
+    return conflicts
+
+
+def _explain(clips: Clips) -> Callable[..., Any]:
+    async def explain(
+        file: File, text: Text = None, checkpoint: Checkpoint = None, recognise: Recognise = False
+    ) -> dict[str, Any]:
+        """What an answer rests on: what was read of a recording, what was lost, who was trusted."""
+        from affuse.report.answer_files import account_lines, affect_line
+
+        content = await _asked(clips, file, text, checkpoint, recognise)
+        lines = [affect_line(content), *account_lines(content)]
+        return _told(content, (*_WHOLE, *_READ), report=lines)
+
+    return explain
+
+
+def _outside() -> InputError:
+    return InputError("a file outside the folders that are allowed", remedy="allow its folder")
