@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         load,
         load_corpus,
         models,
+        predict,
         read_results,
         train,
         tune,
@@ -49,7 +50,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "affuse.api": (
         *("ablate", "benchmark", "corpora", "create_model", "evaluate", "explain", "export"),
-        *("load", "load_corpus", "models", "read_results", "train", "tune"),
+        *("load", "load_corpus", "models", "predict", "read_results", "train", "tune"),
     ),
     "affuse.annotation.desk": ("label",),
     "affuse.batches": ("Batch",),
@@ -91,6 +92,7 @@ __all__ = [
     "load",
     "load_corpus",
     "models",
+    "predict",
     "read_results",
     "register_corpus",
     "register_model",

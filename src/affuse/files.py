@@ -6,10 +6,10 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from affuse.errors import InputError, file_error
 
@@ -33,6 +33,25 @@ def write_atomic(path: Path, content: bytes) -> None:
         with suppress(OSError):
             draft.unlink()
         raise file_error(error, "cannot be written", path) from None
+
+
+@contextmanager
+def written_atomic(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file piece by piece, that is there whole or not at all; else as `write_atomic`."""
+    place = Path(os.path.realpath(path))
+    whole = not path.exists() or path.is_file()
+    draft = place.with_name(f".{place.name}.{os.getpid()}") if whole else path
+    try:
+        with draft.open("wb") as file:
+            yield file
+        if whole:
+            draft.replace(place)
+    except OSError as error:
+        raise file_error(error, "cannot be written", path) from None
+    finally:
+        if whole:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
 
 def read_at_most(path: Path, largest: int, kind: str) -> bytes:

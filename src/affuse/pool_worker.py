@@ -89,7 +89,7 @@ def _serve(make: Make, pool: Connection[Any, Any]) -> None:
         try:
             work = make()
         except Exception as error:
-            pool.send(("broken", _mendable(error, None)))
+            pool.send(("broken", mendable(error, None)))
             return
         pool.send(("ready", None))
         while True:
@@ -108,10 +108,10 @@ def _done(work: Work, job: Any, pool: Connection[Any, Any]) -> tuple[str, Any]:
     try:
         return "done", (work(job, on_seconds), None)
     except Exception as error:
-        return "done", (None, _mendable(error, job.source))
+        return "done", (None, mendable(error, job.source))
 
 
-def _mendable(error: Exception, source: str | None) -> AffuseError:
+def mendable(error: Exception, source: str | None) -> AffuseError:
     """The error in a user's terms."""
     if isinstance(error, AffuseError):
         return error

@@ -37,7 +37,7 @@ def _crash_once(value: str, tell: Any) -> str:
 
 def _hold(value: float, tell: Any) -> int:
     del tell
-    held = bytearray(int(value * 1e6))
+    held = b"x" * int(value * 1e6)
     time.sleep(20)
     return len(held)
 

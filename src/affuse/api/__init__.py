@@ -6,6 +6,7 @@ by their names, `epochs=20`; one for a single model of several stands in `settin
 `{"mult.layers": 2}`. `device` is where torch works: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
 """
 
+from affuse.api.answers_of_many import predict
 from affuse.api.corpora_and_models import corpora, create_model, load_corpus, models
 from affuse.api.in_use import export, load
 from affuse.api.many_runs import ablate, benchmark, read_results, tune
@@ -22,6 +23,7 @@ __all__ = [
     "load",
     "load_corpus",
     "models",
+    "predict",
     "read_results",
     "train",
     "tune",

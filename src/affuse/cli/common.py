@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -105,6 +106,11 @@ def write_json(place: Path | None, content: Any) -> bool:
         return True
     write_atomic(place, text.encode())
     return False
+
+
+def json_line(content: Any) -> str:
+    """JSON content on a line of its own."""
+    return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
 def parse_settings(

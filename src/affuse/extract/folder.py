@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,7 +38,7 @@ def find_clips(paths: Sequence[str]) -> list[Clip]:
 
     Paths are files; folders, of which everything below that looks like media; or globs.
     """
-    clips = {clip.path: clip for given in paths for clip in _clips_at(given)}
+    clips = {clip.path: clip for given in paths for clip in clips_at(given)}
     return list(clips.values())
 
 
@@ -52,26 +53,48 @@ def require_distinct(clips: Sequence[Clip]) -> None:
         seen[clip.name] = clip
 
 
-def _clips_at(given: str) -> Iterator[Clip]:
+def clips_at(given: str) -> Iterator[Clip]:
+    """The media files that one path means, as they are found; those of a folder sorted.
+
+    Raises:
+        InputError: there are none.
+    """
     path = Path(given)
     if path.is_dir():
-        below = sorted(p for p in path.rglob("*") if _is_media(p, path))
-        if not below:
-            raise InputError("holds no media files", remedy="give another folder", source=path)
-        yield from (Clip(p, p.relative_to(path)) for p in below)
+        yield from _required(
+            _below(path, Path()), "holds no media files", "give another folder", given
+        )
     elif not path.exists() and glob.has_magic(given):
         matches = sorted(Path(match) for match in glob.glob(given, recursive=True))  # noqa: PTH207
-        if not matches:
-            raise InputError("matches no file", remedy="check the pattern", source=given)
-        yield from (Clip(match, Path(match.name)) for match in matches if not match.is_dir())
+        found = [Clip(match, Path(match.name)) for match in matches]
+        yield from _required(found, "matches no file", "check the pattern", given)
     else:
         # One that is not there has its line among the others, when its turn comes.
         yield Clip(path, Path(path.name))
 
 
-def _is_media(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in MEDIA and path.is_file()
+def _required(found: Iterable[Clip], problem: str, remedy: str, given: str) -> Iterator[Clip]:
+    """The files among what is found; an error where nothing is."""
+    empty = True
+    for clip in found:
+        empty = False
+        if not clip.path.is_dir():
+            yield clip
+    if empty:
+        raise InputError(problem, remedy=remedy, source=given)
+
+
+def _below(folder: Path, name: Path) -> Iterator[Clip]:
+    """What looks like media below a folder, sorted, without what is hidden."""
+    with os.scandir(folder) as entries:
+        found = sorted((e.name, e.is_dir(follow_symlinks=False)) for e in entries)
+    for entry, is_folder in found:
+        if entry.startswith("."):
+            continue
+        if is_folder:
+            yield from _below(folder / entry, name / entry)
+        elif Path(entry).suffix.lower() in MEDIA and (folder / entry).is_file():
+            yield Clip(folder / entry, name / entry)
 
 
 class ExtractedClip(NamedTuple):

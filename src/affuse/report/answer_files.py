@@ -15,12 +15,13 @@ _WORDS, _PAUSE, _SECONDS = 10, 1.0, 6.0
 
 def to_csv(contents: Sequence[Content]) -> str:
     """A row for each window of each clip."""
-    rows = [row for content in contents for row in _rows(content)]
+    rows = [row for content in contents for row in window_rows(content)]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     return csv_text(columns, rows)
 
 
-def _rows(content: Content) -> Iterator[dict[str, Any]]:
+def window_rows(content: Content) -> Iterator[dict[str, Any]]:
+    """A row for each window of a clip."""
     for window in content["timeline"]:
         emotion, gate = window["emotion"] or {}, window["gate"]
         yield {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from affuse import __version__
 from affuse.errors import AffuseError, InputError, file_error
@@ -43,6 +44,20 @@ class Reading(NamedTuple):
     strict: bool = False  # no answer for a clip of which anything is lost, but an error
 
 
+class Remote(Protocol):
+    """A clip that is fetched when it is read."""
+
+    @property
+    def shown(self) -> str:
+        """How it is called."""
+
+    def state(self) -> dict[str, Any]:
+        """Its `size`, and `modified`: what else tells that it has changed."""
+
+    def fetched(self) -> AbstractContextManager[Path]:
+        """The clip as a file, as long as it is needed."""
+
+
 class ClipReader:
     """Answers for clips by a predictor, an error for each that has none.
 
@@ -63,6 +78,7 @@ class ClipReader:
         beside: Beside | None = None,
         out: Path | None = None,
         progress: OnSeconds | None = None,
+        remote: Remote | None = None,
     ) -> PredictedClip:
         """What becomes of a clip.
 
@@ -71,15 +87,17 @@ class ClipReader:
             out: a folder that keeps the answer as JSON. Where it is there, by the same checkpoints,
                 extractors and transcript, the clip is not read again.
             progress: told the seconds that are done.
+            remote: where the clip is fetched from; nothing then lies at its path.
         """
+        source = clip.path if remote is None else remote.shown
         try:
-            return self._read(clip, reading, beside, out, progress)
+            return self._read(clip, reading, beside, out, progress, remote)
         except AffuseError as error:
             return PredictedClip(clip, None, error)
         except OSError as error:
-            return PredictedClip(clip, None, file_error(error, "cannot be read", clip.path))
+            return PredictedClip(clip, None, file_error(error, "cannot be read", source))
         except MemoryError:
-            problem = InputError("out of memory", remedy="close other programs", source=clip.path)
+            problem = InputError("out of memory", remedy="close other programs", source=source)
             return PredictedClip(clip, None, problem)
 
     def made_by(self, reading: Reading) -> dict[str, Any]:
@@ -95,33 +113,57 @@ class ClipReader:
         beside: Beside | None,
         out: Path | None,
         progress: OnSeconds | None,
+        remote: Remote | None,
     ) -> PredictedClip:
-        recognise = reading.recognise
-        beside = transcript_beside(clip.path) if beside is None else beside
+        if beside is None:
+            beside = Beside(None) if remote else transcript_beside(clip.path)
         made_from = {
             **self.made_by(reading),
             "words": digest(repr(beside).encode(), 64),
-            "recognised": RECOGNISER if recognise and beside.transcript is None else None,
+            "recognised": RECOGNISER if reading.recognise and beside.transcript is None else None,
+            **(remote.state() if remote else {}),
         }
         place = None if out is None else out / f"{clip.name}.json"
+        if place is not None and not remote:
+            # Where the answer is not kept, it is that of any copy of the file.
+            made_from |= _state(clip.path)
+        content = None
         if place is not None:
-            # Where the answer is not kept, a copy of the file has the same.
-            found = clip.path.stat()
-            made_from |= {"size": found.st_size, "modified": found.st_mtime_ns}
-        content = None if place is None else _known(place, made_from, clip.path)
+            content = _known(place, made_from, None if remote else clip.path)
         known = content is not None
         if content is None:
-            made_from["media"] = digest_file(clip.path)
-            answer = self._predictor.read(
-                *(clip.path, beside, reading.tracks), recognise=recognise, progress=progress
-            )
-            content = {**answer.to_dict(), _MADE_FROM: made_from}
+            content = self._answer(clip.path, reading, beside, made_from, progress, remote)
             if place is not None:
                 make_folder(place.parent)
                 write_atomic(place, to_strict_json(content).encode())
         if reading.strict:
-            require_no_notices(clip.path, content["notices"])
+            require_no_notices(content["file"], content["notices"])
         return PredictedClip(clip, content, known=known)
+
+    def _answer(
+        self,
+        path: Path,
+        reading: Reading,
+        beside: Beside,
+        made_from: dict[str, Any],
+        progress: OnSeconds | None,
+        remote: Remote | None,
+    ) -> dict[str, Any]:
+        with nullcontext(path) if remote is None else remote.fetched() as file:
+            made_from["media"] = digest_file(file)
+            try:
+                answer = self._predictor.read(
+                    *(file, beside, reading.tracks),
+                    recognise=reading.recognise,
+                    progress=progress,
+                )
+            except InputError as error:
+                # Where it lay meanwhile says nothing to anybody.
+                if remote is None or str(error.source) != str(file):
+                    raise
+                raise InputError(error.problem, remedy=error.remedy, source=remote.shown) from None
+        content = answer.to_dict() | ({} if remote is None else {"file": remote.shown})
+        return {**content, _MADE_FROM: made_from}
 
 
 def predict_clips(
@@ -145,7 +187,12 @@ def predict_clips(
 _OF_FILE = ("media", "size", "modified")
 
 
-def _known(place: Path, made_from: Mapping[str, Any], media: Path) -> dict[str, Any] | None:
+def _state(path: Path) -> dict[str, Any]:
+    found = path.stat()
+    return {"size": found.st_size, "modified": found.st_mtime_ns}
+
+
+def _known(place: Path, made_from: Mapping[str, Any], media: Path | None) -> dict[str, Any] | None:
     """The answer that is kept there, if it was made from the same."""
     try:
         content = json.loads(place.read_bytes())
@@ -154,10 +201,11 @@ def _known(place: Path, made_from: Mapping[str, Any], media: Path) -> dict[str, 
     kept = content.get(_MADE_FROM) if isinstance(content, dict) else None
     if not isinstance(kept, dict) or _apart(kept) != _apart(made_from):
         return None
-    # A file of another time may be a copy.
     same = all(kept.get(key) == made_from[key] for key in ("size", "modified"))
-    same = same or (kept.get("size") == made_from["size"] and kept["media"] == digest_file(media))
-    return content if same else None
+    if not same and media is not None and kept.get("size") == made_from["size"]:
+        # A file of another time may be a copy.
+        same = kept.get("media") == digest_file(media)
+    return dict(content) if same else None
 
 
 def _apart(made_from: Mapping[str, Any]) -> dict[str, Any]:

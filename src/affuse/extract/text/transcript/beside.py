@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import time
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -85,20 +87,10 @@ def _why_not(path: Path) -> str | None:
 
 
 def _candidates(path: Path) -> Iterator[_Candidate]:
-    try:
-        with os.scandir(path.parent) as entries:
-            names = sorted(entry.name for entry in entries)
-    except OSError:
-        return
+    listing = _listing(path.parent)
     stem = path.stem.lower()
     # Of the many files of a folder few are looked at closely.
-    ours = [n for n in names if n.lower().startswith(stem) and n.lower().endswith(SUFFIXES)]
-    if not ours:
-        return
-    # A transcript belongs to the recording whose whole name it has.
-    recordings = {
-        n.rpartition(".")[0].lower() for n in names if Path(n).suffix.lower() not in SUFFIXES
-    }
+    ours = [name for name in listing.beginning_with(stem) if name.lower().endswith(SUFFIXES)]
     for name in ours:
         place = path.with_name(name)
         stem, _, suffix = name.lower().rpartition(".")
@@ -107,9 +99,52 @@ def _candidates(path: Path) -> Iterator[_Candidate]:
         if between is None or f".{suffix}" not in SUFFIXES or name == path.name:
             continue
         parts = [part for part in between[1].split(".") if part]
-        if parts and stem in recordings:
+        # A transcript belongs to the recording whose whole name it has.
+        if parts and stem in listing.recordings:
             continue
         languages = [code for part in parts if (code := language_code(part))]
         told = set(parts) <= {*_QUALIFIERS, *_PARTIAL, *(p for p in parts if language_code(p))}
         if told and len(languages) <= 1 and place.is_file():
             yield _Candidate(place, next(iter(languages), None), bool(_PARTIAL & set(parts)))
+
+
+class _Listing:
+    """The names in a folder, in which those that begin alike are found without looking at all."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = sorted((name.lower(), name) for name in names)
+        self.recordings = {
+            lower.rpartition(".")[0]
+            for lower, name in self._names
+            if Path(name).suffix.lower() not in SUFFIXES
+        }
+
+    def beginning_with(self, stem: str) -> list[str]:
+        """Those that begin so, in lower case; sorted as they are spelled."""
+        begin = end = bisect_left(self._names, (stem, ""))
+        while end < len(self._names) and self._names[end][0].startswith(stem):
+            end += 1
+        return sorted(name for _, name in self._names[begin:end])
+
+
+# In a folder of a hundred thousand clips, to list it for each would take hours.
+_listings: dict[Path, tuple[int, _Listing]] = {}
+_KEPT = 8
+_SETTLED = 2.0  # seconds after which a folder's time of change tells of any further one
+
+
+def _listing(folder: Path) -> _Listing:
+    try:
+        changed = folder.stat().st_mtime_ns
+        found = _listings.get(folder)
+        if found is not None and found[0] == changed:
+            return found[1]
+        with os.scandir(folder) as entries:
+            listing = _Listing(entry.name for entry in entries)
+    except OSError:
+        return _Listing(())
+    if time.time() - changed / 1e9 > _SETTLED:
+        while len(_listings) >= _KEPT:
+            _listings.pop(next(iter(_listings)), None)
+        _listings[folder] = changed, listing
+    return listing

@@ -1,0 +1,114 @@
+"""Rows of the tables of answers: windows, clips and errors, and the types of their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from affuse.report.answer_files import top_emotion, window_rows
+from affuse.runtime.predictor import Predictor
+from affuse.scale.manifests import Row
+from affuse.scale.shards import key_of
+
+KINDS = ("windows", "clips", "errors")
+Content = Mapping[str, Any]
+
+
+class Columns(NamedTuple):
+    """The columns that depend on checkpoints: the labels of emotion, and the modalities."""
+
+    labels: tuple[str, ...]
+    modalities: tuple[str, ...]
+
+    @classmethod
+    def of(cls, predictor: Predictor) -> Columns:
+        tasks = [session.config.task for session in predictor.sessions]
+        labels = next((task["labels"] for task in tasks if task.get("labels")), ())
+        modalities = dict.fromkeys(m for s in predictor.sessions for m in s.modalities)
+        return cls(tuple(labels), tuple(modalities))
+
+
+def arrow_schema(arrow: Any, kind: str, columns: Columns) -> Any:
+    """The columns of a table and their types."""
+    number, text = arrow.float32(), arrow.string()
+    answer = {
+        "sentiment": number,
+        "emotion": text,
+        "primary": text,
+        "conflict": number,
+        **{f"emotion_{label}": number for label in columns.labels},
+        **{f"gate_{modality}": number for modality in columns.modalities},
+    }
+    key = {"key": arrow.uint64(), "file": text}
+    fields = {
+        "windows": {
+            **key,
+            "start": arrow.float64(),
+            "end": arrow.float64(),
+            **answer,
+            "text": text,
+        },
+        "clips": {
+            **key,
+            "duration": arrow.float64(),
+            "windows": arrow.int32(),
+            **answer,
+            "words": arrow.int32(),
+            "notices": arrow.list_(text),
+            "size": arrow.int64(),
+            "modified": text,
+            "state": arrow.uint64(),
+        },
+        "errors": {**key, "error": text},
+    }
+    return arrow.schema(list(fields[kind].items()))
+
+
+def state_of(size: int | None, modified: object, row: Row | None) -> int:
+    """64 bits that tell that a clip has changed, or what a manifest says of it."""
+    said = "" if row is None else repr(row[1:])
+    return key_of(f"{size} {modified} {said}")
+
+
+class Rows:
+    """Rows that are not written yet."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+
+    def __len__(self) -> int:
+        """Of how many clips."""
+        return len(self._rows["clips"]) + len(self._rows["errors"])
+
+    def of(self, kind: str) -> Sequence[dict[str, Any]]:
+        return self._rows[kind]
+
+    def answer(self, key: int, content: Content, row: Row | None) -> None:
+        """The answer for a clip."""
+        found = {"key": key, "file": content["file"]}
+        self._rows["windows"] += [{**window, **found} for window in window_rows(content)]
+        made_from = content["made_from"]
+        size, modified = made_from["size"], made_from["modified"]
+        self._rows["clips"].append(
+            {
+                **found,
+                "duration": content["duration"],
+                "windows": len(content["timeline"]),
+                **{key: content[key] for key in ("sentiment", "primary", "conflict", "notices")},
+                "emotion": top_emotion(content),
+                **_named("emotion", (content["emotion"] or {}).items()),
+                **_named("gate", content["gate"].items()),
+                "words": len(content["words"]),
+                "size": size,
+                "modified": None if modified is None else str(modified),
+                "state": state_of(size, modified, row),
+            }
+        )
+
+    def error(self, key: int, file: str, error: Exception) -> None:
+        """Why a clip has none."""
+        self._rows["errors"].append({"key": key, "file": file, "error": str(error)})
+
+
+def _named(begin: str, values: Iterable[tuple[str, float]]) -> dict[str, float]:
+    return {f"{begin}_{name}": value for name, value in values}
