@@ -92,6 +92,7 @@ def test_what_cannot_be_begun_is_one_line(service, start, line) -> None:
     assert line in said["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", ["[" * 9000, '{"end": "no"}', b"", b"\x07abc", b"\x01", b"\x01" + bytes(1 << 20)]
 )

@@ -81,15 +81,15 @@ def predict_command(
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one row a window.")] = False,
     as_srt: Annotated[bool, typer.Option("--srt", help="Captions with affect; a file.")] = False,
     as_html: Annotated[bool, typer.Option("--html", help="A page with the timeline.")] = False,
-    server: Annotated[
-        str | None, typer.Option(metavar="URL", help="Ask a service of `affuse serve`.")
-    ] = None,
     with_media: Annotated[
         bool, typer.Option("--with-media", help="The page plays its clip; with --html.")
     ] = False,
     copy_media: Annotated[
         bool, typer.Option("--copy-media", help="Also, from a copy in a folder beside the page.")
     ] = False,
+    server: Annotated[
+        str | None, typer.Option(metavar="URL", help="Ask a service of `affuse serve`.")
+    ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Answer each second while a file grows, or for -.")
     ] = False,
@@ -131,29 +131,28 @@ def predict_command(
     as_json = json_file == TO_SCREEN
     if as_json and as_csv and out is None:
         raise InputError("--json and --csv both", remedy="choose one, or add --out FOLDER")
-    if server is not None and stream:
-        remedy = "leave out --server, or send to its /v1/live (docs/serve.md)"
-        raise InputError("--stream of a service", remedy=remedy)
     said = given_words(text, transcript)
     plays = with_media or copy_media
     if plays and not as_html:
         raise InputError("--with-media without a page", remedy="add --html")
     tracks = Wanted(audio_track, video_track)
     if stream:
+        if server is not None:
+            remedy = "leave out --server, or send to its /v1/live (docs/serve.md)"
+            raise InputError("--stream of a service", remedy=remedy)
         forms = {"--csv": as_csv, "--srt": as_srt, "--html": as_html}
         forms |= {"--parquet": parquet is not None}
         _require_no_files(option for option, asked in forms.items() if asked)
         reading = {"recognise": recognise, "tracks": tracks}
         notices = _stream(checkpoint, paths, said, reading, idle=idle, as_json=as_json)
         raise typer.Exit(2 if strict and notices else 0)
-    from affuse.cli.predicting import Wishes, predict_and_tell
+    from affuse.cli.predicting import Wishes, predict_and_tell, service_engine
     from affuse.extract.text.transcript import Beside
     from affuse.process_pool import Limits
     from affuse.runtime.adapting import one_of_adapt
     from affuse.runtime.many_clips import Reading
-    from affuse.scale.prediction import Prediction, Request
+    from affuse.scale.prediction import Request
     from affuse.scale.shards import Shard
-    from affuse.service.asked import AskedOfService
 
     _require_no_pipe(paths)
     wanted = {"csv": as_csv and out is not None, "srt": as_srt, "html": as_html}
@@ -170,14 +169,11 @@ def predict_command(
         shard=Shard.parse(shard),
         limits=Limits(timeout, memory),
         max_errors=max_errors,
-        engine=engine,
+        engine=engine if server is None else service_engine(server, engine, checkpoint, jobs),
         address=address,
     )
-    wishes = Wishes(
-        files, json_file, as_csv and out is None, out, parquet, plays=plays, copies=copy_media
-    )
-    prediction = Prediction(request) if server is None else AskedOfService(request, server)
-    if predict_and_tell(prediction, wishes):
+    wishes = Wishes(files, json_file, as_csv and out is None, plays=plays, copies=copy_media)
+    if predict_and_tell(request, wishes):
         raise typer.Exit(2)
 
 

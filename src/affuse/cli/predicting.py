@@ -14,12 +14,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from affuse.cli.common import TO_SCREEN, json_line, say_notices
+from affuse.errors import InputError
 from affuse.files import make_folder, write_atomic, written_atomic
 from affuse.progress import say, work_bar
 from affuse.report.answer_files import account_lines, to_csv, to_srt, top_emotion
 from affuse.report.case_media import clip_media
 from affuse.report.pages import prediction_page
-from affuse.scale.prediction import Answers, Outcome
+from affuse.scale.prediction import Outcome, Prediction, Request
+from affuse.scale.remote import is_url
+from affuse.service.client import ServiceClient
+from affuse.service.client_engine import AT_ONCE, ServiceEngine
 
 # More clips than that are summed up, instead of a row each and a line for each notice.
 _SHOWN = 1000
@@ -33,14 +37,13 @@ class Wishes(NamedTuple):
     files: tuple[str, ...] = ()  # forms of a file a clip
     json_file: Path | None = None
     csv: bool = False  # on the screen
-    out: Path | None = None  # the folder of answers
-    parquet: Path | None = None  # that of tables
-    plays: bool = False  # pages play their clips
-    copies: bool = False  # from copies
+    plays: bool = False  # whether a page plays its clip
+    copies: bool = False  # from a copy beside it
 
 
-def predict_and_tell(prediction: Answers, wishes: Wishes) -> bool:
+def predict_and_tell(request: Request, wishes: Wishes) -> bool:
     """Do what is asked for, and tell; whether any clip has no answer."""
+    prediction = Prediction(request)
     if prediction.repeated:
         say(f"{prediction.repeated} clips are named more than once, and done once")
     few = prediction.total <= _SHOWN
@@ -52,26 +55,28 @@ def predict_and_tell(prediction: Answers, wishes: Wishes) -> bool:
                 continue
             if few:
                 say_notices(one.file, one.content["notices"])
-            _write(one, one.content, wishes)
+            _write(one, one.content, wishes, request.out)
             if lines is not None:
                 lines.write(f"{json_line(one.content)}\n".encode())
                 lines.flush()
             if few or wishes.csv:
                 shown[one.number] = _kept(one.content, whole=wishes.csv or prediction.total == 1)
-    _tell([shown[number] for number in sorted(shown)], prediction, wishes)
+    _tell([shown[number] for number in sorted(shown)], prediction, request, wishes)
     return prediction.failed > 0
 
 
-def _tell(answers: Sequence[Content], prediction: Answers, wishes: Wishes) -> None:
+def _tell(
+    answers: Sequence[Content], prediction: Prediction, request: Request, wishes: Wishes
+) -> None:
     if wishes.csv:
         typer.echo(to_csv(answers), nl=False)
     elif wishes.json_file != TO_SCREEN:
         _show(answers)
-        if prediction.total > _SHOWN or wishes.parquet is not None:
-            _sum_up(prediction, wishes)
+        if prediction.total > _SHOWN or request.parquet is not None:
+            _sum_up(prediction, request)
 
 
-def _outcomes(prediction: Answers, *, ordered: bool) -> Iterator[Outcome]:
+def _outcomes(prediction: Prediction, *, ordered: bool) -> Iterator[Outcome]:
     """What becomes of clips, with a bar on the way."""
     began = time.monotonic()
     with work_bar("predict", "clips") as update:
@@ -88,7 +93,7 @@ def _outcomes(prediction: Answers, *, ordered: bool) -> Iterator[Outcome]:
             yield one
 
 
-def _pace(prediction: Answers, seconds: float) -> str:
+def _pace(prediction: Prediction, seconds: float) -> str:
     done = prediction.answered + prediction.failed
     if done < 8 or seconds <= 0:
         return ""
@@ -108,22 +113,29 @@ def _json_lines(json_file: Path | None) -> Iterator[IO[bytes] | None]:
             yield file
 
 
-def _write(one: Outcome, content: Content, wishes: Wishes) -> None:
+def _write(one: Outcome, content: Content, wishes: Wishes, out: Path | None) -> None:
     for form in wishes.files:
-        place = (wishes.out or Path()) / f"{one.name}.{form}"
+        place = (out or Path()) / f"{one.name}.{form}"
         make_folder(place.parent)
-        page = form == "html"
-        text = _page(one.file, content, place, wishes) if page else _WRITERS[form](content)
+        text = _page(one, content, wishes, place) if form == "html" else _WRITERS[form](content)
         write_atomic(place, text.encode())
 
 
-def _page(file: str, content: Content, place: Path, wishes: Wishes) -> str:
-    if not wishes.plays:
+def _page(one: Outcome, content: Content, wishes: Wishes, place: Path) -> str:
+    """The page of a clip, which plays it where that is asked for and the clip lies here."""
+    if not wishes.plays or is_url(one.file):
         return prediction_page(content)
-    media = clip_media(Path(file), content["duration"], place, copy=wishes.copies)
-    if media.notice:
-        say_notices(file, [media.notice])
+    media = clip_media(Path(one.file), content["duration"], place, copy=wishes.copies)
     return prediction_page(content, media)
+
+
+def service_engine(
+    url: str, engine: str, checkpoint: str | None, jobs: int | None
+) -> ServiceEngine:
+    """Has a service answer; `jobs` are asked for at once."""
+    if engine != "local":
+        raise InputError("--engine and --server both", remedy="choose one")
+    return ServiceEngine(ServiceClient(url), checkpoint, jobs or AT_ONCE)
 
 
 def _kept(content: dict[str, Any], *, whole: bool) -> dict[str, Any]:
@@ -131,11 +143,11 @@ def _kept(content: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     return content if whole else {**content, "timeline": [], "words": []}
 
 
-def _sum_up(prediction: Answers, wishes: Wishes) -> None:
+def _sum_up(prediction: Prediction, request: Request) -> None:
     parts = [f"{prediction.answered} clips answered"]
     parts += [f"{prediction.known} before"] if prediction.known else []
     parts += [f"{prediction.failed} failed"] if prediction.failed else []
-    places = [str(place) for place in (wishes.parquet, wishes.out) if place is not None]
+    places = [str(place) for place in (request.parquet, request.out) if place is not None]
     where = f"; in {' and '.join(places)}" if places else ""
     typer.echo(f"{', '.join(parts)}{where}")
 

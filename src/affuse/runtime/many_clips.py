@@ -134,12 +134,13 @@ class ClipReader:
             **self.made_by(reading),
             "words": digest(repr(beside).encode(), 64),
             "recognised": RECOGNISER if reading.recognise and beside.transcript is None else None,
+            **(remote.state() if remote else {}),
         }
         place = None if out is None else out / f"{clip.name}.json"
+        if place is not None and not remote:
+            # Where the answer is not kept, it is that of any copy of the file.
+            made_from |= _state(clip.path)
         content = None
-        if remote is not None or place is not None:
-            # Where the answer is not kept, a copy of the file has the same.
-            made_from |= _state(clip.path) if remote is None else remote.state()
         if place is not None:
             content = _known(place, made_from, None if remote else clip.path)
         known = content is not None

@@ -16,23 +16,28 @@ from affuse.extract.folder import Clip
 from affuse.extract.text.transcript import Beside
 from affuse.files import digest
 from affuse.process_pool import Finished, Limits, Progress, Tell
-from affuse.runtime.adapting import speaker_pattern
 from affuse.runtime.many_clips import ClipReader, Reading
 from affuse.runtime.predictor import Predictor
 from affuse.scale.clip_workers import ClipJob, ClipWork, clip_pool, predicted
-from affuse.scale.manifests import Row, is_manifest
+from affuse.scale.manifests import Row
 from affuse.scale.parquet_parts import Parts
 from affuse.scale.remote import is_url
 from affuse.scale.shards import Chosen, Shard
 from affuse.scale.sources import Source, Sources
 from affuse.scale.table_rows import Columns, Rows, state_of
-from affuse.scale.together_work import TogetherWork
+from affuse.scale.together_work import TogetherWork, are_together
 
 ENGINES = ("local", "ray")
 # Below this many clips, starting processes takes longer than they save.
 _WORTH_PROCESSES = 8
 # Rows are written when there are so many clips of them, or after so many seconds.
 _FLUSHED_CLIPS, _FLUSHED_SECONDS = 1000, 60.0
+
+
+class Engine(Protocol):
+    """What has jobs done."""
+
+    def run(self, jobs: Iterable[ClipJob], *, progress: Tell) -> Iterator[Finished]: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,8 @@ class Request:
         shard: the share of the clips that is done.
         limits: of each clip.
         max_errors: clips that may have no answer, before the rest is given up.
-        engine: `local`, or `ray` for a cluster, at `address`; by default one on this machine.
+        engine: `local`, or `ray` for a cluster, at `address`; by default one on this machine. Or
+            what else has jobs done, by checkpoints of its own.
     """
 
     sources: tuple[str, ...]
@@ -65,7 +71,7 @@ class Request:
     shard: Shard = field(default_factory=Shard)
     limits: Limits = field(default_factory=Limits)
     max_errors: int | None = None
-    engine: str = "local"
+    engine: str | Engine = "local"
     address: str | None = None
 
 
@@ -84,30 +90,6 @@ OnWord = Callable[[str], None]
 """Told how far a clip is, in words."""
 
 
-class Answers(Protocol):
-    """Answers under way, wherever they come from; see `Prediction`."""
-
-    total: int
-    known: int
-    answered: int
-    failed: int
-    seconds: float
-    repeated: int
-
-    @property
-    def done(self) -> int:
-        """Clips of which it is known what becomes."""
-
-    def run(self, on_word: OnWord, *, ordered: bool = False) -> Iterator[Outcome]:
-        """What becomes of each clip, as it is finished."""
-
-
-class Engine(Protocol):
-    """What has jobs done."""
-
-    def run(self, jobs: Iterable[ClipJob], *, progress: Tell) -> Iterator[Finished]: ...
-
-
 class Prediction:
     """A request under way; `run` does it.
 
@@ -123,13 +105,12 @@ class Prediction:
     """
 
     def __init__(self, request: Request) -> None:
-        if request.engine not in ENGINES:
+        if isinstance(request.engine, str) and request.engine not in ENGINES:
             raise unknown_name("engine", request.engine, ENGINES)
         _require_fit(request)
         distinct = request.distinct or request.out is not None
-        predictor = Predictor.from_pretrained(request.checkpoint)
-        self._work = TogetherWork(predictor) if _together(request) else ClipWork(predictor)
         self._request = request
+        self._predictor = _predictor_of(request)
         self._chosen = Chosen(Sources(request.sources), request.shard, distinct=distinct)
         if request.beside is not None and len(self._chosen) > 1:
             problem = f"one transcript for {len(self._chosen)} clips"
@@ -137,8 +118,10 @@ class Prediction:
             raise InputError(problem, remedy=remedy)
         self._parts: Parts | None = None
         if request.parquet is not None:
-            settings = _settings(ClipReader(predictor), request)
-            columns = Columns.of(predictor)
+            if self._predictor is None:
+                raise InputError("--parquet of a service", remedy="leave one out, or keep --out")
+            settings = _settings(ClipReader(self._predictor), request)
+            columns = Columns.of(self._predictor)
             self._parts = Parts(request.parquet, settings, columns, request.shard)
         self.total, self.repeated = len(self._chosen), self._chosen.repeated
         self.known = self.answered = self.failed = 0
@@ -178,16 +161,19 @@ class Prediction:
 
     def _engine(self) -> AbstractContextManager[Engine]:
         request = self._request
+        if not isinstance(request.engine, str):
+            return nullcontext(request.engine)
         if request.engine == "ray":
             from affuse.scale.ray_engine import RayEngine
 
             return RayEngine(request.checkpoint, request.jobs, request.address, request.limits)
         jobs = request.jobs or (cores() if self.total >= _WORTH_PROCESSES else 1)
         jobs = min(jobs, self.total)
-        if _together(request):
-            return nullcontext(self._work)
+        predictor = self._predictor or Predictor.from_pretrained()
+        if are_together(request.reading, request.sources):
+            return nullcontext(TogetherWork(predictor))
         if jobs == 1 and not any(request.limits):
-            return nullcontext(self._work)
+            return nullcontext(ClipWork(predictor))
         return clip_pool(request.checkpoint, jobs, limits=request.limits)
 
     def _jobs(self, keeper: _Keeper, ordered: bool) -> Iterator[ClipJob]:
@@ -283,26 +269,20 @@ class _Keeper:
         self._write()
 
 
-def _together(request: Request) -> bool:
-    adapt, pattern = request.reading.adapt, request.reading.speaker_from
-    named = any(is_manifest(source) for source in request.sources)
-    return adapt == "folder" or (adapt == "speaker" and (pattern is not None or named))
+def _predictor_of(request: Request) -> Predictor | None:
+    """What answers here; None where somebody else does."""
+    here = isinstance(request.engine, str)
+    return Predictor.from_pretrained(request.checkpoint) if here else None
 
 
 def _require_fit(request: Request) -> None:
     """Raise `InputError` for what cannot be done where clips are adapted together."""
-    reading = request.reading
-    if reading.speaker_from is not None:
-        if reading.adapt != "speaker":
-            problem = f"--speaker-from '{reading.speaker_from}' without --adapt speaker"
-            raise InputError(problem, remedy="add it")
-        speaker_pattern(reading.speaker_from)
-    if not _together(request):
+    if not are_together(request.reading, request.sources):
         return
     chosen = {
         "--parquet": request.parquet is not None,
         "--shard": request.shard != Shard(),
-        "--engine ray": request.engine == "ray",
+        "another engine": request.engine != "local",
         "--timeout and --memory": any(request.limits),
         "--jobs": (request.jobs or 1) > 1,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,28 @@ from affuse.extract.text.transcript import transcript_beside
 from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.pool_worker import mendable
 from affuse.process_pool import Finished, Tell
-from affuse.runtime.many_clips import PredictedClip
+from affuse.runtime.adapting import speaker_pattern
+from affuse.runtime.many_clips import PredictedClip, Reading
 from affuse.runtime.predictor import Predictor
 from affuse.runtime.together import Together
 from affuse.scale.clip_workers import ClipJob, told, words_of
+from affuse.scale.manifests import is_manifest
+
+
+def are_together(reading: Reading, sources: Sequence[str]) -> bool:
+    """Whether clips have to be read together, since they are adapted to what several share.
+
+    Raises:
+        InputError: a way to find speakers that is none, or that nothing adapts to.
+    """
+    pattern = reading.speaker_from
+    if pattern is not None:
+        if reading.adapt != "speaker":
+            problem = f"--speaker-from '{pattern}' without --adapt speaker"
+            raise InputError(problem, remedy="add it")
+        speaker_pattern(pattern)
+    named = any(is_manifest(source) for source in sources)
+    return reading.adapt == "folder" or (reading.adapt == "speaker" and (bool(pattern) or named))
 
 
 class TogetherWork:

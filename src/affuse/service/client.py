@@ -5,27 +5,24 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from affuse.errors import AffuseError, InputError, RecordingWarning
-from affuse.files import digest, make_folder, to_strict_json, write_atomic
+from affuse.files import digest
 from affuse.service.calls import Calls, Upload
+from affuse.service.side_by_side import OnShare, side_by_side, unless
 
 if TYPE_CHECKING:
-    from affuse.extract.folder import Clip
     from affuse.extract.text.transcript import Beside, Transcript
     from affuse.runtime.answers import ClipAnswer
-    from affuse.runtime.many_clips import PredictedClip
 
 T = TypeVar("T")
 U = TypeVar("U")
 
-OnShare = Callable[[float], None]
 _FIRST_LOOK, _LAST_LOOK = 0.1, 1.0
 _WORDS = "transcript-as-sent"
 
@@ -115,7 +112,7 @@ class ServiceClient:
         """
 
         def ask(path: Path | str, given_up: Event) -> ClipAnswer:
-            return self.predict(path, **options, progress=_unless(given_up))
+            return self.predict(path, **options, progress=unless(given_up))
 
         return side_by_side(ask, paths, at_once)
 
@@ -162,72 +159,6 @@ class ServiceClient:
                 return told
             time.sleep(look)
             look = min(look * 1.3, _LAST_LOOK)
-
-
-class GivenUpError(AffuseError):
-    """Nobody waits for an answer any more."""
-
-
-def side_by_side(ask: Callable[[T, Event], U], items: Iterable[T], at_once: int) -> Iterator[U]:
-    """What `ask` says of items, in their order, several asked at once.
-
-    The event that it is given is set once nobody wants answers any more.
-    """
-    given_up, pool = Event(), ThreadPoolExecutor(at_once)
-    try:
-        yield from pool.map(lambda item: ask(item, given_up), items)
-    finally:
-        given_up.set()
-        pool.shutdown(cancel_futures=True)
-
-
-def _unless(given_up: Event) -> OnShare:
-    """Ends the wait for an answer that nobody wants any more."""
-
-    def on_share(share: float) -> None:
-        del share
-        if given_up.is_set():
-            raise GivenUpError("nobody waits for it")
-
-    return on_share
-
-
-def answer_clips(
-    client: ServiceClient,
-    clips: Sequence[Clip],
-    options: Options,
-    *,
-    out: Path | None = None,
-    transcript: Transcript | None = None,
-    strict: bool = False,
-    at_once: int = 4,
-) -> Iterator[PredictedClip]:
-    """Answers for clips, in their order; as `predict_clips` gives them, an error for each.
-
-    Args:
-        out: a folder that keeps the answer to each clip as JSON; all are asked for anew.
-        transcript: of all clips; by default each has the one that lies beside it, if any.
-        strict: no answer for a clip of which anything is lost, but an error.
-    """
-    from affuse.extract.account import require_no_notices
-    from affuse.extract.text.transcript import Beside, transcript_beside
-    from affuse.runtime.many_clips import PredictedClip
-
-    def ask(clip: Clip, given_up: Event) -> PredictedClip:
-        try:
-            beside = transcript_beside(clip.path) if transcript is None else Beside(transcript)
-            content = client.content(clip.path, beside, options, progress=_unless(given_up))
-            if out is not None:
-                place = out / f"{clip.name}.json"
-                make_folder(place.parent)
-                write_atomic(place, to_strict_json(content).encode())
-            if strict:
-                require_no_notices(clip.path, content["notices"])
-        except AffuseError as error:
-            return PredictedClip(clip, None, error)
-        return PredictedClip(clip, content)
-
-    return side_by_side(ask, clips, at_once)
 
 
 def connect(url: str, key: str | None = None) -> ServiceClient:

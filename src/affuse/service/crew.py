@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from affuse.process_pool import CancelledJobError, Event, Finished, Limits, Proc
 from affuse.service.job import ClipTask, PlayTask
 
 _LOOKS = 0.1
+_NICE = 10
 
 
 class GivenUp(Exception):  # noqa: N818 - no fault of a program
@@ -110,5 +112,8 @@ def _work() -> Work:
             return str(playable(task.clip, Segment(0.0, None), task.folder).path)
         return answer(task, on_seconds)
 
+    # Whoever asks is answered while all cores read clips.
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
     prepare(None)
     return work

@@ -15,6 +15,8 @@ from typing import IO, Any
 
 from starlette.types import Scope
 
+# Asked every few seconds, by machines.
+_QUIET = ("/healthz", "/readyz", "/metrics")
 _BUCKETS = (0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 
 
@@ -34,7 +36,8 @@ class Telemetry:
         route = getattr(scope.get("route"), "path", "other")
         with self._lock:
             self._requests[scope["method"] if route != "other" else "any", route, status] += 1
-        self.say("request", route=route, status=status, ms=round(seconds * 1000, 1))
+        if route not in _QUIET:
+            self.say("request", route=route, status=status, ms=round(seconds * 1000, 1))
 
     def received(self, size: int) -> None:
         with self._lock:

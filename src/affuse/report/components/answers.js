@@ -73,8 +73,14 @@ export function wordsIn(content, part) {
 
 // The window that a moment lies in, or the nearest before it; null where there is none.
 export function windowAt(content, time) {
-  const begun = content.timeline.filter((part) => part.start <= time + 1e-6);
-  return begun.at(-1) || content.timeline[0] || null;
+  const parts = content.timeline;
+  let [low, high] = [0, parts.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (parts[middle].start <= time + 1e-6) low = middle + 1;
+    else high = middle;
+  }
+  return parts[Math.max(low - 1, 0)] || null;
 }
 
 export function inConflict(content) {

@@ -3,7 +3,7 @@
 import {
   CONFLICT, clock, factsOf, inConflict, nameOf, percent, reachOf, signed, spanOf, topEmotion, wordsIn,
 } from "./answers.js";
-import { button, element, save } from "./markup.js";
+import { button, element, refill, save } from "./markup.js";
 import { pictureOf } from "./picture.js";
 import { playerOf } from "./player.js";
 import { readingOf } from "./reading.js";
@@ -112,18 +112,26 @@ function noticesOf(content) {
   return element("ul", { class: "notices" }, items);
 }
 
+// The table is filled when somebody opens it: of hours it has thousands of rows.
 function windowsOf(content) {
-  const names = ["time", "sentiment", "emotion", "leads", "conflict", "words"];
-  const rows = content.timeline.map((part) => {
-    const top = topEmotion(part);
-    const cells = [spanOf(part), part.sentiment === null ? "" : signed(part.sentiment),
-      top ? `${top} ${percent(part.emotion[top])}` : "", part.primary || "",
-      part.conflict === null ? "" : percent(part.conflict),
-      wordsIn(content, part).map((word) => word.word).join(" ")];
-    return element("tr", {}, cells.map((cell) => element("td", {}, cell)));
-  });
-  return element("details", {}, element("summary", {}, "All numbers, window by window"),
+  const body = element("tbody"), names = ["time", "sentiment", "emotion", "leads", "conflict", "words"];
+  const heads = names.map((name) => element("th", { scope: "col" }, name));
+  const table = element("table", {}, element("thead", {}, element("tr", {}, heads)), body);
+  const fillOnce = () => {
+    if (body.children.length) return;
+    refill(body, content.timeline.map((part) => {
+      return element("tr", {}, cellsOf(content, part).map((cell) => element("td", {}, cell)));
+    }));
+  };
+  return element("details", { ontoggle: fillOnce }, element("summary", {}, "All numbers, window by window"),
     element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": `Windows of ${nameOf(content)}` },
-      element("table", {}, element("thead", {}, element("tr", {},
-        names.map((name) => element("th", { scope: "col" }, name)))), element("tbody", {}, rows))));
+      table));
+}
+
+function cellsOf(content, part) {
+  const top = topEmotion(part);
+  return [spanOf(part), part.sentiment === null ? "" : signed(part.sentiment),
+    top ? `${top} ${percent(part.emotion[top])}` : "", part.primary || "",
+    part.conflict === null ? "" : percent(part.conflict),
+    wordsIn(content, part).map((word) => word.word).join(" ")];
 }

@@ -12,9 +12,14 @@ const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity",
 export async function pictureOf(content) {
   const figure = figureOf(content);
   document.body.append(figure);
+  const known = new Map();
   for (const node of figure.querySelectorAll("*")) {
-    const style = getComputedStyle(node);
-    for (const name of STYLES) node.setAttribute(name, style.getPropertyValue(name));
+    const kind = `${node.tagName} ${node.getAttribute("class")}`;
+    if (!known.has(kind)) {
+      const style = getComputedStyle(node);
+      known.set(kind, STYLES.map((name) => [name, style.getPropertyValue(name)]));
+    }
+    for (const [name, value] of known.get(kind)) node.setAttribute(name, value);
   }
   const [width, height] = [WIDTH, Number(figure.getAttribute("height"))];
   figure.remove();

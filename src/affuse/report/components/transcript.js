@@ -1,14 +1,14 @@
 // What is said, word by word: the word of the moment is marked, and each leads to its moment.
 
-import { inConflict, nameOf } from "./answers.js";
+import { inConflict, nameOf, windowAt } from "./answers.js";
 import { element } from "./markup.js";
 
 const PAUSE = 1.5;
 
 export function transcriptOf(content, player) {
-  const { words } = content, tense = inConflict(content);
+  const { words } = content, tense = new Set(inConflict(content));
   const marks = words.map((word) => {
-    const high = tense.some((part) => part.start <= word.start && word.start < part.end);
+    const high = tense.size && tense.has(windowAt(content, word.start));
     return element("span", { class: high ? "word tense" : "word", "data-start": word.start }, word.word);
   });
   const turns = [];

@@ -92,6 +92,8 @@ function followNext() {
 
 async function untilEnded(entry) {
   const learn = (told) => {
+    // A job that is deleted meanwhile tells nothing of itself.
+    if (!told.state) return;
     Object.assign(entry, { state: told.state, progress: told.progress ?? 0, error: told.error || null });
     library.changed(entry);
   };
