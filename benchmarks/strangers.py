@@ -62,7 +62,7 @@ def voices(data: Path, predictor: Predictor) -> Iterator[Row]:
     true = [_CALLED.get(take.label, take.label) for take in takes]
     read = []
     for take in takes:
-        windows = predictor.windows(take.file, Beside(), Wanted(), Account())
+        windows = predictor.windows(take.file, Beside(None), Wanted(), Account())
         read.append(max(windows, key=lambda w: len(w.sample.sequences)))
     for adapt in ("none", "speaker", "folder"):
         groups: dict[str, list[int]] = {}
@@ -101,11 +101,11 @@ def glued(data: Path, predictor: Predictor) -> Iterator[Row]:
             with wave.open(str(path), "wb") as file:
                 file.setparams((1, 2, RATE, 0, "NONE", ""))
                 file.writeframes((np.concatenate(parts) * 32767).astype("<i2").tobytes())
-            timeline = predictor.read(path, Beside(), Wanted(), adapt="none").timeline
+            timeline = predictor.read(path, Beside(None), Wanted(), adapt="none").timeline
         for take, middle in zip(own, middles, strict=True):
             window = next(w for w in timeline if w.start <= middle < w.end)
             together.append(window.answer.top or "")
-            single = predictor.read(take.file, Beside(), Wanted(), adapt="none")
+            single = predictor.read(take.file, Beside(None), Wanted(), adapt="none")
             alone.append(single.answer.top or "")
             true.append(_CALLED.get(take.label, take.label))
     for what, said in (("alone", alone), ("glued", together)):
