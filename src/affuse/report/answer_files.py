@@ -29,6 +29,7 @@ def window_rows(content: Content) -> Iterator[dict[str, Any]]:
             "start": window["start"],
             "end": window["end"],
             "sentiment": window["sentiment"],
+            **interval_of(window),
             "emotion": top_emotion(window),
             "primary": window["primary"],
             "conflict": window["conflict"],
@@ -37,6 +38,12 @@ def window_rows(content: Content) -> Iterator[dict[str, Any]]:
             "text": " ".join(w["word"] for w in words_in(content["words"], window)),
             "notices": " | ".join(content["notices"]),
         }
+
+
+def interval_of(answer: Content) -> dict[str, float | None]:
+    """The ends of a sentiment's interval, under the names of their columns."""
+    low, high = answer["interval"] or (None, None)
+    return {"sentiment_low": low, "sentiment_high": high}
 
 
 def to_srt(content: Content) -> str:
@@ -93,15 +100,21 @@ def affect_line(answer: Content) -> str:
     """An answer in a line: value, likeliest class, primary modality, conflict."""
     parts = []
     if answer["sentiment"] is not None:
-        parts.append(f"sentiment {answer['sentiment']:+z.1f}")
+        parts.append(f"sentiment {answer['sentiment']:+z.1f}{_between(answer)}")
     top = top_emotion(answer)
     if top is not None:
-        parts.append(f"{top} {answer['emotion'][top]:.0%}")
+        open_ = "undecided, " if answer["undecided"] else ""
+        parts.append(f"{open_}{top} {answer['emotion'][top]:.0%}")
     if answer["primary"] is not None:
         parts.append(f"by {answer['primary']}")
     if answer["conflict"] is not None:
         parts.append(f"conflict {answer['conflict']:.0%}")
     return ", ".join(parts) or "nothing seen or heard"
+
+
+def _between(answer: Content) -> str:
+    low, high = answer["interval"] or (None, None)
+    return "" if low is None else f" ({low:+z.1f} to {high:+z.1f})"
 
 
 def account_lines(content: Content) -> Iterator[str]:
@@ -117,6 +130,8 @@ def account_lines(content: Content) -> Iterator[str]:
     if (picture := streams["picture"]) is not None:
         seen = f"a face {faces['share']:.0%} of the time, at most {faces['people']} at once"
         yield f"pictures: video track {_track(picture)}; {seen}"
+    if (adapted := content["adapted"]) is not None:
+        yield f"adapted to the {adapted['to']}, by {adapted['utterances']} utterances"
 
 
 def _track(stream: Content) -> str:

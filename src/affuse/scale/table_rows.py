@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from affuse.report.answer_files import top_emotion, window_rows
+from affuse.report.answer_files import interval_of, top_emotion, window_rows
 from affuse.runtime.predictor import Predictor
 from affuse.scale.manifests import Row
 from affuse.scale.shards import key_of
@@ -32,7 +32,7 @@ def arrow_schema(arrow: Any, kind: str, columns: Columns) -> Any:
     """The columns of a table and their types."""
     number, text = arrow.float32(), arrow.string()
     answer = {
-        "sentiment": number,
+        **dict.fromkeys(("sentiment", "sentiment_low", "sentiment_high"), number),
         "emotion": text,
         "primary": text,
         "conflict": number,
@@ -95,6 +95,7 @@ class Rows:
                 "duration": content["duration"],
                 "windows": len(content["timeline"]),
                 **{key: content[key] for key in ("sentiment", "primary", "conflict", "notices")},
+                **interval_of(content),
                 "emotion": top_emotion(content),
                 **_named("emotion", (content["emotion"] or {}).items()),
                 **_named("gate", content["gate"].items()),

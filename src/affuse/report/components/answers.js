@@ -42,7 +42,7 @@ export function topEmotion(answer) {
 
 // Low and high of the value, where the answer knows them.
 export function intervalOf(answer) {
-  const found = answer.sentiment_interval;
+  const found = answer.interval;
   return Array.isArray(found) && found.every(Number.isFinite) ? found : null;
 }
 
@@ -53,7 +53,8 @@ export function factsOf(answer) {
     const between = interval ? ` (${signed(interval[0], 1)} to ${signed(interval[1], 1)})` : "";
     facts.push(["sentiment", `${signed(answer.sentiment)}${between}`]);
   }
-  if (top) facts.push(["emotion", `${top} ${percent(answer.emotion[top])}`]);
+  const open = answer.undecided ? "undecided, " : "";
+  if (top) facts.push(["emotion", `${open}${top} ${percent(answer.emotion[top])}`]);
   if (answer.primary) facts.push(["led by", `${answer.primary} ${percent(answer.gate[answer.primary])}`]);
   if (answer.conflict !== null) facts.push(["conflict", percent(answer.conflict)]);
   return facts;
