@@ -41,6 +41,9 @@ def main() -> None:
         subprocess.run([sys.executable, __file__, "--folder", place], check=True)
 
 
+_STATE = {"size": 1, "modified": 1}
+
+
 def prepare(folder: Path, rows: int, left: int) -> None:
     """Write the table, the clips that are left, and answers to all others."""
     from affuse.runtime.many_clips import ClipReader, Reading
@@ -64,7 +67,7 @@ def prepare(folder: Path, rows: int, left: int) -> None:
     batch = Rows()
     for number, path in enumerate(paths):
         if number not in todo:
-            batch.answer(key_of(str(folder / path)), made_up(path), None)
+            batch.answer(key_of(str(folder / path)), made_up(path), None, _STATE)
         if len(batch) == 5000 or number == rows - 1:
             parts.add(batch)
             batch = Rows()
@@ -82,11 +85,10 @@ def write_clip(path: Path) -> None:
 
 def made_up(path: str) -> dict[str, Any]:
     answer = {"sentiment": 0.5, "emotion": None, "gate": {"text": 1.0}, "primary": "text"}
-    answer |= {"conflict": 0.1, "notices": []}
+    answer |= {"conflict": 0.1, "notices": [], "interval": [0.0, 1.0]}
     window = {**answer, "start": 0.0, "end": 3.0}
-    made_from = {"size": 1, "modified": 1}
     content = {"file": path, "duration": 3.0, "words": [], "timeline": [window]}
-    return {**content, **answer, "made_from": made_from}
+    return {**content, **answer}
 
 
 def measure(folder: Path) -> None:

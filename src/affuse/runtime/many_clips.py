@@ -35,6 +35,8 @@ class PredictedClip(NamedTuple):
     content: dict[str, Any] | None  # the answer as JSON content; None where there is none
     error: AffuseError | None = None  # why; None where there is an answer
     known: bool = False  # whether the answer was there before
+    # Of the file that was answered: its `size`, and `modified`, by which a change is told.
+    state: Mapping[str, Any] | None = None
 
 
 class Reading(NamedTuple):
@@ -134,12 +136,12 @@ class ClipReader:
             **self.made_by(reading),
             "words": digest(repr(beside).encode(), 64),
             "recognised": RECOGNISER if reading.recognise and beside.transcript is None else None,
-            **(remote.state() if remote else {}),
         }
+        state = remote.state() if remote else _state(clip.path)
         place = None if out is None else out / f"{clip.name}.json"
-        if place is not None and not remote:
+        if place is not None or remote:
             # Where the answer is not kept, it is that of any copy of the file.
-            made_from |= _state(clip.path)
+            made_from |= state
         content = None
         if place is not None:
             content = _known(place, made_from, None if remote else clip.path)
@@ -151,7 +153,7 @@ class ClipReader:
                 write_atomic(place, to_strict_json(content).encode())
         if reading.strict:
             require_no_notices(content["file"], content["notices"])
-        return PredictedClip(clip, content, known=known)
+        return PredictedClip(clip, content, known=known, state=state)
 
     def _answer(
         self,

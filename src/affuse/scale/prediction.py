@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +84,7 @@ class Outcome(NamedTuple):
     content: dict[str, Any] | None  # the answer as JSON content; None where there is none
     error: AffuseError | None = None
     row: Row | None = None  # what a manifest says of it
+    state: Mapping[str, Any] | None = None  # of its file, as of `PredictedClip`
 
 
 OnWord = Callable[[str], None]
@@ -204,7 +205,7 @@ class Prediction:
             self.answered += 1
             self.seconds += one.content["duration"]
         name = job.clip.name.as_posix()
-        return Outcome(job.number, job.source, name, one.content, one.error, job.row)
+        return Outcome(job.number, job.source, name, one.content, one.error, job.row, one.state)
 
     def _in_order(self, outcome: Outcome) -> Iterator[Outcome]:
         """What was asked for first and is finished."""
@@ -249,7 +250,7 @@ class _Keeper:
             self._stale.remove(key)
             self._parts.supersede(key)
         if outcome.content is not None:
-            self._rows.answer(key, outcome.content, outcome.row)
+            self._rows.answer(key, outcome.content, outcome.row, outcome.state or {})
         elif outcome.error is not None:
             self._rows.error(key, outcome.file, outcome.error)
         late = time.monotonic() - self._written > _FLUSHED_SECONDS

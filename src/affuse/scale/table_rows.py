@@ -83,12 +83,11 @@ class Rows:
     def of(self, kind: str) -> Sequence[dict[str, Any]]:
         return self._rows[kind]
 
-    def answer(self, key: int, content: Content, row: Row | None) -> None:
-        """The answer for a clip."""
+    def answer(self, key: int, content: Content, row: Row | None, state: Mapping[str, Any]) -> None:
+        """The answer for a clip, whose file is in that state (see `PredictedClip`)."""
         found = {"key": key, "file": content["file"]}
         self._rows["windows"] += [{**window, **found} for window in window_rows(content)]
-        made_from = content["made_from"]
-        size, modified = made_from["size"], made_from["modified"]
+        size, modified = state.get("size"), state.get("modified")
         self._rows["clips"].append(
             {
                 **found,
