@@ -72,7 +72,7 @@ def test_csv_on_standard_output(affuse, bundles, clips) -> None:
     clip = str(clips / "tone.wav")
     done = affuse("predict", clip, "--checkpoint", str(bundles), "--csv", "--text", "so sad")
     header, row = done.out.splitlines()
-    assert header.startswith("file,start,end,sentiment,emotion,primary,conflict,emotion_calm")
+    assert header.startswith("file,start,end,sentiment,sentiment_low,sentiment_high,emotion,")
     assert row.startswith(f"{clip},0.0,")
     assert row.endswith("so sad,nobody is heard to speak in it")
 

@@ -60,7 +60,7 @@ def test_any_subset_is_answered(predictor: Predictor, kept: tuple[str, ...]) -> 
 
 
 def test_what_is_said_decides_where_nothing_else_is_known(predictor: Predictor) -> None:
-    text = ClipExtractor().features
+    text = predictor.extractor().features
 
     def said(words: str) -> float:
         timed = tuple(Word(w, 0.0, 1.0) for w in words.split())

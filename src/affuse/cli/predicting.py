@@ -173,7 +173,7 @@ def _cells(rows: Iterable[Content], *, single: bool) -> Iterator[tuple[str, ...]
         top, primary = top_emotion(row), row["primary"]
         start, end = row.get("start", 0.0), row.get("end", row.get("duration"))
         emotion = "" if top is None else f"{top} {row['emotion'][top]:.0%}"
-        emotion = f"undecided, {emotion}" if row["undecided"] else emotion
+        emotion = f"undecided, {emotion}" if row.get("undecided") else emotion
         yield (
             Path(row["file"]).name if "file" in row else "",
             f"{start:.1f}-{end:.1f}",

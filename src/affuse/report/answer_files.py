@@ -42,7 +42,7 @@ def window_rows(content: Content) -> Iterator[dict[str, Any]]:
 
 def interval_of(answer: Content) -> dict[str, float | None]:
     """The ends of a sentiment's interval, under the names of their columns."""
-    low, high = answer["interval"] or (None, None)
+    low, high = answer.get("interval") or (None, None)
     return {"sentiment_low": low, "sentiment_high": high}
 
 
@@ -103,7 +103,7 @@ def affect_line(answer: Content) -> str:
         parts.append(f"sentiment {answer['sentiment']:+z.1f}{_between(answer)}")
     top = top_emotion(answer)
     if top is not None:
-        open_ = "undecided, " if answer["undecided"] else ""
+        open_ = "undecided, " if answer.get("undecided") else ""
         parts.append(f"{open_}{top} {answer['emotion'][top]:.0%}")
     if answer["primary"] is not None:
         parts.append(f"by {answer['primary']}")
@@ -113,7 +113,7 @@ def affect_line(answer: Content) -> str:
 
 
 def _between(answer: Content) -> str:
-    low, high = answer["interval"] or (None, None)
+    low, high = answer.get("interval") or (None, None)
     return "" if low is None else f" ({low:+z.1f} to {high:+z.1f})"
 
 
@@ -130,7 +130,7 @@ def account_lines(content: Content) -> Iterator[str]:
     if (picture := streams["picture"]) is not None:
         seen = f"a face {faces['share']:.0%} of the time, at most {faces['people']} at once"
         yield f"pictures: video track {_track(picture)}; {seen}"
-    if (adapted := content["adapted"]) is not None:
+    if (adapted := content.get("adapted")) is not None:
         yield f"adapted to the {adapted['to']}, by {adapted['utterances']} utterances"
 
 
