@@ -9,6 +9,7 @@ bits, and are widened when they are loaded.
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -39,7 +40,10 @@ def text_encoder(weights: bytes) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         whole, packed = Path(folder) / "whole.onnx", Path(folder) / "packed.onnx"
         onnx.save(_ready(model), whole)
+        # It advises, through the root logger, to simplify a graph that is simple.
+        logging.disable(logging.WARNING)
         quantize_dynamic(whole, packed, weight_type=QuantType.QInt8, per_channel=True)
+        logging.disable(logging.NOTSET)
         return packed.read_bytes()
 
 
