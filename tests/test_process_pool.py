@@ -51,9 +51,9 @@ def test_a_job_that_hangs_is_ended(pool: ProcessPool) -> None:
 
 
 def test_a_job_that_holds_too_much_is_ended() -> None:
-    with ProcessPool(make, 1, limits=Limits(megabytes=300), tries=1) as pool:
-        assert "clip.mp4: took more than 300 MB of memory; " in str(
-            _end_of(pool, Order("hold", 600)).error
+    with ProcessPool(make, 1, limits=Limits(megabytes=700), tries=1) as pool:
+        assert "clip.mp4: took more than 700 MB of memory; " in str(
+            _end_of(pool, Order("hold", 1200)).error
         )
         assert _end_of(pool, Order("square", 3)).result == 9
 

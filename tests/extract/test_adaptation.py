@@ -19,7 +19,8 @@ USUAL = Usual.of(utterances(4000))
 
 def test_a_shifted_and_scaled_speaker_comes_to_where_training_was() -> None:
     own = utterances(2000, middle=5, scale=3)
-    moved = np.concatenate([USUAL.shift(own).apply(x) for x in own])
+    shift = USUAL.shift(own)
+    moved = np.concatenate([shift.apply(x) for x in own])
     np.testing.assert_allclose(moved.mean(axis=0), USUAL.mean, atol=0.1)
     np.testing.assert_allclose(moved.std(axis=0), USUAL.deviation, rtol=0.1)
 

@@ -154,17 +154,19 @@ def test_each_voice_comes_as_it_is_and_taken_to_its_speaker() -> None:
     assert [piece.id for piece in found[::2]] == [piece.id for piece in pieces]
     plain, taken = (np.stack([p.features.mean() for p in found[k::2]]) for k in (0, 1))
     assert abs(plain[:40].mean() - plain[40:].mean()) > 9
-    assert abs(taken[:40].mean() - taken[40:].mean()) < 4
+    assert abs(taken[:40].mean() - taken[40:].mean()) < 6
 
 
 def test_a_voice_elsewhere_is_still_that_voice_but_not_the_same() -> None:
     steps = np.arange(16_000) / 16_000
-    signal = np.sin(2 * np.pi * 220 * steps).astype(np.float32)
+    signal = np.sin(2 * np.pi * 700 * steps).astype(np.float32)
     for seed in range(12):
         heard = disturb_sound(signal, np.random.default_rng(seed))
         assert heard.dtype == np.float32
         assert np.isfinite(heard).all()
         assert 0.9 < len(heard) / len(signal) < 1.1
-        # At up to 8% another speed.
-        loudest = np.abs(np.fft.rfft(heard)).argmax() * 16_000 / len(heard)
-        assert 220 / 1.09 < loudest < 220 * 1.09
+        # The tone stands out of the noise, at up to 8% another speed.
+        strength = np.abs(np.fft.rfft(heard))
+        pitch = np.arange(len(strength)) * 16_000 / len(heard)
+        near = (pitch > 700 / 1.09) & (pitch < 700 * 1.09)
+        assert strength[near].max() > 5 * np.median(strength)

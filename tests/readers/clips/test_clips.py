@@ -92,9 +92,9 @@ def test_a_folder_with_a_table(folder: Path) -> None:
     corpus = read(folder)
     assert corpus.task == Classification(("angry", "happy"))
     assert (corpus.name, corpus.preset, len(corpus.folds)) == ("clips", "clips-small", 5)
-    assert corpus.widths == {"text": 100}
+    assert corpus.widths == {"text": 1152}
     assert corpus.options["label"] == ["emotion"]
-    assert corpus.options["clip"]["text"] == "glove"
+    assert corpus.options["clip"]["text"] == "minilm8"
     sample = next(s for s in corpus.folds[0].samples() if s.id == "clip1.wav")
     assert (sample.text, sample.group) == ("this is terrible, 1", "s1")
     assert sample.times["text"][0] == 0
@@ -138,7 +138,7 @@ def test_folders_say_what_clips_are(folder: Path, layout: str) -> None:
                 file.write(json.dumps(entry) + "\n")
     corpus = read(folder)
     assert corpus.task == Classification(("angry", "happy"))
-    assert corpus.widths == {"text": 100}
+    assert corpus.widths == {"text": 1152}
     if layout != "classes":
         sizes = [len(part) for part in corpus.folds[0].parts().values()]
         assert sizes == [12, 6, 6]

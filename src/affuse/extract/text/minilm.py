@@ -155,7 +155,7 @@ class MiniLM:
 
     def __init__(self, layers: Sequence[int] = (LAYERS,), threads: int | None = None) -> None:
         if not layers or not set(layers) <= set(self._there):
-            remedy = f"choose from {', '.join(map(str, self._there))}, at least one"
+            remedy = f"choose from {', '.join(map(str, self._there))}; at least one"
             raise InputError(f"layers {list(layers)} of {self._called}", remedy=remedy)
         self.layers = tuple(layers)
         self._threads = threads
