@@ -115,7 +115,7 @@ def _be_the_process(action: Callable[[], Any], folder: Path, written: Sequence[i
         forkserver.ensure_running = forkserver._forkserver.ensure_running = lambda: None
         os.chdir(folder)
         if torch := sys.modules.get("torch"):
-            # The threads that torch may have begun are not in the copy: to wait for them has no end.
+            # Threads that torch may have begun are not in the copy: to wait for them has no end.
             torch.set_num_threads(1)
         action()
         code = 0
