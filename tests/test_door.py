@@ -180,6 +180,7 @@ def test_it_leaves_the_threads_of_torch_alone(toy) -> None:
     assert run.folder is None
 
 
+@pytest.mark.slow
 def test_the_call_is_told_in_full(toy) -> None:
     asked = {"models": "concat", "seeds": 1, "singles": False, "limit": 2, "epochs": 1, "width": 4}
     result = affuse.benchmark(toy[0], **asked, settings={"concat.dropout": 0.1}, progress=False)

@@ -33,6 +33,7 @@ def test_plain_options_for_a_quick_look(affuse, tmp_path: Path) -> None:
     assert "of one seed: nothing is known" in " ".join(done.out.split())
 
 
+@pytest.mark.slow
 def test_warnings_and_a_table_for_papers_are_written(affuse, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = affuse("benchmark", "controlled", *QUICK, "--epochs", "1", "--out", str(out))

@@ -61,6 +61,7 @@ def test_inspect_tells_of_copies_and_annotators(affuse: Callable[..., Any], clip
     assert "copied-clip" in codes
 
 
+@pytest.mark.slow
 def test_real_voices_faces_and_words_are_fused(
     affuse: Callable[..., Any], shared_data: Path, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def predict(affuse: Callable[..., Any]) -> Predict:
     return run
 
 
+@pytest.mark.slow
 def test_a_folder_and_its_speaker_are_adapted_to(
     folder: Path, tmp_path: Path, predict: Predict
 ) -> None:

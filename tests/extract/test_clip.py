@@ -126,6 +126,7 @@ def test_progress_is_told(long_talk: Path) -> None:
     assert all(length == pytest.approx(12, abs=0.1) for _, length in told)
 
 
+@pytest.mark.slow
 def test_speech_is_recognised_with_times(long_talk: Path) -> None:
     pytest.importorskip("faster_whisper")
     settings = ClipSettings(recognise=True, piece=5, window=6)

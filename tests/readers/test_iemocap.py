@@ -119,6 +119,7 @@ def test_a_damaged_row_is_named(folder: Path, whole: str, spoilt: str, says: str
         read(folder)
 
 
+@pytest.mark.slow
 def test_the_real_file(shared_data: Path) -> None:
     corpus = read(shared_data / "iemocap")
     counts = [len(fold.test) for fold in corpus.folds]

@@ -71,6 +71,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_killed_after_its_first_epoch_and_resumed(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     started = start(*TRAIN, "--out", folder)
