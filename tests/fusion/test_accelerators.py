@@ -141,6 +141,7 @@ def test_what_lies_elsewhere_is_noticed(somewhere) -> None:
         torch.ones(3).to(ELSEWHERE).max().item()
 
 
+@pytest.mark.slow
 @every_model
 @pytest.mark.parametrize("kind", ["unpadded", "missing in a sample"])
 def test_an_answer_lies_where_the_batch_lies(
