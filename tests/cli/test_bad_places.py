@@ -157,6 +157,7 @@ def _train_on_a_disk_of(size: int) -> None:
     shutil.copytree("disk/run", "after")
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_in_training(place: Path, assert_one_line) -> None:
     if run_forked(_in_its_own_space(lambda: None), place).code:
         pytest.skip("this system gives nobody a name space of its own")

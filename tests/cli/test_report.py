@@ -51,6 +51,7 @@ def test_every_report_has_help(affuse, name: str) -> None:
     assert f"Usage: affuse report {name}" in done.out
 
 
+@pytest.mark.slow
 def test_render_writes_what_the_benchmark_wrote(affuse, results: Path, tmp_path: Path) -> None:
     names = {option: f"again.{option}" for option in ("json", "csv", "markdown")}
     options = [f"--{option}={name}" for option, name in names.items()]

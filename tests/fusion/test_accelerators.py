@@ -103,6 +103,7 @@ def test_asking_is_noticed() -> None:
 @every_model
 @every_batch
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
+@pytest.mark.slow
 def test_no_forward_asks_for_a_value(name, options, random_samples, lengths, training) -> None:
     batch = collate(random_samples(WIDTHS, lengths))
     model = build(name, options).train(training)

@@ -51,6 +51,7 @@ def copy(folder: Path, tmp_path: Path) -> Path:
     return shutil.copytree(folder, tmp_path / "copy")
 
 
+@pytest.mark.slow
 def test_it_says_the_same_byte_for_byte(folder: Path) -> None:
     result = read_result(folder)
     assert result.to_json() == (folder / "result.json").read_text()

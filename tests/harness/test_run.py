@@ -113,6 +113,7 @@ def test_its_numbers_are_those_of_the_runs(finished: Finished) -> None:
     assert "primary_accuracy" in models["hct_mg"]["metrics"]
 
 
+@pytest.mark.slow
 def test_the_same_seeds_give_the_same_table_byte_for_byte(
     finished: Finished, tmp_path: Path
 ) -> None:
@@ -308,6 +309,7 @@ def folds(shared: bool = False) -> Corpus:
     )
 
 
+@pytest.mark.slow
 def test_folds_make_one_score_a_seed(tmp_path: Path) -> None:
     store_corpus(folds(), tmp_path / "corpus")
     settings = {k: v for k, v in SETTINGS.items() if k not in SIZES}

@@ -22,6 +22,7 @@ from affuse.samples import Sample, Split
 from affuse.tasks import Classification, Regression
 
 
+@pytest.mark.slow
 def test_finds_what_was_planted(split: Split, scorer: ConflictScorer) -> None:
     found = evaluate_conflicts(scorer.score(split.test), split.test)
     assert found is not None
@@ -107,6 +108,7 @@ def test_refuses_training_samples_without_a_target(split: Split) -> None:
         fit_readers(Regression(), [s.without_target() for s in split.train], split.valid)
 
 
+@pytest.mark.slow
 def test_classes_that_two_modalities_tell_apart() -> None:
     """Voice and face tell three classes; the voice of some is of another class."""
     task = Classification(("calm", "glad", "sad"))

@@ -36,6 +36,7 @@ def test_whatever_is_spoiled_there_is_a_corpus_or_one_error(tmp_path: Path) -> N
     assert sum(int(row["read"]) for row in rows) > 20
 
 
+@pytest.mark.slow
 def test_it_sees_what_pythons_own_reader_runs(tmp_path: Path) -> None:
     options = ("--count", "60", "--only", "programs", "--naive")
     code, rows, _ = _fuzz(tmp_path / "found.csv", *options)

@@ -178,6 +178,7 @@ def test_what_is_stored_says_what_the_model_is(tmp_path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_int8_answers_nearly_alike_in_less_space(tmp_path) -> None:
     checkpoint = Checkpoint("hct_mg", build(), TASK, None)
     export_checkpoint(checkpoint, tmp_path / "whole")

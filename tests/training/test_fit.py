@@ -67,6 +67,7 @@ def test_training_lowers_the_loss(run, model: str) -> None:
     assert result.history[result.best_epoch]["valid_mae"] < result.history[0]["valid_mae"]
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_itself_and_another_does_not(run) -> None:
     changes = {"noise": {"text": 0.1}, "shift": {"audio": 0.1}, "time_mask": {"vision": 0.1}}
     options = {"epochs": 2, **changes}

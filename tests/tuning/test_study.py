@@ -162,6 +162,7 @@ def test_the_first_trial_is_begun_anew_though_it_had_drawn_nothing(
     assert (trial.params, trial.user_attrs["preset"]) == ({"x": 0.5}, True)
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_worked_on_is_left_alone(join, monkeypatch: pytest.MonkeyPatch) -> None:
     # Longer than a busy machine may keep a process waiting.
     monkeypatch.setattr(storage_module, "GRACE", 3.0)
@@ -261,6 +262,7 @@ def test_a_study_whose_maker_was_killed_at_once_is_made_whole(
     assert states(study) == ["WAITING"]
 
 
+@pytest.mark.slow
 def test_trials_of_other_code_are_kept_but_not_counted(storage) -> None:
     told: list[str] = []
 

@@ -33,6 +33,7 @@ def still(path: Path) -> Image:
     return np.pad(frames(path)[10], ((40, 160), (120, 120), (0, 0)), mode="edge")
 
 
+@pytest.mark.slow
 def test_every_frame_is_tracked(talks: list[Path]) -> None:
     assert len(talks) == 5
     for path in talks:
