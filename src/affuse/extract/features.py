@@ -35,7 +35,7 @@ class ClipSettings(Options):
         default="functionals",
         description="voice descriptors every 10 ms (frames), or one step a window of their "
         "statistics over it (functionals); the states of a speech encoder every 20 ms (speech), or "
-        "one step of the statistics of both (summary), which need the extra `speech`",
+        "one step of the statistics of both (summary)",
     )
     trim: bool = Field(default=True, description="cut silence at both ends of a window's sound")
     pool: int = Field(
