@@ -111,6 +111,8 @@ def _be_the_process(action: Callable[[], Any], folder: Path, written: Sequence[i
         sys.stderr = os.fdopen(2, "w", closefd=False)
         # A shell's background job ignores interrupts; a user at a terminal does not.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Ray leaves a handler of its own in a process that has used it.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         # The server runs, but only its parent may ask after it.
         forkserver.ensure_running = forkserver._forkserver.ensure_running = lambda: None
         os.chdir(folder)

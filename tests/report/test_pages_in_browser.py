@@ -21,7 +21,7 @@ def place(tmp_path: Path) -> Path:
     clip = write_media(tmp_path / "a & b #1.wav", (), tone(40.0))
     content = {**answer_content(), "duration": 40.0, "file": str(clip)}
     content["timeline"] = [window(0, 10, -1.25), window(10, 20, 2.0), window(20, 40, None)]
-    content["timeline"][1]["sentiment_interval"] = [0.5, 2.75]
+    content["timeline"][1]["interval"] = [0.5, 2.75]
     page = tmp_path / "pages" / "a.html"
     page.parent.mkdir()
     page.write_text(prediction_page(content, clip_media(clip, 40.0, page, copy=False)))
