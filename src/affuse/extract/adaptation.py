@@ -12,12 +12,37 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from affuse.samples import FloatArray
 
 STRENGTH = 4.0
 # So that a feature that never changes in a group is not blown up.
 _LEAST = 0.3
+
+
+@dataclass
+class Moments:
+    """Of a group's utterances, each of which counts as its mean: kept while they come."""
+
+    count: int = 0
+    _sum: NDArray[np.float64] | float = 0.0
+    _squares: NDArray[np.float64] | float = 0.0
+
+    def add(self, steps: FloatArray) -> None:
+        """One more utterance, `(T, D)`."""
+        mean = steps.mean(axis=0).astype(np.float64)
+        self.count += 1
+        self._sum = self._sum + mean
+        self._squares = self._squares + mean**2
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        return np.asarray(self._sum / self.count)
+
+    @property
+    def variance(self) -> NDArray[np.float64]:
+        return np.maximum(self._squares / self.count - self.mean**2, 0.0)
 
 
 @dataclass(frozen=True)
@@ -39,15 +64,21 @@ class Usual:
 
     def shift(self, utterances: Sequence[FloatArray]) -> Shift:
         """What takes a group of utterances `(T, D)` there; none changes nothing."""
-        count = len(utterances)
+        moments = Moments()
+        for steps in utterances:
+            moments.add(steps)
+        return self.shift_of(moments)
+
+    def shift_of(self, moments: Moments) -> Shift:
+        """The same, of what is known of a group."""
+        count = moments.count
         if not count:
             return Shift(np.zeros_like(self.mean), np.ones_like(self.mean), 0)
-        means = np.stack([steps.mean(axis=0) for steps in utterances])
         share = count / (count + self.strength)
-        middle = share * means.mean(axis=0) + (1 - share) * self.mean
+        middle = share * moments.mean + (1 - share) * self.mean
         # Of one utterance, or of few, the spread says little: it weighs as those beyond the first.
         spread = (count - 1) / (count - 1 + self.strength)
-        variance = spread * means.var(axis=0) + (1 - spread) * self.deviation**2
+        variance = spread * moments.variance + (1 - spread) * self.deviation**2
         scale = self.deviation / np.maximum(np.sqrt(variance), _LEAST * self.deviation)
         return Shift(
             (self.mean - middle * scale).astype(np.float32), scale.astype(np.float32), count

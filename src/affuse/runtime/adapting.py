@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from affuse.errors import InputError, unknown_name
-from affuse.extract.adaptation import Shift, Usual
+from affuse.extract.adaptation import Moments, Shift, Usual
 from affuse.extract.clip import Window
-from affuse.samples import FloatArray, Sample
+from affuse.samples import Sample
 
 Adapt = Literal["recording", "speaker", "folder", "none"]
 AdaptAlone = Literal["recording", "speaker", "none"]
@@ -39,24 +39,21 @@ Shifts = Mapping[str, Shift]  # modality to what takes its features there
 
 @dataclass
 class Group:
-    """What is known of one speaker, recording or folder: the means of its utterances."""
+    """What is known of one speaker, recording or folder, whose utterances come one by one."""
 
     usual: Usuals
-    means: dict[str, list[FloatArray]] = field(default_factory=dict)
+    moments: dict[str, Moments] = field(default_factory=dict)
 
     def add(self, sample: Sample) -> None:
         for modality in self.usual.keys() & sample.sequences.keys():
-            steps = sample.sequences[modality]
-            self.means.setdefault(modality, []).append(steps.mean(axis=0, keepdims=True))
-
-    @property
-    def utterances(self) -> int:
-        return max((len(means) for means in self.means.values()), default=0)
+            self.moments.setdefault(modality, Moments()).add(sample.sequences[modality])
 
     def shifts(self) -> Shifts:
         """What takes its features there; nothing while utterances are too few."""
-        enough = {m: means for m, means in self.means.items() if len(means) >= FEWEST}
-        return {modality: self.usual[modality].shift(means) for modality, means in enough.items()}
+        enough = {m: known for m, known in self.moments.items() if known.count >= FEWEST}
+        return {
+            modality: self.usual[modality].shift_of(known) for modality, known in enough.items()
+        }
 
 
 def shifted(sample: Sample, shifts: Shifts) -> Sample:
