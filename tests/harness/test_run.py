@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forked import Forked, typed, workers
+from forked import Forked, typed
 
 from affuse.errors import InputError
 from affuse.evaluation.scorecard import trivial_scores
@@ -405,7 +405,7 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_end(
     program.signal(signal.SIGKILL)
     assert program.wait().code == -signal.SIGKILL
     # Its workers must not write into the runs of the next one.
-    wait_for(lambda: not workers())
+    wait_for(lambda: not program.workers())
     assert not (out / "result.json").exists()
     kept = written(out / "runs")
     assert 1 <= len([name for name in kept if "/" not in name]) < 10

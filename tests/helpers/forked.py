@@ -46,6 +46,7 @@ class Forked:
 
     def __init__(self, action: Callable[[], Any], folder: Path) -> None:
         preload(RUNS_IN)
+        self._others = set(_workers())
         self._written = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115
         sys.stdout.flush()
         sys.stderr.flush()
@@ -55,6 +56,13 @@ class Forked:
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
+
+    def workers(self) -> set[int]:
+        """What the server has begun since this process began, and what still runs.
+
+        Those that another test keeps, a pool or a service, are not its own.
+        """
+        return set(_workers()) - self._others
 
     def wait(self, seconds: float = 300) -> Ended:
         """How it ended.
@@ -84,7 +92,7 @@ def run_forked(action: Callable[[], Any], folder: Path) -> Ended:
     return Forked(action, folder).wait()
 
 
-def workers() -> list[int]:
+def _workers() -> list[int]:
     """What the server of this process, and of its copies, has begun and what still runs."""
     server = forkserver._forkserver._forkserver_pid
     return [int(pid) for pid in Path(f"/proc/{server}/task/{server}/children").read_text().split()]

@@ -12,7 +12,7 @@ from typing import Any
 
 import optuna
 import pytest
-from forked import Forked, typed, workers
+from forked import Forked, typed
 
 from affuse.errors import InputError
 from affuse.samples import Corpus
@@ -92,7 +92,7 @@ def test_killed_in_the_middle_it_loses_what_was_under_way(
     program.signal(signal.SIGKILL)
     assert program.wait().code == -signal.SIGKILL
     # Its workers go with it.
-    wait_for(lambda: not workers())
+    wait_for(lambda: not program.workers())
     kept = finished(study)
     monkeypatch.setattr(storage_module, "GRACE", 1)
     after = in_this_process(request, corpus)
