@@ -110,7 +110,7 @@ checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew 
 	  $(BIN)/affuse evaluate build/$$task composed --data "$(DATA)" --set task=$$task \
 	    --set conflicts=0 --set reserved=0 --subsets --json build/$$task.json && \
 	  $(BIN)/affuse export build/$$task --out src/affuse/checkpoints/$$task --corpus composed \
-	    --data "$(DATA)" --evaluation build/$$task.json || exit 1; \
+	    --data "$(DATA)" --evaluation build/$$task.json --weights || exit 1; \
 	done
 
 clean: ## Remove caches, builds and the demo's results, but not .venv.

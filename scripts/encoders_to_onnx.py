@@ -2,8 +2,8 @@
 
 `scripts/make_models.py` calls this. all-MiniLM-L6-v2 (Reimers and Gurevych 2019, Apache License
 2.0) reads words: its products of matrices are rounded to 8 bits. The encoder of Whisper tiny.en
-(Radford et al. 2023, MIT licence) hears voices: its weights stay as they were published, in 16
-bits, and are widened when they are loaded.
+(Radford et al. 2023, MIT licence), up to the last layer that is read, hears voices: its weights
+stay as they were published, in 16 bits, and are widened when they are loaded.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import logging
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from safetensors.numpy import load
 from torch import Tensor, nn
 
 from affuse.extract.text.minilm import PACKED_LAYERS, WIDTH, EncoderGraph
+from affuse.extract.voice.whisper import LAYERS
 
 _HEADS = 6
 # The numbers by which CTranslate2 names the types of its variables.
@@ -60,26 +61,39 @@ def _ready(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 class VoiceEncoder(nn.Module):
-    """Log-mel bands `(1, 80, 2 T)` to states `(1, T, 384)`, T up to 1500."""
+    """Log-mel bands `(1, 80, 2 T)` to the states of chosen layers, `(1, T, 384 * layers)`.
 
-    def __init__(self, weights: dict[str, Tensor]) -> None:
+    T is up to 1500. Layers count from 1, and are taken before the last normalisation.
+    """
+
+    def __init__(self, weights: dict[str, Tensor], layers: Sequence[int]) -> None:
         super().__init__()
-        self.w = weights
-        self.layers = sum(name.endswith("self_attention/linear_0/weight") for name in weights)
+        self.w, self.layers = weights, tuple(layers)
 
     def forward(self, bands: Tensor) -> Tensor:
-        w = self.w
+        x, states = self._heard(bands), []
+        for layer in range(max(self.layers)):
+            x = self.block(x, layer)
+            states.append(x)
+        return torch.cat([states[layer - 1] for layer in self.layers], dim=-1)
+
+    def _heard(self, bands: Tensor) -> Tensor:
         for name, stride in (("encoder/conv1", 1), ("encoder/conv2", 2)):
-            bands = F.conv1d(bands, w[f"{name}/weight"], w[f"{name}/bias"], stride, padding=1)
-            bands = F.gelu(bands)
+            weight, bias = self.w[f"{name}/weight"], self.w[f"{name}/bias"]
+            bands = F.gelu(F.conv1d(bands, weight, bias, stride, padding=1))
         x = bands.transpose(1, 2)
-        x = x + w["encoder/position_encodings/encodings"][: x.shape[1]]
-        for layer in range(self.layers):
-            prefix = f"encoder/layer_{layer}"
-            x = x + self._attended(self._normed(x, f"{prefix}/self_attention/layer_norm"), prefix)
-            inner = self._normed(x, f"{prefix}/ffn/layer_norm")
-            inner = F.gelu(self._linear(inner, f"{prefix}/ffn/linear_0"))
-            x = x + self._linear(inner, f"{prefix}/ffn/linear_1")
+        return x + self.w["encoder/position_encodings/encodings"][: x.shape[1]]
+
+    def block(self, x: Tensor, layer: int) -> Tensor:
+        """States `(1, T, 384)` after one layer more, the first is 0."""
+        prefix = f"encoder/layer_{layer}"
+        x = x + self._attended(self._normed(x, f"{prefix}/self_attention/layer_norm"), prefix)
+        inner = self._normed(x, f"{prefix}/ffn/layer_norm")
+        inner = F.gelu(self._linear(inner, f"{prefix}/ffn/linear_0"))
+        return x + self._linear(inner, f"{prefix}/ffn/linear_1")
+
+    def end(self, x: Tensor) -> Tensor:
+        """What the decoder reads of the last layer's states."""
         return self._normed(x, "encoder/layer_norm")
 
     def _attended(self, x: Tensor, prefix: str) -> Tensor:
@@ -96,13 +110,18 @@ class VoiceEncoder(nn.Module):
         return F.layer_norm(x, (WIDTH,), self.w[f"{name}/gamma"], self.w[f"{name}/beta"])
 
 
+def voice_weights(content: bytes) -> dict[str, Tensor]:
+    """The encoder's variables in a CTranslate2 model, float32, by name."""
+    return {
+        name: torch.tensor(array.astype(np.float32))
+        for name, array in ctranslate2_arrays(content)
+        if name.startswith("encoder/")
+    }
+
+
 def voice_encoder(weights: bytes) -> bytes:
-    """`bands` float32 `(1, 80, 2 T)` to `states` float32 `(1, T, 384)`."""
-    read = {name: torch.tensor(a.astype(np.float32)) for name, a in ctranslate2_arrays(weights)}
-    model, buffer = (
-        VoiceEncoder({n: a for n, a in read.items() if n.startswith("encoder/")}),
-        io.BytesIO(),
-    )
+    """`bands` float32 `(1, 80, 2 T)` to `states` float32 `(1, T, 384 * layers)`."""
+    model, buffer = VoiceEncoder(voice_weights(weights), LAYERS), io.BytesIO()
     torch.onnx.export(
         model,
         (torch.zeros(1, 80, 200),),

@@ -79,7 +79,7 @@ def main() -> None:
     )
     _write(arguments.output / "text_encoder.onnx", text_encoder(words))
     _write(arguments.output / "text_tokens.json", tokens)
-    _write(arguments.output / "voice_encoder.onnx", voice_encoder(voices))
+    _write(arguments.output / "voice_states.onnx", voice_encoder(voices))
 
 
 def _write(path: Path, content: bytes) -> None:

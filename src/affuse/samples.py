@@ -26,6 +26,8 @@ FloatArray = NDArray[np.float32]
 
 MODALITIES = ("text", "audio", "vision")
 PARTS = ("train", "valid", "test")
+MADE_OF = "made_of"
+"""Among a corpus' options: the names of the corpora that it is made of, where it is of others."""
 
 
 @dataclass(frozen=True, slots=True)

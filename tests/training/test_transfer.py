@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, create_model, models
-from affuse.samples import Corpus
+from affuse.samples import MADE_OF, Corpus
 from affuse.training.checkpoint import CONFIG, load_checkpoint, weights_digest
+from affuse.training.export_onnx import export_checkpoint
 from affuse.training.model_card import origins, terms_of
 from affuse.training.presets import Plan
 from affuse.training.session import identity, require_trainable, train_run
@@ -213,3 +214,53 @@ def test_a_foreign_origin_is_refused(origin, tmp_path: Path) -> None:
     (copy / CONFIG).write_text(json.dumps(config))
     with pytest.raises(InputError, match=r"entry 'training\.init\.model': field required"):
         load_checkpoint(copy)
+
+
+def test_an_exported_model_with_its_weights_is_begun_with(
+    corpus, small_plan, origin, tmp_path: Path
+) -> None:
+    donor = load_checkpoint(origin)
+    export_checkpoint(donor, tmp_path / "exported", weights=True)
+    planned = small_plan("unimodal:text", epochs=1, init=str(tmp_path / "exported"))
+    begun = require_trainable(corpus, planned)
+    assert begun is not None
+    assert begun.parameters == sum(p.numel() for p in weights(donor.model))
+    for new, old in zip(weights(begun.checkpoint.model), weights(donor.model), strict=True):
+        torch.testing.assert_close(new, old, rtol=1e-3, atol=1e-4)
+    export_checkpoint(donor, tmp_path / "plain")
+    with pytest.raises(InputError, match="plain: no checkpoint here"):
+        identity(corpus, small_plan("concat", init=str(tmp_path / "plain")), seed=0, fold=0)
+
+
+def test_the_checkpoint_that_comes_along_is_chosen_by_what_it_reads(
+    corpus, small_plan, origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    donor = load_checkpoint(origin)
+    features = {"text": "words as numbers"}
+    known = replace(donor, corpus={**donor.corpus, "features": features})
+    export_checkpoint(known, tmp_path / "sentiment", weights=True)
+    monkeypatch.setattr("affuse.runtime.predictor.SHIPPED", tmp_path)
+    planned = small_plan("unimodal:text", epochs=1, init="shipped")
+    alike = replace(corpus, features=features)
+    begun = require_trainable(alike, planned)
+    assert begun is not None
+    assert begun.parameters == sum(p.numel() for p in weights(donor.model))
+    assert identity(alike, planned, seed=0, fold=0)["train"]["init"]
+    named = small_plan("unimodal:text", epochs=1, init="sentiment")
+    assert require_trainable(alike, named) is not None
+    # Other features, and a model of which nothing fits, begin as ever.
+    assert require_trainable(replace(corpus, features={"text": "others"}), planned) is None
+    wider = require_trainable(alike, small_plan("mult", epochs=1, init="shipped"))
+    assert wider is not None
+    assert wider.parameters == 0
+
+
+def test_what_learnt_from_a_corpus_made_of_this_one_is_refused(
+    corpus, small_plan, other, tmp_path: Path
+) -> None:
+    made = replace(other, options={**other.options, MADE_OF: [corpus.name.partition("[")[0]]})
+    train_run(made, small_plan("unimodal:text", epochs=1), seed=0, folder=tmp_path / "run")
+    (fold,) = corpus.folds
+    fewer = replace(corpus, folds=(replace(fold, train=fold.train[1:]),))
+    with pytest.raises(InputError, match="which is made of controlled among others"):
+        require_trainable(fewer, small_plan("unimodal:text", init=str(tmp_path / "run")))

@@ -51,6 +51,7 @@ def export(
     corpus: CorpusLike | None = None,
     data: str | Path | None = None,
     int8: bool = False,
+    weights: bool = False,
     evaluation: str | Path | Evaluation | None = None,
     terms: str = "",
     settings: Mapping[str, Any] | None = None,
@@ -63,6 +64,7 @@ def export(
         name: of the model; by default the folder's.
         corpus: what it was trained on: its validation part calibrates the conflict score.
         int8: store weights as 8-bit integers.
+        weights: add those that training can begin with: `init` may name the folder then.
         evaluation: for the model card: what `evaluate` returned, or its JSON file.
         terms: of the training data, for the model card.
 
@@ -84,6 +86,13 @@ def export(
     elif evaluation is not None:
         tested = evaluation.to_dict()
     export_checkpoint(
-        loaded, folder, name=name, valid=valid, terms=terms, int8=int8, evaluation=tested
+        loaded,
+        folder,
+        name=name,
+        valid=valid,
+        terms=terms,
+        int8=int8,
+        weights=weights,
+        evaluation=tested,
     )
     return folder

@@ -24,6 +24,9 @@ def export_command(
     ] = None,
     data: DataOption = None,
     int8: Annotated[bool, typer.Option("--int8", help="Store weights as 8-bit integers.")] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Add the weights that training can begin with.")
+    ] = False,
     evaluation: Annotated[
         Path | None,
         typer.Option(
@@ -43,6 +46,7 @@ def export_command(
         corpus=corpus,
         data=data,
         int8=int8,
+        weights=weights,
         evaluation=evaluation,
         terms=terms,
         settings=parse_settings(assignments),

@@ -24,7 +24,7 @@ from affuse.readers import composed_sources as sources
 from affuse.readers.composed_sources import EMOTIONS, Piece, Text
 from affuse.readers.composed_voices import acted_voices
 from affuse.readers.registry import corpus_name, register_corpus
-from affuse.samples import PARTS, Corpus, FloatArray, Sample, Split, widths_of
+from affuse.samples import MADE_OF, PARTS, Corpus, FloatArray, Sample, Split, widths_of
 from affuse.tasks import Classification, Regression, Task
 
 _SEED = 0
@@ -76,6 +76,7 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
     faces/ferplus_48x48.npz.
     """
     polar = options.task == "sentiment"
+    made_of = [*options.voices, "mosi", "rated"] if polar else [*options.voices, "meld", "iemocap"]
     if polar:
         texts = sources.mosi_texts(path / "mosi")
         texts += sources.rated_texts(Path(options.rated)) if options.rated else []
@@ -112,7 +113,7 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
         widths=widths_of(split.samples()),
         folds=(split,),
         options=options.model_dump()
-        | {"clip": clip.model_dump(), "usual": {"audio": usual.to_dict()}},
+        | {"clip": clip.model_dump(), "usual": {"audio": usual.to_dict()}, MADE_OF: made_of},
         # As clips are read: what learns from this corpus answers for them.
         features=reader.versions,
     )

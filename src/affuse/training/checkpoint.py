@@ -20,7 +20,7 @@ from affuse.config import invalid
 from affuse.errors import InputError, file_error, first_line
 from affuse.files import digest, make_folder, null_to_nan, to_strict_json, write_atomic
 from affuse.fusion import FusionModel, count_parameters, create_model, members_of
-from affuse.samples import Corpus, Sample, Split, add_to_digest, release_sample
+from affuse.samples import MADE_OF, Corpus, Sample, Split, add_to_digest, release_sample
 from affuse.shown import Shown
 from affuse.tasks import Task
 from affuse.training.normalise import Normaliser, normalise_by_group
@@ -72,10 +72,16 @@ class Checkpoint(Shown):
             f" in {members} members" if members > 1 else ""
         )
 
-    def save(self, folder: Path) -> None:
-        """Write both files; the config comes last, so that a folder with one is whole."""
+    def save(self, folder: Path, *, half: bool = False) -> None:
+        """Write both files; the config comes last, so that a folder with one is whole.
+
+        Args:
+            half: keep the model's weights in 16 bits: enough to begin with.
+        """
         make_folder(folder)
         tensors = {f"model.{k}": v.contiguous() for k, v in self.model.state_dict().items()}
+        if half:
+            tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
         if self.normaliser is not None:
             arrays = self.normaliser.to_arrays()
             tensors |= {key: torch.from_numpy(value) for key, value in arrays.items()}
@@ -124,15 +130,23 @@ class Checkpoint(Shown):
         """Raise `InputError` where it was trained or chosen on samples of a test part.
 
         That of the fold it was trained on is no business of this: the corpus divides it. Of a
-        checkpoint that does not know what it has seen, the name of its corpus decides.
+        checkpoint that does not know what it has seen, the name of its corpus decides, and so do
+        the names of those that its corpus is made of.
         """
         if self.trained_on(corpus) and test is self.fold_of(corpus).test:
             return
         name = str(self.corpus.get("name", ""))
+        reader = corpus.name.partition("[")[0]
+        if reader in self.corpus.get("options", {}).get(MADE_OF, ()):
+            raise InputError(
+                f"it was trained on {name}, which is made of {reader} among others",
+                remedy="begin with, or evaluate, what has not learnt from it",
+                source=source,
+            )
         if self.seen is not None:
             count = int(np.isin(seen_in(test), self.seen).sum())
         else:
-            count = len(test) * (name.partition("[")[0] == corpus.name.partition("[")[0])
+            count = len(test) * (name.partition("[")[0] == reader)
         if count:
             raise InputError(
                 f"it was trained on {name}, which {'may hold' if self.seen is None else 'holds'} "

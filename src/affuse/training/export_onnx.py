@@ -27,6 +27,7 @@ from affuse.training.calibrate import certainty
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.model_card import model_card, terms_of
 from affuse.training.onnx_graph import to_onnx
+from affuse.training.transfer import WEIGHTS_FOLDER
 
 PARITY = 1e-4
 """How far a graph may answer from its model."""
@@ -45,6 +46,7 @@ def export_checkpoint(
     clip: Mapping[str, Any] | None = None,
     terms: str = "",
     int8: bool = False,
+    weights: bool = False,
     evaluation: Mapping[str, Any] | None = None,
 ) -> BundleConfig:
     """Write `model.onnx`, `config.json` and a model card, `README.md`; each whole or not at all.
@@ -59,6 +61,7 @@ def export_checkpoint(
         terms: of the training data; by default what is known of the corpus.
         evaluation: what `affuse evaluate --json` wrote, for the model card.
         int8: store weights as 8-bit integers, quantised dynamically.
+        weights: write the folder `weights` too, with which training can begin (`init`).
 
     Raises:
         InputError: a model that reads what one clip does not tell, or whose graph answers otherwise
@@ -106,6 +109,8 @@ def export_checkpoint(
         fitted = {"conflict": _calibrated(session, valid), **certainty(session, valid)}
     config = config.model_copy(update=fitted)
     write_bundle(folder, graph, config, model_card(config, evaluation))
+    if weights:
+        checkpoint.save(folder / WEIGHTS_FOLDER, half=True)
     return config
 
 

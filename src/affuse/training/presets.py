@@ -47,7 +47,8 @@ class TrainOptions(Options):
         pretrain: whether each modality's encoder and head first learn alone, as `unimodal` does;
             then they are `tuned` with the rest of the model, or stay `frozen`. For models whose
             encoders are of that kind (`affuse.training.pretrain`).
-        init: folder of a checkpoint whose weights training begins with, where they fit; see
+        init: folder or name of a checkpoint whose weights training begins with, where they fit;
+            `shipped` is the one that comes with affuse, if it reads the same features; see
             `affuse.training.transfer`.
         distil: members of a teacher, of the same model, that is trained first; what is kept has
             learnt from it (`affuse.training.distil`). 0 trains without one.

@@ -33,7 +33,7 @@ from affuse.training.distil import Teacher, read_teacher, teacher_plan
 from affuse.training.normalise import Normaliser, normalise
 from affuse.training.presets import Plan
 from affuse.training.pretrain import ALONE, begin_pretrained, pretraining_plans
-from affuse.training.transfer import Origin, begin_with, read_origin
+from affuse.training.transfer import CHOSEN, Origin, begin_with, origin_folder, read_origin
 
 if TYPE_CHECKING:
     from affuse.training.fit import FitResult, OnEpoch
@@ -157,7 +157,8 @@ def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, A
     train = plan.train.model_dump()
     if plan.train.init:
         # Not where it lies, but what it is.
-        train["init"] = weights_digest(Path(plan.train.init))
+        place = origin_folder(plan.train.init, corpus)
+        train["init"] = "" if place is None else weights_digest(place)
     if plan.train.teacher:
         train["teacher"] = weights_digest(Path(plan.train.teacher))
     content = {
@@ -199,7 +200,10 @@ def _checked(corpus: Corpus, plan: Plan, fold: int) -> tuple[Origin | None, tupl
     _teacher(corpus, plan, fold)
     if plan.train.ogm_ge:
         require_own_answers(model, plan.model)
-    origin = read_origin(Path(init), model, corpus, fold) if init else None
+    place = origin_folder(init, corpus)
+    if place is None:
+        return None, model.modalities
+    origin = read_origin(place, model, corpus, fold, needed=init != CHOSEN)
     return origin, model.modalities
 
 

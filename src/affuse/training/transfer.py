@@ -1,5 +1,8 @@
 """Training that begins with the weights of another checkpoint: transfer and fine-tuning.
 
+The option `init` names it: a folder that `affuse train` or `affuse export --weights` wrote, a
+checkpoint that comes with affuse, or `shipped`, the one of those that fits.
+
 What is taken over are parts that both models have (`FusionModel.parts`) and that are alike in every
 shape: all of a model of the same class, else the encoders of shared modalities.
 What a model learnt of its own validation part, the losses behind its gate and the trust in fusion,
@@ -20,7 +23,13 @@ from torch import nn
 from affuse.errors import InputError
 from affuse.fusion import FusionModel
 from affuse.samples import Corpus
+from affuse.tasks import Classification
 from affuse.training.checkpoint import Checkpoint, load_checkpoint, weights_digest
+
+CHOSEN = "shipped"
+"""What `init` says for the checkpoint that comes with affuse and learnt a task of the same kind."""
+WEIGHTS_FOLDER = "weights"
+"""Where an exported model keeps what training can begin with."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +59,39 @@ class Origin:
         }
 
 
-def read_origin(folder: Path, model: FusionModel, corpus: Corpus, fold: int) -> Origin:
+def origin_folder(init: str, corpus: Corpus) -> Path | None:
+    """Where the checkpoint lies that `init` names; None where it leaves the choice and none fits.
+
+    Raises:
+        InputError: a checkpoint that comes with affuse is damaged.
+    """
+    if not init:
+        return None
+    if init != CHOSEN:
+        return _weights_of(init)
+    folder = _weights_of("emotion" if isinstance(corpus.task, Classification) else "sentiment")
+    learnt = load_checkpoint(folder).corpus.get("features", {})
+    # One modality that is read otherwise, and the user has chosen other features.
+    agree = {learnt.get(m) == name for m, name in corpus.features.items() if m in learnt}
+    return folder if agree == {True} else None
+
+
+def _weights_of(name: str) -> Path:
+    from affuse.runtime.predictor import SHIPPED, shipped
+
+    folder = Path(name)
+    if not folder.exists() and name in shipped():
+        folder = SHIPPED / name
+    return folder / WEIGHTS_FOLDER if (folder / WEIGHTS_FOLDER).is_dir() else folder
+
+
+def read_origin(
+    folder: Path, model: FusionModel, corpus: Corpus, fold: int, *, needed: bool = True
+) -> Origin:
     """The checkpoint in `folder`, for `model` to begin with on that fold of `corpus`.
 
-    Of modalities that it does not read, it gives nothing: those begin as ever.
+    Of modalities that it does not read, it gives nothing: those begin as ever. So does all of the
+    model where nothing fits and that is not `needed`.
 
     Raises:
         InputError: no checkpoint; one that may have seen the fold's test part, that reads other
@@ -63,7 +101,7 @@ def read_origin(folder: Path, model: FusionModel, corpus: Corpus, fold: int) -> 
     _require_unseen(checkpoint, corpus, fold, folder)
     _require_features(checkpoint, corpus, folder)
     taken = begin_with(model, checkpoint.model)
-    if not taken and set(model.modalities) & set(checkpoint.model.modalities):
+    if needed and not taken and set(model.modalities) & set(checkpoint.model.modalities):
         raise InputError(
             f"nothing of its {checkpoint.name} fits the model that is to be trained",
             remedy="begin with a model of the same kind and width, or set init for those it fits: "

