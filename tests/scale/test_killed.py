@@ -18,9 +18,9 @@ parquet = pytest.importorskip("pyarrow.parquet")
 _CLIPS, _ROUNDS = 24, 6
 _RUN = """
 import sys
-from affuse.scale import prediction
+from affuse.scale import row_keeper
 from affuse.cli.main import run
-prediction._FLUSHED_CLIPS = 3
+row_keeper._FLUSHED_CLIPS = 3
 sys.argv = ["affuse", *sys.argv[1:]]
 run()
 """

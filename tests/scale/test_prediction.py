@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,28 @@ def test_a_clip_that_changes_is_answered_again_in_its_place(clips, tmp_path) -> 
     assert [row["file"] for row in after] == [row["file"] for row in before]
     assert after[1]["duration"] == after[4]["duration"] != before[1]["duration"]
     assert not (tmp_path / "t" / "errors").exists() or not list((tmp_path / "t/errors").iterdir())
+
+
+@pytest.mark.slow
+def test_a_clip_is_answered_again_where_what_is_said_changes(recording, tmp_path) -> None:
+    write_clips(tmp_path, 2, recording)
+    (tmp_path / "l.csv").write_text("path,transcript\nclip000.wav,\nclip001.wav,said.srt\n")
+    shutil.copy(recording.with_suffix(".srt"), tmp_path / "said.srt")
+    table = tmp_path / "l.csv"
+    request = Request((str(table),), "sentiment", parquet=tmp_path / "t", jobs=1)
+
+    def answered() -> int:
+        return _run(request)[0].answered
+
+    assert (answered(), answered()) == (2, 0)
+    (tmp_path / "said.srt").write_text("1\n00:00:00,000 --> 00:00:00,900\nhorrible\n")
+    assert answered() == 1
+    assert _rows(tmp_path / "t", "windows")[1]["text"] == "horrible"
+    (tmp_path / "clip000.en.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:00.900\ngreat\n")
+    assert answered() == 1
+    table.write_text("path,text\nclip000.wav,so bad\nclip001.wav,so good\n")
+    assert answered() == 2
+    assert [row["text"] for row in _rows(tmp_path / "t", "windows")] == ["so bad", "so good"]
 
 
 def test_what_a_killed_run_left_does_not_count(clips, tmp_path) -> None:

@@ -80,6 +80,12 @@ def test_a_manifest_of_parquet_and_places_relative_to_it(tmp_path: Path) -> None
         ("a.jsonl", b"{path: x}\n", "a.jsonl: row 1: is not JSON"),
         ("a.jsonl", b'["x.mp4"]\n', "a.jsonl: row 1: is no object"),
         ("a.jsonl", b'{"path": 3}\n', "a.jsonl: row 1: has a int where a path or words are meant"),
+        (
+            "a.csv",
+            b"path,start,end\nx.mp4,,\ny.mp4,1.5,3\n",
+            "row 3: gives start or end: clips are",
+        ),
+        ("a.jsonl", b'{"path": "x.mp4", "end_time": 3.5}', "row 1: gives start or end: clips are"),
         ("a.jsonl", b'{"file": null}\n', "a.jsonl: row 1: names no clip"),
         ("a.parquet", b"PAR1 and so on", "a.parquet: cannot be read as Parquet"),
         ("none.csv", None, "none.csv: cannot be read"),

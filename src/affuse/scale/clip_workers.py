@@ -31,6 +31,7 @@ class ClipJob:
         out: the folder that keeps its answer.
         url: where it is fetched from; then no file lies at its path.
         row: what a manifest says of it.
+        said: the state of what is said in it, before it is read.
         number: by which whoever asks knows it.
     """
 
@@ -40,6 +41,7 @@ class ClipJob:
     out: Path | None = None
     url: str | None = field(default=None, repr=False)
     row: Row | None = field(default=None, repr=False)
+    said: str = field(default="", repr=False)
     number: int = 0
 
     @property

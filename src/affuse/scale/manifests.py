@@ -18,6 +18,8 @@ from affuse.readers.clips.strange_tables import marks_of
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _PATHS = ("path", "file_name", "filename", "file", "url")
 _COLUMNS = ("transcript", "text", "language", "speaker")
+# Which seconds of its recording a clip is, as the corpus `clips` knows them.
+_SECONDS = (("start", "start_time"), ("end", "end_time"))
 _HEADING = "name a column path or file_name"
 # So much of a file tells its encoding; a row is no longer than that.
 _HEAD = 1 << 20
@@ -101,8 +103,9 @@ def _csv(file: Path, name: str) -> Iterator[Row]:
 
 
 def _columns(heading: Iterable[str]) -> list[str]:
-    """The columns that are read: that of the path first."""
-    return [next((c for c in _PATHS if c in heading), _PATHS[0]), *_COLUMNS]
+    """The columns that are read: that of the path first, those of seconds last."""
+    kinds = (_PATHS, *((column,) for column in _COLUMNS), *_SECONDS)
+    return [next((c for c in names if c in heading), names[0]) for names in kinds]
 
 
 def _heading(line: str, marks: str, name: str) -> tuple[list[str], str]:
@@ -156,8 +159,10 @@ def _parquet(file: Path, name: str) -> Iterator[Row]:
 
 
 def _row(cells: Sequence[Any], name: str, number: int) -> Row:
-    """A row of the cells of path, transcript, text and language."""
-    texts: list[Any] = [cell.strip() or None if isinstance(cell, str) else cell for cell in cells]
+    """A row of the cells of `_columns`."""
+    _require_whole(cells[-len(_SECONDS) :], name, number)
+    said = cells[: -len(_SECONDS)]
+    texts: list[Any] = [cell.strip() or None if isinstance(cell, str) else cell for cell in said]
     for at, text in enumerate(texts):
         if text is not None and not isinstance(text, str):
             _require_empty(text, f"{name}: row {number}")
@@ -166,6 +171,14 @@ def _row(cells: Sequence[Any], name: str, number: int) -> Row:
         place, remedy = f"{name}: row {number}", "give its path, or delete the row"
         raise InputError("names no clip", remedy=remedy, source=place)
     return Row(*texts)
+
+
+def _require_whole(seconds: Sequence[Any], name: str, number: int) -> None:
+    """Raise `InputError` where a row means a part of its recording, which is read as a whole."""
+    if any(cell is not None and str(cell).strip().lower() not in ("", "nan") for cell in seconds):
+        problem = "gives start or end: clips are read whole"
+        remedy = "cut the recording, or leave these columns out to have all of it read"
+        raise InputError(problem, remedy=remedy, source=f"{name}: row {number}")
 
 
 def _require_empty(cell: Any, place: str) -> None:

@@ -22,16 +22,15 @@ from affuse.scale.clip_workers import ClipJob, ClipWork, clip_pool, predicted
 from affuse.scale.manifests import Row
 from affuse.scale.parquet_parts import Parts
 from affuse.scale.remote import is_url
+from affuse.scale.row_keeper import RowKeeper
 from affuse.scale.shards import Chosen, Shard
 from affuse.scale.sources import Source, Sources
-from affuse.scale.table_rows import Columns, Rows, state_of
+from affuse.scale.table_rows import Columns, said_state, state_of
 from affuse.scale.together_work import TogetherWork, are_together
 
 ENGINES = ("local", "ray")
 # Below this many clips, starting processes takes longer than they save.
 _WORTH_PROCESSES = 8
-# Rows are written when there are so many clips of them, or after so many seconds.
-_FLUSHED_CLIPS, _FLUSHED_SECONDS = 1000, 60.0
 
 
 class Engine(Protocol):
@@ -84,7 +83,7 @@ class Outcome(NamedTuple):
     content: dict[str, Any] | None  # the answer as JSON content; None where there is none
     error: AffuseError | None = None
     row: Row | None = None  # what a manifest says of it
-    state: Mapping[str, Any] | None = None  # of its file, as of `PredictedClip`
+    state: Mapping[str, Any] | None = None  # of its file, as of `PredictedClip`, and of its words
 
 
 OnWord = Callable[[str], None]
@@ -146,7 +145,7 @@ class Prediction:
             InputError: more clips failed than may; the sources changed; nothing can be written.
         """
         began = time.monotonic()
-        with _Keeper(self._parts) as keeper, self._engine() as engine:
+        with RowKeeper(self._parts) as keeper, self._engine() as engine:
             finished = engine.run(
                 self._jobs(keeper, ordered), progress=lambda e: on_word(self._word(e))
             )
@@ -177,11 +176,12 @@ class Prediction:
             return nullcontext(ClipWork(predictor))
         return clip_pool(request.checkpoint, jobs, limits=request.limits)
 
-    def _jobs(self, keeper: _Keeper, ordered: bool) -> Iterator[ClipJob]:
+    def _jobs(self, keeper: RowKeeper, ordered: bool) -> Iterator[ClipJob]:
         request, (known, states) = self._request, keeper.known(self._chosen.keys)
         for number, source in self._chosen:
+            said = "" if self._parts is None else said_state(source.place, source.row)
             if known[number]:
-                if _is_unchanged(source, int(states[number])):
+                if _is_unchanged(source, said, int(states[number])):
                     self.known += 1
                     continue
                 keeper.supersede(int(self._chosen.keys[number]))
@@ -193,6 +193,7 @@ class Prediction:
                 *(clip, request.reading, request.beside, request.out),
                 url=url,
                 row=source.row,
+                said=said,
                 number=number,
             )
 
@@ -205,7 +206,8 @@ class Prediction:
             self.answered += 1
             self.seconds += one.content["duration"]
         name = job.clip.name.as_posix()
-        return Outcome(job.number, job.source, name, one.content, one.error, job.row, one.state)
+        state = {**(one.state or {}), "said": job.said}
+        return Outcome(job.number, job.source, name, one.content, one.error, job.row, state)
 
     def _in_order(self, outcome: Outcome) -> Iterator[Outcome]:
         """What was asked for first and is finished."""
@@ -224,50 +226,6 @@ class Prediction:
             problem = f"{self.failed} clips could not be answered, more than --max-errors {most}"
             remedy = "mend or leave out what the lines above name; what is finished is kept"
             raise InputError(problem, remedy=remedy)
-
-
-class _Keeper:
-    """Writes rows now and then, and at the end, however it comes."""
-
-    def __init__(self, parts: Parts | None) -> None:
-        self._parts, self._rows = parts, Rows()
-        self._stale: set[int] = set()
-        self._written = time.monotonic()
-
-    def known(self, keys: Any) -> tuple[Any, Any]:
-        if self._parts is None:
-            return (nothing := [False] * len(keys)), nothing
-        return self._parts.known().of(keys)
-
-    def supersede(self, key: int) -> None:
-        """What was answered before is replaced by what comes."""
-        self._stale.add(key)
-
-    def keep(self, outcome: Outcome, key: int) -> None:
-        if self._parts is None:
-            return
-        if key in self._stale:
-            self._stale.remove(key)
-            self._parts.supersede(key)
-        if outcome.content is not None:
-            self._rows.answer(key, outcome.content, outcome.row, outcome.state or {})
-        elif outcome.error is not None:
-            self._rows.error(key, outcome.file, outcome.error)
-        late = time.monotonic() - self._written > _FLUSHED_SECONDS
-        if late or len(self._rows) >= _FLUSHED_CLIPS:
-            self._write()
-
-    def _write(self) -> None:
-        if self._parts is not None:
-            rows, self._rows = self._rows, Rows()
-            self._parts.add(rows)
-            self._written = time.monotonic()
-
-    def __enter__(self) -> _Keeper:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._write()
 
 
 def _predictor_of(request: Request) -> Predictor | None:
@@ -306,12 +264,15 @@ def _settings(reader: ClipReader, request: Request) -> dict[str, Any]:
     return {**reader.made_by(reading), **settings}
 
 
-def _is_unchanged(source: Source, state: int) -> bool:
-    """Whether a file is as it was answered; one that is gone, or far away, keeps its answer."""
+def _is_unchanged(source: Source, said: str, state: int) -> bool:
+    """Whether a clip is as it was answered: its file and what is said in it.
+
+    A file that is gone keeps its answer, and of one that is far away its words alone are compared.
+    """
     if is_url(source.place):
-        return True
+        return state_of(None, None, source.row, said) == state
     try:
         found = os.stat(source.place)  # noqa: PTH116 - a million times
     except OSError:
         return True
-    return state_of(found.st_size, found.st_mtime_ns, source.row) == state
+    return state_of(found.st_size, found.st_mtime_ns, source.row, said) == state
