@@ -52,6 +52,14 @@ DeviceOption = Annotated[
     ),
 ]
 JobsOption = Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")]
+EngineOption = Annotated[
+    str,
+    typer.Option("--engine", metavar="NAME", help="local, or ray for the machines of a cluster."),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", help="Of the Ray cluster; by default one on this machine."),
+]
 AudioTrackOption = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="The audio track to read; by default the one of use."),

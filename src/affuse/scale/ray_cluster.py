@@ -1,0 +1,81 @@
+"""A Ray cluster to work on: one that is named, or one on this machine as long as it is needed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from affuse.errors import InputError, first_line
+from affuse.optional import require
+
+_LISTENS = 10.0  # seconds within which a cluster must answer
+
+
+def require_ray() -> Any:
+    """Ray itself; `InputError` where it is not installed."""
+    return require("ray", extra="ray")
+
+
+@contextmanager
+def joined_cluster(address: str | None) -> Iterator[Any]:
+    """Ray, as long as it is connected to a cluster; a connection that is there already is used.
+
+    Args:
+        address: of the cluster; by default that of RAY_ADDRESS, or one on this machine alone.
+
+    Raises:
+        InputError: Ray is missing (extra `ray`), or no cluster answers.
+    """
+    ray = require_ray()
+    if ray.is_initialized():
+        yield ray
+        return
+    address = address or os.environ.get("RAY_ADDRESS")
+    _require_listening(address)
+    with _handler_kept():
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="error")
+        except Exception as error:  # a cluster that is not there raises one of many
+            raise _silent(first_line(error), address) from None
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def cores_of(ray: Any) -> int:
+    """How many cores the machines of the cluster have, at least one."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+@contextmanager
+def _handler_kept() -> Iterator[None]:
+    """Whoever handles SIGTERM still does: Ray would exit where rows wait to be written."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(before) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _require_listening(address: str | None) -> None:
+    """Ray would wait for minutes, and end this process, where nobody listens."""
+    found = re.fullmatch(r"(?:ray://)?([^/:]+):(\d+)", address or "")
+    if found is None:
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=_LISTENS).close()
+    except OSError as error:
+        raise _silent(str(error.strerror or error), address) from None
+
+
+def _silent(why: str, address: str | None) -> InputError:
+    remedy = "check --address, or leave it out for one on this machine"
+    return InputError(f"no Ray cluster answers ({why})", remedy=remedy, source=address)
