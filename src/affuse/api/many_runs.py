@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affuse.api.arguments import as_names, as_path, name_of, work_in_processes
-from affuse.errors import InputError, unknown_name
 from affuse.harness import COMPARED, REFERENCE
 from affuse.progress import say
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from affuse.harness.results import BenchmarkResult
     from affuse.scale.ray_grids import RayGrid
     from affuse.tuning.outcome import TuningResult
-
-ENGINES = ("local", "ray")
 
 
 def benchmark(
@@ -201,12 +198,10 @@ def read_results(path: str | Path) -> BenchmarkResult:
 
 def _grid(engine: str, address: str | None, jobs: int | None) -> RayGrid | None:
     """What spreads runs over machines; None where this one does them all."""
-    if engine not in ENGINES:
-        raise unknown_name("engine", engine, ENGINES)
+    from affuse.scale.ray_cluster import require_engine
+
+    require_engine(engine, address)
     if engine == "local":
-        if address is not None:
-            remedy = "add --engine ray, or leave it out"
-            raise InputError("--address without a cluster", remedy=remedy)
         return None
     from affuse.scale.ray_grids import RayGrid
 

@@ -8,19 +8,21 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from affuse.errors import AffuseError, InputError, unknown_name
+from affuse.errors import AffuseError, InputError
 from affuse.extract.folder import Clip
 from affuse.extract.text.transcript import Beside
-from affuse.files import digest
+from affuse.files import digest, require_near
 from affuse.process_pool import Finished, Limits, Progress, Tell
 from affuse.runtime.many_clips import ClipReader, Reading
 from affuse.runtime.predictor import Predictor
 from affuse.scale.clip_workers import ClipJob, ClipWork, clip_pool, predicted
 from affuse.scale.manifests import Row
 from affuse.scale.parquet_parts import Parts
+from affuse.scale.ray_cluster import require_engine
 from affuse.scale.remote import is_url
 from affuse.scale.row_keeper import RowKeeper
 from affuse.scale.shards import Chosen, Shard
@@ -28,7 +30,6 @@ from affuse.scale.sources import Source, Sources
 from affuse.scale.table_rows import Columns, said_state, state_of
 from affuse.scale.together_work import TogetherWork, are_together
 
-ENGINES = ("local", "ray")
 # Below this many clips, starting processes takes longer than they save.
 _WORTH_PROCESSES = 8
 
@@ -105,8 +106,8 @@ class Prediction:
     """
 
     def __init__(self, request: Request) -> None:
-        if isinstance(request.engine, str) and request.engine not in ENGINES:
-            raise unknown_name("engine", request.engine, ENGINES)
+        if isinstance(request.engine, str):
+            require_engine(request.engine, request.address)
         _require_fit(request)
         distinct = request.distinct or request.out is not None
         self._request = request
@@ -166,7 +167,8 @@ class Prediction:
         if request.engine == "ray":
             from affuse.scale.ray_engine import RayEngine
 
-            return RayEngine(request.checkpoint, request.jobs, request.address, request.limits)
+            make = partial(clip_pool, request.checkpoint, 1, limits=request.limits)
+            return RayEngine(make, request.jobs, request.address)
         jobs = request.jobs or (cores() if self.total >= _WORTH_PROCESSES else 1)
         jobs = min(jobs, self.total)
         predictor = self._predictor or Predictor.from_pretrained()
@@ -235,7 +237,9 @@ def _predictor_of(request: Request) -> Predictor | None:
 
 
 def _require_fit(request: Request) -> None:
-    """Raise `InputError` for what cannot be done where clips are adapted together."""
+    """Raise `InputError` for results behind a URL, or what clips adapted together do not allow."""
+    for place in filter(None, (request.out, request.parquet)):
+        require_near(place)
     if not are_together(request.reading, request.sources):
         return
     chosen = {

@@ -11,10 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from affuse.errors import InputError, first_line
+from affuse.errors import InputError, first_line, unknown_name
 from affuse.optional import require
 
+ENGINES = ("local", "ray")
+"""What has work done: this machine, or a cluster."""
 _LISTENS = 10.0  # seconds within which a cluster must answer
+
+
+def require_engine(engine: str, address: str | None) -> None:
+    """Raise `InputError` for an engine that there is not, or the address of none."""
+    if engine not in ENGINES:
+        raise unknown_name("engine", engine, ENGINES)
+    if engine == "local" and address is not None:
+        raise InputError("--address without a cluster", remedy="add --engine ray, or leave it out")
 
 
 def require_ray() -> Any:

@@ -1,4 +1,4 @@
-"""Clips answered by the machines of a Ray cluster.
+"""Clips answered or extracted by the machines of a Ray cluster.
 
 Each actor of one core holds a pool of one worker process, so that limits, crashes and errors are
 those of one machine. What Ray adds is where actors run, and that others take over what is lost with
@@ -7,14 +7,12 @@ a node.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from affuse.process_pool import Finished, Limits, ProcessPool, Tell
-from affuse.scale.clip_workers import ClipJob, clip_pool
+from affuse.process_pool import Finished, ProcessPool, Tell
 from affuse.scale.ray_actors import Actors, Done
 from affuse.scale.ray_cluster import joined_cluster, require_ray
 
@@ -22,24 +20,32 @@ from affuse.scale.ray_cluster import joined_cluster, require_ray
 _AHEAD = 1
 
 
+class NumberedJob(Protocol):
+    """A job of a pool, with a number by which whoever asks knows it."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+
+
 class RayEngine:
     """Does jobs by the actors of a cluster.
 
     Args:
-        checkpoint: as `Predictor.from_pretrained` takes it, on every machine.
+        make_pool: called in each actor, returns a pool of one process.
         jobs: actors; by default one for each core of the cluster.
         address: of the cluster; by default that of RAY_ADDRESS, or one on this machine alone.
-        limits: of each clip.
 
     Raises:
         InputError: Ray is missing (extra `ray`), or no cluster answers.
     """
 
     def __init__(
-        self, checkpoint: str | Path | None, jobs: int | None, address: str | None, limits: Limits
+        self, make_pool: Callable[[], ProcessPool], jobs: int | None, address: str | None
     ) -> None:
         require_ray()
-        self._make = partial(_reader, checkpoint, limits)
+        self._make = partial(_Reader, make_pool)
         self._jobs, self._address = jobs, address
         self._held = ExitStack()
 
@@ -53,7 +59,7 @@ class RayEngine:
         self._held.close()
 
     def run(
-        self, jobs: Iterable[ClipJob], *, progress: Tell = lambda _: None
+        self, jobs: Iterable[NumberedJob], *, progress: Tell = lambda _: None
     ) -> Iterator[Finished]:
         """As `ProcessPool.run`; no more jobs are taken than there are actors for."""
         del progress  # words on the way would cost more than they tell
@@ -64,17 +70,13 @@ class RayEngine:
                 yield result if event.error else event.result._replace(number=job.number)
 
 
-def _reader(checkpoint: str | Path | None, limits: Limits) -> _Reader:
-    return _Reader(clip_pool(checkpoint, 1, limits=limits))
-
-
 class _Reader:
     """What does a job in an actor."""
 
-    def __init__(self, pool: ProcessPool) -> None:
-        self._pool = pool
+    def __init__(self, make_pool: Callable[[], ProcessPool]) -> None:
+        self._pool = make_pool()
 
-    def __call__(self, job: ClipJob) -> Generator[Any, None, Finished]:
+    def __call__(self, job: NumberedJob) -> Generator[Any, None, Finished]:
         yield from ()  # nothing is told on the way
         (finished,) = self._pool.run([job])
         return finished
