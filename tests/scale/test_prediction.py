@@ -210,3 +210,30 @@ def test_a_clip_behind_a_url_has_no_credentials_in_its_answer(recording, tmp_pat
         "memory://store/none.wav: cannot be fetched (no such file); check the address, the "
         "connection and your credentials",
     ]
+
+
+@pytest.mark.slow
+def test_parts_of_a_recording_are_answered_as_if_they_were_cut_out(recording, tmp_path) -> None:
+    write_clips(tmp_path, 1, recording)
+    table = tmp_path / "l.csv"
+    table.write_text(
+        "path,start,end,text\nclip000.wav,,,\nclip000.wav,0.95,2,\nclip000.wav,0,0.95,so sad\n"
+        "clip000.wav,7,8,\n"
+    )
+    kept = {"out": tmp_path / "out", "parquet": tmp_path / "t", "jobs": 1}
+    _, outcomes = _run(Request((str(table),), "sentiment", **kept))
+    assert "clip000.wav: has nothing from 7 s on" in str(outcomes[3].error)
+    whole, late, early = (
+        json.loads((tmp_path / "out" / f"clip000.wav{label}.json").read_text())
+        for label in ("", "[0.95-2]", "[0-0.95]")
+    )
+    assert "segment" not in whole
+    assert late["segment"] == [0.95, 2.0]
+    assert (late["timeline"][0]["start"], late["timeline"][-1]["end"]) == (0.95, 2.0)
+    assert late["duration"] == pytest.approx(1.05)
+    assert [word["word"] for word in late["words"]] == ["terrible"]
+    assert [word["word"] for word in early["words"]] == ["so", "sad"]
+    assert early["words"][-1]["end"] == pytest.approx(0.95)
+    again, _ = _run(Request((str(table),), "sentiment", **kept))
+    assert (again.known, again.failed) == (3, 1)
+    assert sorted(row["start"] for row in _rows(tmp_path / "t")) == [0.0, 0.0, 0.95]

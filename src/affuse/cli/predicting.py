@@ -129,6 +129,8 @@ def _write(one: Outcome, content: Content, wishes: Wishes, out: Path | None) -> 
 
 def _page(one: Outcome, content: Content, wishes: Wishes, place: Path) -> str:
     """The page of a clip, which plays it where that is asked for and the clip lies here."""
+    if "segment" in content:
+        content = {**content, "duration": content["segment"][1]}  # it counts from the file's start
     if not wishes.plays or is_url(one.file):
         return prediction_page(content)
     media = clip_media(Path(one.file), content["duration"], place, copy=wishes.copies)

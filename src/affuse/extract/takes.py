@@ -20,7 +20,7 @@ from typing import NamedTuple
 from affuse.errors import AffuseError, InputError, file_error
 from affuse.extract.account import Account
 from affuse.extract.cache import FeatureCache
-from affuse.extract.clip import ClipExtractor, ClipSettings, Window
+from affuse.extract.clip import ClipExtractor, ClipSettings, Window, nothing_from
 from affuse.extract.media.segments import Segment
 from affuse.extract.store import StoredClip, read_clip, write_clip
 from affuse.extract.voice.recognise import NAME as RECOGNISER
@@ -253,9 +253,7 @@ def _kept(
 ) -> Iterator[tuple[Path, str]]:
     for (place, segment), windows in zip(segments.items(), found, strict=True):
         if not windows:
-            problem = f"has nothing from {segment.start:g} s on"
-            remedy = "give start and end in seconds within the recording"
-            yield place, str(InputError(problem, remedy=remedy, source=path))
+            yield place, str(nothing_from(segment, path))
             continue
         clip = StoredClip(
             file=path.name,

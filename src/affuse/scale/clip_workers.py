@@ -11,10 +11,11 @@ from typing import Any
 
 from affuse.extract.clip import OnSeconds
 from affuse.extract.folder import Clip
-from affuse.extract.text.transcript import Beside, Transcript, read_transcript, transcript_beside
+from affuse.extract.media.segments import Segment
+from affuse.extract.text.transcript import Beside, Transcript, read_transcript
 from affuse.pool_worker import mendable
 from affuse.process_pool import Finished, Limits, ProcessPool, Progress, Tell
-from affuse.runtime.many_clips import ClipReader, PredictedClip, Reading
+from affuse.runtime.many_clips import ClipReader, PredictedClip, Reading, beside_of
 from affuse.runtime.predictor import Predictor
 from affuse.scale.manifests import Row
 from affuse.scale.remote import fetched, is_url, shown_url, state_of
@@ -43,6 +44,11 @@ class ClipJob:
     row: Row | None = field(default=None, repr=False)
     said: str = field(default="", repr=False)
     number: int = 0
+
+    @property
+    def segment(self) -> Segment | None:
+        """All that is read of it; None for the whole."""
+        return None if self.row is None else self.row.segment
 
     @property
     def source(self) -> str:
@@ -92,6 +98,7 @@ class ClipWork:
             out=job.out,
             progress=on_seconds,
             remote=remote,
+            segment=job.segment,
         )
 
     def run(
@@ -144,7 +151,7 @@ def words_of(job: ClipJob) -> Beside | None:
     elif row.transcript is not None:
         found = Beside(_transcript(row.transcript))
     elif row.language is not None and job.url is None:
-        found = transcript_beside(job.clip.path)
+        found = beside_of(job.clip.path, row.segment)
     else:
         return None
     if row.language is None or found.transcript is None:

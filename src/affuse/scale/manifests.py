@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from affuse.errors import InputError, file_error
+from affuse.extract.media.segments import Segment, segment_between
 from affuse.extract.text.transcript.decoding import decoded
 from affuse.optional import require
 from affuse.readers.clips.strange_tables import marks_of
@@ -34,6 +35,7 @@ class Row(NamedTuple):
     text: str | None = None  # what is said
     language: str | None = None  # of what is said
     speaker: str | None = None  # who speaks, to whom features can be adapted
+    segment: Segment | None = None  # which seconds of its recording it is; None for all of it
 
 
 def is_manifest(given: str) -> bool:
@@ -44,9 +46,9 @@ def is_manifest(given: str) -> bool:
 def rows_of(file: Path, shown: str | None = None) -> Iterator[Row]:
     """The rows of a manifest, in order.
 
-    It has a column `path` (or `file_name`), and perhaps `transcript` (a file), `text`, `language`
-    and `speaker`; what else it holds is passed over. CSV by any usual delimiter and in any usual
-    encoding, JSON lines, or Parquet (extra `parquet`).
+    It has a column `path` (or `file_name`), and perhaps `transcript` (a file), `text`, `language`,
+    `speaker`, `start` and `end`; what else it holds is passed over. CSV by any usual delimiter and
+    in any usual encoding, JSON lines, or Parquet (extra `parquet`).
 
     Args:
         shown: how errors call it.
@@ -160,8 +162,8 @@ def _parquet(file: Path, name: str) -> Iterator[Row]:
 
 def _row(cells: Sequence[Any], name: str, number: int) -> Row:
     """A row of the cells of `_columns`."""
-    _require_whole(cells[-len(_SECONDS) :], name, number)
-    said = cells[: -len(_SECONDS)]
+    *said, start, end = cells
+    segment = None if start is None and end is None else _segment(start, end, name, number)
     texts: list[Any] = [cell.strip() or None if isinstance(cell, str) else cell for cell in said]
     for at, text in enumerate(texts):
         if text is not None and not isinstance(text, str):
@@ -170,15 +172,13 @@ def _row(cells: Sequence[Any], name: str, number: int) -> Row:
     if texts[0] is None:
         place, remedy = f"{name}: row {number}", "give its path, or delete the row"
         raise InputError("names no clip", remedy=remedy, source=place)
-    return Row(*texts)
+    row = Row(*texts)
+    return row if segment is None else row._replace(segment=segment)
 
 
-def _require_whole(seconds: Sequence[Any], name: str, number: int) -> None:
-    """Raise `InputError` where a row means a part of its recording, which is read as a whole."""
-    if any(cell is not None and str(cell).strip().lower() not in ("", "nan") for cell in seconds):
-        problem = "gives start or end: clips are read whole"
-        remedy = "cut the recording, or leave these columns out to have all of it read"
-        raise InputError(problem, remedy=remedy, source=f"{name}: row {number}")
+def _segment(start: Any, end: Any, name: str, number: int) -> Segment | None:
+    found = segment_between(start, end, f"{name}: row {number}")
+    return None if found == Segment() else found
 
 
 def _require_empty(cell: Any, place: str) -> None:

@@ -30,6 +30,8 @@ from affuse.scale.sources import Source, Sources
 from affuse.scale.table_rows import Columns, said_state, state_of
 from affuse.scale.together_work import TogetherWork, are_together
 
+# Changes whenever columns do.
+_TABLES = 2
 # Below this many clips, starting processes takes longer than they save.
 _WORTH_PROCESSES = 8
 
@@ -264,7 +266,12 @@ def _settings(reader: ClipReader, request: Request) -> dict[str, Any]:
     """What answers depend on, but for the clips."""
     reading, beside = request.reading, request.beside
     words = None if beside is None else digest(repr(beside).encode())
-    settings = {"recognise": reading.recognise, "strict": reading.strict, "words": words}
+    settings = {
+        "tables": _TABLES,
+        "recognise": reading.recognise,
+        "strict": reading.strict,
+        "words": words,
+    }
     return {**reader.made_by(reading), **settings}
 
 

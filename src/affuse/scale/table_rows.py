@@ -54,6 +54,7 @@ def arrow_schema(arrow: Any, kind: str, columns: Columns) -> Any:
         },
         "clips": {
             **key,
+            "start": arrow.float64(),
             "duration": arrow.float64(),
             "windows": arrow.int32(),
             **answer,
@@ -127,6 +128,7 @@ class Rows:
         self._rows["clips"].append(
             {
                 **found,
+                "start": content.get("segment", [0.0])[0],
                 "duration": content["duration"],
                 "windows": len(content["timeline"]),
                 **{key: content[key] for key in ("sentiment", "primary", "conflict", "notices")},
