@@ -99,7 +99,8 @@ def test_an_object_of_another_etag_is_answered_again(storage: Any, clips: Path, 
     assert kept["made_from"]["modified"] == state_of("s3://corpus/in/clip000.wav").version
 
 
-def test_what_lies_there_is_found(clips: Path) -> None:
+@pytest.mark.usefixtures("clips")
+def test_what_lies_there_is_found() -> None:
     names = [name for _, name in find_remote("s3://corpus/in")]
     assert names == [f"clip00{number}.wav" for number in range(3)]
     with (
