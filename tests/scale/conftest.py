@@ -22,7 +22,7 @@ class TwoNodes:
         self._second = self._cluster.add_node(num_cpus=1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def two_nodes() -> Iterator[TwoNodes]:
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster

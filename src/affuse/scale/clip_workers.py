@@ -13,6 +13,7 @@ from affuse.extract.clip import OnSeconds
 from affuse.extract.folder import Clip
 from affuse.extract.media.segments import Segment
 from affuse.extract.text.transcript import Beside, Transcript, read_transcript
+from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.pool_worker import mendable
 from affuse.process_pool import Finished, Limits, ProcessPool, Progress, Tell
 from affuse.runtime.many_clips import ClipReader, PredictedClip, Reading, beside_of
@@ -81,6 +82,16 @@ def predicted(finished: Finished) -> PredictedClip:
         return PredictedClip(finished.job.clip, None, finished.error)
     result: PredictedClip = finished.result
     return result
+
+
+def keep_here(job: ClipJob, content: dict[str, Any]) -> None:
+    """Keep the answer that a worker of another machine gave, which may not share the folder."""
+    if job.out is None:
+        return
+    place, said = job.out / f"{job.clip.name}.json", to_strict_json(content).encode()
+    if not place.exists() or place.read_bytes() != said:
+        make_folder(place.parent)
+        write_atomic(place, said)
 
 
 class ClipWork:

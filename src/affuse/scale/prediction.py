@@ -19,7 +19,7 @@ from affuse.files import digest, require_near
 from affuse.process_pool import Finished, Limits, Progress, Tell
 from affuse.runtime.many_clips import ClipReader, Reading
 from affuse.runtime.predictor import Predictor
-from affuse.scale.clip_workers import ClipJob, ClipWork, clip_pool, predicted
+from affuse.scale.clip_workers import ClipJob, ClipWork, clip_pool, keep_here, predicted
 from affuse.scale.manifests import Row
 from affuse.scale.parquet_parts import Parts
 from affuse.scale.ray_cluster import require_engine
@@ -208,6 +208,8 @@ class Prediction:
             self.failed += 1
         else:
             self.answered += 1
+            if self._request.engine == "ray":
+                keep_here(job, one.content)
             self.seconds += one.content["duration"]
         name = job.clip.name.as_posix()
         state = {**(one.state or {}), "said": job.said}

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Self
 from affuse.errors import AffuseError, InputError
 from affuse.pool_worker import mendable
 from affuse.processes import WorkerKilledError
+from affuse.progress import say
 from affuse.scale.ray_cluster import cores_of
 
 Work = Callable[[Any], Generator[Any, None, Any]]
@@ -25,6 +26,7 @@ Work = Callable[[Any], Generator[Any, None, Any]]
 
 # A task is lost with so many actors, and then given up.
 TRIES = 3
+_PATIENT = 30.0  # seconds without any actor, after which a line says so
 _STARTS = 3  # actors that may end in a row before they are there
 _OURS = "AFFUSE_"
 
@@ -157,12 +159,13 @@ class Actors:
         Raises:
             InputError: an actor does not start.
         """
-        waiting, more = iter(tasks), True
+        waiting, more, patient = iter(tasks), True, _Patience()
         while True:
             more = self._give(waiting) and more
             if not (more or self._again or any(slot.doing for slot in self._slots)):
                 return
             heard = self._heard(every)
+            patient.look(any(slot.ready for slot in self._slots))
             if not heard:
                 yield None
             for slot in list(self._slots):
@@ -176,7 +179,9 @@ class Actors:
         """Of what has news, one at least; none after some seconds."""
         sources = [s for slot in self._slots for s in (*slot.doing, *_starting(slot))]
         pauses = [max(0.05, given.since - time.monotonic()) for given in self._again]
-        timeout = min([*pauses, *([] if every is None else [every])], default=None)
+        pauses += [] if every is None else [every]
+        pauses += [] if any(slot.ready for slot in self._slots) else [_PATIENT / 10]
+        timeout = min(pauses, default=None)
         found: list[Any] = self._ray.wait(sources, num_returns=1, timeout=timeout)[0]
         return found
 
@@ -256,6 +261,20 @@ class Actors:
     def _new_slot(self) -> _Slot:
         actor = self._kind.remote(*self._arguments)
         return _Slot(actor, actor.ready.remote())
+
+
+class _Patience:
+    """Tells once that there is nothing but to wait."""
+
+    def __init__(self) -> None:
+        self._since: float | None = time.monotonic()
+
+    def look(self, ready: bool) -> None:
+        if ready:
+            self._since = None
+        elif self._since is not None and time.monotonic() - self._since > _PATIENT:
+            self._since = None
+            say("the cluster has had no core free so far; waiting for one")
 
 
 def _starting(slot: _Slot) -> list[Any]:

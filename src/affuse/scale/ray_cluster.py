@@ -77,7 +77,11 @@ def _handler_kept() -> Iterator[None]:
 
 def _require_listening(address: str | None) -> None:
     """Ray would wait for minutes, and end this process, where nobody listens."""
-    found = re.fullmatch(r"(?:ray://)?([^/:]+):(\d+)", address or "")
+    if (address or "").startswith("ray://"):
+        problem = "is Ray's client, through which nothing is told on the way"
+        remedy = "start on a machine of the cluster, with --address auto or HOST:6379"
+        raise InputError(problem, remedy=remedy, source=address)
+    found = re.fullmatch(r"([^/:]+):(\d+)", address or "")
     if found is None:
         return
     try:

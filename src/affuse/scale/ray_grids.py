@@ -69,7 +69,8 @@ class RayGrid:
         if not jobs:
             return
         _require_files()
-        work = _Runs(replace(request, memory=None, jobs=1), content, runs.resolve())
+        ours = replace(request, memory=None, jobs=1, device=_device(request.device))
+        work = _Runs(ours, content, runs.resolve())
         epochs = Counter[Job]()
         with (
             joined_cluster(self.address) as ray,
@@ -97,7 +98,8 @@ class RayGrid:
         from affuse.tuning.search_workers import POLL
 
         _require_files()
-        work = _Trials(replace(request, jobs=1), dict(names), socket.gethostname())
+        ours = replace(request, jobs=1, device=_device(request.device))
+        work = _Trials(ours, dict(names), socket.gethostname())
         with (
             joined_cluster(self.address) as ray,
             self._actors(ray, work, None, _needs(request.device)) as actors,
@@ -168,6 +170,11 @@ class _Trials:
 
         del number
         yield from by_processes(self.request, self.names)
+
+
+def _device(name: str) -> str:
+    """On which device an actor works: what is not reserved for it may be another's."""
+    return "cpu" if name == "auto" else name
 
 
 def _needs(device: str) -> dict[str, Any]:
