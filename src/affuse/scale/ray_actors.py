@@ -178,7 +178,8 @@ class Actors:
     def _heard(self, every: float | None) -> list[Any]:
         """Of what has news, one at least; none after some seconds."""
         sources = [s for slot in self._slots for s in (*slot.doing, *_starting(slot))]
-        pauses = [max(0.05, given.since - time.monotonic()) for given in self._again]
+        idle = any(slot.ready and not slot.doing for slot in self._slots)
+        pauses = [max(0.05, g.since - time.monotonic()) for g in self._again if idle]
         pauses += [] if every is None else [every]
         pauses += [] if any(slot.ready for slot in self._slots) else [_PATIENT / 10]
         timeout = min(pauses, default=None)
