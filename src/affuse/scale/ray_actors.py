@@ -275,7 +275,7 @@ class _Patience:
             self._since = None
         elif self._since is not None and time.monotonic() - self._since > _PATIENT:
             self._since = None
-            say("the cluster has had no core free so far; waiting for one")
+            say("waiting for the cluster, which has begun nothing so far")
 
 
 def _starting(slot: _Slot) -> list[Any]:
