@@ -30,6 +30,7 @@ from typing import Any
 from pyarrow import parquet
 
 RESULTS = Path(__file__).parent / "results" / "kills.csv"
+NODE = {"num_cpus": 1, "include_dashboard": False, "include_log_monitor": False}
 KINDS = ("worker", "driver", "ray node", "ray driver")
 # Rows are written for every three clips, so that a kill finds some that are and some that are not.
 RUN = """
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     chance = random.Random(asked.seed)
-    command = f"python benchmarks/kills.py CLIPS --kills {asked.kills} --seed {asked.seed}"
+    command = f"python benchmarks/kills.py CLIPS --kills {asked.kills} --clips {asked.clips}"
     with tempfile.TemporaryDirectory() as place:
         rounds = Rounds(Path(place), asked.folder, asked.clips)
         rows = []
@@ -58,7 +59,11 @@ def main() -> None:
             row = rounds.play(number, KINDS[number % len(KINDS)], chance)
             rows.append({"kill": number + 1, **row, "command": command})
             print(rows[-1], flush=True)
+            write(rows)
         rounds.close()
+
+
+def write(rows: list[dict[str, Any]]) -> None:
     with RESULTS.open("w", newline="") as file:
         table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()
@@ -82,8 +87,8 @@ class Rounds:
         assert len(self._whole) == count
         from ray.cluster_utils import Cluster
 
-        self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-        self._second = self._cluster.add_node(num_cpus=1)
+        self._cluster = Cluster(initialize_head=True, head_node_args=NODE)
+        self._second = self._cluster.add_node(**NODE)
 
     def close(self) -> None:
         self._cluster.shutdown()
@@ -93,9 +98,12 @@ class Rounds:
         tables, options = self._place / f"round{number}", ["--jobs", "2"]
         if kind.startswith("ray"):
             options += ["--engine", "ray", "--address", self._cluster.address]
-        after = chance.uniform(2.0, self._lasts)
+        # Half of them while it starts or soon after, half once rows are kept.
+        middle, after = chance.random() < 0.5, chance.uniform(0.0, self._lasts)
         driver = started(self._clips, tables, options)
-        time.sleep(after)
+        while middle and driver.poll() is None and not kept(tables):
+            time.sleep(0.05)
+        time.sleep(after / 4 if middle else after)
         under_way = driver.poll() is None
         before = len(kept(tables))
         self._kill(kind, driver, chance)
@@ -108,7 +116,8 @@ class Rounds:
         found = kept(tables)
         return {
             "killed": kind,
-            "after_seconds": round(after, 2),
+            "seconds": round(after / 4 if middle else after, 2),
+            "after": "the first rows" if middle else "the start",
             "under_way": under_way,
             "clips": len(self._whole),
             "kept_at_the_kill": before,
@@ -122,7 +131,7 @@ class Rounds:
     def _kill(self, kind: str, driver: subprocess.Popen[bytes], chance: random.Random) -> None:
         if kind == "ray node":
             self._cluster.remove_node(self._second, allow_graceful=False)
-            self._second = self._cluster.add_node(num_cpus=1)
+            self._second = self._cluster.add_node(**NODE)
         elif kind == "worker":
             if workers := below(driver.pid):
                 kill(chance.choice(workers))

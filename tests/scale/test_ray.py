@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -48,11 +49,11 @@ def test_two_nodes_answer_as_one_process(two_nodes, clips, tmp_path) -> None:
     there = replace(here, out=tmp_path / "2", parquet=tmp_path / "t2", jobs=2)
     there = replace(there, engine="ray", address=two_nodes.address)
     prediction = Prediction(there)
-    outcomes = prediction.run()
-    next(outcomes)
-    # What a node was about is done by another.
-    two_nodes.kill_one()
-    list(outcomes)
+    with closing(prediction.run()) as outcomes:
+        next(outcomes)
+        # What a node was about is done by another.
+        two_nodes.kill_one()
+        list(outcomes)
     assert (prediction.answered, prediction.failed) == (12, 1)
     assert _bytes(tmp_path / "2") == _bytes(tmp_path / "1")
     for kind in ("clips", "windows", "errors"):

@@ -50,7 +50,9 @@ def joined_cluster(address: str | None) -> Iterator[Any]:
     _require_listening(address)
     with _handler_kept():
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="error")
+            # One of our own is there for us alone, and starts without its page.
+            own: dict[str, Any] = {} if address else {"include_dashboard": False}
+            ray.init(address=address, log_to_driver=False, logging_level="error", **own)
         except Exception as error:  # a cluster that is not there raises one of many
             raise _silent(first_line(error), address) from None
     try:
