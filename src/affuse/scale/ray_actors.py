@@ -19,7 +19,7 @@ from affuse.errors import AffuseError, InputError
 from affuse.pool_worker import mendable
 from affuse.processes import WorkerKilledError
 from affuse.progress import say
-from affuse.scale.ray_cluster import cores_of
+from affuse.scale.ray_cluster import room_of
 
 Work = Callable[[Any], Generator[Any, None, Any]]
 """Does a task: it yields what is to be told on the way, and returns what came of it."""
@@ -113,7 +113,7 @@ class Actors:
 
     Args:
         make: called in each actor, returns what does a task. It is sent there, as tasks are.
-        count: of actors; by default one for each core of the cluster.
+        count: of actors; by default one for each core of the cluster, or GPU where each needs one.
         most: actors that there is work for.
         ahead: tasks that wait beside an actor while it does another.
         pause: seconds before a lost task is begun anew, in which what did it may still end.
@@ -139,7 +139,7 @@ class Actors:
         self._kind = ray.remote(**options)(_Actor)
         self._again: deque[_Given] = deque()
         self._failed_starts = 0
-        wanted = count or cores_of(ray)
+        wanted = count or room_of(ray, options)
         self.count = wanted if most is None else min(wanted, most)
         self._slots = [self._new_slot() for _ in range(self.count)]
 

@@ -7,7 +7,7 @@ import re
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,9 +61,14 @@ def joined_cluster(address: str | None) -> Iterator[Any]:
         ray.shutdown()
 
 
-def cores_of(ray: Any) -> int:
-    """How many cores the machines of the cluster have, at least one."""
-    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+def room_of(ray: Any, needs: Mapping[str, Any]) -> int:
+    """For how many actors there is room on the machines of the cluster, of one at least.
+
+    Args:
+        needs: of an actor, as Ray's `options` take it.
+    """
+    scarce = "GPU" if needs.get("num_gpus") else "CPU"
+    return max(1, int(ray.cluster_resources().get(scarce, 1)))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ a node.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, Protocol, Self
@@ -34,24 +34,29 @@ class RayEngine:
 
     Args:
         make_pool: called in each actor, returns a pool of one process.
-        jobs: actors; by default one for each core of the cluster.
+        jobs: actors; by default one for each core of the cluster, or GPU where each needs one.
         address: of the cluster; by default that of RAY_ADDRESS, or one on this machine alone.
+        needs: of an actor, as Ray's `options` take it; by default a core.
 
     Raises:
         InputError: Ray is missing (extra `ray`), or no cluster answers.
     """
 
     def __init__(
-        self, make_pool: Callable[[], ProcessPool], jobs: int | None, address: str | None
+        self,
+        make_pool: Callable[[], ProcessPool],
+        jobs: int | None,
+        address: str | None,
+        needs: Mapping[str, Any] | None = None,
     ) -> None:
         require_ray()
         self._make = partial(_Reader, make_pool)
-        self._jobs, self._address = jobs, address
+        self._jobs, self._address, self._needs = jobs, address, needs
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
         ray = self._held.enter_context(joined_cluster(self._address))
-        actors = Actors(ray, self._make, self._jobs, ahead=_AHEAD)
+        actors = Actors(ray, self._make, self._jobs, ahead=_AHEAD, needs=self._needs)
         self._actors = self._held.enter_context(actors)
         return self
 
