@@ -89,6 +89,14 @@ def test_an_impossible_place_is_an_error_that_names_it(tmp_path: Path, place: st
     assert names(tmp_path) == ["file", "folder"]
 
 
+@pytest.mark.parametrize("write", [make_folder, lambda path: write_atomic(path / "a", b"1")])
+def test_a_url_is_no_folder(tmp_path: Path, monkeypatch, write) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="s3://: is a URL, and results are written to disks"):
+        write(Path("s3://me:secret@bucket/answers"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_folders_are_made_with_those_above(tmp_path: Path) -> None:
     for _ in range(2):
         make_folder(tmp_path / "a" / "b")

@@ -6,12 +6,24 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from affuse.errors import InputError, file_error
+
+# What is left of the beginning of a URL that was taken for a path; a drive has one letter.
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+
+
+def require_near(path: Path) -> None:
+    """Raise `InputError` where a URL was given for a place on this machine's disks."""
+    if path.parts and _SCHEME.fullmatch(path.parts[0]):
+        problem = "is a URL, and results are written to disks alone"
+        remedy = "give a folder, mounted or copied from afterwards"
+        raise InputError(problem, remedy=remedy, source=f"{path.parts[0]}//")
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -20,6 +32,7 @@ def write_atomic(path: Path, content: bytes) -> None:
     Raises:
         InputError: the folder is absent, full or refuses it.
     """
+    require_near(path)
     # A link stays one: what it points to is written.
     place = Path(os.path.realpath(path))
     draft = place.with_name(f".{place.name}.{os.getpid()}")
@@ -70,6 +83,7 @@ def make_folder(folder: Path) -> None:
     Raises:
         InputError: it cannot be made.
     """
+    require_near(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -131,6 +145,7 @@ def holds(folder: Path, name: str, identity: Mapping[str, Any]) -> bool:
     Raises:
         InputError: the folder holds other work, or something else.
     """
+    require_near(folder)
     file = folder / name
     if not file.exists():
         # A claim that was killed may have left its draft.

@@ -129,12 +129,17 @@ def preload(module: str) -> None:
         forkserver.ensure_running()
 
 
-def worker_killed() -> InputError:
+class WorkerKilledError(InputError):
+    """A worker is gone without a word; another may do its work."""
+
+
+def worker_killed() -> WorkerKilledError:
     """The error for a worker that is gone without a word."""
     remedy = "repeat with fewer --jobs; what is finished is kept"
     if "__main__" in registered_in:
         remedy = "put the calls of your script under if __name__ == '__main__', or " + remedy
-    return InputError("a worker process was killed, perhaps for want of memory", remedy=remedy)
+    problem = "a worker process was killed, perhaps for want of memory"
+    return WorkerKilledError(problem, remedy=remedy)
 
 
 def begin_worker() -> None:

@@ -18,9 +18,9 @@ parquet = pytest.importorskip("pyarrow.parquet")
 _CLIPS, _ROUNDS = 24, 6
 _RUN = """
 import sys
-from affuse.scale import prediction
+from affuse.scale import row_keeper
 from affuse.cli.main import run
-prediction._FLUSHED_CLIPS = 3
+row_keeper._FLUSHED_CLIPS = 3
 sys.argv = ["affuse", *sys.argv[1:]]
 run()
 """
@@ -68,3 +68,25 @@ def test_whatever_is_killed_the_rest_goes_on(recording: Path, tmp_path: Path) ->
     assert sorted(row["file"] for row in rows["windows"]) == files
     assert [row["file"] for row in rows["errors"]] == [str(tmp_path / "in" / "bad.wav")]
     assert len([p for p in out.iterdir() if p.suffix == ".json"]) == _CLIPS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_who_is_asked_to_end_writes_what_is_done(recording: Path, tmp_path, jobs: str) -> None:
+    write_clips(tmp_path / "in", _CLIPS, recording)
+    words = [sys.executable, "-m", "affuse", "predict", str(tmp_path / "in"), "--jobs", jobs]
+    words += ["--checkpoint", "sentiment", "--out", str(tmp_path / "out")]
+    words += ["--parquet", str(tmp_path / "t")]
+    driver = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while len(list((tmp_path / "out").glob("*.json"))) < 4:
+        assert driver.poll() is None
+        time.sleep(0.02)
+    driver.terminate()
+    _, said = driver.communicate(timeout=60)
+    assert driver.returncode == 143
+    assert b"ended by SIGTERM; what is finished is kept" in said
+    assert b"Traceback" not in said
+    # Not a thousand clips and not a minute, by which rows are written otherwise.
+    assert 3 <= len(parquet.read_table(tmp_path / "t" / "clips")) < _CLIPS
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 0
+    assert len(parquet.read_table(tmp_path / "t" / "clips")) == _CLIPS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,28 @@ def test_a_clip_that_changes_is_answered_again_in_its_place(clips, tmp_path) -> 
     assert [row["file"] for row in after] == [row["file"] for row in before]
     assert after[1]["duration"] == after[4]["duration"] != before[1]["duration"]
     assert not (tmp_path / "t" / "errors").exists() or not list((tmp_path / "t/errors").iterdir())
+
+
+@pytest.mark.slow
+def test_a_clip_is_answered_again_where_what_is_said_changes(recording, tmp_path) -> None:
+    write_clips(tmp_path, 2, recording)
+    (tmp_path / "l.csv").write_text("path,transcript\nclip000.wav,\nclip001.wav,said.srt\n")
+    shutil.copy(recording.with_suffix(".srt"), tmp_path / "said.srt")
+    table = tmp_path / "l.csv"
+    request = Request((str(table),), "sentiment", parquet=tmp_path / "t", jobs=1)
+
+    def answered() -> int:
+        return _run(request)[0].answered
+
+    assert (answered(), answered()) == (2, 0)
+    (tmp_path / "said.srt").write_text("1\n00:00:00,000 --> 00:00:00,900\nhorrible\n")
+    assert answered() == 1
+    assert _rows(tmp_path / "t", "windows")[1]["text"] == "horrible"
+    (tmp_path / "clip000.en.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:00.900\ngreat\n")
+    assert answered() == 1
+    table.write_text("path,text\nclip000.wav,so bad\nclip001.wav,so good\n")
+    assert answered() == 2
+    assert [row["text"] for row in _rows(tmp_path / "t", "windows")] == ["so bad", "so good"]
 
 
 def test_what_a_killed_run_left_does_not_count(clips, tmp_path) -> None:
@@ -187,3 +210,30 @@ def test_a_clip_behind_a_url_has_no_credentials_in_its_answer(recording, tmp_pat
         "memory://store/none.wav: cannot be fetched (no such file); check the address, the "
         "connection and your credentials",
     ]
+
+
+@pytest.mark.slow
+def test_parts_of_a_recording_are_answered_as_if_they_were_cut_out(recording, tmp_path) -> None:
+    write_clips(tmp_path, 1, recording)
+    table = tmp_path / "l.csv"
+    table.write_text(
+        "path,start,end,text\nclip000.wav,,,\nclip000.wav,0.95,2,\nclip000.wav,0,0.95,so sad\n"
+        "clip000.wav,7,8,\n"
+    )
+    kept = {"out": tmp_path / "out", "parquet": tmp_path / "t", "jobs": 1}
+    _, outcomes = _run(Request((str(table),), "sentiment", **kept))
+    assert "clip000.wav: has nothing from 7 s on" in str(outcomes[3].error)
+    whole, late, early = (
+        json.loads((tmp_path / "out" / f"clip000.wav{label}.json").read_text())
+        for label in ("", "[0.95-2]", "[0-0.95]")
+    )
+    assert "segment" not in whole
+    assert late["segment"] == [0.95, 2.0]
+    assert (late["timeline"][0]["start"], late["timeline"][-1]["end"]) == (0.95, 2.0)
+    assert late["duration"] == pytest.approx(1.05)
+    assert [word["word"] for word in late["words"]] == ["terrible"]
+    assert [word["word"] for word in early["words"]] == ["so", "sad"]
+    assert early["words"][-1]["end"] == pytest.approx(0.95)
+    again, _ = _run(Request((str(table),), "sentiment", **kept))
+    assert (again.known, again.failed) == (3, 1)
+    assert sorted(row["start"] for row in _rows(tmp_path / "t")) == [0.0, 0.0, 0.95]

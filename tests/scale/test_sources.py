@@ -80,6 +80,9 @@ def test_a_manifest_of_parquet_and_places_relative_to_it(tmp_path: Path) -> None
         ("a.jsonl", b"{path: x}\n", "a.jsonl: row 1: is not JSON"),
         ("a.jsonl", b'["x.mp4"]\n', "a.jsonl: row 1: is no object"),
         ("a.jsonl", b'{"path": 3}\n', "a.jsonl: row 1: has a int where a path or words are meant"),
+        ("a.csv", b"path,start,end\nx.mp4,,\ny.mp4,3,1.5\n", "row 3: ends at 1.5 s, but starts"),
+        ("a.jsonl", b'{"path": "x.mp4", "end_time": -3.5}', "row 1: has the end '-3.5'; give"),
+        ("a.jsonl", b'{"path": "x.mp4", "start": true}', "row 1: has the start 'True'; give"),
         ("a.jsonl", b'{"file": null}\n', "a.jsonl: row 1: names no clip"),
         ("a.parquet", b"PAR1 and so on", "a.parquet: cannot be read as Parquet"),
         ("none.csv", None, "none.csv: cannot be read"),
@@ -92,6 +95,16 @@ def test_what_is_no_manifest_is_told(tmp_path: Path, name, content, problem) -> 
         _found(tmp_path / name)
     assert problem in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_parts_of_a_recording_are_clips_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("path,start,end\na.mp4,,\na.mp4,1.5,3\na.mp4,00:01:02,\n")
+    (tmp_path / "l.jsonl").write_text('{"path": "a.mp4", "start": 1.5, "end": 3.0}\n')
+    found = _found(tmp_path / "l.csv", tmp_path / "l.jsonl")
+    assert [one.name for one in found] == ["a.mp4", "a.mp4[1.5-3]", "a.mp4[62-]", "a.mp4[1.5-3]"]
+    assert {one.place for one in found} == {str(tmp_path / "a.mp4")}
+    chosen = Chosen(Sources([str(tmp_path / "l.csv"), str(tmp_path / "l.jsonl")]), distinct=True)
+    assert (len(chosen), chosen.repeated) == (3, 1)
 
 
 @pytest.mark.parametrize("text", ["0/0", "5/4", "0/4", "a/b", "3", "1/", "-1/2", "1/2/3", ""])

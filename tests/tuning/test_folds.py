@@ -16,7 +16,8 @@ from affuse.harness.run import run_benchmark
 from affuse.readers.stored_write import store_corpus
 from affuse.samples import Corpus, Split
 from affuse.tuning.outcome import StudyResult, TuningResult
-from affuse.tuning.search import TuningRequest, open_studies, work
+from affuse.tuning.search import TuningRequest, open_studies
+from affuse.tuning.search_workers import work
 from affuse.tuning.trial import FoldData
 
 SIZES = {"epochs": 1, "heads": 2, "encoder_layers": 1, "kernel": 1}

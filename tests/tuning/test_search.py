@@ -18,7 +18,8 @@ from affuse.errors import InputError
 from affuse.samples import Corpus
 from affuse.tuning import storage as storage_module
 from affuse.tuning.outcome import TuningResult
-from affuse.tuning.search import TuningRequest, open_studies, run_search, work
+from affuse.tuning.search import TuningRequest, open_studies, run_search
+from affuse.tuning.search_workers import work
 from affuse.tuning.storage import find_database, open_storage
 from affuse.tuning.study import finished
 from affuse.tuning.trial import FoldData

@@ -19,8 +19,9 @@ from affuse.readers import load_corpus
 from affuse.samples import Corpus, Sample, Split
 from affuse.training.presets import plan
 from affuse.training.session import train_run
-from affuse.tuning import search as search_module
-from affuse.tuning.search import TuningRequest, open_studies, work
+from affuse.tuning import search_workers
+from affuse.tuning.search import TuningRequest, open_studies
+from affuse.tuning.search_workers import work
 from affuse.tuning.space import for_model
 from affuse.tuning.study import REJECTED
 from affuse.tuning.trial import STOPPED, FoldData
@@ -140,7 +141,7 @@ def test_models_above_the_budget_are_turned_down_untrained(search: Search) -> No
 def test_a_budget_that_nothing_fits_is_one_error(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_module, "MAX_REJECTED", 3)
+    monkeypatch.setattr(search_workers, "MAX_REJECTED", 3)
     with pytest.raises(InputError, match=r"3 settings of concat .* parameters; change the space"):
         search(trials=1, max_parameters=10)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from affuse.api.arguments import as_path
 from affuse.api.in_use import load
+from affuse.ending import kept_on_sigterm
 from affuse.progress import work_bar
 
 # What a call keeps of errors: the rest is in the tables.
@@ -103,8 +105,12 @@ def predict(
     )
     prediction, found = Prediction(request), Predictions()
     kept = out is not None or parquet is not None
-    with work_bar("predict", "clips") as update:
-        for one in prediction.run(ordered=not kept):
+    with (
+        kept_on_sigterm(goes_on=kept),
+        work_bar("predict", "clips") as update,
+        closing(prediction.run(ordered=not kept)) as outcomes,
+    ):
+        for one in outcomes:
             update(prediction.done - prediction.known, prediction.total - prediction.known, "")
             if one.error is not None and len(found.errors) < _ERRORS:
                 found.errors.append(str(one.error))

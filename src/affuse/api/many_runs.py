@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from affuse.api.arguments import CorpusLike
     from affuse.harness.ablations import Ablations
     from affuse.harness.results import BenchmarkResult
+    from affuse.scale.ray_grids import RayGrid
     from affuse.tuning.outcome import TuningResult
 
 
@@ -34,6 +35,8 @@ def benchmark(
     drop_shared: bool = False,
     jobs: int | None = None,
     device: str = "auto",
+    engine: str = "local",
+    address: str | None = None,
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     command: str | None = None,
@@ -53,9 +56,11 @@ def benchmark(
         limit: use only the first samples of each part.
         drop_shared: leave training samples out that the test part holds too.
         jobs: processes at once; all cores by default.
+        engine: `local`, or `ray` for the cluster at `address`, by default one on this machine.
         command: how the result says that it was made; by default this call.
     """
     said = command or _call(locals())
+    grid = _grid(engine, address, jobs)
     from affuse.harness.request import Request
     from affuse.harness.run import run_benchmark
     from affuse.report.tables import write_folder
@@ -79,7 +84,8 @@ def benchmark(
             command=said,
             memory=None if isinstance(corpus, str | Path) else corpus,
         )
-        result, _ = run_benchmark(request, folder, update, on_notice=say)
+        run_jobs = None if grid is None else grid.runs
+        result, _ = run_benchmark(request, folder, update, on_notice=say, run_jobs=run_jobs)
         if out is not None:
             write_folder(result, folder)
     return result
@@ -128,8 +134,10 @@ def tune(
     seed: int = 0,
     storage: str | Path | None = None,
     study: str | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     device: str = "auto",
+    engine: str = "local",
+    address: str | None = None,
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
@@ -145,12 +153,15 @@ def tune(
         fold: in which to search; by default in each by itself.
         storage: database of the studies; by default a file beside `out`.
         study: its name; by default the corpus'.
+        jobs: processes at once; by default one, or as many as the cluster has cores.
+        engine: `local`, or `ray` for the cluster at `address`, by default one on this machine.
         options: what they fix is not searched.
     """
     from affuse.optional import require
 
     require("torch", extra="train")
     require("optuna", extra="tune")
+    grid = _grid(engine, address, jobs)
     from affuse.tuning.search import TuningRequest, run_search
     from affuse.tuning.space import read_space
     from affuse.tuning.storage import find_database
@@ -169,10 +180,10 @@ def tune(
             seed=seed,
             study=study,
             max_parameters=max_parameters,
-            jobs=jobs,
+            jobs=1 if jobs is None else jobs,
             device=device,
         )
-        found = run_search(request, update, say)
+        found = run_search(request, update, say, None if grid is None else grid.trials)
     if out is not None:
         found.write_yaml(Path(out))
     return found
@@ -185,13 +196,25 @@ def read_results(path: str | Path) -> BenchmarkResult:
     return read_result(Path(path))
 
 
+def _grid(engine: str, address: str | None, jobs: int | None) -> RayGrid | None:
+    """What spreads runs over machines; None where this one does them all."""
+    from affuse.scale.ray_cluster import require_engine
+
+    require_engine(engine, address)
+    if engine == "local":
+        return None
+    from affuse.scale.ray_grids import RayGrid
+
+    return RayGrid(jobs, address)
+
+
 def _call(arguments: Mapping[str, Any]) -> str:
     """The call of `benchmark` to stand in the result, less what does not change it."""
     asked = {**arguments, **arguments["options"]}
     corpus = asked.pop("corpus")
     name = repr(str(corpus)) if isinstance(corpus, str | Path) else f"<{corpus.name}>"
     known = signature(benchmark).parameters
-    left_out = {"options", "out", "jobs", "device", "progress", "command"}
+    left_out = {"options", "out", "jobs", "device", "engine", "address", "progress", "command"}
     further = (
         f", {key}={value!r}"
         for key, value in asked.items()

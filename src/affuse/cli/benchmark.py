@@ -11,9 +11,11 @@ import typer
 
 import affuse
 from affuse.cli.common import (
+    AddressOption,
     CorpusArgument,
     DataOption,
     DeviceOption,
+    EngineOption,
     JobsOption,
     JsonFile,
     SetOption,
@@ -25,7 +27,7 @@ from affuse.cli.common import (
 )
 from affuse.harness import COMPARED, REFERENCE
 
-PLACES = ("--out", "--json", "--csv", "--jobs", "--device")
+PLACES = ("--out", "--json", "--csv", "--jobs", "--device", "--engine", "--address")
 """Options that say where results come from and go, and how fast."""
 
 
@@ -67,6 +69,8 @@ def benchmark_command(
     csv_file: Annotated[Path | None, typer.Option("--csv", metavar="FILE")] = None,
     jobs: JobsOption = None,
     device: DeviceOption = "auto",
+    engine: EngineOption = "local",
+    address: AddressOption = None,
 ) -> None:
     """Compare models on a corpus: validation selects, the test split is opened once a run."""
     from affuse.report.tables import print_result, write_csv
@@ -87,6 +91,8 @@ def benchmark_command(
         drop_shared=drop_shared,
         jobs=jobs,
         device=device,
+        engine=engine,
+        address=address,
         settings=settings if epochs is None else {**settings, "epochs": epochs},
         command=command_line(),
     )

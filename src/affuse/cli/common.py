@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 
 from affuse.config import parse_assignment
 from affuse.errors import InputError
-from affuse.files import to_strict_json, write_atomic
+from affuse.files import require_near, to_strict_json, write_atomic
 from affuse.training.fold_settings import merged, overruled, read_settings
 
 if TYPE_CHECKING:
@@ -52,6 +52,14 @@ DeviceOption = Annotated[
     ),
 ]
 JobsOption = Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")]
+EngineOption = Annotated[
+    str,
+    typer.Option("--engine", metavar="NAME", help="local, or ray for the machines of a cluster."),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", help="Of the Ray cluster; by default one on this machine."),
+]
 AudioTrackOption = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="The audio track to read; by default the one of use."),
@@ -137,6 +145,7 @@ def require_writable(*files: Path | None) -> None:
     for file in files:
         if file is None or file == TO_SCREEN:
             continue
+        require_near(file)
         if file.is_dir() or not os.access(file.absolute().parent, os.W_OK):
             remedy = "give a file in a folder that exists and is yours to write"
             raise InputError("cannot be written", remedy=remedy, source=file)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,7 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from affuse.cli.common import (
+    AddressOption,
     AudioTrackOption,
+    EngineOption,
     JsonFile,
     StrictOption,
     VideoTrackOption,
@@ -25,6 +28,11 @@ from affuse.cli.common import (
 )
 from affuse.config import parse_options
 from affuse.progress import work_bar
+from affuse.scale.ray_cluster import require_engine
+
+if TYPE_CHECKING:
+    from affuse.extract.clip import ClipSettings
+    from affuse.extract.folder import Extracting
 
 
 def extract_command(
@@ -54,13 +62,21 @@ def extract_command(
         ),
     ] = "npz",
     again: Annotated[bool, typer.Option(help="Extract also what was extracted before.")] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; by default 1, of a corpus or a cluster all cores."),
+    ] = None,
+    engine: EngineOption = "local",
+    address: AddressOption = None,
     json_file: JsonFile = None,
 ) -> None:
     """Extract text, voice and face from media; exits with 2 where a file could not be read."""
     require_writable(json_file)
     keep_blas_to_one_thread()
     if form != "npz":
-        _write_corpus(paths, out, form, {**parse_settings(assignments), **_strictly(strict)})
+        settings = {**parse_settings(assignments), **_strictly(strict)}
+        with _recordings_read_by(engine, jobs, address):
+            _write_corpus(paths, out, form, settings | ({} if jobs is None else {"jobs": jobs}))
         return
     from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds
     from affuse.extract.folder import ExtractedClip, extract_all
@@ -87,6 +103,7 @@ def extract_command(
             strict=strict,
             again=again,
             on_clip=on_clip,
+            extracting=_extracting_by(extractor.settings, engine, jobs, address),
         )
         for outcome in found:
             outcomes.append(outcome)
@@ -99,6 +116,31 @@ def extract_command(
         _print(described)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(2)
+
+
+def _extracting_by(
+    settings: ClipSettings, engine: str, jobs: int | None, address: str | None
+) -> Extracting | None:
+    """What does the work; None for this process."""
+    require_engine(engine, address)
+    from affuse.scale import extraction
+
+    if engine == "ray":
+        return extraction.extracting_by_ray(settings, jobs, address)
+    return None if jobs in (None, 1) else extraction.extracting_by_processes(settings, jobs)
+
+
+def _recordings_read_by(
+    engine: str, jobs: int | None, address: str | None
+) -> AbstractContextManager[None]:
+    """Likewise of the clips of a corpus."""
+    require_engine(engine, address)
+    if engine == "local":
+        return nullcontext()
+    from affuse.extract.takes import recordings_read_by
+    from affuse.scale.extraction import recordings_by_ray
+
+    return recordings_read_by(recordings_by_ray(jobs, address))
 
 
 def _strictly(strict: bool) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import typer
 
 from affuse.cli.common import (
     TO_SCREEN,
+    AddressOption,
     AudioTrackOption,
+    EngineOption,
     JsonFile,
     StrictOption,
     VideoTrackOption,
@@ -116,12 +118,8 @@ def predict_command(
     max_errors: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Give up after more clips have failed.")
     ] = None,
-    engine: Annotated[
-        str, typer.Option(metavar="NAME", help="local, or ray for the machines of a cluster.")
-    ] = "local",
-    address: Annotated[
-        str | None, typer.Option(help="Of the Ray cluster; by default one on this machine.")
-    ] = None,
+    engine: EngineOption = "local",
+    address: AddressOption = None,
 ) -> None:
     """Say what affect a recording shows, which modality said so, and where they disagree."""
     keep_blas_to_one_thread()

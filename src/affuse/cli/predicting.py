@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from affuse.cli.common import TO_SCREEN, json_line, say_notices
+from affuse.ending import kept_on_sigterm
 from affuse.errors import InputError
 from affuse.files import make_folder, write_atomic, written_atomic
 from affuse.progress import say, work_bar
@@ -48,8 +49,12 @@ def predict_and_tell(request: Request, wishes: Wishes) -> bool:
         say(f"{prediction.repeated} clips are named more than once, and done once")
     few = prediction.total <= _SHOWN
     shown: dict[int, dict[str, Any]] = {}
-    with _json_lines(wishes.json_file) as lines:
-        for one in _outcomes(prediction, ordered=few or lines is not None):
+    with (
+        kept_on_sigterm(goes_on=bool(request.out or request.parquet)),
+        _json_lines(wishes.json_file) as lines,
+        closing(_outcomes(prediction, ordered=few or lines is not None)) as outcomes,
+    ):
+        for one in outcomes:
             if one.content is None:
                 typer.echo(f"affuse: {one.error}", err=True)
                 continue
@@ -76,7 +81,7 @@ def _tell(
             _sum_up(prediction, request)
 
 
-def _outcomes(prediction: Prediction, *, ordered: bool) -> Iterator[Outcome]:
+def _outcomes(prediction: Prediction, *, ordered: bool) -> Generator[Outcome]:
     """What becomes of clips, with a bar on the way."""
     began = time.monotonic()
     with work_bar("predict", "clips") as update:
@@ -88,9 +93,10 @@ def _outcomes(prediction: Prediction, *, ordered: bool) -> Iterator[Outcome]:
 
         show("")
         on_word = show if prediction.total < 8 else lambda _: None
-        for one in prediction.run(on_word, ordered=ordered):
-            show(f"{Path(one.file).name}{_pace(prediction, time.monotonic() - began)}")
-            yield one
+        with closing(prediction.run(on_word, ordered=ordered)) as outcomes:
+            for one in outcomes:
+                show(f"{Path(one.file).name}{_pace(prediction, time.monotonic() - began)}")
+                yield one
 
 
 def _pace(prediction: Prediction, seconds: float) -> str:
@@ -123,6 +129,8 @@ def _write(one: Outcome, content: Content, wishes: Wishes, out: Path | None) -> 
 
 def _page(one: Outcome, content: Content, wishes: Wishes, place: Path) -> str:
     """The page of a clip, which plays it where that is asked for and the clip lies here."""
+    if "segment" in content:
+        content = {**content, "duration": content["segment"][1]}  # it counts from the file's start
     if not wishes.plays or is_url(one.file):
         return prediction_page(content)
     media = clip_media(Path(one.file), content["duration"], place, copy=wishes.copies)

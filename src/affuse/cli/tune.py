@@ -10,9 +10,11 @@ from rich.console import Console
 
 import affuse
 from affuse.cli.common import (
+    AddressOption,
     CorpusArgument,
     DataOption,
     DeviceOption,
+    EngineOption,
     JsonFile,
     SetOption,
     parse_settings,
@@ -57,8 +59,12 @@ def tune_command(
     study: Annotated[
         str | None, typer.Option(help="Name of the studies; the corpus' by default.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes at once.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default 1, of a cluster all cores.")
+    ] = None,
     device: DeviceOption = "auto",
+    engine: EngineOption = "local",
+    address: AddressOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Settings as YAML, for --settings.")
     ] = None,
@@ -88,6 +94,8 @@ def tune_command(
         study=study,
         jobs=jobs,
         device=device,
+        engine=engine,
+        address=address,
         settings=parse_settings(assignments),
     )
     if write_json(json_file, tuning.to_dict()):

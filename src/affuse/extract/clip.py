@@ -87,6 +87,7 @@ class ClipExtractor:
         tracks: Wanted | None = None,
         account: Account | None = None,
         progress: OnSeconds | None = None,
+        segment: Segment | None = None,
     ) -> Iterator[Window]:
         """The windows of a recording in order, each as soon as it is read; at least one.
 
@@ -98,18 +99,29 @@ class ClipExtractor:
             tracks: those to read; by default those that matter.
             account: filled in with what is read and what is lost.
             progress: told the seconds that are done.
+            segment: all that is read of it, in windows of the settings' length, the last of which
+                is what remains.
 
         Raises:
-            InputError: nothing in it can be read as sound or pictures; or words without times for
-                a stream that cannot be read twice and does not state its length.
+            InputError: nothing in it can be read as sound or pictures, or it ends before the
+                segment; or words without times for a stream that cannot be read twice and does not
+                state its length.
         """
         if transcript is not None and not transcript.timed and transcript.words:
-            transcript = transcript.spread(_known_duration(source, tracks))
+            start, end = segment or Segment()
+            end = _known_duration(source, tracks) if end is None else end
+            transcript = transcript.spread(max(0.0, end - start), start)
         with decode.MediaReader(source, fps=self.settings.fps, wanted=tracks) as media:
-            told = Account() if account is None else account
+            told, empty = Account() if account is None else account, True
             bounds = self._bounds(media.kinds, transcript)
+            if segment is not None:
+                bounds = Segments([segment], self.settings.window)
             reading = _Reading(self.features, media, bounds, transcript, told, progress)
-            yield from reading.windows(threads=self._threads)
+            for window in reading.windows(threads=self._threads):
+                empty = False
+                yield window
+            if empty and segment is not None:
+                raise nothing_from(segment, media.name)
 
     def _bounds(self, kinds: Sequence[str], transcript: Transcript | None) -> Bounds:
         settings = self.settings
@@ -148,6 +160,12 @@ class ClipExtractor:
             read = reading.windows(threads=self._threads)
             found = {(window.start, window.end): window for window in read}
         return [[found[piece] for piece in pieces] for pieces in bounds.taken]
+
+
+def nothing_from(segment: Segment, source: str | Path) -> InputError:
+    """The error for a segment that lies beyond the end of its recording."""
+    remedy = "give start and end in seconds within the recording"
+    return InputError(f"has nothing from {segment.start:g} s on", remedy=remedy, source=source)
 
 
 def _known_duration(source: decode.Source, tracks: Wanted | None) -> float:

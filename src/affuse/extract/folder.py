@@ -6,6 +6,8 @@ import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +17,7 @@ from affuse.extract.clip import ClipExtractor, OnSeconds
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.store import StoredClip, clip_key, read_clip, write_clip
 from affuse.extract.text.transcript import Beside, Transcript, transcript_beside
+from affuse.files import require_near
 
 MEDIA = frozenset(
     (
@@ -107,8 +110,34 @@ class ExtractedClip(NamedTuple):
     error: str | None = None  # the line that says why, or None
 
 
+@dataclass(frozen=True)
+class ExtractJob:
+    """A clip that is to be extracted.
+
+    Attributes:
+        number: its place among all that are named.
+        key: of all that its features depend on.
+    """
+
+    number: int
+    file: Path
+    beside: Beside
+    tracks: Wanted
+    key: str
+
+    @property
+    def source(self) -> str:
+        """What errors name."""
+        return str(self.file)
+
+
 OnClip = Callable[[int, int, Path], OnSeconds]
 """Told the number of a clip, of how many, and its file; returns what is told its seconds."""
+Extracting = Callable[
+    [Iterable[tuple[ExtractJob, OnSeconds]]],
+    Iterator[tuple[ExtractJob, StoredClip | AffuseError]],
+]
+"""Has clips extracted, in any order."""
 
 
 def extract_all(
@@ -121,6 +150,7 @@ def extract_all(
     strict: bool = False,
     again: bool = False,
     on_clip: OnClip = lambda *_: lambda *_: None,
+    extracting: Extracting | None = None,
 ) -> Iterator[ExtractedClip]:
     """Extract media files, as `find_clips` takes them, to the folder `out`, which is made.
 
@@ -130,57 +160,135 @@ def extract_all(
     its features are kept. A transcript is of the one file; by default it is what lies beside each
     under its name.
 
+    Args:
+        extracting: what does the work; by default this process, one clip after the other.
+
     Raises:
         InputError: no media, two files of one name, or a transcript for many files.
     """
+    require_near(out)
     found = find_clips(paths)
     require_distinct(found)
     if transcript is not None and len(found) > 1:
         remedy = "put a transcript beside each, under its name: clip.srt for clip.mp4"
         raise InputError(f"one transcript for {len(found)} files", remedy=remedy)
-    for number, (file, name) in enumerate(found):
-        target = out / name.with_name(f"{name.name}.npz")
-        progress = on_clip(number, len(found), file)
+    said = None if transcript is None else Beside(transcript)
+    given = _Given(extractor, found, out, said, tracks or Wanted(), strict=strict, again=again)
+    for job, result in (extracting or partial(_one_by_one, extractor))(given.jobs(on_clip)):
+        given.finish(job, result)
+        yield from given.in_order()
+    yield from given.in_order()
+
+
+class _Given:
+    """The clips that are given, and what became of them so far."""
+
+    def __init__(
+        self,
+        extractor: ClipExtractor,
+        clips: Sequence[Clip],
+        out: Path,
+        said: Beside | None,
+        tracks: Wanted,
+        *,
+        strict: bool,
+        again: bool,
+    ) -> None:
+        self._extractor, self._clips, self._out = extractor, clips, out
+        self._said, self._tracks = said, tracks
+        self._strict, self._again = strict, again
+        self._ended: dict[int, ExtractedClip] = {}
+        self._next = 0
+
+    def jobs(self, on_clip: OnClip) -> Iterator[tuple[ExtractJob, OnSeconds]]:
+        """Those whose features are not there, and what is told their seconds."""
+        for number, (file, _) in enumerate(self._clips):
+            on_seconds = on_clip(number, len(self._clips), file)
+            try:
+                beside = transcript_beside(file) if self._said is None else self._said
+                key = clip_key(file, beside, self._extractor, self._tracks)
+                known = None if self._again else _known(self._target(number), key)
+            except (AffuseError, OSError) as error:
+                self._end(number, error)
+                continue
+            if known is not None:
+                self._end(number, known, skipped=True)
+            else:
+                yield ExtractJob(number, file, beside, self._tracks, key), on_seconds
+
+    def finish(self, job: ExtractJob, result: StoredClip | AffuseError) -> None:
+        """Keep what was extracted."""
+        if isinstance(result, StoredClip):
+            target = self._target(job.number)
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_clip(target, result)
+            except (AffuseError, OSError) as error:
+                self._end(job.number, error)
+                return
+        self._end(job.number, result)
+
+    def in_order(self) -> Iterator[ExtractedClip]:
+        """What became of clips, as far as those before them have ended too."""
+        while self._next in self._ended:
+            yield self._ended.pop(self._next)
+            self._next += 1
+
+    def _target(self, number: int) -> Path:
+        name = self._clips[number].name
+        return self._out / name.with_name(f"{name.name}.npz")
+
+    def _end(self, number: int, result: StoredClip | Exception, *, skipped: bool = False) -> None:
+        file, target = self._clips[number].path, self._target(number)
         try:
-            beside = transcript_beside(file) if transcript is None else Beside(transcript)
-            reading = {"tracks": tracks or Wanted(), "progress": progress}
-            done = _extract(extractor, file, target, beside, reading, again=again)
-            if strict and done.clip is not None:
-                require_no_notices(file, done.clip.account["notices"])
-            yield done
+            if isinstance(result, StoredClip) and self._strict:
+                require_no_notices(file, result.account["notices"])
         except AffuseError as error:
-            yield ExtractedClip(file, target, error=str(error))
-        except OSError as error:
-            problem = file_error(error, "cannot be used", error.filename or file)
-            yield ExtractedClip(file, target, error=str(problem))
+            result = error
+        if isinstance(result, StoredClip):
+            self._ended[number] = ExtractedClip(file, target, skipped=skipped, clip=result)
+            return
+        if isinstance(result, OSError):
+            result = file_error(result, "cannot be used", result.filename or file)
+        self._ended[number] = ExtractedClip(file, target, error=str(result))
 
 
-def _extract(
-    extractor: ClipExtractor,
-    file: Path,
-    target: Path,
-    beside: Beside,
-    reading: dict[str, Any],
-    *,
-    again: bool,
-) -> ExtractedClip:
-    key = clip_key(file, beside, extractor, reading["tracks"])
-    if target.exists() and not again:
+def _known(target: Path, key: str) -> StoredClip | None:
+    """The features that are there, if they are of the same."""
+    if target.exists():
         with suppress(InputError):
             known = read_clip(target)
-            if known.key == key:
-                return ExtractedClip(file, target, skipped=True, clip=known)
-    account = Account(list(beside.notices))
-    windows = list(extractor.windows(file, beside.transcript, account=account, **reading))
-    clip = StoredClip(
-        file=file.name,
-        key=key,
+            return known if known.key == key else None
+    return None
+
+
+def _one_by_one(
+    extractor: ClipExtractor, jobs: Iterable[tuple[ExtractJob, OnSeconds]]
+) -> Iterator[tuple[ExtractJob, StoredClip | AffuseError]]:
+    for job, on_seconds in jobs:
+        try:
+            yield job, extract_clip(extractor, job, on_seconds)
+        except AffuseError as error:
+            yield job, error
+        except OSError as error:
+            yield job, file_error(error, "cannot be used", error.filename or job.file)
+
+
+def extract_clip(extractor: ClipExtractor, job: ExtractJob, on_seconds: OnSeconds) -> StoredClip:
+    """The features of a clip, with all that says what they are of.
+
+    Raises:
+        InputError: nothing in it can be read as sound or pictures.
+    """
+    account = Account(list(job.beside.notices))
+    reading: dict[str, Any] = {"tracks": job.tracks, "progress": on_seconds, "account": account}
+    windows = list(extractor.windows(job.file, job.beside.transcript, **reading))
+    return StoredClip(
+        file=job.file.name,
+        key=job.key,
         duration=windows[-1].end,
         extractors=extractor.versions,
         settings=extractor.settings.model_dump(),
         account=account.to_dict(),
         windows=windows,
     )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_clip(target, clip)
-    return ExtractedClip(file, target, clip=clip)

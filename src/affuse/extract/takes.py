@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from typing import NamedTuple
 from affuse.errors import AffuseError, InputError, file_error
 from affuse.extract.account import Account
 from affuse.extract.cache import FeatureCache
-from affuse.extract.clip import ClipExtractor, ClipSettings, Window
+from affuse.extract.clip import ClipExtractor, ClipSettings, Window, nothing_from
 from affuse.extract.media.segments import Segment
 from affuse.extract.store import StoredClip, read_clip, write_clip
 from affuse.extract.voice.recognise import NAME as RECOGNISER
@@ -49,7 +50,23 @@ class Taken(NamedTuple):
     error: str = ""  # the line that says why
 
 
-_Job = tuple[Path, Mapping[Path, Segment]]  # a recording, and where each segment of it is kept
+RecordingJob = tuple[Path, Mapping[Path, Segment]]
+"""A recording, and where each segment of it is kept."""
+ReadRecordings = Callable[
+    [ClipSettings, Sequence[RecordingJob], Advance], Iterator[tuple[Path, str]]
+]
+"""Has recordings read and kept; the places of what could not be read, and why."""
+_elsewhere: ContextVar[ReadRecordings | None] = ContextVar("elsewhere", default=None)
+
+
+@contextmanager
+def recordings_read_by(reads: ReadRecordings) -> Iterator[None]:
+    """Let somebody else read what `extract_takes` does not know, as the machines of a cluster."""
+    before = _elsewhere.set(reads)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(before)
 
 
 def extract_takes(
@@ -149,8 +166,11 @@ def _read_missing(
             missing[take.path][place] = take.segment
     if not missing:
         return
-    read = partial(_read_recording, settings.model_dump())
+    read = partial(read_recording, settings.model_dump())
     with items_bar("clips", "clips", sum(map(len, missing.values()))) as advance:
+        if (elsewhere := _elsewhere.get()) is not None:
+            yield from elsewhere(settings, list(missing.items()), advance)
+            return
         count = min(jobs or os.cpu_count() or 1, len(missing))
         if count > 1 and len(missing) >= _WORTH_POOL:
             yield from _read_by_processes(read, list(missing.items()), count, advance)
@@ -160,11 +180,11 @@ def _read_missing(
             advance(len(job[1]))
 
 
-_Read = Callable[[_Job], "list[tuple[Path, str]]"]
+_Read = Callable[[RecordingJob], "list[tuple[Path, str]]"]
 
 
 def _read_by_processes(
-    read: _Read, jobs: Sequence[_Job], count: int, advance: Advance
+    read: _Read, jobs: Sequence[RecordingJob], count: int, advance: Advance
 ) -> Iterator[tuple[Path, str]]:
     left = dict(enumerate(jobs))
     with (
@@ -187,7 +207,7 @@ def _read_by_processes(
         advance(len(job[1]))
 
 
-def _read_apart(read: _Read, job: _Job) -> list[tuple[Path, str]]:
+def _read_apart(read: _Read, job: RecordingJob) -> list[tuple[Path, str]]:
     """Read a recording in a process of its own, whose end is an error of this recording alone."""
     with (
         one_thread_each(),
@@ -206,7 +226,7 @@ def _extractor(settings: str) -> ClipExtractor:
     return ClipExtractor(ClipSettings.model_validate_json(settings), threads=False)
 
 
-def _read_recording(settings: Mapping[str, object], job: _Job) -> list[tuple[Path, str]]:
+def read_recording(settings: Mapping[str, object], job: RecordingJob) -> list[tuple[Path, str]]:
     """Keep the clips of one recording; the places of those that could not be read, and why."""
     path, segments = job
     extractor = _extractor(ClipSettings.model_validate(settings).model_dump_json())
@@ -233,9 +253,7 @@ def _kept(
 ) -> Iterator[tuple[Path, str]]:
     for (place, segment), windows in zip(segments.items(), found, strict=True):
         if not windows:
-            problem = f"has nothing from {segment.start:g} s on"
-            remedy = "give start and end in seconds within the recording"
-            yield place, str(InputError(problem, remedy=remedy, source=path))
+            yield place, str(nothing_from(segment, path))
             continue
         clip = StoredClip(
             file=path.name,

@@ -34,7 +34,7 @@ from affuse.harness.records import (
 )
 from affuse.harness.request import Job, Request, jobs
 from affuse.harness.results import BenchmarkResult
-from affuse.harness.workers import RUNS_IN, Answered, run_all
+from affuse.harness.workers import RUNS_IN, Answered, RunJobs, run_all
 from affuse.incongruity.hard import HardIds, hard_ids
 from affuse.metrics.scores import score_outputs
 from affuse.processes import preload
@@ -53,6 +53,7 @@ def run_benchmark(
     *,
     hard: HardIds | None = None,
     on_notice: Callable[[str], None] = lambda _: None,
+    run_jobs: RunJobs | None = None,
 ) -> tuple[BenchmarkResult, list[Record]]:
     """Train and test every model of a request.
 
@@ -66,6 +67,7 @@ def run_benchmark(
         on_work: told epochs done and in all, and how the latest run ended; with 0 in all, how far
             the search for hard samples is, which may take minutes.
         on_notice: told in a line what the corpus was read as, and why finished runs are made anew.
+        run_jobs: what has runs done; by default processes of this machine.
 
     Raises:
         InputError: what `Request.load` raises, or a folder that holds another benchmark.
@@ -98,7 +100,7 @@ def run_benchmark(
     }
     for line in _code_changes(folder / RUNS, {job: runs[job] for job in missing}):
         on_notice(line)
-    if missing:
+    if missing and run_jobs is None:
         preload(RUNS_IN)
 
     def on_search(fold: int, folds: int) -> None:
@@ -127,7 +129,9 @@ def run_benchmark(
     done, total = 0, sum(missing.values())
     # Closed at once when something goes wrong here, and not when Python gets round to it.
     tested = [key.ids for key in keys]
-    with closing(run_all(request, list(missing), content, folder / RUNS, tested)) as events:
+    with closing(
+        (run_jobs or run_all)(request, list(missing), content, folder / RUNS, tested)
+    ) as events:
         for event in events:
             latest = ""
             if event is not None:

@@ -139,6 +139,12 @@ def _goes_on(work: Path, run: Mapping[str, Any]) -> bool:
 RUNS_IN = run_in_process.__module__
 """What the processes of runs load first."""
 
+RunJobs = Callable[
+    [Request, Sequence[Job], str, Path, Sequence[Sequence[str]]],
+    Generator[tuple[Job, int | Answered] | None],
+]
+"""Has runs done, as `run_all` does."""
+
 WAIT_SECONDS = 0.5
 """Without news from any run, that nothing has happened is told this often."""
 

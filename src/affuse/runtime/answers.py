@@ -125,6 +125,8 @@ class ClipAnswer(Shown):
         account: what was read of it.
         adapted: to what features were adapted and by how many utterances, as `{"to": "recording",
             "utterances": 12}`; None where they were not.
+        segment: from which second to which of its file was read; None for all of it. Other times
+            are in seconds of the file too.
     """
 
     file: str
@@ -135,6 +137,7 @@ class ClipAnswer(Shown):
     extractors: Mapping[str, str]
     account: Account = field(default_factory=Account)
     adapted: Mapping[str, Any] | None = None
+    segment: tuple[float, float] | None = None
 
     def _summary(self) -> str:
         count = len(self.notices)
@@ -173,6 +176,7 @@ class ClipAnswer(Shown):
         return {
             "file": self.file,
             "duration": round(self.duration, 3),
+            **({} if self.segment is None else {"segment": [round(s, 3) for s in self.segment]}),
             **self.answer.to_dict(),
             "adapted": None if self.adapted is None else dict(self.adapted),
             "words": [_word(word) for word in self.words],
@@ -196,6 +200,7 @@ class ClipAnswer(Shown):
             checkpoint=names,
             extractors=dict(content["extractors"]),
             account=ToldAccount({key: content[key] for key in _TOLD}),
+            segment=(segment[0], segment[1]) if (segment := content.get("segment")) else None,
         )
 
     def to_json(self) -> str:

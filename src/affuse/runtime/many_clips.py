@@ -14,6 +14,7 @@ from affuse.errors import AffuseError, InputError, file_error
 from affuse.extract.account import require_no_notices
 from affuse.extract.clip import OnSeconds
 from affuse.extract.folder import Clip
+from affuse.extract.media.segments import Segment
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Transcript, transcript_beside
 from affuse.extract.voice.recognise import NAME as RECOGNISER
@@ -93,6 +94,7 @@ class ClipReader:
         out: Path | None = None,
         progress: OnSeconds | None = None,
         remote: Remote | None = None,
+        segment: Segment | None = None,
     ) -> PredictedClip:
         """What becomes of a clip.
 
@@ -102,10 +104,11 @@ class ClipReader:
                 extractors and transcript, the clip is not read again.
             progress: told the seconds that are done.
             remote: where the clip is fetched from; nothing then lies at its path.
+            segment: all that is read of it.
         """
         source = clip.path if remote is None else remote.shown
         try:
-            return self._read(clip, reading, beside, out, progress, remote)
+            return self._read(clip, reading, beside, out, progress, remote, segment)
         except AffuseError as error:
             return PredictedClip(clip, None, error)
         except OSError as error:
@@ -129,11 +132,13 @@ class ClipReader:
         out: Path | None,
         progress: OnSeconds | None,
         remote: Remote | None,
+        segment: Segment | None,
     ) -> PredictedClip:
         if beside is None:
-            beside = Beside(None) if remote else transcript_beside(clip.path)
+            beside = Beside(None) if remote else beside_of(clip.path, segment)
         made_from = {
             **self.made_by(reading),
+            **({} if segment is None else {"segment": list(segment)}),
             "words": digest(repr(beside).encode(), 64),
             "recognised": RECOGNISER if reading.recognise and beside.transcript is None else None,
         }
@@ -147,7 +152,7 @@ class ClipReader:
             content = _known(place, made_from, None if remote else clip.path)
         known = content is not None
         if content is None:
-            content = self._answer(clip.path, reading, beside, made_from, progress, remote)
+            content = self._answer(clip.path, reading, beside, made_from, progress, remote, segment)
             if place is not None:
                 make_folder(place.parent)
                 write_atomic(place, to_strict_json(content).encode())
@@ -163,6 +168,7 @@ class ClipReader:
         made_from: dict[str, Any],
         progress: OnSeconds | None,
         remote: Remote | None,
+        segment: Segment | None,
     ) -> dict[str, Any]:
         with nullcontext(path) if remote is None else remote.fetched() as file:
             made_from["media"] = digest_file(file)
@@ -173,6 +179,7 @@ class ClipReader:
                     window=reading.window,
                     adapt=reading.alone,
                     progress=progress,
+                    segment=segment,
                 )
             except InputError as error:
                 # Where it lay meanwhile says nothing to anybody.
@@ -181,6 +188,15 @@ class ClipReader:
                 raise InputError(error.problem, remedy=error.remedy, source=remote.shown) from None
         content = answer.to_dict() | ({} if remote is None else {"file": remote.shown})
         return {**content, _MADE_FROM: made_from}
+
+
+def beside_of(path: Path, segment: Segment | None) -> Beside:
+    """The transcript beside a recording, as far as it can be one of a segment of it."""
+    found = transcript_beside(path)
+    if segment is None or found.transcript is None or found.transcript.timed:
+        return found
+    why = "the text beside its recording has no times, so that none of it is its own"
+    return Beside(None, (*found.notices, why))
 
 
 def predict_clips(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -16,6 +17,7 @@ from affuse.extract.adaptation import Usual
 from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds, Window
 from affuse.extract.media.decode import Source
 from affuse.extract.media.live import Follower
+from affuse.extract.media.segments import Segment
 from affuse.extract.media.sent import SentMedia
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Transcript, as_transcript, transcript_beside
@@ -174,17 +176,25 @@ class Predictor:
         window: float | None = None,
         adapt: AdaptAlone = "recording",
         progress: OnSeconds | None = None,
+        segment: Segment | None = None,
     ) -> ClipAnswer:
-        """As `predict`, with the transcript that was found, and without a warning."""
+        """As `predict`, with the transcript that was found, and without a warning.
+
+        Args:
+            segment: all that is read of the recording, in whose seconds the answer stays.
+        """
         account = Account(list(beside.notices))
-        read = self.windows(
-            path, beside, tracks, account, recognise=recognise, window=window, progress=progress
-        )
+        options: dict[str, Any] = {"recognise": recognise, "window": window, "segment": segment}
+        read = self.windows(path, beside, tracks, account, progress=progress, **options)
         windows, utterances = [], 0
         for w, shifts in along(read, self.usual, adapt):
             windows.append(WindowAnswer(w.start, w.end, self.answer_of(w, shifts), w.words))
             utterances = max([utterances, *(shift.utterances for shift in shifts.values())])
-        return self.whole(path, windows, account, described(adapt, utterances))
+        whole = self.whole(path, windows, account, described(adapt, utterances))
+        if segment is None:
+            return whole
+        duration = windows[-1].end - segment.start
+        return replace(whole, duration=duration, segment=(segment.start, windows[-1].end))
 
     def windows(
         self,
@@ -196,11 +206,15 @@ class Predictor:
         recognise: bool = False,
         window: float | None = None,
         progress: OnSeconds | None = None,
+        segment: Segment | None = None,
     ) -> Iterator[Window]:
         """What is read of a recording, before anything is said of it."""
-        cut: dict[str, Any] = {"follow": True} if window is None else {"window": window}
+        cut: dict[str, Any] = {} if window is None else {"window": window}
+        if window is None and segment is None:
+            cut = {"follow": True}
         extractor = self.extractor(recognise=recognise, **cut)
         options: dict[str, Any] = {"tracks": tracks, "account": account, "progress": progress}
+        options["segment"] = segment
         return extractor.windows(path, beside.transcript, **options)
 
     def whole(

@@ -11,10 +11,12 @@ from typing import Any
 
 from affuse.extract.clip import OnSeconds
 from affuse.extract.folder import Clip
-from affuse.extract.text.transcript import Beside, Transcript, read_transcript, transcript_beside
+from affuse.extract.media.segments import Segment
+from affuse.extract.text.transcript import Beside, Transcript, read_transcript
+from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.pool_worker import mendable
 from affuse.process_pool import Finished, Limits, ProcessPool, Progress, Tell
-from affuse.runtime.many_clips import ClipReader, PredictedClip, Reading
+from affuse.runtime.many_clips import ClipReader, PredictedClip, Reading, beside_of
 from affuse.runtime.predictor import Predictor
 from affuse.scale.manifests import Row
 from affuse.scale.remote import fetched, is_url, shown_url, state_of
@@ -31,6 +33,7 @@ class ClipJob:
         out: the folder that keeps its answer.
         url: where it is fetched from; then no file lies at its path.
         row: what a manifest says of it.
+        said: the state of what is said in it, before it is read.
         number: by which whoever asks knows it.
     """
 
@@ -40,7 +43,13 @@ class ClipJob:
     out: Path | None = None
     url: str | None = field(default=None, repr=False)
     row: Row | None = field(default=None, repr=False)
+    said: str = field(default="", repr=False)
     number: int = 0
+
+    @property
+    def segment(self) -> Segment | None:
+        """All that is read of it; None for the whole."""
+        return None if self.row is None else self.row.segment
 
     @property
     def source(self) -> str:
@@ -75,6 +84,16 @@ def predicted(finished: Finished) -> PredictedClip:
     return result
 
 
+def keep_here(job: ClipJob, content: dict[str, Any]) -> None:
+    """Keep the answer that a worker of another machine gave, which may not share the folder."""
+    if job.out is None:
+        return
+    place, said = job.out / f"{job.clip.name}.json", to_strict_json(content).encode()
+    if not place.exists() or place.read_bytes() != said:
+        make_folder(place.parent)
+        write_atomic(place, said)
+
+
 class ClipWork:
     """What does a job, here or in a worker."""
 
@@ -90,6 +109,7 @@ class ClipWork:
             out=job.out,
             progress=on_seconds,
             remote=remote,
+            segment=job.segment,
         )
 
     def run(
@@ -142,7 +162,7 @@ def words_of(job: ClipJob) -> Beside | None:
     elif row.transcript is not None:
         found = Beside(_transcript(row.transcript))
     elif row.language is not None and job.url is None:
-        found = transcript_beside(job.clip.path)
+        found = beside_of(job.clip.path, row.segment)
     else:
         return None
     if row.language is None or found.transcript is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from affuse.errors import InputError, file_error
+from affuse.extract.media.segments import Segment, segment_between
 from affuse.extract.strange_tables import marks_of
 from affuse.extract.text.transcript.decoding import decoded
 from affuse.optional import require
@@ -18,6 +19,8 @@ from affuse.optional import require
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _PATHS = ("path", "file_name", "filename", "file", "url")
 _COLUMNS = ("transcript", "text", "language", "speaker")
+# Which seconds of its recording a clip is, as the corpus `clips` knows them.
+_SECONDS = (("start", "start_time"), ("end", "end_time"))
 _HEADING = "name a column path or file_name"
 # So much of a file tells its encoding; a row is no longer than that.
 _HEAD = 1 << 20
@@ -32,6 +35,7 @@ class Row(NamedTuple):
     text: str | None = None  # what is said
     language: str | None = None  # of what is said
     speaker: str | None = None  # who speaks, to whom features can be adapted
+    segment: Segment | None = None  # which seconds of its recording it is; None for all of it
 
 
 def is_manifest(given: str) -> bool:
@@ -42,9 +46,9 @@ def is_manifest(given: str) -> bool:
 def rows_of(file: Path, shown: str | None = None) -> Iterator[Row]:
     """The rows of a manifest, in order.
 
-    It has a column `path` (or `file_name`), and perhaps `transcript` (a file), `text`, `language`
-    and `speaker`; what else it holds is passed over. CSV by any usual delimiter and in any usual
-    encoding, JSON lines, or Parquet (extra `parquet`).
+    It has a column `path` (or `file_name`), and perhaps `transcript` (a file), `text`, `language`,
+    `speaker`, `start` and `end`; what else it holds is passed over. CSV by any usual delimiter and
+    in any usual encoding, JSON lines, or Parquet (extra `parquet`).
 
     Args:
         shown: how errors call it.
@@ -101,8 +105,9 @@ def _csv(file: Path, name: str) -> Iterator[Row]:
 
 
 def _columns(heading: Iterable[str]) -> list[str]:
-    """The columns that are read: that of the path first."""
-    return [next((c for c in _PATHS if c in heading), _PATHS[0]), *_COLUMNS]
+    """The columns that are read: that of the path first, those of seconds last."""
+    kinds = (_PATHS, *((column,) for column in _COLUMNS), *_SECONDS)
+    return [next((c for c in names if c in heading), names[0]) for names in kinds]
 
 
 def _heading(line: str, marks: str, name: str) -> tuple[list[str], str]:
@@ -156,8 +161,10 @@ def _parquet(file: Path, name: str) -> Iterator[Row]:
 
 
 def _row(cells: Sequence[Any], name: str, number: int) -> Row:
-    """A row of the cells of path, transcript, text and language."""
-    texts: list[Any] = [cell.strip() or None if isinstance(cell, str) else cell for cell in cells]
+    """A row of the cells of `_columns`."""
+    *said, start, end = cells
+    segment = None if start is None and end is None else _segment(start, end, name, number)
+    texts: list[Any] = [cell.strip() or None if isinstance(cell, str) else cell for cell in said]
     for at, text in enumerate(texts):
         if text is not None and not isinstance(text, str):
             _require_empty(text, f"{name}: row {number}")
@@ -165,7 +172,13 @@ def _row(cells: Sequence[Any], name: str, number: int) -> Row:
     if texts[0] is None:
         place, remedy = f"{name}: row {number}", "give its path, or delete the row"
         raise InputError("names no clip", remedy=remedy, source=place)
-    return Row(*texts)
+    row = Row(*texts)
+    return row if segment is None else row._replace(segment=segment)
+
+
+def _segment(start: Any, end: Any, name: str, number: int) -> Segment | None:
+    found = segment_between(start, end, f"{name}: row {number}")
+    return None if found == Segment() else found
 
 
 def _require_empty(cell: Any, place: str) -> None:

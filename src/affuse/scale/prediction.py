@@ -8,30 +8,32 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from affuse.errors import AffuseError, InputError, unknown_name
+from affuse.errors import AffuseError, InputError
 from affuse.extract.folder import Clip
 from affuse.extract.text.transcript import Beside
-from affuse.files import digest
+from affuse.files import digest, require_near
 from affuse.process_pool import Finished, Limits, Progress, Tell
 from affuse.runtime.many_clips import ClipReader, Reading
 from affuse.runtime.predictor import Predictor
-from affuse.scale.clip_workers import ClipJob, ClipWork, clip_pool, predicted
+from affuse.scale.clip_workers import ClipJob, ClipWork, clip_pool, keep_here, predicted
 from affuse.scale.manifests import Row
 from affuse.scale.parquet_parts import Parts
+from affuse.scale.ray_cluster import require_engine
 from affuse.scale.remote import is_url
+from affuse.scale.row_keeper import RowKeeper
 from affuse.scale.shards import Chosen, Shard
 from affuse.scale.sources import Source, Sources
-from affuse.scale.table_rows import Columns, Rows, state_of
+from affuse.scale.table_rows import Columns, said_state, state_of
 from affuse.scale.together_work import TogetherWork, are_together
 
-ENGINES = ("local", "ray")
+# Changes whenever columns do.
+_TABLES = 2
 # Below this many clips, starting processes takes longer than they save.
 _WORTH_PROCESSES = 8
-# Rows are written when there are so many clips of them, or after so many seconds.
-_FLUSHED_CLIPS, _FLUSHED_SECONDS = 1000, 60.0
 
 
 class Engine(Protocol):
@@ -84,7 +86,7 @@ class Outcome(NamedTuple):
     content: dict[str, Any] | None  # the answer as JSON content; None where there is none
     error: AffuseError | None = None
     row: Row | None = None  # what a manifest says of it
-    state: Mapping[str, Any] | None = None  # of its file, as of `PredictedClip`
+    state: Mapping[str, Any] | None = None  # of its file, as of `PredictedClip`, and of its words
 
 
 OnWord = Callable[[str], None]
@@ -106,8 +108,8 @@ class Prediction:
     """
 
     def __init__(self, request: Request) -> None:
-        if isinstance(request.engine, str) and request.engine not in ENGINES:
-            raise unknown_name("engine", request.engine, ENGINES)
+        if isinstance(request.engine, str):
+            require_engine(request.engine, request.address)
         _require_fit(request)
         distinct = request.distinct or request.out is not None
         self._request = request
@@ -146,7 +148,7 @@ class Prediction:
             InputError: more clips failed than may; the sources changed; nothing can be written.
         """
         began = time.monotonic()
-        with _Keeper(self._parts) as keeper, self._engine() as engine:
+        with RowKeeper(self._parts) as keeper, self._engine() as engine:
             finished = engine.run(
                 self._jobs(keeper, ordered), progress=lambda e: on_word(self._word(e))
             )
@@ -167,7 +169,8 @@ class Prediction:
         if request.engine == "ray":
             from affuse.scale.ray_engine import RayEngine
 
-            return RayEngine(request.checkpoint, request.jobs, request.address, request.limits)
+            make = partial(clip_pool, request.checkpoint, 1, limits=request.limits)
+            return RayEngine(make, request.jobs, request.address)
         jobs = request.jobs or (cores() if self.total >= _WORTH_PROCESSES else 1)
         jobs = min(jobs, self.total)
         predictor = self._predictor or Predictor.from_pretrained()
@@ -177,11 +180,12 @@ class Prediction:
             return nullcontext(ClipWork(predictor))
         return clip_pool(request.checkpoint, jobs, limits=request.limits)
 
-    def _jobs(self, keeper: _Keeper, ordered: bool) -> Iterator[ClipJob]:
+    def _jobs(self, keeper: RowKeeper, ordered: bool) -> Iterator[ClipJob]:
         request, (known, states) = self._request, keeper.known(self._chosen.keys)
         for number, source in self._chosen:
+            said = "" if self._parts is None else said_state(source.place, source.row)
             if known[number]:
-                if _is_unchanged(source, int(states[number])):
+                if _is_unchanged(source, said, int(states[number])):
                     self.known += 1
                     continue
                 keeper.supersede(int(self._chosen.keys[number]))
@@ -193,6 +197,7 @@ class Prediction:
                 *(clip, request.reading, request.beside, request.out),
                 url=url,
                 row=source.row,
+                said=said,
                 number=number,
             )
 
@@ -203,9 +208,12 @@ class Prediction:
             self.failed += 1
         else:
             self.answered += 1
+            if self._request.engine == "ray":
+                keep_here(job, one.content)
             self.seconds += one.content["duration"]
         name = job.clip.name.as_posix()
-        return Outcome(job.number, job.source, name, one.content, one.error, job.row, one.state)
+        state = {**(one.state or {}), "said": job.said}
+        return Outcome(job.number, job.source, name, one.content, one.error, job.row, state)
 
     def _in_order(self, outcome: Outcome) -> Iterator[Outcome]:
         """What was asked for first and is finished."""
@@ -226,50 +234,6 @@ class Prediction:
             raise InputError(problem, remedy=remedy)
 
 
-class _Keeper:
-    """Writes rows now and then, and at the end, however it comes."""
-
-    def __init__(self, parts: Parts | None) -> None:
-        self._parts, self._rows = parts, Rows()
-        self._stale: set[int] = set()
-        self._written = time.monotonic()
-
-    def known(self, keys: Any) -> tuple[Any, Any]:
-        if self._parts is None:
-            return (nothing := [False] * len(keys)), nothing
-        return self._parts.known().of(keys)
-
-    def supersede(self, key: int) -> None:
-        """What was answered before is replaced by what comes."""
-        self._stale.add(key)
-
-    def keep(self, outcome: Outcome, key: int) -> None:
-        if self._parts is None:
-            return
-        if key in self._stale:
-            self._stale.remove(key)
-            self._parts.supersede(key)
-        if outcome.content is not None:
-            self._rows.answer(key, outcome.content, outcome.row, outcome.state or {})
-        elif outcome.error is not None:
-            self._rows.error(key, outcome.file, outcome.error)
-        late = time.monotonic() - self._written > _FLUSHED_SECONDS
-        if late or len(self._rows) >= _FLUSHED_CLIPS:
-            self._write()
-
-    def _write(self) -> None:
-        if self._parts is not None:
-            rows, self._rows = self._rows, Rows()
-            self._parts.add(rows)
-            self._written = time.monotonic()
-
-    def __enter__(self) -> _Keeper:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._write()
-
-
 def _predictor_of(request: Request) -> Predictor | None:
     """What answers here; None where somebody else does."""
     here = isinstance(request.engine, str)
@@ -277,7 +241,9 @@ def _predictor_of(request: Request) -> Predictor | None:
 
 
 def _require_fit(request: Request) -> None:
-    """Raise `InputError` for what cannot be done where clips are adapted together."""
+    """Raise `InputError` for results behind a URL, or what clips adapted together do not allow."""
+    for place in filter(None, (request.out, request.parquet)):
+        require_near(place)
     if not are_together(request.reading, request.sources):
         return
     chosen = {
@@ -302,16 +268,24 @@ def _settings(reader: ClipReader, request: Request) -> dict[str, Any]:
     """What answers depend on, but for the clips."""
     reading, beside = request.reading, request.beside
     words = None if beside is None else digest(repr(beside).encode())
-    settings = {"recognise": reading.recognise, "strict": reading.strict, "words": words}
+    settings = {
+        "tables": _TABLES,
+        "recognise": reading.recognise,
+        "strict": reading.strict,
+        "words": words,
+    }
     return {**reader.made_by(reading), **settings}
 
 
-def _is_unchanged(source: Source, state: int) -> bool:
-    """Whether a file is as it was answered; one that is gone, or far away, keeps its answer."""
+def _is_unchanged(source: Source, said: str, state: int) -> bool:
+    """Whether a clip is as it was answered: its file and what is said in it.
+
+    A file that is gone keeps its answer, and of one that is far away its words alone are compared.
+    """
     if is_url(source.place):
-        return True
+        return state_of(None, None, source.row, said) == state
     try:
         found = os.stat(source.place)  # noqa: PTH116 - a million times
     except OSError:
         return True
-    return state_of(found.st_size, found.st_mtime_ns, source.row) == state
+    return state_of(found.st_size, found.st_mtime_ns, source.row, said) == state

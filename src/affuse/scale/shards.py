@@ -71,7 +71,7 @@ class Chosen:
             keys.append(key_of(source.identity))
             if distinct:
                 names.append(key_of(source.name))
-                places.append(key_of(source.place))
+                places.append(key_of(f"{source.place} {source.name}"))
         self.keys: Hashes = np.array(keys, np.uint64)
         if distinct:
             self._require_distinct(np.array(names, np.uint64), np.array(places, np.uint64))

@@ -22,7 +22,8 @@ class Source(NamedTuple):
 
     Attributes:
         place: a path, or a URL with all that its storage wants to know.
-        name: of what is written about it: its place in the folder or the manifest that was given.
+        name: of what is written about it: its place in the folder or the manifest that was given,
+            and of a part of a recording its seconds.
         row: what a manifest says of it.
     """
 
@@ -38,6 +39,11 @@ class Source(NamedTuple):
     @property
     def identity(self) -> str:
         """What tells it from others, wherever affuse is started."""
+        segment = None if self.row is None else self.row.segment
+        return self._place_alone if segment is None else f"{self._place_alone}{segment.label}"
+
+    @property
+    def _place_alone(self) -> str:
         place = self.place
         if is_url(place):
             return self.shown
@@ -84,7 +90,8 @@ def _listed(rows: Iterator[Row], base: str) -> Iterator[Source]:
     for row in rows:
         if row.transcript is not None:
             row = row._replace(transcript=_joined(base, row.transcript))
-        yield Source(_joined(base, row.path), _name(row.path), row)
+        label = "" if row.segment is None else row.segment.label
+        yield Source(_joined(base, row.path), f"{_name(row.path)}{label}", row)
 
 
 def _joined(base: str, place: str) -> str:

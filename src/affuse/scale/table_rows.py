@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from affuse.extract.text.transcript import files_beside
 from affuse.report.answer_files import interval_of, top_emotion, window_rows
 from affuse.runtime.predictor import Predictor
 from affuse.scale.manifests import Row
+from affuse.scale.remote import is_url, shown_url
 from affuse.scale.shards import key_of
 
 KINDS = ("windows", "clips", "errors")
@@ -50,6 +54,7 @@ def arrow_schema(arrow: Any, kind: str, columns: Columns) -> Any:
         },
         "clips": {
             **key,
+            "start": arrow.float64(),
             "duration": arrow.float64(),
             "windows": arrow.int32(),
             **answer,
@@ -64,10 +69,39 @@ def arrow_schema(arrow: Any, kind: str, columns: Columns) -> Any:
     return arrow.schema(list(fields[kind].items()))
 
 
-def state_of(size: int | None, modified: object, row: Row | None) -> int:
-    """64 bits that tell that a clip has changed, or what a manifest says of it."""
-    said = "" if row is None else repr(row[1:])
-    return key_of(f"{size} {modified} {said}")
+def state_of(size: int | None, modified: object, row: Row | None, said: str = "") -> int:
+    """64 bits that tell that a clip has changed, or what is said in it.
+
+    Args:
+        said: the state of transcripts, as `said_state` tells it.
+    """
+    # Where a transcript lies is in its state, wherever the manifest is named from.
+    told = "" if row is None else repr(row._replace(path="", transcript=None)[1:])
+    return key_of(f"{size} {modified} {told} {said}")
+
+
+def said_state(place: str, row: Row | None) -> str:
+    """The files that say what is said in a clip, and the state of each; of URLs their name alone.
+
+    Words that stand in a manifest are of its row.
+    """
+    if row is not None and row.text is not None:
+        return ""
+    if row is not None and row.transcript is not None:
+        url = is_url(row.transcript)
+        return shown_url(row.transcript) if url else _file_state(row.transcript)
+    if is_url(place):
+        return ""
+    return " ".join(map(_file_state, files_beside(Path(place))))
+
+
+def _file_state(place: str | Path) -> str:
+    name = os.path.abspath(place)  # noqa: PTH100 - of a million, and what links lead to is no matter
+    try:
+        found = os.stat(name)  # noqa: PTH116
+    except OSError:
+        return f"{name} -"
+    return f"{name} {found.st_size} {found.st_mtime_ns}"
 
 
 class Rows:
@@ -84,13 +118,17 @@ class Rows:
         return self._rows[kind]
 
     def answer(self, key: int, content: Content, row: Row | None, state: Mapping[str, Any]) -> None:
-        """The answer for a clip, whose file is in that state (see `PredictedClip`)."""
+        """The answer for a clip, whose file is in that state (see `PredictedClip`).
+
+        Beside it, `said` is the state of its transcript.
+        """
         found = {"key": key, "file": content["file"]}
         self._rows["windows"] += [{**window, **found} for window in window_rows(content)]
         size, modified = state.get("size"), state.get("modified")
         self._rows["clips"].append(
             {
                 **found,
+                "start": content.get("segment", [0.0])[0],
                 "duration": content["duration"],
                 "windows": len(content["timeline"]),
                 **{key: content[key] for key in ("sentiment", "primary", "conflict", "notices")},
@@ -101,13 +139,20 @@ class Rows:
                 "words": len(content["words"]),
                 "size": size,
                 "modified": None if modified is None else str(modified),
-                "state": state_of(size, modified, row),
+                "state": state_of(
+                    *_compared(content["file"], size, modified), row, state.get("said", "")
+                ),
             }
         )
 
     def error(self, key: int, file: str, error: Exception) -> None:
         """Why a clip has none."""
         self._rows["errors"].append({"key": key, "file": file, "error": str(error)})
+
+
+def _compared(file: str, size: Any, modified: Any) -> tuple[Any, Any]:
+    """What is looked at again before a clip is answered: of one far away nothing."""
+    return (None, None) if is_url(file) else (size, modified)
 
 
 def _named(begin: str, values: Iterable[tuple[str, float]]) -> dict[str, float]:

@@ -90,6 +90,9 @@ class TogetherWork:
 
 
 def _require_near(job: ClipJob) -> None:
+    if job.segment is not None:
+        remedy = "cut it out of its recording, or adapt to the recording alone"
+        raise InputError("is a part of a recording", remedy=remedy, source=job.source)
     if job.url is not None:
         remedy = "fetch it first, or adapt to the recording alone"
         raise InputError("is far away, and is read twice", remedy=remedy, source=job.source)

@@ -12,7 +12,7 @@ from affuse.extract.text.transcript import transcript_beside
 from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.process_pool import Finished, Tell
 from affuse.runtime.many_clips import PredictedClip
-from affuse.scale.clip_workers import ClipJob
+from affuse.scale.clip_workers import ClipJob, words_of
 from affuse.service.client import Options, ServiceClient
 from affuse.service.side_by_side import side_by_side, unless
 
@@ -49,13 +49,20 @@ class ServiceEngine:
         if job.url is not None:
             remedy = "send its URL to POST /v1/jobs, or leave out --server"
             raise InputError(
-                "is a URL, which --server does not send", remedy=remedy, source=job.url
+                "is a URL, which --server does not send", remedy=remedy, source=job.source
+            )
+        if job.segment is not None:
+            remedy = "cut it out of its recording, or leave out --server"
+            raise InputError(
+                "is a part of a recording, which --server sends whole",
+                remedy=remedy,
+                source=job.source,
             )
         path, reading = job.clip.path, job.reading
         if reading.window is not None or reading.adapt != "recording":
             remedy = "leave it out, or leave out --server"
             raise InputError("--window or --adapt of a service", remedy=remedy)
-        beside = transcript_beside(path) if job.beside is None else job.beside
+        beside = job.beside or words_of(job) or transcript_beside(path)
         options = Options(self.checkpoint, reading.recognise, *reading.tracks)
         content = self.client.content(path, beside, options, progress=unless(given_up))
         if job.out is not None:

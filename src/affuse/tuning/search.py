@@ -1,14 +1,11 @@
-"""The search: what is asked of it, its studies, and the processes that work on them."""
+"""The search: what is asked of it, and its studies, on which others work."""
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,6 @@ import optuna
 
 from affuse import __version__
 from affuse.errors import InputError
-from affuse.processes import begin_worker, worker_context, worker_killed
 from affuse.progress import OnWork
 from affuse.readers.registry import load_corpus
 from affuse.samples import Corpus
@@ -25,26 +21,11 @@ from affuse.training.devices import AUTO, resolve_device
 from affuse.training.presets import check_keys, corpus_options, plan
 from affuse.training.session import require_targets, require_trainable
 from affuse.tuning.outcome import StudyResult, TuningResult
+from affuse.tuning.search_workers import Place, Workers, by_processes
 from affuse.tuning.space import SpaceChanges, base_name, describe, search_space, untuned
 from affuse.tuning.storage import Database, database_errors, open_storage
-from affuse.tuning.study import (
-    REJECTED,
-    Direction,
-    best_value,
-    fail_silent,
-    finished,
-    has_room,
-    join_study,
-    open_study,
-    run_one,
-)
-from affuse.tuning.trial import FoldData, Objective
-
-Place = tuple[str, int]
-"""Of a study: its model and fold."""
-
-POLL = 0.5
-"""Seconds between looks at what others are doing."""
+from affuse.tuning.study import Direction, best_value, finished, open_study
+from affuse.tuning.trial import Objective
 
 NOT_SEARCHED_WITH = {
     "init": "sizes, which the weights of 'init' do not fit",
@@ -52,9 +33,6 @@ NOT_SEARCHED_WITH = {
     "teacher": "sizes and rates, for which a 'teacher' trained with others would decide",
 }
 """Options of training that a search refuses, and why."""
-
-MAX_REJECTED = 20
-"""So many times the trials asked for may be turned down before the search is given up."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +150,7 @@ def run_search(
     request: TuningRequest,
     on_progress: OnWork = lambda *_: None,
     on_notice: Callable[[str], object] = warnings.warn,
+    workers: Workers | None = None,
 ) -> TuningResult:
     """Search until every model has its number of trials, and report what was found.
 
@@ -182,6 +161,7 @@ def run_search(
         on_progress: told trials finished, trials in all, and a word on the best so far.
         on_notice: told in a line what the corpus was read as, and which earlier trials are not
             counted, and why.
+        workers: what works on the studies; by default processes of this machine.
 
     Raises:
         InputError: what `TuningRequest.load` raises, a storage that cannot be used, a study of
@@ -193,7 +173,7 @@ def run_search(
         on_notice(line)
     with database_errors(request.database):
         studies = open_studies(request, corpus, on_notice)
-        _work(request, corpus, studies, on_progress)
+        _work(request, corpus, studies, on_progress, workers or by_processes)
         found = [StudyResult.read(model, study) for (model, _), study in studies.items()]
     return TuningResult(request, corpus.task.selection[0], found)
 
@@ -228,28 +208,17 @@ def _work(
     corpus: Corpus,
     studies: Mapping[Place, optuna.Study],
     on_progress: OnWork,
+    workers: Workers,
 ) -> None:
     """Let workers bring every study to its number of trials."""
     metric = corpus.task.selection[0]
-    names = {place: study.study_name for place, study in studies.items()}
     if all(len(finished(study)) >= request.trials for study in studies.values()):
         return
-    context = worker_context(__name__)
-    with ProcessPoolExecutor(request.jobs, context, _begin, (request,)) as pool:
-        pending = {pool.submit(_run, names) for _ in range(request.jobs)}
-        try:
-            while pending:
-                ended, pending = wait(pending, timeout=POLL, return_when=FIRST_EXCEPTION)
-                on_progress(*_progress(studies, request.trials, metric))
-                for future in ended:
-                    future.result()
-        except BrokenProcessPool:
-            raise worker_killed() from None
-        except BaseException:
-            # Their trials fall silent and are begun anew by whoever goes on.
-            for process in list((pool._processes or {}).values()):
-                process.kill()
-            raise
+    names = {place: study.study_name for place, study in studies.items()}
+    with closing(workers(request, names)) as events:
+        for _ in events:
+            on_progress(*_progress(studies, request.trials, metric))
+    on_progress(*_progress(studies, request.trials, metric))
 
 
 def _progress(
@@ -261,59 +230,3 @@ def _progress(
     which = f", fold {fold}" if any(other for _, other in studies) else ""
     latest = f"{model}{which}: {'' if best is None else f'best {metric} {best:.3f}'}"
     return sum(counts.values()), trials * len(counts), latest
-
-
-_worker: tuple[TuningRequest, Mapping[int, FoldData]] | None = None
-"""What a worker process was begun for."""
-
-
-def _begin(request: TuningRequest) -> None:
-    """Load the corpus once a process, and keep of it what tuning may see."""
-    global _worker
-    begin_worker()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    corpus = request.load()
-    _worker = request, {fold: FoldData.of(corpus, fold) for fold in request.folds(corpus)}
-
-
-def _run(names: Mapping[Place, str]) -> None:
-    assert _worker is not None
-    work(*_worker, names)
-
-
-def work(request: TuningRequest, folds: Mapping[int, FoldData], names: Mapping[Place, str]) -> None:
-    """Work on studies until each has its trials.
-
-    Args:
-        folds: all that is seen of the corpus.
-        names: model and fold to the name of the study.
-    """
-    storage, objectives = open_storage(request.database), request.objectives()
-    seen: set[int] = set()
-    with database_errors(request.database):
-        studies = {
-            place: join_study(storage, name, seed=request.seed, epochs=objectives[place[0]].epochs)
-            for place, name in names.items()
-        }
-        while left := [p for p, s in studies.items() if len(finished(s)) < request.trials]:
-            for place in left:
-                fail_silent(studies[place], seen)
-            free = next((p for p in left if has_room(studies[p], request.trials)), None)
-            if free is None:
-                time.sleep(POLL)
-                continue
-            model, fold = free
-            objective = partial(objectives[model], fold=folds[fold])
-            run_one(studies[free], objective, request.trials)
-            _require_fitting(studies[free], model, request.trials)
-
-
-def _require_fitting(study: optuna.Study, model: str, trials: int) -> None:
-    """Raise `InputError` where the space holds next to nothing that may be trained."""
-    attributes = [trial.user_attrs for trial in study.get_trials(deepcopy=False)]
-    why = [known[REJECTED] for known in attributes if REJECTED in known]
-    if len(why) >= MAX_REJECTED * trials:
-        raise InputError(
-            f"{len(why)} settings of {model} were turned down, the last for {why[-1]}",
-            remedy="change the space or --max-parameters",
-        )

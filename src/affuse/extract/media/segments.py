@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from affuse.errors import InputError
 from affuse.extract.media.windows import SHORTEST_LAST, Bounds
+from affuse.extract.text.transcript.clock import seconds_of
 
 _SLACK = 1e-3
 
@@ -15,6 +18,34 @@ class Segment(NamedTuple):
 
     start: float = 0.0
     end: float | None = None
+
+    @property
+    def label(self) -> str:
+        """Beside the name of a recording, what tells its segments apart; nothing of the whole."""
+        if self == Segment():
+            return ""
+        return f"[{self.start:g}-{'' if self.end is None else f'{self.end:g}'}]"
+
+
+def segment_between(start: Any, end: Any, source: str) -> Segment:
+    """The segment that cells of a table mean, in any usual form of time; empty ones leave it open.
+
+    Raises:
+        InputError: no times, or an end that is not after the start; it names `source`.
+    """
+    found: list[float | None] = []
+    for kind, cell in (("start", start), ("end", end)):
+        empty = cell is None or str(cell).strip().lower() in ("", "nan")
+        second = None if empty else seconds_of(cell)
+        if not empty and (second is None or not math.isfinite(second) or second < 0):
+            remedy = "give seconds, or hours, minutes and seconds as 00:01:02.5"
+            raise InputError(f"has the {kind} '{str(cell)[:40]}'", remedy=remedy, source=source)
+        found.append(second)
+    first, last = found[0] or 0.0, found[1]
+    if last is not None and last <= first:
+        problem, remedy = f"ends at {last:g} s, but starts at {first:g} s", "give a later end"
+        raise InputError(problem, remedy=remedy, source=source)
+    return Segment(first, last)
 
 
 class Segments(Bounds):

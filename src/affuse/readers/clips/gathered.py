@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,10 +11,9 @@ from pathlib import Path
 
 from affuse.errors import InputError
 from affuse.extract.features import ClipSettings
-from affuse.extract.media.segments import Segment
+from affuse.extract.media.segments import Segment, segment_between
 from affuse.extract.store import StoredClip
 from affuse.extract.takes import Take, clip_folder, extract_takes
-from affuse.extract.text.transcript.clock import seconds_of
 from affuse.files import digest, make_folder, write_atomic
 from affuse.readers.clips.clip_options import ClipsOptions
 from affuse.readers.clips.labelling import LabelledClips, label_rows
@@ -125,20 +123,7 @@ def _takes(
 
 def segment_of(row: Row) -> Segment:
     """Which seconds of its recording a row is of; `InputError` where they cannot be read."""
-    found: list[float | None] = []
-    for kind in ("start", "end"):
-        text = row.known.get(kind, "")
-        text = "" if text.lower() == "nan" else text
-        second = seconds_of(text) if text else None
-        if text and (second is None or not math.isfinite(second) or second < 0):
-            remedy = "give seconds, or hours, minutes and seconds as 00:01:02.5"
-            raise InputError(f"has the {kind} '{text[:40]}'", remedy=remedy, source=row.place)
-        found.append(second)
-    start, end = found[0] or 0.0, found[1]
-    if end is not None and end <= start:
-        problem, remedy = f"ends at {end:g} s, but starts at {start:g} s", "give a later end"
-        raise InputError(problem, remedy=remedy, source=row.place)
-    return Segment(start, end)
+    return segment_between(row.known.get("start"), row.known.get("end"), row.place)
 
 
 def _require_one_each(labelled: LabelledClips, takes: dict[int, Take]) -> list[str]:
@@ -175,11 +160,7 @@ def _said(row: Row, take: Take, stored: StoredClip, places: Places, options: Cli
 
 def clip_name(take: Take, folder: Path) -> str:
     """What a clip is called: its place in the folder, and which seconds of it."""
-    name = relative_name(take.path, folder)
-    if take.segment == Segment():
-        return name
-    end = "" if take.segment.end is None else f"{take.segment.end:g}"
-    return f"{name}[{take.segment.start:g}-{end}]"
+    return relative_name(take.path, folder) + take.segment.label
 
 
 def relative_name(path: Path, folder: Path) -> str:

@@ -1,6 +1,6 @@
 """Transcripts: what is said in a recording, and the files that it comes in."""
 
-from affuse.extract.text.transcript.beside import Beside, transcript_beside
+from affuse.extract.text.transcript.beside import Beside, files_beside, transcript_beside
 from affuse.extract.text.transcript.reading import as_transcript, read_transcript
 from affuse.extract.text.transcript.said import Transcript, TranscriptOrigin, Word
 
@@ -10,6 +10,7 @@ __all__ = [
     "TranscriptOrigin",
     "Word",
     "as_transcript",
+    "files_beside",
     "read_transcript",
     "transcript_beside",
 ]

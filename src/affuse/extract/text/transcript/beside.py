@@ -80,6 +80,11 @@ def transcript_beside(path: Path) -> Beside:
     return Beside(None, tuple(notices))
 
 
+def files_beside(path: Path) -> list[Path]:
+    """All files that are named as a transcript of a media file would be, sorted; none is read."""
+    return sorted(one.path for one in _candidates(path))
+
+
 def _why_not(path: Path) -> str | None:
     """A line that says why a file is left aside before it is read, if it is."""
     why = why_no_transcript(path)

@@ -47,12 +47,15 @@ class Transcript:
         """A transcript without times, split at white space."""
         return cls(tuple(Word(word, 0.0, 0.0) for word in text.split()), timed=False)
 
-    def spread(self, duration: float) -> Transcript:
-        """The same words with times: spread over a recording, each by its letters."""
-        times = spread([word.text for word in self.words], 0.0, duration)
+    def spread(self, duration: float, start: float = 0.0) -> Transcript:
+        """The same words with times: spread over a recording, or over what lasts so long in it.
+
+        Each has time by its letters.
+        """
+        times = spread([word.text for word in self.words], start, start + duration)
         words = (
-            word._replace(start=start, end=end)
-            for word, (start, end) in zip(self.words, times, strict=True)
+            word._replace(start=begin, end=end)
+            for word, (begin, end) in zip(self.words, times, strict=True)
         )
         return replace(self, words=tuple(words), timed=True)
 
