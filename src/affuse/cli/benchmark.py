@@ -11,13 +11,20 @@ import typer
 
 import affuse
 from affuse.cli.common import (
+    AcceleratorOption,
     CorpusArgument,
     DataOption,
+    DeterministicOption,
     DeviceOption,
+    DevicesOption,
     JobsOption,
     JsonFile,
+    LogOption,
+    NodesOption,
+    PrecisionOption,
     SetOption,
     SettingsOption,
+    StrategyOption,
     parse_settings,
     require_writable,
     with_json_value,
@@ -25,7 +32,7 @@ from affuse.cli.common import (
 )
 from affuse.harness import COMPARED, REFERENCE
 
-PLACES = ("--out", "--json", "--csv", "--jobs", "--device")
+PLACES = ("--out", "--json", "--csv", "--jobs", "--device", "--accelerator", "--log")
 """Options that say where results come from and go, and how fast."""
 
 
@@ -67,6 +74,13 @@ def benchmark_command(
     csv_file: Annotated[Path | None, typer.Option("--csv", metavar="FILE")] = None,
     jobs: JobsOption = None,
     device: DeviceOption = "auto",
+    accelerator: AcceleratorOption = "auto",
+    devices: DevicesOption = 1,
+    nodes: NodesOption = 1,
+    precision: PrecisionOption = "32",
+    strategy: StrategyOption = "ddp",
+    deterministic: DeterministicOption = False,
+    log: LogOption = "",
 ) -> None:
     """Compare models on a corpus: validation selects, the test split is opened once a run."""
     from affuse.report.tables import print_result, write_csv
@@ -87,6 +101,13 @@ def benchmark_command(
         drop_shared=drop_shared,
         jobs=jobs,
         device=device,
+        accelerator=accelerator,
+        devices=devices,
+        nodes=nodes,
+        precision=precision,
+        strategy=strategy,
+        deterministic=deterministic,
+        log=log,
         settings=settings if epochs is None else {**settings, "epochs": epochs},
         command=command_line(),
     )

@@ -10,11 +10,18 @@ from rich.console import Console
 
 import affuse
 from affuse.cli.common import (
+    AcceleratorOption,
     CorpusArgument,
     DataOption,
+    DeterministicOption,
     DeviceOption,
+    DevicesOption,
     JsonFile,
+    LogOption,
+    NodesOption,
+    PrecisionOption,
     SetOption,
+    StrategyOption,
     parse_settings,
     require_writable,
     write_json,
@@ -59,6 +66,13 @@ def tune_command(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once.")] = 1,
     device: DeviceOption = "auto",
+    accelerator: AcceleratorOption = "auto",
+    devices: DevicesOption = 1,
+    nodes: NodesOption = 1,
+    precision: PrecisionOption = "32",
+    strategy: StrategyOption = "ddp",
+    deterministic: DeterministicOption = False,
+    log: LogOption = "",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Settings as YAML, for --settings.")
     ] = None,
@@ -88,6 +102,13 @@ def tune_command(
         study=study,
         jobs=jobs,
         device=device,
+        accelerator=accelerator,
+        devices=devices,
+        nodes=nodes,
+        precision=precision,
+        strategy=strategy,
+        deterministic=deterministic,
+        log=log,
         settings=parse_settings(assignments),
     )
     if write_json(json_file, tuning.to_dict()):

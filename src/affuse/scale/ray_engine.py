@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from affuse.errors import InputError, first_line
+from affuse.onnx_devices import AUTO
 from affuse.optional import require
 from affuse.process_pool import Finished, Limits, ProcessPool, Tell
 from affuse.scale.clip_workers import ClipJob, clip_pool
@@ -32,8 +33,8 @@ _TRIES = 3
 class _Reader:
     """What an actor is."""
 
-    def __init__(self, checkpoint: str | Path | None, limits: Limits) -> None:
-        self._pool: ProcessPool = clip_pool(checkpoint, 1, limits=limits)
+    def __init__(self, checkpoint: str | Path | None, limits: Limits, device: str) -> None:
+        self._pool: ProcessPool = clip_pool(checkpoint, 1, limits=limits, device=device)
 
     def ready(self) -> bool:
         return True
@@ -61,17 +62,24 @@ class RayEngine:
         jobs: actors; by default one for each core of the cluster.
         address: of the cluster; by default that of RAY_ADDRESS, or one on this machine alone.
         limits: of each clip.
+        device: of onnxruntime, on every machine; with `cuda`, actors have a GPU each.
 
     Raises:
         InputError: Ray is missing (extra `ray`), or no cluster answers.
     """
 
     def __init__(
-        self, checkpoint: str | Path | None, jobs: int | None, address: str | None, limits: Limits
+        self,
+        checkpoint: str | Path | None,
+        jobs: int | None,
+        address: str | None,
+        limits: Limits,
+        *,
+        device: str = AUTO,
     ) -> None:
         self._ray = require("ray", extra="ray")
         self._jobs, self._address = jobs, address or os.environ.get("RAY_ADDRESS")
-        self._arguments = (checkpoint, limits)
+        self._arguments = (checkpoint, limits, device)
         self._kind: Any = None
         self._slots: list[_Slot] = []
         self._ours = False
@@ -85,8 +93,11 @@ class RayEngine:
             except Exception as error:  # a cluster that is not there raises one of many
                 raise _silent(first_line(error), self._address) from None
             self._ours = True
-        cores = int(ray.cluster_resources().get("CPU", 1))
-        self._kind = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Reader)
+        # Ray shows a GPU to whom it has given one.
+        gpus = int(self._arguments[-1] == "cuda")
+        cores = int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1))
+        needs = {"num_cpus": 1, "num_gpus": gpus}
+        self._kind = ray.remote(**needs, max_restarts=0, max_task_retries=0)(_Reader)
         self._slots = [self._new_slot() for _ in range(self._jobs or cores)]
         return self
 

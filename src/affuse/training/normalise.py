@@ -145,6 +145,11 @@ class _Standardised(Sequence[Sample]):
         return self.normaliser.apply(self.samples[index])
 
 
+def as_they_lie(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """The same samples with the values of their files, where they are standardised when used."""
+    return samples.samples if isinstance(samples, _Standardised) else samples
+
+
 def _applied(normaliser: Normaliser, samples: Sequence[Sample]) -> Sequence[Sample]:
     if all(x.flags.writeable for sample in samples for x in sample.sequences.values()):
         return normaliser.apply_all(samples)
