@@ -99,7 +99,7 @@ class PaperDataGate(Gate):
                 network(last_step(steps, mask))[:, 0]
                 for network, (steps, mask) in zip(self.networks, heard.streams, strict=True)
             ]
-            each, there = all_rows(torch.stack(said, dim=1) * present, present)
+            each, there = all_rows(torch.stack(said, dim=1).float() * present, present)
             weights = each.sum(dim=0) / there.sum(dim=0).clamp(min=1)
             with torch.no_grad():
                 known = there.any(dim=0)
@@ -268,4 +268,5 @@ def make_gate(
 
 def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
     """Softmax over the last dimension among what is present; the rest is exactly zero."""
+    logits = logits.float()  # where networks count in bfloat16
     return logits.masked_fill(~present, torch.finfo(logits.dtype).min).softmax(dim=-1) * present
