@@ -22,7 +22,7 @@ from affuse.training.own_answers import each_modality, has_own_heads
 from affuse.training.presets import TrainOptions
 from affuse.training.pretrain import frozen_parts
 from affuse.training.spoil import spoil
-from affuse.training.whole_batch import Known, Said, answers, of_all
+from affuse.training.whole_batch import Known, Said, answer, of_all, together
 
 _APART = 1_000_000_000_039
 """Between the seeds of processes."""
@@ -68,7 +68,7 @@ class FusionModule(pl.LightningModule):
         self.history: list[dict[str, float]] = []
         self.best: Best | None = None
         self._train_losses: list[Tensor] = []
-        self._valid: list[Batch] = []
+        self._valid: list[Said] = []
         self._own_heads = has_own_heads(model)
         self._scales: list[Tensor] = []
         self._noise: torch.Generator | None = None
@@ -212,17 +212,28 @@ class FusionModule(pl.LightningModule):
             for held, now in zip(self.average.buffers(), self.model.buffers(), strict=True):
                 held.copy_(now)
 
+    def on_validation_epoch_start(self) -> None:
+        self.kept.eval()
+
     def validation_step(self, batch: Batch, _: int) -> None:
-        self._valid.append(batch)
+        self._valid.append(self._answer(batch))
+
+    def _answer(self, batch: Batch) -> Said:
+        """What is kept says of validation samples, as it would be used: in float32."""
+        with torch.autocast(self.device.type, enabled=False):
+            return answer(self.kept, batch)
 
     def on_validation_epoch_end(self) -> None:
-        kept, batches = self.kept.eval(), self._valid
-        with shared_batch(sum(batch.size for batch in batches), self.device):
+        kept, parts = self.kept, self._valid
+        with shared_batch(sum(len(part.target) for part in parts), self.device):
+            said = together(parts)
             if kept.gated:
-                # The gate is told first: what is judged is the model as it would be used.
-                self._track(answers(kept, batches))
-            said = answers(kept, batches)
-        batches.clear()
+                # The gate is told first: what is judged is the model as it would be used. Batches
+                # are made again rather than held: they may be larger than memory.
+                self._track(said)
+                batches = self.trainer.val_dataloaders
+                said = together([self._answer(batch.to(self.device)) for batch in batches])
+        parts.clear()
         prediction, target = self._trust(said), said.target
         losses = self._train_losses
         record = {

@@ -45,18 +45,17 @@ def of_all(output: FusionOutput) -> FusionOutput:
     return output._replace(**dict(zip(there, rows, strict=True)))
 
 
-def answers(model: FusionModel, batches: Sequence[Batch]) -> Said:
-    """What a model says of the validation samples, those of all processes."""
-    outputs = [model(batch) for batch in batches]
-    corrects = outputs[0].correction is not None
-    columns = {
-        "prediction": [o.prediction for o in outputs],
-        "gate": [o.gate for o in outputs],
-        "target": [b.targets for b in batches],
-        "unimodal": [o.unimodal for o in outputs],
-        "correction": [o.correction for o in outputs],
-        "lead": [lead_of(o) for o in outputs] if corrects else [None],
-    }
-    there = {k: torch.cat(parts) for k, parts in columns.items() if parts[0] is not None}
+def answer(model: FusionModel, batch: Batch) -> Said:
+    """What a model says of a batch of labelled samples."""
+    assert batch.targets is not None
+    said = model(batch)
+    lead = None if said.correction is None else lead_of(said)
+    return Said(said.prediction, said.gate, batch.targets, said.unimodal, said.correction, lead)
+
+
+def together(parts: Sequence[Said]) -> Said:
+    """What was said of batches, and by all processes, as of one."""
+    columns = {name: [getattr(part, name) for part in parts] for name in Said._fields}
+    there = {name: torch.cat(found) for name, found in columns.items() if found[0] is not None}
     rows = dict(zip(there, all_rows(*there.values()), strict=True))
     return Said(*(rows.get(name) for name in Said._fields))
