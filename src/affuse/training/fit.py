@@ -165,8 +165,13 @@ def _placed(compute: Compute) -> dict[str, Any]:
     }
     if compute.processes == 1:
         return where
-    # What a batch has nothing of, such as a modality, has no gradients.
-    strategy = DDPStrategy(cluster_environment=LightningEnvironment(), find_unused_parameters=True)
+    strategy = DDPStrategy(
+        cluster_environment=LightningEnvironment(),
+        # What a batch has nothing of, such as a modality, has no gradients.
+        find_unused_parameters=True,
+        # What a model keeps beside its weights, all compute from the same rows.
+        broadcast_buffers=False,
+    )
     return {**where, "num_nodes": compute.nodes, "strategy": strategy}
 
 

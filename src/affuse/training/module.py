@@ -12,7 +12,7 @@ from torch import Tensor
 
 from affuse.batches import Batch
 from affuse.fusion import FusionModel, FusionOutput, each_of, members_of
-from affuse.fusion.across import all_rows, processes, rank, shared_batch
+from affuse.fusion.across import processes, rank, shared_batch
 from affuse.metrics.scores import score_outputs
 from affuse.tasks import Classification, Task
 from affuse.training.augment import augment
@@ -101,26 +101,17 @@ class FusionModule(pl.LightningModule):
             taught = self._ask(whole)
             shown, spoilt = spoil(whole, self.options, self.model.modalities)
             said = each_of(self.model(shown))
-            known = self._known(shown, spoilt, taught)
-            # Apart, not by their mean: members that share a loss end up leaning on each other.
-            pairs = list(zip(members_of(self.model), map(of_all, said), strict=True))
+            present, width = self.model.presence(shown), self.task.target_width
+            outputs, known = of_all(said, shown, width, present, spoilt, taught)
+        # Apart, not by their mean: members that share a loss end up leaning on each other.
+        pairs = list(zip(members_of(self.model), outputs, strict=True))
         losses = torch.stack([self._loss(network, one, known) for network, one in pairs])
         self._train_losses.append(losses.detach().mean())
         if self.options.ogm_ge and self._own_heads:
-            self._scales = [self._scale(one, known) for _, one in pairs]
+            self._scales = [self._scale(one, known) for one in outputs]
             self._noise = self._same_noise(number)
         # Gradients of processes are averaged; what is wanted is their sum.
         return losses.sum() * processes()
-
-    def _known(self, shown: Batch, spoilt: Tensor, taught: FusionOutput | None) -> Known:
-        """What losses are computed from beside answers, of the rows of all processes."""
-        targets = shown.targets
-        if targets is None:
-            targets = spoilt.new_zeros(shown.size, self.task.target_width, dtype=torch.float32)
-        present = self.model.presence(shown)
-        return Known(
-            *all_rows(targets, present, spoilt), None if taught is None else of_all(taught)
-        )
 
     def _scale(self, output: FusionOutput, known: Known) -> Tensor:
         """By what the gradients of the encoders are scaled, `(M,)`."""

@@ -38,11 +38,35 @@ _ROWS = ("prediction", "gate", "unimodal", "expected_loss")
 """Of `FusionOutput`, what losses read that has a row for each sample."""
 
 
-def of_all(output: FusionOutput) -> FusionOutput:
-    """What was said of a whole batch, in float32, where processes have divided it."""
-    there = {name: getattr(output, name) for name in _ROWS if getattr(output, name) is not None}
-    rows = all_rows(*(x.float() for x in there.values()))
-    return output._replace(**dict(zip(there, rows, strict=True)))
+def of_all(
+    said: Sequence[FusionOutput],
+    batch: Batch,
+    width: int,
+    present: Tensor,
+    spoilt: Tensor,
+    taught: FusionOutput | None,
+) -> tuple[Sequence[FusionOutput], Known]:
+    """What networks say of a batch, in float32, and what else losses are computed from.
+
+    Where processes have divided a batch, of the whole of it. All comes at once: what processes send
+    each other takes as long for little as for much.
+
+    Args:
+        width: K of targets `(B, K)`. A batch without them counts for nothing.
+        present: bool `(B, M)`, as `spoilt`.
+    """
+    targets = batch.targets
+    if targets is None:
+        targets = spoilt.new_zeros(batch.size, width, dtype=torch.float32)
+    told = [*said, *([] if taught is None else [taught])]
+    there = [(o, name) for o in told for name in _ROWS if getattr(o, name) is not None]
+    mixed = iter(all_rows(targets, present, spoilt, *(getattr(o, n).float() for o, n in there)))
+    marks = next(mixed), next(mixed), next(mixed)
+    found: dict[int, dict[str, Tensor]] = {}
+    for (output, name), rows in zip(there, mixed, strict=True):
+        found.setdefault(id(output), {})[name] = rows
+    whole = [output._replace(**found[id(output)]) for output in told]  # type: ignore[arg-type]
+    return whole[: len(said)], Known(*marks, None if taught is None else whole[-1])
 
 
 def answer(model: FusionModel, batch: Batch) -> Said:
