@@ -12,7 +12,7 @@ import torch
 from affuse.batches import Batch
 from affuse.errors import InputError
 from affuse.samples import Sample
-from affuse.training.fit import BucketBatchSampler, data_loader
+from affuse.training.sampling import BucketBatchSampler, data_loader
 
 
 def _skewed(count: int) -> list[int]:
@@ -79,6 +79,32 @@ def test_padding_is_small() -> None:
 def test_batch_size_must_be_positive() -> None:
     with pytest.raises(InputError, match="batch_size = 0"):
         BucketBatchSampler([1], 0, seed=0, shuffle=True)
+
+
+@pytest.mark.parametrize(("count", "size", "processes"), [(41, 8, 2), (41, 8, 3), (3, 8, 4)])
+def test_processes_share_each_batch_evenly_and_count_each_sample_once(
+    count: int, size: int, processes: int
+) -> None:
+    lengths = _skewed(count)
+    options: dict[str, Any] = {"seed": 0, "shuffle": True}
+    whole = list(BucketBatchSampler(lengths, size, **options))
+    dealt = [
+        list(BucketBatchSampler(lengths, size, **options, rank=rank, processes=processes))
+        for rank in range(processes)
+    ]
+    for batch, *shares in zip(whole, *dealt, strict=True):
+        real = [[index for index in share if index >= 0] for share in shares]
+        assert sorted(index for share in real for index in share) == sorted(batch)
+        assert max(map(len, real)) - min(map(len, real)) <= 1
+        # Who has nothing to do takes part all the same.
+        assert [share for share in shares if not share] == []
+        assert all(share == [~batch[0]] for share in shares if share[0] < 0)
+
+
+def test_what_counts_for_nothing_has_no_target() -> None:
+    loader = data_loader(_samples([1]), batch_size=8, shuffle=True, seed=0, rank=1, processes=2)
+    (batch,) = loader
+    assert (batch.size, batch.targets) == (1, None)
 
 
 def _ids(loader: Any) -> list[str]:

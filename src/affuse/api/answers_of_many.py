@@ -62,6 +62,7 @@ def predict(
     max_errors: int | None = None,
     engine: str = "local",
     address: str | None = None,
+    device: str = "auto",
 ) -> Predictions:
     """Answer clips, by processes where there are many; one that cannot be read stops none.
 
@@ -76,6 +77,7 @@ def predict(
         memory: megabytes that the process which reads a clip may hold.
         max_errors: clips that may fail before the rest is given up.
         engine: `local`, or `ray` for the cluster at `address`.
+        device: of onnxruntime, in every process: `auto`, `cpu`, `cuda` or `dml`.
 
     Raises:
         InputError: no clips, or a request that cannot be met; more clips failed than may.
@@ -87,7 +89,7 @@ def predict(
     from affuse.scale.shards import Shard
 
     several = [sources] if isinstance(sources, str | Path) else sources
-    loaded = load(checkpoint)
+    loaded = load(checkpoint, device=device)
     # What was exported for this call lies where it was exported to.
     place = checkpoint if loaded.exported is None else loaded.sessions[0].folder
     request = Request(
@@ -102,6 +104,7 @@ def predict(
         max_errors=max_errors,
         engine=engine,
         address=address,
+        device=device,
     )
     prediction, found = Prediction(request), Predictions()
     kept = out is not None or parquet is not None

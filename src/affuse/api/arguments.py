@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from affuse.samples import Corpus
     from affuse.training.checkpoint import Checkpoint
     from affuse.training.presets import Plan
+    from affuse.training.run_log import RunLog
 
     CorpusLike = str | Path | Corpus
     CheckpointLike = str | Path | Checkpoint
@@ -98,6 +99,22 @@ def read_for(
         return corpus
     trained = corpus_options(str(corpus), checkpoint.corpus.get("options", {}))
     return told(load_corpus(str(corpus), as_path(data), {**trained, **options}))
+
+
+def logs_in(asked: str | Sequence[str], folder: Path | None) -> RunLog | None:
+    """What is written of epochs, in the folder `logs` of that one.
+
+    Raises:
+        InputError: logs that there are not, or no folder for them.
+    """
+    from affuse.training.run_log import FOLDER, RunLog, log_kinds
+
+    kinds = log_kinds(asked)
+    if not kinds:
+        return None
+    if folder is None:
+        raise InputError("logs of what is not kept", remedy="give --out, or leave out --log")
+    return RunLog(kinds, folder / FOLDER)
 
 
 def folder_or_temporary(out: str | Path | None, stack: ExitStack) -> Path:

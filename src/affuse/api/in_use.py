@@ -15,29 +15,30 @@ if TYPE_CHECKING:
     from affuse.runtime.predictor import Predictor
 
 
-def load(name_or_path: str | Path | None = None) -> Predictor:
+def load(name_or_path: str | Path | None = None, *, device: str = "auto") -> Predictor:
     """A predictor of clips: `affuse.load("emotion").predict("interview.mp4")`.
 
     Args:
         name_or_path: a checkpoint that comes with affuse (`sentiment`, `emotion`), a folder that
             `export` wrote, or one that `train` wrote, which is exported first (extra `train`). By
             default all that come with affuse, side by side.
+        device: of onnxruntime: `auto`, `cpu`, `cuda` or `dml`.
 
     Raises:
-        InputError: no such checkpoint, or a damaged one.
+        InputError: no such checkpoint, or a damaged one, or no such device.
     """
     from affuse.runtime.bundle import MODEL
     from affuse.runtime.predictor import Predictor
 
     folder = Path(name_or_path) if name_or_path is not None else None
     if folder is None or not (folder / "model.safetensors").exists() or (folder / MODEL).exists():
-        return Predictor.from_pretrained(name_or_path)
+        return Predictor.from_pretrained(name_or_path, device=device)
     from affuse.optional import require
 
     require("torch", extra="train")
     exported = tempfile.TemporaryDirectory(prefix="affuse-")
     export(folder, exported.name, name=folder.resolve().name)
-    predictor = Predictor.from_pretrained(exported.name)
+    predictor = Predictor.from_pretrained(exported.name, device=device)
     # It lives as long as what was read from it: `save_pretrained` copies its files.
     predictor.exported = exported
     return predictor

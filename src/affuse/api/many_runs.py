@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affuse.api.arguments import as_names, as_path, name_of, work_in_processes
+from affuse.api.arguments import as_names, as_path, logs_in, name_of, work_in_processes
 from affuse.harness import COMPARED, REFERENCE
 from affuse.progress import say
 
@@ -37,6 +36,13 @@ def benchmark(
     device: str = "auto",
     engine: str = "local",
     address: str | None = None,
+    accelerator: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    precision: str = "32",
+    strategy: str = "ddp",
+    deterministic: bool = False,
+    log: str | Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     command: str | None = None,
@@ -55,8 +61,10 @@ def benchmark(
         reference: the model to which the others are compared, if it is among them.
         limit: use only the first samples of each part.
         drop_shared: leave training samples out that the test part holds too.
-        jobs: processes at once; all cores by default.
+        jobs: runs at once; by default one a core, or one a GPU.
         engine: `local`, or `ray` for the cluster at `address`, by default one on this machine.
+        devices: of each run, which has a process on each; the others as in `train`.
+        log: as in `train`, of each run; in `out`.
         command: how the result says that it was made; by default this call.
     """
     said = command or _call(locals())
@@ -64,6 +72,10 @@ def benchmark(
     from affuse.harness.request import Request
     from affuse.harness.run import run_benchmark
     from affuse.report.tables import write_folder
+    from affuse.training.compute import Compute, jobs_at_once
+
+    compute = Compute(device, accelerator, devices, nodes, precision, strategy, deterministic)
+    logs = logs_in(log, as_path(out))
 
     work = work_in_processes(f"benchmark {name_of(corpus)}", corpus, data, out, progress)
     with work as (folder, place, update):
@@ -79,8 +91,9 @@ def benchmark(
             reference=reference,
             limit=limit,
             drop_shared=drop_shared,
-            jobs=jobs or os.cpu_count() or 1,
-            device=device,
+            jobs=jobs or jobs_at_once(compute),
+            compute=compute,
+            logs=logs,
             command=said,
             memory=None if isinstance(corpus, str | Path) else corpus,
         )
@@ -106,6 +119,7 @@ def ablate(
     """Train HCT-MG whole, with each other gate and granularity, and without modality dropout."""
     from affuse.harness.ablations import run_ablations
     from affuse.harness.request import Request
+    from affuse.training.compute import Compute, jobs_at_once
 
     work = work_in_processes(f"ablate {name_of(corpus)}", corpus, data, out, progress)
     with work as (folder, place, update):
@@ -114,8 +128,8 @@ def ablate(
             data=as_path(data),
             seeds=seeds,
             settings={**(settings or {}), **options},
-            jobs=jobs or os.cpu_count() or 1,
-            device=device,
+            jobs=jobs or jobs_at_once(Compute(device)),
+            compute=Compute(device),
             memory=None if isinstance(corpus, str | Path) else corpus,
         )
         return run_ablations(request, folder, update, on_notice=say)
@@ -138,6 +152,13 @@ def tune(
     device: str = "auto",
     engine: str = "local",
     address: str | None = None,
+    accelerator: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    precision: str = "32",
+    strategy: str = "ddp",
+    deterministic: bool = False,
+    log: str | Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
@@ -153,8 +174,10 @@ def tune(
         fold: in which to search; by default in each by itself.
         storage: database of the studies; by default a file beside `out`.
         study: its name; by default the corpus'.
-        jobs: processes at once; by default one, or as many as the cluster has cores.
+        jobs: trials at once; by default one, or as many as the cluster has cores.
         engine: `local`, or `ray` for the cluster at `address`, by default one on this machine.
+        devices: of each trial, which has a process on each; the others as in `train`.
+        log: as in `train`, of each trial; in a folder beside `out`.
         options: what they fix is not searched.
     """
     from affuse.optional import require
@@ -162,10 +185,13 @@ def tune(
     require("torch", extra="train")
     require("optuna", extra="tune")
     grid = _grid(engine, address, jobs)
+    from affuse.training.compute import Compute
     from affuse.tuning.search import TuningRequest, run_search
     from affuse.tuning.space import read_space
     from affuse.tuning.storage import find_database
 
+    compute = Compute(device, accelerator, devices, nodes, precision, strategy, deterministic)
+    logs = logs_in(log, None if out is None else Path(out).with_suffix(""))
     work = work_in_processes(f"tune {name_of(corpus)}", corpus, data, None, progress, "trials")
     with work as (_, place, update):
         request = TuningRequest(
@@ -181,7 +207,8 @@ def tune(
             study=study,
             max_parameters=max_parameters,
             jobs=1 if jobs is None else jobs,
-            device=device,
+            compute=compute,
+            logs=logs,
         )
         found = run_search(request, update, say, None if grid is None else grid.trials)
     if out is not None:
@@ -214,7 +241,8 @@ def _call(arguments: Mapping[str, Any]) -> str:
     corpus = asked.pop("corpus")
     name = repr(str(corpus)) if isinstance(corpus, str | Path) else f"<{corpus.name}>"
     known = signature(benchmark).parameters
-    left_out = {"options", "out", "jobs", "device", "engine", "address", "progress", "command"}
+    left_out = {"options", "out", "jobs", "device", "accelerator", "log", "engine", "address"}
+    left_out |= {"progress", "command"}
     further = (
         f", {key}={value!r}"
         for key, value in asked.items()

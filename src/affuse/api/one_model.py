@@ -8,7 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affuse.api.arguments import as_checkpoint, folder_or_temporary, plan_for, prepare, read_for
+from affuse.api.arguments import (
+    as_checkpoint,
+    as_path,
+    folder_or_temporary,
+    logs_in,
+    plan_for,
+    prepare,
+    read_for,
+)
 from affuse.harness import REFERENCE, UNIMODAL
 from affuse.progress import epochs_bar, say, work_bar
 
@@ -30,6 +38,13 @@ def train(
     resume: bool = False,
     threads: int = 1,
     device: str = "auto",
+    accelerator: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    precision: str = "32",
+    strategy: str = "ddp",
+    deterministic: bool = False,
+    log: str | Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
@@ -41,7 +56,12 @@ def train(
         out: folder of the checkpoint; without it nothing is kept on disk.
         fold: of a corpus with several.
         resume: go on with what an interrupted run left in `out`.
-        threads: of the processor.
+        threads: of the processor, in each process.
+        devices: of each machine, with a process each that takes its share of every batch.
+        nodes: machines that run this same call (`docs/scale.md`).
+        precision: `32` or `bf16-mixed`.
+        deterministic: only operators that give the same bits each time on a GPU.
+        log: `csv`, `tensorboard`, `wandb` and `mlflow`: what is written of epochs in `out`.
         settings: options for one model, or with names that Python does not allow.
         progress: whether a bar is shown.
         options: of corpus, training and model.
@@ -50,6 +70,7 @@ def train(
         InputError: an unknown name or option, data that cannot be trained on, or a folder that
             holds something else.
     """
+    from affuse.training.compute import Compute
     from affuse.training.devices import processor_threads
     from affuse.training.fold_settings import require_found_here
     from affuse.training.session import (
@@ -59,6 +80,9 @@ def train(
         what_is_not_pretrained,
     )
 
+    compute = Compute(device, accelerator, devices, nodes, precision, strategy, deterministic)
+    compute.require()
+    logs = logs_in(log, as_path(out))
     asked = {**(settings or {}), **options}
     read, planned = prepare(corpus, data, model or REFERENCE, asked, fold)
     if model is None and len(read.modalities) == 1:
@@ -86,7 +110,8 @@ def train(
             fold=fold,
             resume=resume,
             on_epoch=on_epoch,
-            device=device,
+            compute=compute,
+            log=logs,
         )
     return checkpoint if out is not None else replace(checkpoint, folder=None)
 

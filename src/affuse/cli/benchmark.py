@@ -11,15 +11,22 @@ import typer
 
 import affuse
 from affuse.cli.common import (
+    AcceleratorOption,
     AddressOption,
     CorpusArgument,
     DataOption,
+    DeterministicOption,
     DeviceOption,
+    DevicesOption,
     EngineOption,
     JobsOption,
     JsonFile,
+    LogOption,
+    NodesOption,
+    PrecisionOption,
     SetOption,
     SettingsOption,
+    StrategyOption,
     parse_settings,
     require_writable,
     with_json_value,
@@ -27,7 +34,10 @@ from affuse.cli.common import (
 )
 from affuse.harness import COMPARED, REFERENCE
 
-PLACES = ("--out", "--json", "--csv", "--jobs", "--device", "--engine", "--address")
+PLACES = (
+    *("--out", "--json", "--csv", "--jobs", "--device", "--accelerator", "--log"),
+    *("--engine", "--address"),
+)
 """Options that say where results come from and go, and how fast."""
 
 
@@ -71,6 +81,13 @@ def benchmark_command(
     device: DeviceOption = "auto",
     engine: EngineOption = "local",
     address: AddressOption = None,
+    accelerator: AcceleratorOption = "auto",
+    devices: DevicesOption = 1,
+    nodes: NodesOption = 1,
+    precision: PrecisionOption = "32",
+    strategy: StrategyOption = "ddp",
+    deterministic: DeterministicOption = False,
+    log: LogOption = "",
 ) -> None:
     """Compare models on a corpus: validation selects, the test split is opened once a run."""
     from affuse.report.tables import print_result, write_csv
@@ -93,6 +110,13 @@ def benchmark_command(
         device=device,
         engine=engine,
         address=address,
+        accelerator=accelerator,
+        devices=devices,
+        nodes=nodes,
+        precision=precision,
+        strategy=strategy,
+        deterministic=deterministic,
+        log=log,
         settings=settings if epochs is None else {**settings, "epochs": epochs},
         command=command_line(),
     )

@@ -51,6 +51,28 @@ DeviceOption = Annotated[
         help="Where torch works: auto, cpu, cuda, cuda:1 or mps; auto takes what there is.",
     ),
 ]
+AcceleratorOption = Annotated[
+    str, typer.Option(metavar="KIND", help="Instead of --device: auto, cpu or gpu.")
+]
+DevicesOption = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Processes of a training, on a device each.")
+]
+NodesOption = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Machines, which all run this command.")
+]
+PrecisionOption = Annotated[str, typer.Option(metavar="NAME", help="32 or bf16-mixed.")]
+StrategyOption = Annotated[
+    str, typer.Option(metavar="NAME", help="How processes train together: ddp.")
+]
+DeterministicOption = Annotated[
+    bool, typer.Option("--deterministic", help="The same bits each time on a GPU; slower.")
+]
+LogOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES", help="Epochs also to csv, tensorboard, wandb or mlflow, with commas."
+    ),
+]
 JobsOption = Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")]
 EngineOption = Annotated[
     str,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from affuse.extract.text.transcript import Transcript
+    from affuse.runtime.predictor import Predictor
 
 PathsArgument = Annotated[
     list[str],
@@ -120,6 +121,13 @@ def predict_command(
     ] = None,
     engine: EngineOption = "local",
     address: AddressOption = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Where onnxruntime works: auto, cpu, cuda or dml; auto takes what it has.",
+        ),
+    ] = "auto",
 ) -> None:
     """Say what affect a recording shows, which modality said so, and where they disagree."""
     keep_blas_to_one_thread()
@@ -134,6 +142,8 @@ def predict_command(
     if plays and not as_html:
         raise InputError("--with-media without a page", remedy="add --html")
     tracks = Wanted(audio_track, video_track)
+    if server is not None and device != "auto":
+        raise InputError("--device of a service", remedy="leave it out; the service has its own")
     if stream:
         if server is not None:
             remedy = "leave out --server, or send to its /v1/live (docs/serve.md)"
@@ -141,8 +151,11 @@ def predict_command(
         forms = {"--csv": as_csv, "--srt": as_srt, "--html": as_html}
         forms |= {"--parquet": parquet is not None}
         _require_no_files(option for option, asked in forms.items() if asked)
+        from affuse.runtime.predictor import Predictor
+
         reading = {"recognise": recognise, "tracks": tracks}
-        notices = _stream(checkpoint, paths, said, reading, idle=idle, as_json=as_json)
+        predictor = Predictor.from_pretrained(checkpoint, device=device)
+        notices = _stream(predictor, paths, said, reading, idle=idle, as_json=as_json)
         raise typer.Exit(2 if strict and notices else 0)
     from affuse.cli.predicting import Wishes, predict_and_tell, service_engine
     from affuse.extract.text.transcript import Beside
@@ -169,6 +182,7 @@ def predict_command(
         max_errors=max_errors,
         engine=engine if server is None else service_engine(server, engine, checkpoint, jobs),
         address=address,
+        device=device,
     )
     wishes = Wishes(files, json_file, as_csv and out is None, plays=plays, copies=copy_media)
     if predict_and_tell(request, wishes):
@@ -187,7 +201,7 @@ def _require_no_files(options: Iterator[str]) -> None:
 
 
 def _stream(
-    checkpoint: str | None,
+    predictor: Predictor,
     paths: Sequence[str],
     said: Transcript | None,
     reading: dict[str, Any],
@@ -199,9 +213,7 @@ def _stream(
     from affuse.extract.account import Account
     from affuse.extract.media.live import Follower
     from affuse.report.answer_files import affect_line
-    from affuse.runtime.predictor import Predictor
 
-    predictor = Predictor.from_pretrained(checkpoint)
     if len(paths) != 1:
         raise InputError("several streams", remedy="give one file, or - for standard input")
     source = sys.stdin.buffer if paths[0] == "-" else Path(paths[0])

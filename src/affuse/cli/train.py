@@ -12,11 +12,18 @@ from rich.console import Console
 
 import affuse
 from affuse.cli.common import (
+    AcceleratorOption,
     CorpusArgument,
     DataOption,
+    DeterministicOption,
     DeviceOption,
+    DevicesOption,
+    LogOption,
+    NodesOption,
+    PrecisionOption,
     SetOption,
     SettingsOption,
+    StrategyOption,
     parse_settings,
 )
 
@@ -36,6 +43,13 @@ def train_command(
     ] = False,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
     device: DeviceOption = "auto",
+    accelerator: AcceleratorOption = "auto",
+    devices: DevicesOption = 1,
+    nodes: NodesOption = 1,
+    precision: PrecisionOption = "32",
+    strategy: StrategyOption = "ddp",
+    deterministic: DeterministicOption = False,
+    log: LogOption = "",
     assignments: SetOption = None,
     settings_files: SettingsOption = None,
 ) -> None:
@@ -51,6 +65,13 @@ def train_command(
             resume=resume,
             threads=threads,
             device=device,
+            accelerator=accelerator,
+            devices=devices,
+            nodes=nodes,
+            precision=precision,
+            strategy=strategy,
+            deterministic=deterministic,
+            log=log,
             settings=parse_settings(assignments, settings_files),
         )
     except SystemExit:  # a signal, which Lightning turns into this

@@ -10,13 +10,20 @@ from rich.console import Console
 
 import affuse
 from affuse.cli.common import (
+    AcceleratorOption,
     AddressOption,
     CorpusArgument,
     DataOption,
+    DeterministicOption,
     DeviceOption,
+    DevicesOption,
     EngineOption,
     JsonFile,
+    LogOption,
+    NodesOption,
+    PrecisionOption,
     SetOption,
+    StrategyOption,
     parse_settings,
     require_writable,
     write_json,
@@ -65,6 +72,13 @@ def tune_command(
     device: DeviceOption = "auto",
     engine: EngineOption = "local",
     address: AddressOption = None,
+    accelerator: AcceleratorOption = "auto",
+    devices: DevicesOption = 1,
+    nodes: NodesOption = 1,
+    precision: PrecisionOption = "32",
+    strategy: StrategyOption = "ddp",
+    deterministic: DeterministicOption = False,
+    log: LogOption = "",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Settings as YAML, for --settings.")
     ] = None,
@@ -96,6 +110,13 @@ def tune_command(
         device=device,
         engine=engine,
         address=address,
+        accelerator=accelerator,
+        devices=devices,
+        nodes=nodes,
+        precision=precision,
+        strategy=strategy,
+        deterministic=deterministic,
+        log=log,
         settings=parse_settings(assignments),
     )
     if write_json(json_file, tuning.to_dict()):

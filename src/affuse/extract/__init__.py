@@ -7,6 +7,7 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from affuse.errors import InputError
+from affuse.onnx_devices import chosen_device, open_session
 
 
 def bundled(name: str) -> bytes:
@@ -19,13 +20,16 @@ def bundled(name: str) -> bytes:
         return path.read_bytes()
 
 
-@cache
 def session(name: str) -> Any:
-    """The network `name` in onnxruntime, loaded once."""
+    """The network `name` in onnxruntime, on the device that is chosen, loaded once."""
+    return _session(name, chosen_device())
+
+
+@cache
+def _session(name: str, device: str) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     # Networks this small lose more by handing work to threads than they gain.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    content = bundled(f"{name}.onnx")
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return open_session(bundled(f"{name}.onnx"), options, device)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from affuse.errors import unknown_name
+from affuse.fusion.across import all_rows
 
 Granularity = Literal["task", "batch", "sample"]
 # Share of the old value at each update of the tracked loss.
@@ -98,10 +99,10 @@ class PaperDataGate(Gate):
                 network(last_step(steps, mask))[:, 0]
                 for network, (steps, mask) in zip(self.networks, heard.streams, strict=True)
             ]
-            each = torch.stack(said, dim=1) * present
-            weights = each.sum(dim=0) / present.sum(dim=0).clamp(min=1)
+            each, there = all_rows(torch.stack(said, dim=1).float() * present, present)
+            weights = each.sum(dim=0) / there.sum(dim=0).clamp(min=1)
             with torch.no_grad():
-                known = present.any(dim=0)
+                known = there.any(dim=0)
                 mixed = self.weights.lerp(weights, 1 - _DATA_MOMENTUM)
                 self.weights.copy_(torch.where(known, mixed, self.weights))
         shares = weights.expand(present.shape) * present
@@ -152,7 +153,8 @@ class ContributionGate(Gate):
         if expected_loss is None or not (batch or self.granularity == "sample"):
             loss = self.tracked
         elif batch:
-            loss = (expected_loss * present).sum(dim=0) / present.sum(dim=0).clamp(min=1)
+            expected, there = all_rows(expected_loss.detach() * present, present)
+            loss = expected.sum(dim=0) / there.sum(dim=0).clamp(min=1)
         else:
             loss = expected_loss
         # Measured, not trained by the fused loss: no gradient.
@@ -266,4 +268,5 @@ def make_gate(
 
 def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
     """Softmax over the last dimension among what is present; the rest is exactly zero."""
+    logits = logits.float()  # where networks count in bfloat16
     return logits.masked_fill(~present, torch.finfo(logits.dtype).min).softmax(dim=-1) * present

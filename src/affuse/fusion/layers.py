@@ -16,6 +16,9 @@ from torch import Tensor, nn
 
 from affuse.batches import Lengths
 
+_LEAST = torch.finfo(torch.bfloat16).min
+"""Of bfloat16, in which training may add it up: float32's own would be infinite there."""
+
 
 def traced() -> bool:
     """Whether this is a trace for export: it must hold for all sizes, and they are tensors."""
@@ -116,7 +119,7 @@ def source(
     if lengths is not None and min(lengths) == mask.shape[1]:
         return Source(prior, None)
     bias = like.new_zeros(mask.shape) if prior is None else prior
-    bias = bias.masked_fill(~mask, torch.finfo(like.dtype).min)
+    bias = bias.masked_fill(~mask, _LEAST)
     return Source(bias, mask.any(dim=1, keepdim=True).to(like.dtype))
 
 

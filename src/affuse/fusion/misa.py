@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from affuse.batches import Batch
 from affuse.config import Options, Range
+from affuse.fusion.across import all_rows
 from affuse.fusion.layers import Dropout
 from affuse.fusion.model import FusionModel, FusionOutput, register_model, require_several
 from affuse.fusion.recurrent import MaskedLSTM
@@ -113,15 +114,20 @@ class MISA(FusionModel):
         self, vectors: list[Tensor], shared: list[Tensor], private: list[Tensor], present: Tensor
     ) -> Tensor:
         """The weighted losses, from `(B, d)` of each modality and presence `(B, M)`."""
+        parts = zip(self.decoders.values(), shared, private, vectors, strict=True)
+        errors = [(decoder(s + p) - u).square() for decoder, s, p, u in parts]
+        count = len(vectors)
+        # Of a batch that processes have divided, they are losses of the whole.
+        *rows, present = all_rows(*shared, *private, *errors, present)
+        shared, private, errors = rows[:count], rows[count : 2 * count], rows[2 * count :]
         some = present.unbind(dim=1)
-        pairs = list(combinations(range(len(some)), 2))
+        pairs = list(combinations(range(count), 2))
         similarity = torch.stack(
             [moment_discrepancy(shared[a], shared[b], some[a], some[b]) for a, b in pairs]
         ).mean()
         overlap = [overlap_loss(s, p, m) for s, p, m in zip(shared, private, some, strict=True)]
         overlap += [overlap_loss(private[a], private[b], some[a] & some[b]) for a, b in pairs]
-        parts = zip(self.decoders.values(), shared, private, vectors, some, strict=True)
-        rebuilt = [_mean((decoder(s + p) - u).square(), m) for decoder, s, p, u, m in parts]
+        rebuilt = [_mean(error, m) for error, m in zip(errors, some, strict=True)]
         o = self.options
         loss = o.similarity * similarity + o.difference * torch.stack(overlap).sum()
         return loss + o.reconstruction * torch.stack(rebuilt).mean()

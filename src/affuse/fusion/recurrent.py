@@ -38,13 +38,28 @@ class MaskedLSTM(nn.Module):
         The last state of the backward direction is that of the first step.
         """
         x = zeroed(x, mask)
-        states = self.forwards(x)[0]
+        states = _states(self.forwards, x)
         last = last_step(states, mask)
         if self.backwards is not None:
-            reverse = self.backwards(_reversed(x, mask))[0]
+            reverse = _states(self.backwards, _reversed(x, mask))
             last = torch.cat([last, last_step(reverse, mask)], dim=1)
             states = torch.cat([states, _reversed(reverse, mask)], dim=2)
         return states * mask[..., None], last
+
+
+def _states(network: nn.LSTM, x: Tensor) -> Tensor:
+    """The states of an LSTM, which counts in float32 where the rest may be in bfloat16.
+
+    What it adds up over hundreds of steps would lose too much, and processors cannot do it.
+    """
+    kind = x.device.type
+    states: Tensor
+    if torch.is_autocast_enabled(kind):
+        with torch.autocast(kind, enabled=False):
+            states, _ = network(x.float())
+    else:
+        states, _ = network(x)
+    return states
 
 
 def last_step(x: Tensor, mask: Tensor) -> Tensor:

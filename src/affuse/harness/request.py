@@ -17,9 +17,10 @@ from affuse.harness.records import SINGLE
 from affuse.readers.registry import load_corpus, without_untaught
 from affuse.samples import Corpus, Split
 from affuse.training.answerable import unlearnable
-from affuse.training.devices import AUTO, resolve_device
+from affuse.training.compute import Compute
 from affuse.training.fold_settings import TUNED, every_key, require_found_here
 from affuse.training.presets import Plan, check_keys, corpus_options, plan
+from affuse.training.run_log import RunLog
 from affuse.training.session import require_trainable
 
 
@@ -40,7 +41,8 @@ class Request:
         limit: first samples of each part that are used; all by default.
         drop_shared: whether training and validation samples that the test part holds are left out
             instead of refused.
-        device: on which models work, by name; see `affuse.training.devices.resolve_device`.
+        compute: on what models work; of several GPUs, each run has its own.
+        logs: what is written of each run's epochs (`affuse.training.run_log`), and where.
         command: what to type to obtain the result again.
         memory: the corpus itself, where it is in memory; `corpus` is then its stored form.
     """
@@ -57,7 +59,8 @@ class Request:
     limit: int | None = None
     drop_shared: bool = False
     jobs: int = os.cpu_count() or 1
-    device: str = AUTO
+    compute: Compute = field(default_factory=Compute)
+    logs: RunLog | None = None
     command: str = ""
     memory: Corpus | None = None
 
@@ -68,7 +71,7 @@ class Request:
             InputError: an unknown model, setting or device, or a corpus that cannot be read or that
                 hands out its test labels.
         """
-        resolve_device(self.device)
+        self.compute.require_here()
         check_keys(self.corpus, every_key(self.settings))
         if min(self.seeds, self.jobs, 1 if self.limit is None else self.limit) < 1:
             raise InputError("seeds, jobs and limit", remedy="give 1 or more of each")

@@ -86,7 +86,7 @@ def run_benchmark(
     keys = [Key.of(fold.test) for fold in corpus.folds]
     plans = {job: request.plan(job.model, job.fold) for job in jobs(request, corpus)}
     runs = {
-        job: identity(corpus, planned, seed=job.seed, fold=job.fold)
+        job: identity(corpus, planned, seed=job.seed, fold=job.fold, compute=request.compute)
         for job, planned in plans.items()
     }
     about = _about(request, corpus, {j.name: digest_json(run) for j, run in runs.items()})
@@ -106,7 +106,7 @@ def run_benchmark(
     def on_search(fold: int, folds: int) -> None:
         on_work(0, 0, f"looking for hard samples, fold {fold} of {folds}")
 
-    hard = hard or _kept(folder) or hard_ids(corpus, on_search, device=request.device)
+    hard = hard or _kept(folder) or hard_ids(corpus, on_search, device=request.compute.name)
     about = about.model_copy(update={"hard": hard})
     about.write(folder)
     content, task = content_of(corpus), corpus.task

@@ -86,7 +86,7 @@ def run_job(
     """
     began = time.monotonic()
     planned = request.plan(job.model, job.fold)
-    run = identity(view, planned, seed=job.seed, fold=job.fold)
+    run = identity(view, planned, seed=job.seed, fold=job.fold, compute=request.compute)
     if not _goes_on(work, run):
         shutil.rmtree(work, ignore_errors=True)
     finished = 0
@@ -103,7 +103,8 @@ def run_job(
         folder=work,
         resume=True,
         on_epoch=on_epoch,
-        device=request.device,
+        compute=request.compute,
+        log=None if request.logs is None else request.logs.below(job.name),
     )
     # Early stopping leaves epochs out: the progress display counts them as done.
     tick(epochs_of(view, planned, job.fold) - finished)
@@ -119,10 +120,10 @@ def run_job(
         "history": checkpoint.training["history"],
     }
     facts |= {k: checkpoint.training[k] for k in ("init", "distilled") if k in checkpoint.training}
-    answers = answer(checkpoint, hidden, subsets=request.subsets, device=request.device)
+    answers = answer(checkpoint, hidden, subsets=request.subsets, device=request.compute.name)
     if request.stress:
         stress = Stress.of(tested, view.modalities)
-        spoilt = answer_spoilt(checkpoint, hidden, stress, device=request.device)
+        spoilt = answer_spoilt(checkpoint, hidden, stress, device=request.compute.name)
         answers = replace(answers, spoilt=spoilt)
     facts["seconds"] = round(time.monotonic() - began, 1)
     return Answered(answers, weights_digest(work), facts)
@@ -173,12 +174,16 @@ def run_all(
     context, waiting = worker_context(RUNS_IN), deque(jobs)
     request = replace(request, memory=None)  # they read its stored form
     running: dict[Connection, tuple[Job, Any]] = {}
+    slots: dict[Connection, int] = {}
     try:
         while waiting or running:
             while waiting and len(running) < request.jobs:
                 job = waiting.popleft()
                 ours, theirs = context.Pipe(duplex=False)
-                arguments = (request, job, content, runs / job.name, theirs)
+                # Each has a GPU of its own, as far as there are.
+                slots[ours] = min(set(range(request.jobs)) - set(slots.values()))
+                placed = replace(request, compute=request.compute.on_slot(slots[ours]))
+                arguments = (placed, job, content, runs / job.name, theirs)
                 process = context.Process(target=run_in_process, args=arguments)
                 process.start()
                 theirs.close()
@@ -194,7 +199,7 @@ def run_all(
                     raise (unhidden(error, tested[job.fold]) if tested else error) from error
                 if isinstance(message, Answered):
                     process.join()
-                    del running[connection]
+                    del running[connection], slots[connection]
                     connection.close()
                 yield job, message
     finally:

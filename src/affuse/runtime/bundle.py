@@ -28,6 +28,7 @@ from affuse.errors import InputError, file_error, first_line
 from affuse.extract.adaptation import Usual
 from affuse.files import make_folder, to_strict_json, write_atomic
 from affuse.metrics.calibration import Platt
+from affuse.onnx_devices import AUTO, open_session
 from affuse.optional import require
 from affuse.runtime.contradiction import Measure
 from affuse.samples import Sample, pad_sequences, require_finite
@@ -153,18 +154,20 @@ class Session:
         folder: what `affuse export` wrote.
         threads: of onnxruntime. One is best beside the extraction of the next clip; two gain where
             nothing else runs and sequences are long.
+        device: of onnxruntime (`affuse.onnx_devices`).
 
     Raises:
-        InputError: onnxruntime is not installed, or the folder is none or damaged.
+        InputError: onnxruntime is not installed or has no such device, or the folder is none or
+            damaged.
     """
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int = 1, device: str = AUTO) -> None:
         self.folder = folder
         self.config: BundleConfig = read_config(folder)
         self.task = Task.from_config(self.config.task)
         self.modalities = tuple(self.config.widths)
         self.usual = {m: Usual.from_dict(kept) for m, kept in self.config.usual.items()}
-        self._session = _open(folder / MODEL, threads)
+        self._session = _open(folder / MODEL, threads, device)
         self._inputs = {given.name for given in self._session.get_inputs()}
 
     def run(self, samples: Sequence[Sample]) -> Outputs:
@@ -204,7 +207,7 @@ class Session:
             require_finite(sample, modality)
 
 
-def _open(path: Path, threads: int) -> Any:
+def _open(path: Path, threads: int, device: str) -> Any:
     onnxruntime = require("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -213,9 +216,9 @@ def _open(path: Path, threads: int) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        return open_session(path.read_bytes(), options, device)
+    except InputError:
+        raise
     except Exception as error:  # its classes are not public, and a damaged file raises any
         problem = f"cannot be loaded ({first_line(error)})"
         raise InputError(problem, remedy=_AGAIN, source=path) from None

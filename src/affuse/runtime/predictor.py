@@ -21,6 +21,7 @@ from affuse.extract.media.segments import Segment
 from affuse.extract.media.sent import SentMedia
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Transcript, as_transcript, transcript_beside
+from affuse.onnx_devices import AUTO, choose_device
 from affuse.runtime.adapting import AdaptAlone, Shifts, along, described, shifted
 from affuse.runtime.answers import Answer, ClipAnswer, WindowAnswer, mean_answer
 from affuse.runtime.bundle import CONFIG, Session, copy_bundle
@@ -51,13 +52,19 @@ class Predictor:
             value or classes, the first one counts.
         alone: whether parts of the work go on side by side; not where other processes have the
             other cores.
+        device: of the networks that read clips (`affuse.onnx_devices`). They are loaded once a
+            process, and follow the predictor that reads.
 
     Raises:
-        InputError: checkpoints that read clips differently.
+        InputError: checkpoints that read clips differently, or no such device.
     """
 
-    def __init__(self, sessions: Sequence[Session], *, alone: bool = True) -> None:
+    def __init__(
+        self, sessions: Sequence[Session], *, alone: bool = True, device: str = AUTO
+    ) -> None:
         self.sessions = tuple(sessions)
+        self.device = device
+        choose_device(device)
         self.exported: object = None
         self._extractors = lru_cache(maxsize=4)(partial(ClipExtractor, threads=alone))
         first, *others = self.sessions
@@ -69,7 +76,12 @@ class Predictor:
 
     @classmethod
     def from_pretrained(
-        cls, name_or_path: str | Path | None = None, threads: int = 1, *, alone: bool = True
+        cls,
+        name_or_path: str | Path | None = None,
+        threads: int = 1,
+        *,
+        alone: bool = True,
+        device: str = AUTO,
     ) -> Predictor:
         """Load a checkpoint.
 
@@ -78,11 +90,13 @@ class Predictor:
                 or `save_pretrained` wrote. By default all that come with affuse, side by side.
             threads: of onnxruntime.
             alone: as of the class.
+            device: of everything that onnxruntime runs: `auto`, `cpu`, `cuda` or `dml`.
 
         Raises:
-            InputError: no such checkpoint, or a damaged one.
+            InputError: no such checkpoint, or a damaged one, or no such device.
         """
-        return cls([Session(folder, threads) for folder in _folders(name_or_path)], alone=alone)
+        sessions = [Session(folder, threads, device) for folder in _folders(name_or_path)]
+        return cls(sessions, alone=alone, device=device)
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Copy the checkpoint to a folder, several to a folder in it each, for `affuse.load`."""
@@ -270,6 +284,7 @@ class Predictor:
 
     def extractor(self, **changes: Any) -> ClipExtractor:
         """What reads clips for these checkpoints; `InputError` where features are others now."""
+        choose_device(self.device)
         stored = next((s.config.clip for s in self.sessions if s.config.clip is not None), None)
         settings = parse_options(ClipSettings, {**(stored or {}), **changes})
         extractor = self._extractors(settings)

@@ -14,6 +14,7 @@ from affuse.extract.folder import Clip
 from affuse.extract.media.segments import Segment
 from affuse.extract.text.transcript import Beside, Transcript, read_transcript
 from affuse.files import make_folder, to_strict_json, write_atomic
+from affuse.onnx_devices import AUTO
 from affuse.pool_worker import mendable
 from affuse.process_pool import Finished, Limits, ProcessPool, Progress, Tell
 from affuse.runtime.many_clips import ClipReader, PredictedClip, Reading, beside_of
@@ -63,6 +64,7 @@ def clip_pool(
     *,
     limits: Limits = Limits(),  # noqa: B008 - it cannot change
     tries: int = 2,
+    device: str = AUTO,
 ) -> ProcessPool:
     """A pool that answers `ClipJob`s; `predicted` makes a `PredictedClip` of what is finished.
 
@@ -71,8 +73,9 @@ def clip_pool(
         jobs: processes, each on one core.
         limits: of each clip, in seconds and in megabytes of the process that reads it.
         tries: of a clip whose process is killed.
+        device: of onnxruntime, in every process.
     """
-    make = partial(clip_work, checkpoint)
+    make = partial(clip_work, checkpoint, device)
     return ProcessPool(make, jobs, limits=limits, tries=tries, preload=__name__)
 
 
@@ -124,9 +127,9 @@ class ClipWork:
                 yield Finished(job.number, job, error=mendable(error, job.source))
 
 
-def clip_work(checkpoint: str | Path | None) -> ClipWork:
+def clip_work(checkpoint: str | Path | None, device: str = AUTO) -> ClipWork:
     """What a worker does, which has one core."""
-    return ClipWork(Predictor.from_pretrained(checkpoint, alone=False))
+    return ClipWork(Predictor.from_pretrained(checkpoint, alone=False, device=device))
 
 
 def told(number: int, progress: Tell) -> Callable[[float, float | None], None]:

@@ -16,6 +16,7 @@ from affuse.errors import AffuseError, InputError
 from affuse.extract.folder import Clip
 from affuse.extract.text.transcript import Beside
 from affuse.files import digest, require_near
+from affuse.onnx_devices import AUTO, CPU
 from affuse.process_pool import Finished, Limits, Progress, Tell
 from affuse.runtime.many_clips import ClipReader, Reading
 from affuse.runtime.predictor import Predictor
@@ -60,6 +61,7 @@ class Request:
         max_errors: clips that may have no answer, before the rest is given up.
         engine: `local`, or `ray` for a cluster, at `address`; by default one on this machine. Or
             what else has jobs done, by checkpoints of its own.
+        device: of onnxruntime, in every process.
     """
 
     sources: tuple[str, ...]
@@ -75,6 +77,7 @@ class Request:
     max_errors: int | None = None
     engine: str | Engine = "local"
     address: str | None = None
+    device: str = AUTO
 
 
 class Outcome(NamedTuple):
@@ -169,16 +172,19 @@ class Prediction:
         if request.engine == "ray":
             from affuse.scale.ray_engine import RayEngine
 
-            make = partial(clip_pool, request.checkpoint, 1, limits=request.limits)
-            return RayEngine(make, request.jobs, request.address)
+            device, limits = request.device, request.limits
+            make = partial(clip_pool, request.checkpoint, 1, limits=limits, device=device)
+            # Ray shows a GPU to whom it has given one.
+            needs = {"num_gpus": 1} if device == "cuda" else None
+            return RayEngine(make, request.jobs, request.address, needs)
         jobs = request.jobs or (cores() if self.total >= _WORTH_PROCESSES else 1)
         jobs = min(jobs, self.total)
-        predictor = self._predictor or Predictor.from_pretrained()
+        predictor = self._predictor or Predictor.from_pretrained(device=request.device)
         if are_together(request.reading, request.sources):
             return nullcontext(TogetherWork(predictor))
         if jobs == 1 and not any(request.limits):
             return nullcontext(ClipWork(predictor))
-        return clip_pool(request.checkpoint, jobs, limits=request.limits)
+        return clip_pool(request.checkpoint, jobs, limits=request.limits, device=request.device)
 
     def _jobs(self, keeper: RowKeeper, ordered: bool) -> Iterator[ClipJob]:
         request, (known, states) = self._request, keeper.known(self._chosen.keys)
@@ -237,7 +243,9 @@ class Prediction:
 def _predictor_of(request: Request) -> Predictor | None:
     """What answers here; None where somebody else does."""
     here = isinstance(request.engine, str)
-    return Predictor.from_pretrained(request.checkpoint) if here else None
+    # Where a cluster answers, it has the device, and not this machine.
+    device = request.device if request.engine == "local" else CPU
+    return Predictor.from_pretrained(request.checkpoint, device=device) if here else None
 
 
 def _require_fit(request: Request) -> None:

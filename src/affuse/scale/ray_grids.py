@@ -26,6 +26,7 @@ from affuse.scale.ray_cluster import joined_cluster, require_ray
 if TYPE_CHECKING:
     from affuse.harness.request import Request
     from affuse.harness.workers import Answered
+    from affuse.training.compute import Compute
     from affuse.tuning.search import TuningRequest
     from affuse.tuning.search_workers import Place
 
@@ -69,12 +70,12 @@ class RayGrid:
         if not jobs:
             return
         _require_files()
-        ours = replace(request, memory=None, jobs=1, device=_device(request.device))
+        ours = replace(request, memory=None, jobs=1, compute=_reserved(request.compute))
         work = _Runs(ours, content, runs.resolve())
         epochs = Counter[Job]()
         with (
             joined_cluster(self.address) as ray,
-            self._actors(ray, work, len(jobs), _needs(request.device)) as actors,
+            self._actors(ray, work, len(jobs), _needs(request.compute)) as actors,
             closing(actors.run(jobs, every=WAIT_SECONDS)) as events,
         ):
             for event in events:
@@ -98,11 +99,11 @@ class RayGrid:
         from affuse.tuning.search_workers import POLL
 
         _require_files()
-        ours = replace(request, jobs=1, device=_device(request.device))
+        ours = replace(request, jobs=1, compute=_reserved(request.compute))
         work = _Trials(ours, dict(names), socket.gethostname())
         with (
             joined_cluster(self.address) as ray,
-            self._actors(ray, work, None, _needs(request.device)) as actors,
+            self._actors(ray, work, None, _needs(request.compute)) as actors,
             closing(actors.run(range(actors.count), every=POLL)) as events,
         ):
             for event in events:
@@ -172,19 +173,19 @@ class _Trials:
         yield from by_processes(self.request, self.names)
 
 
-def _device(name: str) -> str:
-    """On which device an actor works: what is not reserved for it may be another's."""
-    return "cpu" if name == "auto" else name
+def _reserved(compute: Compute) -> Compute:
+    """On what an actor works: what is not reserved for it may be another's."""
+    unsaid = (compute.device, compute.accelerator) == ("auto", "auto")
+    return replace(compute, device="cpu") if unsaid else compute
 
 
-def _needs(device: str) -> dict[str, Any]:
-    """What an actor asks of its machine: a GPU where one is to be used."""
-    if not device.startswith("cuda"):
-        return {}
-    if device != "cuda":
-        remedy = "give cuda: Ray gives each run a GPU of its own"
-        raise InputError(f"device {device} of a cluster", remedy=remedy)
-    return {"num_gpus": 1}
+def _needs(compute: Compute) -> dict[str, Any]:
+    """What an actor asks of its machine: a core for each process, and GPUs where they are used."""
+    if compute.device not in ("auto", "cpu", "cuda"):
+        remedy = "give cuda: Ray gives each run GPUs of its own"
+        raise InputError(f"device {compute.device} of a cluster", remedy=remedy)
+    gpus = compute.device == "cuda" or compute.accelerator == "gpu"
+    return {"num_cpus": compute.devices, "num_gpus": compute.devices * gpus}
 
 
 def _require_files() -> None:

@@ -44,12 +44,17 @@ def gradient_scales(losses: Tensor, present: Tensor, alpha: float) -> Tensor:
     return torch.where(ratio > 1, 1 - torch.tanh(alpha * ratio), 1.0)
 
 
-def modulate(model: FusionModel, scales: Tensor) -> None:
-    """Scale the gradients of the encoders of M modalities and add noise to them."""
+def modulate(model: FusionModel, scales: Tensor, generator: torch.Generator | None = None) -> None:
+    """Scale the gradients of the encoders of M modalities and add noise to them.
+
+    Args:
+        generator: of the noise; torch's global one by default.
+    """
     parts = model.parts()
     for modality, scale in zip(model.modalities, scales, strict=True):
         for module in parts[f"encoder.{modality}"]:
             for parameter in module.parameters():
                 if (gradient := parameter.grad) is not None:
-                    noise = torch.randn_like(gradient) * gradient.std(correction=0)
+                    drawn = torch.empty_like(gradient).normal_(generator=generator)
+                    noise = drawn * gradient.std(correction=0)
                     gradient.mul_(scale).add_(noise)

@@ -7,37 +7,36 @@ import logging
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
-from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins import CheckpointIO
+from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from torch.utils.data import DataLoader, Dataset, Sampler
 
-from affuse.batches import collate
 from affuse.errors import InputError
 from affuse.files import make_folder, write_atomic
 from affuse.fusion import FusionModel
+from affuse.fusion.across import processes, rank
 from affuse.samples import Sample
 from affuse.tasks import Task
-from affuse.training.devices import AUTO, resolve_device
+from affuse.training.compute import Compute
+from affuse.training.limits import memory_told, operators_told
 from affuse.training.module import FusionModule
 from affuse.training.presets import TrainOptions
+from affuse.training.run_log import OnHistory, RunLog, open_logs
+from affuse.training.sampling import data_loader
+from affuse.training.team import Tell, run_team
 
 STATE_FILE = "last.ckpt"
 OnEpoch = Callable[[int, dict[str, float]], None]
-# Batches that are sorted by length together. More pad less, fewer mix better: all at once would
-# put the same samples side by side in every epoch.
-_POOL = 16
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,22 @@ class FitResult:
     best_epoch: int
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """What is asked of `fit`, but for who is told."""
+
+    build: Callable[[], FusionModel]
+    task: Task
+    train: Sequence[Sample]
+    valid: Sequence[Sample]
+    options: TrainOptions
+    seed: int
+    folder: Path
+    compute: Compute
+    teacher: FusionModel | None
+    log: RunLog | None
+
+
 def fit(
     build: Callable[[], FusionModel],
     task: Task,
@@ -64,8 +79,9 @@ def fit(
     seed: int,
     folder: Path,
     on_epoch: OnEpoch = lambda *_: None,
-    device: str = AUTO,
+    compute: Compute | None = None,
     teacher: FusionModel | None = None,
+    log: RunLog | None = None,
 ) -> FitResult:
     """Train until validation stops improving; the test split is not among the arguments.
 
@@ -74,54 +90,96 @@ def fit(
     never stopped.
 
     Args:
-        build: makes the model, after the seed is set.
+        build: makes the model, after the seed is set. Of several processes, each does.
         on_epoch: told the epoch and its history record.
-        device: on which it trains (`resolve_device`); the model comes back to the processor.
+        compute: on what it trains; the model comes back to the processor.
         teacher: what else than the labels it learns from (`affuse.training.distil`).
+        log: what else is written of its epochs, and where.
 
     Raises:
-        InputError: state in `folder` that cannot be read, or no such device.
+        InputError: state in `folder` that cannot be read, no such device, or not enough memory.
     """
-    place = resolve_device(device)
-    torch.manual_seed(seed)
-    steps = -(-len(train) // options.batch_size)
-    module = FusionModule(build(), task, options, steps, seed, teacher)
-    loaders = (
-        data_loader(train, batch_size=options.batch_size, shuffle=True, seed=seed),
-        data_loader(valid, batch_size=2 * options.batch_size, shuffle=False, seed=seed),
-    )
+    compute = (compute or Compute()).require()
     make_folder(folder)
-    state = folder / STATE_FILE
-    with _quiet():
+    asked = _Fit(build, task, train, valid, options, seed, folder, compute, teacher, log)
+    if compute.processes == 1:
+        return _fit(asked, on_epoch)
+    fewest = min(len(train), len(valid))
+    if fewest < compute.processes:
+        problem = f"{compute.processes} processes, and a part of {fewest} sample(s)"
+        raise InputError(problem, remedy="give fewer --devices or --nodes")
+    result = run_team(_fit, asked, compute, on_epoch)
+    assert isinstance(result, FitResult)
+    return result
+
+
+def _fit(asked: _Fit, on_epoch: Tell) -> FitResult:
+    """Train here: alone, or as one of several processes that do the same."""
+    options, compute, seed = asked.options, asked.compute, asked.seed
+    torch.manual_seed(seed)
+    steps = -(-len(asked.train) // options.batch_size)
+    module = FusionModule(asked.build(), asked.task, options, steps, seed, asked.teacher)
+    state = asked.folder / STATE_FILE
+    with _quiet(), memory_told(options.batch_size), operators_told():
+        dealt = {"seed": seed, "rank": rank(), "processes": processes()}
+        loaders = (
+            data_loader(asked.train, batch_size=options.batch_size, shuffle=True, **dealt),
+            data_loader(asked.valid, batch_size=2 * options.batch_size, shuffle=False, **dealt),
+        )
+        logs = open_logs(asked.log) if rank() == 0 else []
         trainer = pl.Trainer(
-            accelerator=place.type,
-            devices=1 if place.index is None else [place.index],
+            **_placed(compute),
             max_epochs=options.epochs,
             gradient_clip_val=options.clip,
-            callbacks=[_EpochEnd(state, on_epoch)],
+            callbacks=[_EpochEnd(state, on_epoch, logs)],
             plugins=[_StateFile()],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            deterministic=compute.deterministic or None,
         )
         try:
             trainer.fit(module, *loaders, ckpt_path=state if state.exists() else None)
         except SIGTERMException:
             # Lightning's own exception would end the process with 0, as if all were done.
             sys.exit(128 + signal.SIGTERM)
+        for log in logs:
+            log.close()
     assert module.best is not None
     model = module.kept.cpu().eval().requires_grad_(True)
     model.load_state_dict(module.best.weights)
     return FitResult(model, module.history, module.best.epoch)
 
 
+def _placed(compute: Compute) -> dict[str, Any]:
+    """Where Lightning is to train, in its own words."""
+    places = compute.places()
+    numbers = [place.index for place in places if place.index is not None]
+    where = {
+        "accelerator": places[0].type,
+        "devices": numbers or len(places),
+        "precision": compute.precision,
+    }
+    if compute.processes == 1:
+        return where
+    strategy = DDPStrategy(
+        cluster_environment=LightningEnvironment(),
+        # What a batch has nothing of, such as a modality, has no gradients.
+        find_unused_parameters=True,
+        # What a model keeps beside its weights, all compute from the same rows.
+        broadcast_buffers=False,
+    )
+    return {**where, "num_nodes": compute.nodes, "strategy": strategy}
+
+
 class _EpochEnd(Callback):
     """After each epoch: writes the state, reports, and stops where validation has decided."""
 
-    def __init__(self, state: Path, on_epoch: OnEpoch) -> None:
-        self.state, self.on_epoch = state, on_epoch
+    def __init__(self, state: Path, on_epoch: OnEpoch, logs: Sequence[OnHistory]) -> None:
+        self.state, self.on_epoch, self.logs = state, on_epoch, logs
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # One that was killed after its last epoch has nothing left to do.
@@ -130,7 +188,10 @@ class _EpochEnd(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, FusionModule)
         trainer.save_checkpoint(self.state)
-        self.on_epoch(trainer.current_epoch, pl_module.history[-1])
+        for log in self.logs:
+            log(pl_module.history)
+        if trainer.is_global_zero:
+            self.on_epoch(trainer.current_epoch, pl_module.history[-1])
         trainer.should_stop = pl_module.finished
 
 
@@ -166,99 +227,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-class BucketBatchSampler(Sampler[list[int]]):
-    """Index lists of at most `batch_size`, each index exactly once an epoch.
-
-    With `shuffle`, samples are drawn into pools of 16 batches, sorted by length within each pool,
-    and the batches shuffled; what comes follows from `seed` and the epoch alone. Without it the
-    samples keep their order, so that predictions line up with the samples they belong to.
-
-    Args:
-        lengths: steps of each sample, over all its modalities.
-        batch_size: samples a batch; the last may have fewer.
-        seed: 0 or more.
-        shuffle: True for training.
-
-    Raises:
-        InputError: a batch size below 1.
-    """
-
-    def __init__(
-        self, lengths: Sequence[int], batch_size: int, *, seed: int, shuffle: bool
-    ) -> None:
-        if batch_size < 1:
-            raise InputError(f"batch_size = {batch_size}", remedy="give 1 or more")
-        self.lengths = np.asarray(lengths, dtype=np.int64)
-        self.batch_size, self.seed, self.shuffle, self.epoch = batch_size, seed, shuffle, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order comes next; Lightning calls this by itself."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order = np.arange(len(self.lengths))
-        if not self.shuffle:
-            yield from self._cut(order)
-            return
-        rng = np.random.default_rng([self.seed, self.epoch])
-        rng.shuffle(order)
-        size = self.batch_size * _POOL
-        pools = (order[start : start + size] for start in range(0, len(order), size))
-        by_length = (pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools)
-        batches = [batch for pool in by_length for batch in self._cut(pool)]
-        for index in rng.permutation(len(batches)):
-            yield batches[index]
-
-    def _cut(self, order: NDArray[np.int64]) -> list[list[int]]:
-        starts = range(0, len(order), self.batch_size)
-        return [order[start : start + self.batch_size].tolist() for start in starts]
-
-
-class _SampleLists(Dataset[list[Sample]]):
-    """The samples of a list of indices at once."""
-
-    def __init__(self, samples: Sequence[Sample]) -> None:
-        self.samples = samples
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, indices: list[int]) -> list[Sample]:
-        return [self.samples[index] for index in indices]
-
-
-def data_loader(
-    samples: Sequence[Sample],
-    *,
-    batch_size: int,
-    shuffle: bool,
-    seed: int,
-    modalities: Iterable[str] | None = None,
-) -> DataLoader[list[Sample]]:
-    """A loader that yields an `affuse.batches.Batch` at a time.
-
-    Args:
-        batch_size: samples a batch.
-        shuffle: length-bucketed random order (training), or the order given (evaluation).
-        seed: of the shuffling; global random state is neither read nor changed.
-        modalities: which to load and in which order; by default all that occur.
-    """
-    wanted = None if modalities is None else tuple(modalities)
-    lengths = [
-        sum(len(x) for m, x in s.sequences.items() if wanted is None or m in wanted)
-        for s in samples
-    ]
-    # As `sampler` without a batch size, because Lightning sets the epoch of a loader's sampler
-    # but not of its batch sampler.
-    return DataLoader(
-        _SampleLists(samples),
-        sampler=BucketBatchSampler(lengths, batch_size, seed=seed, shuffle=shuffle),
-        batch_size=None,
-        collate_fn=partial(collate, modalities=wanted),
-        generator=torch.Generator(),
-    )

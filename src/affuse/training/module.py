@@ -12,15 +12,20 @@ from torch import Tensor
 
 from affuse.batches import Batch
 from affuse.fusion import FusionModel, FusionOutput, each_of, members_of
+from affuse.fusion.across import processes, rank, shared_batch
 from affuse.metrics.scores import score_outputs
 from affuse.tasks import Classification, Task
 from affuse.training.augment import augment
 from affuse.training.balance import gradient_scales, modulate
 from affuse.training.distil import agreement
-from affuse.training.own_answers import each_modality, has_own_heads, lead_of
+from affuse.training.own_answers import each_modality, has_own_heads
 from affuse.training.presets import TrainOptions
 from affuse.training.pretrain import frozen_parts
 from affuse.training.spoil import spoil
+from affuse.training.whole_batch import Known, Said, answer, of_all, together
+
+_APART = 1_000_000_000_039
+"""Between the seeds of processes."""
 
 
 class Best(NamedTuple):
@@ -63,9 +68,10 @@ class FusionModule(pl.LightningModule):
         self.history: list[dict[str, float]] = []
         self.best: Best | None = None
         self._train_losses: list[Tensor] = []
-        self._valid: list[Batch] = []
+        self._valid: list[Said] = []
         self._own_heads = has_own_heads(model)
         self._scales: list[Tensor] = []
+        self._noise: torch.Generator | None = None
 
     @property
     def kept(self) -> FusionModel:
@@ -79,37 +85,50 @@ class FusionModule(pl.LightningModule):
         return best is not None and len(self.history) - 1 - best.epoch >= self.options.patience
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        # Of several processes, each hides something else of its share.
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch + rank() * _APART)
         self._train_losses.clear()
         for part in frozen_parts(self.model):
             part.eval()
         for teacher in self._teacher:
             teacher.to(self.device)
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
-        whole = augment(batch, self.options)
-        # A teacher is asked before anything is spoilt: it knows what the student cannot see.
-        taught = self._ask(whole)
-        shown, spoilt = spoil(whole, self.options, self.model.modalities)
-        said = each_of(self.model(shown))
+    def training_step(self, batch: Batch, number: int) -> Tensor:
+        counted = 0 if batch.targets is None else batch.size
+        with shared_batch(counted, self.device):
+            whole = augment(batch, self.options)
+            # A teacher is asked before anything is spoilt: it knows what the student cannot see.
+            taught = self._ask(whole)
+            shown, spoilt = spoil(whole, self.options, self.model.modalities)
+            said = each_of(self.model(shown))
+            present, width = self.model.presence(shown), self.task.target_width
+            outputs, known = of_all(said, shown, width, present, spoilt, taught)
         # Apart, not by their mean: members that share a loss end up leaning on each other.
-        pairs = zip(members_of(self.model), said, strict=True)
-        losses = torch.stack([self._loss(n, one, shown, spoilt, taught) for n, one in pairs])
+        pairs = list(zip(members_of(self.model), outputs, strict=True))
+        losses = torch.stack([self._loss(network, one, known) for network, one in pairs])
         self._train_losses.append(losses.detach().mean())
         if self.options.ogm_ge and self._own_heads:
-            self._scales = [self._scale(one, shown) for one in said]
-        return losses.sum()
+            self._scales = [self._scale(one, known) for one in outputs]
+            self._noise = self._same_noise(number)
+        # Gradients of processes are averaged; what is wanted is their sum.
+        return losses.sum() * processes()
 
-    def _scale(self, output: FusionOutput, batch: Batch) -> Tensor:
+    def _scale(self, output: FusionOutput, known: Known) -> Tensor:
         """By what the gradients of the encoders are scaled, `(M,)`."""
         assert output.unimodal is not None
-        assert batch.targets is not None
-        own = each_modality(self.task.losses, output.unimodal.detach(), batch.targets)
-        return gradient_scales(own, self.model.presence(batch), self.options.ogm_ge)
+        own = each_modality(self.task.losses, output.unimodal.detach(), known.targets)
+        return gradient_scales(own, known.present, self.options.ogm_ge)
+
+    def _same_noise(self, number: int) -> torch.Generator | None:
+        """Where random numbers come from that must be the same in all processes."""
+        if processes() == 1:
+            return None
+        steps = self.current_epoch * self.steps_per_epoch + number
+        return torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + steps)
 
     def on_after_backward(self) -> None:
         for network, scales in zip(members_of(self.model), self._scales, strict=False):
-            modulate(network, scales)
+            modulate(network, scales, self._noise)
 
     def _ask(self, batch: Batch) -> FusionOutput | None:
         """What the teacher says, of single modalities too where it has those of the model."""
@@ -130,17 +149,9 @@ class FusionModule(pl.LightningModule):
         for network in members_of(self.model):
             torch.nn.utils.clip_grad_norm_(network.parameters(), gradient_clip_val)
 
-    def _loss(
-        self,
-        network: FusionModel,
-        output: FusionOutput,
-        batch: Batch,
-        spoilt: Tensor,
-        taught: FusionOutput | None = None,
-    ) -> Tensor:
+    def _loss(self, network: FusionModel, output: FusionOutput, known: Known) -> Tensor:
         """Of one network, from what it said of a batch in which some modalities are spoilt."""
-        assert batch.targets is not None
-        targets = batch.targets
+        targets, present, spoilt, taught = known
         loss = self._task_losses(output.prediction, targets).mean()
         if taught is not None:
             loss = self._mixed(loss, self._agreement(output.prediction, taught.prediction).mean())
@@ -149,7 +160,6 @@ class FusionModule(pl.LightningModule):
         if output.unimodal is None or not (self._own_heads or output.expected_loss is not None):
             return loss
         own = each_modality(self._task_losses, output.unimodal, targets)
-        present = self.model.presence(batch)
         # A head is not taught what its input cannot tell.
         clear = present & ~spoilt
         learnt = own
@@ -193,18 +203,29 @@ class FusionModule(pl.LightningModule):
             for held, now in zip(self.average.buffers(), self.model.buffers(), strict=True):
                 held.copy_(now)
 
+    def on_validation_epoch_start(self) -> None:
+        self.kept.eval()
+
     def validation_step(self, batch: Batch, _: int) -> None:
-        self._valid.append(batch)
+        self._valid.append(self._answer(batch))
+
+    def _answer(self, batch: Batch) -> Said:
+        """What is kept says of validation samples, as it would be used: in float32."""
+        with torch.autocast(self.device.type, enabled=False):
+            return answer(self.kept, batch)
 
     def on_validation_epoch_end(self) -> None:
-        kept, batches = self.kept.eval(), self._valid
-        target = torch.cat([b.targets for b in batches if b.targets is not None])
-        if kept.gated:
-            # The gate is told first: what is judged is the model as it would be used.
-            self._track([kept(batch) for batch in batches], target)
-        outputs = [kept(batch) for batch in batches]
-        batches.clear()
-        prediction = self._trust(outputs, target)
+        kept, parts = self.kept, self._valid
+        with shared_batch(sum(len(part.target) for part in parts), self.device):
+            said = together(parts)
+            if kept.gated:
+                # The gate is told first: what is judged is the model as it would be used. Batches
+                # are made again rather than held: they may be larger than memory.
+                self._track(said)
+                batches = self.trainer.val_dataloaders
+                said = together([self._answer(batch.to(self.device)) for batch in batches])
+        parts.clear()
+        prediction, target = self._trust(said), said.target
         losses = self._train_losses
         record = {
             "epoch": float(self.current_epoch),
@@ -213,8 +234,11 @@ class FusionModule(pl.LightningModule):
         }
         both = (x.detach().cpu().double().numpy() for x in (prediction, target))
         record |= {f"valid_{k}": value for k, value in score_outputs(self.task, *both).items()}
-        gate = torch.cat([o.gate for o in outputs]).mean(dim=0)
+        gate = said.gate.mean(dim=0)
         record |= {f"gate_{m}": float(w) for m, w in zip(kept.modalities, gate, strict=True)}
+        if processes() > 1:
+            # All have computed the same; should rounding differ, all must still stop together.
+            record = self.trainer.strategy.broadcast(record)
         self.history.append(record)
         score = self._score(record)
         if self.best is None or self.options.select == "last" or score < self.best.score:
@@ -228,29 +252,27 @@ class FusionModule(pl.LightningModule):
         sign = 1.0 if direction == "min" else -1.0
         return sign * (0.0 if math.isnan(value) else value) + 0.05 * record["valid_loss"]
 
-    def _track(self, outputs: list[FusionOutput], target: Tensor) -> None:
+    def _track(self, said: Said) -> None:
         """Tell the gate what each modality alone achieved on validation."""
-        parts = [o.unimodal for o in outputs if o.unimodal is not None]
-        if not parts:
+        if said.unimodal is None:
             return
-        own = each_modality(self.task.losses, torch.cat(parts), target)
-        present = torch.cat([o.gate > 0 for o in outputs])
-        losses = torch.where(present, own, torch.nan).nanmean(dim=0)
+        own = each_modality(self.task.losses, said.unimodal, said.target)
+        losses = torch.where(said.gate > 0, own, torch.nan).nanmean(dim=0)
         for model in self._copies():
             model.track(losses)
 
-    def _trust(self, outputs: list[FusionOutput], target: Tensor) -> Tensor:
+    def _trust(self, said: Said) -> Tensor:
         """Validation predictions with the share of fusion's correction that serves them best.
 
         That is none where it gains less than one standard error over the primary alone: fusion
         must show that it helps.
         """
-        prediction = torch.cat([o.prediction for o in outputs])
-        corrections = [o.correction for o in outputs if o.correction is not None]
-        if not corrections:
+        prediction, target, lead, correction = (
+            *(said.prediction, said.target),
+            *(said.lead, said.correction),
+        )
+        if lead is None or correction is None:
             return prediction
-        lead = torch.cat([lead_of(o) for o in outputs])
-        correction = torch.cat(corrections)
         shares = torch.linspace(1, 0, 21).tolist()
         losses = torch.stack([self.task.losses(lead + s * correction, target) for s in shares])
         best = int(losses.mean(dim=1).argmin())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from affuse import __version__
 from affuse.config import parse_options
 from affuse.errors import InputError, unknown_name
-from affuse.files import claim, holds, to_strict_json
+from affuse.files import claim, differences, holds, to_strict_json
 from affuse.fusion import FusionModel, create_model, models
 from affuse.samples import Corpus, Sample, Split
 from affuse.training.answerable import (
@@ -28,7 +29,7 @@ from affuse.training.answerable import (
 from affuse.training.balance import require_own_answers
 from affuse.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, seen_in, weights_digest
 from affuse.training.code import code_of
-from affuse.training.devices import AUTO, resolve_device
+from affuse.training.compute import Compute, compute_in_words
 from affuse.training.distil import Teacher, read_teacher, teacher_plan
 from affuse.training.normalise import Normaliser, normalise
 from affuse.training.presets import Plan
@@ -37,10 +38,15 @@ from affuse.training.transfer import CHOSEN, Origin, begin_with, origin_folder, 
 
 if TYPE_CHECKING:
     from affuse.training.fit import FitResult, OnEpoch
+    from affuse.training.run_log import RunLog
 
 RUN = "run.json"
 WORK_FOLDER = "training"
 TEACHER = "teacher"
+COMPUTE = "compute"
+"""Entry of a run's identity and of a checkpoint's training: processes and precision."""
+# That another node's checkpoint may take to be seen here.
+_FIRST_SECONDS = 120.0
 
 
 def train_run(
@@ -52,7 +58,8 @@ def train_run(
     fold: int = 0,
     resume: bool = False,
     on_epoch: OnEpoch = lambda *_: None,
-    device: str = AUTO,
+    compute: Compute | None = None,
+    log: RunLog | None = None,
 ) -> Checkpoint:
     """Train one model on one fold and leave its checkpoint in `folder`.
 
@@ -61,19 +68,22 @@ def train_run(
     Args:
         resume: go on with what an interrupted run left in `folder`.
         on_epoch: told each epoch and its history record.
-        device: on which it trains, by name; see `affuse.training.devices.resolve_device`. A run may
-            go on elsewhere than where it began.
+        compute: on what it trains; by default on one device. A run may go on elsewhere than where
+            it began, but by as many processes and as precisely. Of several nodes, all find `folder`
+            on storage that they share, and the first writes there.
+        log: what is written of its epochs beside the checkpoint's history, and where.
 
     Raises:
         InputError: a folder that holds another run, or one when `resume` is not asked for; data or
             options that cannot be trained; no such device. Then the folder is as it was.
     """
-    resolve_device(device)
+    compute = (compute or Compute()).require()
     # Lightning takes seconds to load, and most of what is asked of runs needs none of it.
     from affuse.training.fit import fit
 
-    run = identity(corpus, plan, seed=seed, fold=fold)
-    begun = holds(folder, RUN, run)
+    run = identity(corpus, plan, seed=seed, fold=fold, compute=compute)
+    _require_same_compute(folder, run)
+    begun = compute.leads and holds(folder, RUN, run)
     if begun and not resume:
         remedy = "add --resume or give another folder"
         raise InputError("holds a run already", remedy=remedy, source=folder)
@@ -86,16 +96,23 @@ def train_run(
         visible, normaliser = normalise(known, plan.train.normalise)
         # What fits a model gets no more of the corpus than this.
         sizes = plan.model, corpus.widths, corpus.task.outputs, run["options"]
-        claim(folder, RUN, run)
-        same: dict[str, Any] = {"seed": seed, "fold": fold, "on_epoch": on_epoch, "device": device}
-        first: Callable[..., Checkpoint] = partial(train_run, corpus, resume=True, **same)
+        if compute.leads:
+            claim(folder, RUN, run)
+        same: dict[str, Any] = {"seed": seed, "fold": fold, "on_epoch": on_epoch}
         work = folder / WORK_FOLDER
+
+        def first(before: Plan, name: str) -> Checkpoint:
+            """What is trained before the model."""
+            its = None if log is None else log.below(name)
+            place: dict[str, Any] = {"folder": work / name, "compute": compute, "log": its}
+            return train_run(corpus, before, resume=True, **same, **place)
+
         teacher = _teacher(corpus, plan, fold)
         if plan.train.distil:
-            first(teacher_plan(plan), folder=work / TEACHER)
+            first(teacher_plan(plan), TEACHER)
             teacher = Teacher.at(work / TEACHER)
         alone = [
-            first(one, folder=work / f"{ALONE}-{modality}").model
+            first(one, f"{ALONE}-{modality}").model
             for modality, one in _pretraining(corpus, plan, fold).items()
         ]
         build = partial(begin_pretrained, partial(_begin, origin, *sizes), alone, plan)
@@ -104,11 +121,41 @@ def train_run(
             seed=seed,
             folder=work,
             on_epoch=on_epoch,
-            device=device,
+            compute=compute,
             teacher=None if teacher is None else teacher.model,
+            log=None if log is None else replace(log, settings=run),
         )
+        if not compute.leads:
+            return _written_by_first(folder)
         _checkpoint(corpus, run, result, normaliser, origin, teacher).save(folder)
-    shutil.rmtree(folder / WORK_FOLDER, ignore_errors=True)
+    if compute.leads:
+        shutil.rmtree(folder / WORK_FOLDER, ignore_errors=True)
+    return load_checkpoint(folder)
+
+
+def _require_same_compute(folder: Path, run: Mapping[str, Any]) -> None:
+    """Raise `InputError` where all that differs from what `folder` holds is how it is computed."""
+    try:
+        found = json.loads((folder / RUN).read_text())
+        differing = set(differences(run, found))
+    except (OSError, ValueError):
+        return
+    if differing and all(path.partition(".")[0] == COMPUTE for path in differing):
+        theirs, ours = (compute_in_words(one.get(COMPUTE, {})) for one in (found, run))
+        problem = f"holds a run by {theirs}, and {ours} would end otherwise"
+        remedy = "repeat its command, or give another folder"
+        raise InputError(problem, remedy=remedy, source=folder)
+
+
+def _written_by_first(folder: Path) -> Checkpoint:
+    """The checkpoint that the first node writes, on a node that wrote none."""
+    until = time.monotonic() + _FIRST_SECONDS
+    while not (folder / CONFIG).exists():
+        if time.monotonic() > until:
+            problem = "the first node has left no checkpoint here"
+            remedy = "give all nodes an --out folder on storage that they share"
+            raise InputError(problem, remedy=remedy, source=folder)
+        time.sleep(0.2)
     return load_checkpoint(folder)
 
 
@@ -152,7 +199,9 @@ def build_model(corpus: Corpus, plan: Plan, fold: int = 0) -> FusionModel:
     return create_model(plan.model, corpus.widths, corpus.task.outputs, options)
 
 
-def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, Any]:
+def identity(
+    corpus: Corpus, plan: Plan, *, seed: int, fold: int, compute: Compute | None = None
+) -> dict[str, Any]:
     """All that decides how a run ends, as JSON content: equal for runs that end alike."""
     train = plan.train.model_dump()
     if plan.train.init:
@@ -171,6 +220,8 @@ def identity(corpus: Corpus, plan: Plan, *, seed: int, fold: int) -> dict[str, A
         "options": _model_options(corpus, plan, fold),
         "train": train,
         "seed": seed,
+        # Folders of one process in full precision have no such entry.
+        **({COMPUTE: found} if (found := (compute or Compute()).identity()) else {}),
     }
     plain: dict[str, Any] = json.loads(to_strict_json(content))
     return plain
@@ -242,6 +293,8 @@ def _checkpoint(
         "history": result.history,
         TRIVIAL: trivial_output(corpus.task, corpus.folds[run["fold"]].train),
     }
+    if COMPUTE in run:
+        training[COMPUTE] = run[COMPUTE]
     if origin is not None:
         training["init"] = origin.to_dict()
     if teacher is not None:

@@ -17,8 +17,9 @@ from affuse.progress import OnWork
 from affuse.readers.registry import load_corpus
 from affuse.samples import Corpus
 from affuse.training.code import code_of
-from affuse.training.devices import AUTO, resolve_device
+from affuse.training.compute import Compute
 from affuse.training.presets import check_keys, corpus_options, plan
+from affuse.training.run_log import RunLog
 from affuse.training.session import require_targets, require_trainable
 from affuse.tuning.outcome import StudyResult, TuningResult
 from affuse.tuning.search_workers import Place, Workers, by_processes
@@ -51,7 +52,8 @@ class TuningRequest:
         study: name of the studies, to which each adds its model; by default the corpus' name
             and, of several, its fold.
         max_parameters: a larger model is turned down before it is trained.
-        device: on which models train, by name; see `affuse.training.devices.resolve_device`.
+        compute: on what models train; of several GPUs, each process has its own.
+        logs: what is written of each trial's epochs (`affuse.training.run_log`), and where.
     """
 
     corpus: str
@@ -66,7 +68,8 @@ class TuningRequest:
     study: str | None = None
     max_parameters: int | None = None
     jobs: int = 1
-    device: str = AUTO
+    compute: Compute = field(default_factory=Compute)
+    logs: RunLog | None = None
 
     def load(self) -> Corpus:
         """The corpus, after everything that can be checked without it.
@@ -79,7 +82,7 @@ class TuningRequest:
         if not self.models or len(set(map(base_name, self.models))) < len(self.models):
             # The settings that come out go by the registered name.
             raise InputError("no model, or one named twice", remedy="name each model once")
-        resolve_device(self.device)
+        self.compute.require_here()
         check_keys(self.corpus, self.settings)
         plans = [plan(self.corpus, name, self.settings, self.data) for name in self.models]
         for planned in plans:
@@ -119,7 +122,8 @@ class TuningRequest:
                 *(self.corpus, model, self.settings, space, self.seed),
                 max_parameters=self.max_parameters,
                 data=self.data,
-                device=self.device,
+                compute=self.compute,
+                logs=self.logs,
             )
         return found
 

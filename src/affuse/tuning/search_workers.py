@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ def by_processes(request: TuningRequest, names: Mapping[Place, str]) -> Generato
     """
     context = worker_context(__name__)
     with ProcessPoolExecutor(request.jobs, context, _begin, (request,)) as pool:
-        pending = {pool.submit(_run, names) for _ in range(request.jobs)}
+        pending = {pool.submit(_run, names, slot) for slot in range(request.jobs)}
         try:
             while pending:
                 ended, pending = wait(pending, timeout=POLL, return_when=FIRST_EXCEPTION)
@@ -71,9 +72,10 @@ def _begin(request: TuningRequest) -> None:
     _worker = request, {fold: FoldData.of(corpus, fold) for fold in request.folds(corpus)}
 
 
-def _run(names: Mapping[Place, str]) -> None:
+def _run(names: Mapping[Place, str], slot: int) -> None:
     assert _worker is not None
-    work(*_worker, names)
+    request, folds = _worker
+    work(replace(request, compute=request.compute.on_slot(slot)), folds, names)
 
 
 def work(request: TuningRequest, folds: Mapping[int, FoldData], names: Mapping[Place, str]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +20,11 @@ from affuse.fusion import count_parameters, create_model, models
 from affuse.samples import Corpus, Sample, Split
 from affuse.tasks import Task
 from affuse.training.answerable import learnable
+from affuse.training.compute import Compute
 from affuse.training.normalise import NormaliseMode, normalise
 from affuse.training.presets import Plan, Settings, plan
 from affuse.training.pretrain import Build, begin_pretrained, pretraining_plans
+from affuse.training.run_log import RunLog
 from affuse.training.session import typical_lengths
 from affuse.tuning.space import base_name, draw_value, for_model
 from affuse.tuning.study import REJECTED
@@ -62,7 +65,8 @@ class Objective:
         space: what is drawn.
         seed: of every trial's training.
         max_parameters: a larger model is turned down before it is trained; None for any size.
-        device: on which it trains, by name.
+        compute: on what it trains.
+        logs: what is written of the epochs of each trial, and where.
     """
 
     corpus: str
@@ -72,7 +76,8 @@ class Objective:
     seed: int
     max_parameters: int | None = None
     data: Path | None = None
-    device: str = "auto"
+    compute: Compute = field(default_factory=Compute)
+    logs: RunLog | None = None
 
     @property
     def epochs(self) -> int:
@@ -96,6 +101,11 @@ class Objective:
         # Lightning takes seconds to load; whoever only hands trials out has no need of it.
         from affuse.training.fit import fit
 
+        logs = None
+        if self.logs is not None:
+            study = re.sub(r"[^\w.-]+", "-", trial.study.study_name)
+            logs = self.logs.below(f"{study}-{trial.number}")
+
         def train(planned: Plan, build: Build, place: Path, on_epoch: OnEpoch) -> FitResult:
             visible = _standardised(fold, planned.train.normalise, build().modalities)
             return fit(
@@ -103,7 +113,8 @@ class Objective:
                 seed=self.seed,
                 folder=place,
                 on_epoch=on_epoch,
-                device=self.device,
+                compute=self.compute,
+                log=None if logs is None else replace(logs, settings=trial.params),
             )
 
         try:

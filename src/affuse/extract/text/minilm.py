@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from affuse.errors import InputError
 from affuse.extract import bundled, session
 from affuse.extract.text import TokenFeatures
+from affuse.onnx_devices import chosen_device, open_session
 from affuse.optional import packaged, require
 from affuse.progress import Advance
 from affuse.samples import FloatArray
@@ -220,8 +221,7 @@ class MiniLM:
             options.intra_op_num_threads = self._threads
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensors[name]) for name in graph.weights]
         options.add_external_initializers(graph.weights, values)
-        providers = ["CPUExecutionProvider"]
-        return onnxruntime.InferenceSession(graph.model, options, providers=providers)
+        return open_session(graph.model, options, chosen_device())
 
 
 class PackedMiniLM(MiniLM):
