@@ -28,6 +28,7 @@ from affuse.training.checkpoint import Checkpoint
 
 RESULTS = Path(__file__).parent / "results" / "voices_left_out.csv"
 SETTINGS = {
+    "members": 2,
     "epochs": 20,
     "select": "last",
     "batch_size": 64,
