@@ -196,6 +196,7 @@ class ClipAnswer(Shown):
             checkpoint=names,
             extractors=dict(content["extractors"]),
             account=ToldAccount({key: content[key] for key in _TOLD}),
+            adapted=content.get("adapted"),
         )
 
     def to_json(self) -> str:
@@ -229,7 +230,9 @@ def _answer(content: Mapping[str, Any], names: Sequence[str]) -> Answer:
     trust = {
         name: Trust(each["gate"], each["primary"], each["conflict"]) for name, each in told.items()
     }
-    return Answer(content["sentiment"], content["emotion"], trust)
+    low, high = content.get("interval") or (None, None)
+    interval = None if low is None or high is None else (low, high)
+    return Answer(content["sentiment"], content["emotion"], trust, interval)
 
 
 def _said(content: Mapping[str, Any]) -> Word:

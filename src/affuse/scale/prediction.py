@@ -283,12 +283,13 @@ def _require_fit(request: Request) -> None:
     chosen = {
         "--parquet": request.parquet is not None,
         "--shard": request.shard != Shard(),
-        "another engine": request.engine != "local",
+        "--engine ray": request.engine == "ray",
+        "--server": not isinstance(request.engine, str),
         "--timeout and --memory": any(request.limits),
         "--jobs": (request.jobs or 1) > 1,
     }
     for option in (name for name, asked in chosen.items() if asked):
-        problem = f"{option} of clips that are adapted together"
+        problem = f"{option} of clips that are adapted together, which one process here reads"
         raise InputError(problem, remedy="leave it out, or use --adapt recording")
 
 

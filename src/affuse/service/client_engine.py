@@ -52,11 +52,10 @@ class ServiceEngine:
                 "is a URL, which --server does not send", remedy=remedy, source=job.url
             )
         path, reading = job.clip.path, job.reading
-        if reading.window is not None or reading.adapt != "recording":
-            remedy = "leave it out, or leave out --server"
-            raise InputError("--window or --adapt of a service", remedy=remedy)
         beside = transcript_beside(path) if job.beside is None else job.beside
-        options = Options(self.checkpoint, reading.recognise, *reading.tracks)
+        options = Options(
+            self.checkpoint, reading.recognise, *reading.tracks, reading.window, reading.alone
+        )
         content = self.client.content(path, beside, options, progress=unless(given_up))
         if job.out is not None:
             place = job.out / f"{job.clip.name}.json"
