@@ -66,6 +66,12 @@ def predict_command(
             "column, or --speaker-from), or none.",
         ),
     ] = "recording",
+    faces: Annotated[
+        str,
+        typer.Option(
+            metavar="one|all", help="The face that speaks, or all: a timeline of each, too."
+        ),
+    ] = "one",
     speaker_from: Annotated[
         str | None,
         typer.Option(metavar="REGEX", help="Finds the speaker in a file's name, as its group."),
@@ -147,6 +153,7 @@ def predict_command(
         notices = _stream(checkpoint, paths, said, reading, idle=idle, as_json=as_json)
         raise typer.Exit(2 if strict and notices else 0)
     from affuse.cli.predicting import Wishes, predict_and_tell, service_engine
+    from affuse.extract.features import one_of_faces
     from affuse.extract.text.transcript import Beside
     from affuse.process_pool import Limits
     from affuse.runtime.adapting import one_of_adapt
@@ -160,7 +167,10 @@ def predict_command(
     request = Request(
         tuple(paths),
         checkpoint,
-        Reading(tracks, recognise, strict, window, one_of_adapt(adapt), speaker_from),
+        Reading(
+            *(tracks, recognise, strict, window, one_of_adapt(adapt), speaker_from),
+            faces=one_of_faces(faces),
+        ),
         None if said is None else Beside(said),
         out=out,
         parquet=parquet,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 from pydantic import Field
 
 from affuse.config import Options
+from affuse.errors import unknown_name
 from affuse.extract import face
 from affuse.extract.account import SHORTEST_VOICE, Account
 from affuse.extract.face.regions import Image
@@ -23,6 +24,18 @@ from affuse.extract.voice.whisper import WIDTH as SPEECH_WIDTH
 from affuse.samples import FloatArray, Sample
 
 _Steps = tuple[FloatArray, FloatArray]  # features and the second of each
+Faces = Literal["one", "all"]
+"""Whether what each of several faces says by itself is wanted, too."""
+Steps = list[tuple[float, FloatArray]]
+"""Seconds and features of a face."""
+
+
+def one_of_faces(name: str) -> Faces:
+    """The word, if it is one; else `InputError`."""
+    for known in get_args(Faces):
+        if name == known:
+            return cast(Faces, name)
+    raise unknown_name("choice of faces", name, get_args(Faces))
 
 
 class ClipSettings(Options):
@@ -64,6 +77,9 @@ class ClipSettings(Options):
     piece: float = Field(
         default=28.0, ge=2, le=28, description="seconds of speech that are recognised at once"
     )
+    faces: Faces = Field(
+        default="one", description="also what each of several faces says by itself (all)"
+    )
     wait: bool = Field(
         default=True, description="a window waits until its words are recognised, not live"
     )
@@ -97,7 +113,7 @@ class ClipFeatures:
         name: str,
         start: float,
         signal: FloatArray,
-        faces: list[tuple[float, FloatArray]],
+        faces: Steps,
         words: tuple[Word, ...],
         *,
         understood: bool = True,
@@ -123,6 +139,13 @@ class ClipFeatures:
         times = {m: steps[1] for m, steps in found.items() if steps is not None}
         text = " ".join(word.text for word in words) or None
         return Sample(name, sequences, times=times, text=text)
+
+    def face_sample(self, name: str, faces: Steps) -> Sample:
+        """The sample of one face by itself."""
+        found = _vision_steps(faces)
+        if found is None:
+            return Sample(name, {})
+        return Sample(name, {"vision": found[0]}, times={"vision": found[1]})
 
     def _text_steps(self, words: tuple[Word, ...]) -> _Steps | None:
         if not words:
@@ -207,7 +230,7 @@ def words_of_steps(encoded: TokenFeatures) -> list[int]:
     return numbers
 
 
-def _vision_steps(faces: list[tuple[float, FloatArray]]) -> _Steps | None:
+def _vision_steps(faces: Steps) -> _Steps | None:
     if not faces:
         return None
     features = np.stack([features for _, features in faces]).astype(np.float32)

@@ -281,6 +281,7 @@ def _require_fit(request: Request) -> None:
     if not are_together(request.reading, request.sources):
         return
     chosen = {
+        "--faces all": request.reading.faces == "all",
         "--parquet": request.parquet is not None,
         "--shard": request.shard != Shard(),
         "--engine ray": request.engine == "ray",

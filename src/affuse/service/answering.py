@@ -36,6 +36,7 @@ def answer(task: ClipTask, on_seconds: OnSeconds) -> bytes:
             request.recognise,
             window=request.window,
             adapt=request.adapt,
+            faces=request.faces,
         ),
         beside=Beside(_transcript(task)),
         progress=progress,

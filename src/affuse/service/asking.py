@@ -30,6 +30,7 @@ class Asked(Options):
     video_track: int | None = Field(default=None, ge=1, le=1000)
     window: float | None = Field(default=None, ge=1, le=60)
     adapt: Literal["recording", "speaker", "none"] = "recording"
+    faces: Literal["one", "all"] = "one"
     callback: str | None = Field(default=None, max_length=_LONGEST_URL)
 
 

@@ -17,6 +17,7 @@ from affuse.service.calls import Calls, Upload
 from affuse.service.side_by_side import OnShare, side_by_side, unless
 
 if TYPE_CHECKING:
+    from affuse.extract.features import Faces
     from affuse.extract.text.transcript import Beside, Transcript
     from affuse.runtime.adapting import AdaptAlone
     from affuse.runtime.answers import ClipAnswer
@@ -37,6 +38,7 @@ class Options(NamedTuple):
     video_track: int | None = None
     window: float | None = None
     adapt: AdaptAlone = "recording"
+    faces: Faces = "one"
 
     def fields(self) -> dict[str, str]:
         """Those that are not as they are by default, as fields of a form."""
@@ -77,6 +79,7 @@ class ServiceClient:
         recognise: bool = False,
         window: float | None = None,
         adapt: AdaptAlone = "recording",
+        faces: Faces = "one",
         audio_track: int | None = None,
         video_track: int | None = None,
         strict: bool = False,
@@ -99,7 +102,7 @@ class ServiceClient:
         beside = (
             transcript_beside(path) if transcript is None else Beside(as_transcript(transcript))
         )
-        options = Options(checkpoint, recognise, audio_track, video_track, window, adapt)
+        options = Options(checkpoint, recognise, audio_track, video_track, window, adapt, faces)
         answer = ClipAnswer.from_dict(self.content(path, beside, options, progress=progress))
         if strict:
             require_no_notices(answer.file, answer.notices)

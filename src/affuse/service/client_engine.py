@@ -54,7 +54,12 @@ class ServiceEngine:
         path, reading = job.clip.path, job.reading
         beside = transcript_beside(path) if job.beside is None else job.beside
         options = Options(
-            self.checkpoint, reading.recognise, *reading.tracks, reading.window, reading.alone
+            self.checkpoint,
+            reading.recognise,
+            *reading.tracks,
+            reading.window,
+            reading.alone,
+            reading.faces,
         )
         content = self.client.content(path, beside, options, progress=unless(given_up))
         if job.out is not None:

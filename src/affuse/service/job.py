@@ -62,6 +62,7 @@ class Request(BaseModel):
     video_track: int | None = None
     window: float | None = None  # seconds of windows; None where they follow speech
     adapt: Literal["recording", "speaker", "none"] = "recording"
+    faces: Literal["one", "all"] = "one"
     url: str | None = None  # where the clip is to be fetched
     callback: str | None = None  # who is told of the end
 

@@ -74,6 +74,7 @@ _FIELDS: dict[str, Any] = {
     "video_track": {"type": "integer", "minimum": 1, "maximum": 1000},
     "window": {"type": "number", "minimum": 1, "maximum": 60, "description": _WINDOW},
     "adapt": {"type": "string", "enum": ["recording", "speaker", "none"], "default": "recording"},
+    "faces": {"type": "string", "enum": ["one", "all"], "default": "one"},
     "callback": {"type": "string", "description": "a URL that is told of the end"},
 }
 _FILE = {"type": "string", "format": "binary"}
