@@ -30,6 +30,7 @@ from urllib.request import urlopen
 from affuse.service.calls import Calls, Upload
 
 RESULTS = Path(__file__).parent / "results" / "service_load.csv"
+ENDS = ("done", "failed")
 
 
 def main() -> None:
@@ -79,8 +80,8 @@ def under_load(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
     def ask(_: int) -> dict[str, Any]:
         job = calls.send({}, [Upload("file", asked.clip.name, asked.clip)])
-        while (state := calls.json("GET", f"v1/jobs/{job}"))["state"] not in ("done", "failed"):
-            time.sleep(0.5)
+        while (state := calls.json("GET", f"v1/jobs/{job}?wait=30"))["state"] not in ENDS:
+            pass
         return state
 
     watch = threading.Thread(target=look)

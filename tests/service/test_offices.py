@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from asking import Asking
@@ -45,6 +46,30 @@ def test_a_job_that_runs_is_stopped_by_deleting_it(start) -> None:
     assert one.ask(f"/v1/jobs/{held}", method="DELETE").status == 204
     until(lambda: not one.service.places.of(held).exists())
     assert one.ask.ended(one.ask.send(CLIP).json["id"])["state"] == "done"
+
+
+def test_who_waits_is_told_the_end_at_once(start) -> None:
+    one = start()
+    held = one.ask.send(CLIP, text="hold").json["id"]
+    assert one.ask(f"/v1/jobs/{held}?wait=0.05").json["state"] in ("queued", "running")
+    assert one.ask(f"/v1/jobs/{held}?wait=61").status == 422
+    with ThreadPoolExecutor(2) as clients:
+        waiting = [clients.submit(one.ask, f"/v1/jobs/{held}?wait=50") for _ in range(2)]
+        until(lambda: len(one.service.office.ends._waiting.get(held, ())) == 2)
+        one.service.office._crew.release.set()
+        assert [asked.result(10).json["state"] for asked in waiting] == ["done", "done"]
+        assert one.service.office.ends._waiting == {}
+        one.service.office._crew.release.clear()
+        held = one.ask.send(CLIP, text="hold").json["id"]
+        removed = clients.submit(one.ask, f"/v1/jobs/{held}?wait=50")
+        until(lambda: held in one.service.office.ends._waiting)
+        assert one.ask(f"/v1/jobs/{held}", method="DELETE").status == 204
+        assert removed.result(10).status == 404
+        held = one.ask.send(CLIP, text="hold").json["id"]
+        left = clients.submit(one.ask, f"/v1/jobs/{held}?wait=50")
+        until(lambda: held in one.service.office.ends._waiting)
+        one.stop()
+        assert left.result(10).json["state"] in ("queued", "running")
 
 
 def test_what_was_begun_is_begun_again(start, tmp_path) -> None:

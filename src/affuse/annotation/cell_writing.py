@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from affuse.errors import InputError
+from affuse.extract.strange_tables import Table, marks_of, table_bytes, table_of
 from affuse.extract.text.transcript.decoding import decoded
 from affuse.files import write_atomic
 from affuse.readers.clips.metadata import columns_of, names_files
-from affuse.readers.clips.strange_tables import Table, marks_of, table_bytes, table_of
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from affuse.errors import InputError, file_error
+from affuse.extract.strange_tables import marks_of
 from affuse.extract.text.transcript.decoding import decoded
 from affuse.optional import require
-from affuse.readers.clips.strange_tables import marks_of
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _PATHS = ("path", "file_name", "filename", "file", "url")

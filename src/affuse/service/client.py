@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 U = TypeVar("U")
 
-_FIRST_LOOK, _LAST_LOOK = 0.1, 1.0
+# A service that cannot wait answers at once.
+_PAUSE, _WAIT = 0.05, 1
 _WORDS = "transcript-as-sent"
 
 
@@ -160,14 +161,12 @@ class ServiceClient:
         return _as_here(content, path, beside, words, name)
 
     def _wait(self, job: str, progress: OnShare) -> Mapping[str, Any]:
-        look = _FIRST_LOOK
         while True:
-            told: Mapping[str, Any] = self._calls.json("GET", f"v1/jobs/{job}")
+            told: Mapping[str, Any] = self._calls.json("GET", f"v1/jobs/{job}?wait={_WAIT}")
             progress(told["progress"])
             if told["state"] in ("done", "failed"):
                 return told
-            time.sleep(look)
-            look = min(look * 1.3, _LAST_LOOK)
+            time.sleep(_PAUSE)
 
 
 def connect(url: str, key: str | None = None) -> ServiceClient:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import mimetypes
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -126,9 +127,18 @@ def list_jobs(
 
 
 @router.get("/jobs/{job}", response_model=JobState, responses=problems(401, 404, 503))
-def look_at_job(request: Request, owner: Owner, job: str) -> Any:
-    """How far a job is."""
-    return _told(service_of(request), service_of(request).job(job, owner))
+async def look_at_job(
+    request: Request, owner: Owner, job: str, wait: Annotated[float, Query(ge=0, le=60)] = 0.0
+) -> Any:
+    """How far a job is; after its end, or that many seconds, if it has not ended."""
+    service = service_of(request)
+    with service.office.ends.of(job) as ended:
+        found = await run_in_threadpool(service.job, job, owner)
+        if wait and not found.state.ended and not service.office.stopping:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), wait)
+            found = await run_in_threadpool(service.job, job, owner)
+    return _told(service, found)
 
 
 def _told(service: Service, job: Job) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from affuse.errors import AffuseError
 from affuse.files import make_folder
 from affuse.service.crew import Crew, GivenUp
+from affuse.service.ends import Ends
 from affuse.service.job import ClipTask, Job, Places, PlayTask, Request
 from affuse.service.ledger import Ledger, Unavailable
 
@@ -58,7 +59,7 @@ class Office:
         keep: float,
         on_end: OnEnd,
     ) -> None:
-        self.ledger, self.places = ledger, places
+        self.ledger, self.places, self.ends = ledger, places, Ends()
         self._crew, self._checkpoint, self._fetch = crew, checkpoint, fetch
         self._longest, self._keep, self._on_end = longest, keep, on_end
         self._running: dict[str, _Running] = {}
@@ -95,6 +96,7 @@ class Office:
     def begin_to_stop(self) -> None:
         """Begin nothing more. It may be called by a signal."""
         self._stopping.set()
+        self.ends.tell()
 
     @property
     def stopping(self) -> bool:
@@ -133,6 +135,7 @@ class Office:
     def remove(self, job: str) -> None:
         """Forget a job and its files, and stop it if it runs."""
         self.ledger.remove(job)
+        self.ends.tell(job)
         self._played.pop(job, None)
         running = self._running.get(job)
         if running is not None:
@@ -179,6 +182,7 @@ class Office:
             ended = self._insist(lambda: self.ledger.end(job.id, error=fault))
             how = "failed"
         if ended:
+            self.ends.tell(job.id)
             self._on_end(job, how, time.monotonic() - began)
 
     def _answer(self, job: Job, running: _Running) -> bytes:

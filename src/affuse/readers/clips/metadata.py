@@ -14,7 +14,7 @@ from pathlib import Path
 
 from affuse.errors import InputError
 from affuse.extract.folder import find_clips
-from affuse.readers.clips.strange_tables import HEADING, read_table
+from affuse.extract.strange_tables import HEADING, read_table
 from affuse.samples import PARTS
 
 STEM, ENDINGS = "metadata", (".csv", ".tsv", ".jsonl", ".parquet")
