@@ -15,6 +15,7 @@ from affuse.extract.account import SHORTEST_VOICE, Account
 from affuse.extract.face.regions import Image
 from affuse.extract.text import Layer, TextOptions, TokenFeatures
 from affuse.extract.text.glove import UNKNOWN
+from affuse.extract.text.meaning import say_something
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE, descriptors
 from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, floored, levelled, voice_frames
@@ -135,6 +136,9 @@ class ClipFeatures:
             "vision": _vision_steps(faces),
         }
         account.say(words, text=found["text"] is not None)
+        if found["audio"] is not None and not say_something(words):
+            # Beside a voice they would only take its weight away.
+            found["text"] = None
         sequences = {m: steps[0] for m, steps in found.items() if steps is not None}
         times = {m: steps[1] for m, steps in found.items() if steps is not None}
         text = " ".join(word.text for word in words) or None
