@@ -31,12 +31,13 @@ RESULTS = Path(__file__).parent / "results" / "voices_by_sex.csv"
 TITLE = "## Voices of women and men"
 # Points of a hundred from which on a difference is named.
 _NAMED = 5.0
-_PARTS = {"train": "trained on", "valid": "chosen by", "test": "unseen"}
+_PARTS = {"train": "trained on", "valid": "validation", "test": "unseen"}
+_NAMES = {"ravdess": "RAVDESS", "nemo": "nEMO", "savee": "SAVEE"}
 
 
 class Row(NamedTuple):
     corpus: str
-    speakers: str  # trained on, chosen by (validation) or unseen
+    speakers: str  # trained on, validation (training was stopped by them) or unseen
     sex: str
     adapted_to: str
     people: int
@@ -83,7 +84,7 @@ def rows_of(data: Path, corpus: str, predictor: Predictor) -> list[Row]:
             people = len({pieces[number].group for number in numbers})
             adapted_to = "speaker" if adapted else "none"
             figures = round(accuracy(own, true), 4), round(uar(own, true), 4)
-            rows.append(Row(corpus, part, name, adapted_to, people, len(numbers), *figures))
+            rows.append(Row(_NAMES[corpus], part, name, adapted_to, people, len(numbers), *figures))
             print(rows[-1], flush=True)
     return rows
 
@@ -123,11 +124,10 @@ def card_section(rows: list[Row]) -> str:
     lines += ["", *(f"- {line}" for line in told), ""]
     unseen = {row.sex for row in rows if row.speakers == "unseen"}
     if unseen == {"male"}:
-        lines += [
-            "All speakers that are unseen, or that training was stopped by, are men: how well it "
-            "tells unseen\nwomen is not known from these. Of classes that are rare the figures are "
-            "of few takes.\n",
-        ]
+        lines.append(
+            "All unseen speakers are men: how well unseen women are told is not known from these. "
+            "By those of\nvalidation training was stopped, and probabilities were calibrated.\n"
+        )
     return "\n".join(lines)
 
 

@@ -39,7 +39,7 @@ Adapt = Annotated[
 
 _WHOLE = (
     *("file", "duration", "sentiment", "interval", "emotion", "undecided", "gate", "primary"),
-    *("conflict", "trust"),
+    *("conflict", "trust", "face"),
 )
 _READ = (
     "adapted",

@@ -12,7 +12,7 @@ const at = (id) => document.getElementById(id);
 // A browser opens few connections to one host: the others wait for their turn here.
 const FOLLOWED = 3, AGAIN = 2000;
 // Fields of a job that the page has one of for all clips.
-const WAYS = ["checkpoint", "window", "adapt"];
+const WAYS = ["checkpoint", "window", "adapt", "faces"];
 
 const library = new Library({
   open: (entry) => { location.hash = `clip=${entry.id}`; },
