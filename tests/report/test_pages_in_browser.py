@@ -55,7 +55,11 @@ def test_it_is_for_everybody(place, open_page) -> None:
 
 
 def test_each_face_has_a_lane(tmp_path, open_page) -> None:
-    content = {**answer_content(), "duration": 20.0, "faces": {"share": 1.0, "changes": []}}
+    content = {
+        **answer_content(),
+        "duration": 20.0,
+        "faces": {"share": 1.0, "people": 2, "changes": []},
+    }
     content["streams"]["picture"] = {**content["streams"]["sound"], "gaps": []}
     told = {"share": 1.0, "place": [0.2, 0.5, 0.3], "lacks": "too dark"}
     faces = [{"person": 1, "why": "largest", **told}, {"person": 2, "why": "speaks", **told}]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media_files import write_wav
+from two_faces import two_faces
 
 import affuse
 from affuse.cli.main import app
@@ -71,6 +72,16 @@ def test_the_settings_are_those_of_the_command(service, shared_data, tmp_path, c
         here = said(capsys, str(clip), "--json", *words)
         assert said(capsys, str(clip), "--json", *words, "--server", service.address) == here
     assert json.loads(here[0])["adapted"]["to"] == "speaker"
+
+
+@pytest.mark.slow
+def test_of_two_faces_the_same_one_is_read(service, shared_data, tmp_path) -> None:
+    talks = sorted((shared_data / "clips").glob("*.mpg"))
+    clip = two_faces(tmp_path / "two.mkv", talks[0], talks[1])
+    here = affuse.load().predict(clip, faces="all")
+    there = affuse.connect(service.address).predict(clip, faces="all")
+    assert there.to_dict() == here.to_dict()
+    assert [face["person"] for face in there.to_dict()["by_face"]] == [1, 2]
 
 
 def test_what_needs_several_clips_is_told(folder, capsys) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from affuse.extract.face import place_face
@@ -36,23 +37,31 @@ class Mouths:
         self._source, self._wanted = source, wanted
         self._media: MediaReader | None = None
         self._pictures: Iterator[Picture] = iter(())
-        self._held: deque[Picture] = deque()
+        self._next: Picture | None = None  # the first one after what was read
         self._from = self._until = 0.0
+        self._known: deque[tuple[float, dict[int, float]]] = deque()
 
     def read(self, start: float, end: float, faces: Mapping[int, Places]) -> dict[int, Mouth]:
         """The mouths of faces, whose places are known a few times a second, in a stretch.
 
-        Places are in pixels of pictures that are as large as `MediaReader` makes them.
+        Places are in pixels of pictures that are as large as `MediaReader` makes them. A stretch
+        may overlap with the last one, but begins no earlier.
         """
-        found: dict[int, list[tuple[float, float]]] = {number: [] for number in faces}
+        while self._known and self._known[0][0] < start:
+            self._known.popleft()
         times = {number: [time for time, _, _ in places] for number, places in faces.items()}
         for picture in self._between(start, end):
+            found = {}
             for number, places in faces.items():
                 place = bisect_right(times[number], picture.time + _SAME) - 1
                 open_ = None if place < 0 else _opening(picture, places[place])
                 if open_ is not None:
-                    found[number].append((picture.time, open_))
-        return dict(found)
+                    found[number] = open_
+            self._known.append((picture.time, found))
+        return {
+            number: [(time, found[number]) for time, found in self._known if number in found]
+            for number in faces
+        }
 
     def close(self) -> None:
         """End the look, if there was one."""
@@ -60,23 +69,22 @@ class Mouths:
             self._media.__exit__()
 
     def _between(self, start: float, end: float) -> Iterator[Picture]:
-        """The pictures of a stretch; of what lies before one that was read, only what is held."""
+        """The pictures of a stretch that were not read before."""
         if self._media is None:
             taken = Pictures(_FPS, _LARGE, lambda time: time >= self._from)
             self._media = MediaReader(self._source, fps=taken, wanted=self._wanted)
             self._pictures = (item for item in self._media if isinstance(item, Picture))
-        while self._held and self._held[0].time < start:
-            self._held.popleft()
-        self._from = start
-        yield from (picture for picture in tuple(self._held) if picture.time < end)
         if end <= self._until:
             return
-        self._until = end
-        for picture in self._pictures:
-            self._held.append(picture)
+        self._from, self._until = start, end
+        first = [] if self._next is None else [self._next]
+        self._next = None
+        for picture in chain(first, self._pictures):
             if picture.time >= end:
+                self._next = picture
                 return
-            yield picture
+            if picture.time >= start:
+                yield picture
 
 
 def _opening(picture: Picture, known: tuple[float, Region, float]) -> float | None:
