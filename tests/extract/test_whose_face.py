@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from media_files import write_media
-from two_faces import pictures_of, sound_of, two_faces
+from two_faces import pictures_of, smaller, sound_of, two_faces
 
 from affuse.extract.account import Account
 from affuse.extract.clip import ClipExtractor, ClipSettings, Window
 from affuse.extract.mouths import Mouths
+
+NOTHING = "nothing is seen or heard in it that an answer could go by"
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +80,28 @@ def test_of_one_face_nothing_is_read_twice(
     assert window.face is not None
     assert (window.face.person, window.face.why, window.face.quality) == (1, "only", 1)
     assert window.each == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("spoilt", "lacks", "least", "most"),
+    [
+        (lambda image: smaller(image, 0.2)[90:198, 112:248], "too small", 0.3, 0.75),
+        (lambda image: (image * 0.15).astype(np.uint8), "too dark", 0.1, 0.75),
+        (lambda image: (image * 0.02).astype(np.uint8), "too dark", 0.0, 0.1),
+    ],
+)
+def test_a_face_that_shows_little_is_told_of_and_counts_less(
+    talks: list[Path], tmp_path: Path, spoilt: Any, lacks: str, least: float, most: float
+) -> None:
+    shown = [spoilt(image) for image in pictures_of(talks[0])[:50:5]]
+    path = write_media(tmp_path / "a.mkv", shown, fps=5, codec="libx264")
+    window, account = longest(path)
+    face = window.face
+    if face is not None:
+        assert face.lacks == lacks
+        assert least <= face.quality <= most
+        assert any(f"the face is {lacks} in" in line for line in account.notices)
+    # Of one that is hopeless nothing is taken, found or not.
+    assert ("vision" in window.sample.sequences) == (most > 0.1)
+    assert (NOTHING in account.notices) == (most <= 0.1)

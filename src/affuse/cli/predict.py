@@ -147,7 +147,7 @@ def predict_command(
             remedy = "leave out --server, or send to its /v1/live (docs/serve.md)"
             raise InputError("--stream of a service", remedy=remedy)
         forms = {"--csv": as_csv, "--srt": as_srt, "--html": as_html}
-        forms |= {"--parquet": parquet is not None}
+        forms |= {"--parquet": parquet is not None, "--faces all": faces != "one"}
         _require_no_files(option for option, asked in forms.items() if asked)
         reading = {"recognise": recognise, "tracks": tracks}
         notices = _stream(checkpoint, paths, said, reading, idle=idle, as_json=as_json)

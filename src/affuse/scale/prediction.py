@@ -277,7 +277,10 @@ def _predictor_of(request: Request) -> Predictor | None:
 
 
 def _require_fit(request: Request) -> None:
-    """Raise `InputError` for what cannot be done where clips are adapted together."""
+    """Raise `InputError` for what tables do not hold, or cannot be done for clips together."""
+    if request.reading.faces == "all" and request.parquet is not None:
+        problem = "--faces all into --parquet tables, which hold windows of whole clips alone"
+        raise InputError(problem, remedy="use --json, --csv or --html")
     if not are_together(request.reading, request.sources):
         return
     chosen = {
