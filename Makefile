@@ -112,6 +112,7 @@ checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew 
 	  $(BIN)/affuse export build/$$task --out src/affuse/checkpoints/$$task --corpus composed \
 	    --data "$(DATA)" --evaluation build/$$task.json --weights || exit 1; \
 	done
+	$(BIN)/python benchmarks/voices_by_sex.py "$(DATA)" --card src/affuse/checkpoints/emotion/README.md
 
 clean: ## Remove caches, builds and the demo's results, but not .venv.
 	rm -rf build dist demo-results .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -66,6 +66,9 @@ def test_a_folder_and_its_speaker_are_adapted_to(
         (["--adapt", "speaker", "--speaker-from", "("], "no regular expression"),
         (["--adapt", "folder", "--shard", "1/2"], "--shard of clips that are adapted together"),
         (["--adapt", "folder", "--jobs", "2"], "--jobs of clips that are adapted together"),
+        (["--adapt", "folder", "--faces", "all"], "--faces all of clips that are adapted"),
+        (["--faces", "all", "--parquet", "tables"], "--faces all into --parquet tables"),
+        (["--faces", "both"], "unknown choice of faces 'both'"),
     ],
 )
 def test_what_does_not_fit_is_said(

@@ -54,6 +54,34 @@ def test_it_is_for_everybody(place, open_page) -> None:
         assert violations(page) == []
 
 
+def test_each_face_has_a_lane(tmp_path, open_page) -> None:
+    content = {
+        **answer_content(),
+        "duration": 20.0,
+        "faces": {"share": 1.0, "people": 2, "changes": []},
+    }
+    content["streams"]["picture"] = {**content["streams"]["sound"], "gaps": []}
+    told = {"share": 1.0, "place": [0.2, 0.5, 0.3], "lacks": "too dark"}
+    faces = [{"person": 1, "why": "largest", **told}, {"person": 2, "why": "speaks", **told}]
+    content["timeline"] = [
+        {**window(start, start + 10, 1.0), "face": face, "face_quality": quality}
+        for start, face, quality in ((0, faces[0], 0.4), (10, faces[1], 1.0))
+    ]
+    content["by_face"] = [
+        {"person": 1, "timeline": content["timeline"]},
+        {"person": 2, "timeline": content["timeline"][1:]},
+    ]
+    page = tmp_path / "a.html"
+    page.write_text(prediction_page(content))
+    shown = open_page(page.as_uri())
+    for name in ("Face 1 (by itself, left)", "Face 2 (by itself, left)", "Whose face (speaks in 1"):
+        shown.get_by_role("img", name=name).wait_for()
+    assert "face 2 speaks" in shown.locator(".lane-face svg").inner_text()
+    track = shown.get_by_role("slider")
+    assert "face too dark, counts 40%" in track.get_attribute("aria-valuetext")
+    assert violations(shown) == []
+
+
 def test_without_scripts_it_is_a_table(place, open_page) -> None:
     page = open_page(place.as_uri(), java_script_enabled=False)
     assert "+2.00" in page.get_by_role("table").inner_text()

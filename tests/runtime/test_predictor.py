@@ -15,7 +15,8 @@ from affuse.errors import InputError, RecordingWarning
 from affuse.extract.media.live import Follower
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.runtime import predictor as predictors
-from affuse.runtime.answers import Answer, Trust, WindowAnswer, mean_answer
+from affuse.runtime.answers import Answer, Trust, WindowAnswer
+from affuse.runtime.mean_answers import mean_answer
 from affuse.samples import Sample
 
 SPOKEN = Sample("clip", {"text": np.ones((3, 100), np.float32)})

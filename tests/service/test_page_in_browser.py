@@ -267,10 +267,29 @@ def test_every_width_has_all_of_it(service, read, open_page, width) -> None:
         assert page.get_by_role("slider").first.bounding_box()["width"] > 0.2 * width
 
 
+def test_clips_are_read_in_the_ways_that_were_chosen(service, open_page, clips, tmp_path) -> None:
+    clip = tmp_path / "in pieces.mpg"
+    clip.write_bytes(clips[0].read_bytes())
+    page = open_page(service.address)
+    page.get_by_text("How clips are read").click()
+    page.get_by_label("Seconds of a window").fill("0.5")
+    page.locator("#files").set_input_files(clip)
+    assert "1 to 60 seconds" in page.get_by_role("alert").first.inner_text()
+    page.get_by_label("Seconds of a window").fill("1.5")
+    page.get_by_label("The voice is adapted to").select_option("none")
+    page.locator("#files").set_input_files(clip)
+    page.get_by_role("link", name=clip.name).wait_for(timeout=60_000)
+    (job,) = [job for job in service.ask("/v1/jobs").json["jobs"] if job["file"] == clip.name]
+    found = service.ask(f"/v1/jobs/{job['id']}/result").json
+    assert found["timeline"][0]["end"] == 1.5
+    assert found["made_from"]["adapt"] == "none"
+
+
 def test_the_page_is_for_everybody(service, read, open_page) -> None:
     page = open_page(service.address)
     page.locator("#list a").nth(1).wait_for()
     page.get_by_text("What is said, and who answers").click()
+    page.get_by_text("How clips are read").click()
     assert violations(page) == []
     page.get_by_role("button", name="Record", exact=True).click()
     assert violations(page) == []

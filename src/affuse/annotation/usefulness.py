@@ -14,7 +14,8 @@ from affuse.extract.store import StoredClip
 from affuse.extract.takes import extract_takes
 from affuse.progress import items_bar
 from affuse.readers.clips.spoken import Said, said_in
-from affuse.runtime.answers import Answer, WindowAnswer, mean_answer
+from affuse.runtime.answers import Answer, WindowAnswer
+from affuse.runtime.mean_answers import mean_answer
 from affuse.runtime.predictor import Predictor, shipped
 from affuse.samples import Sample
 

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from affuse.api.arguments import as_path
 from affuse.api.in_use import load
 from affuse.ending import kept_on_sigterm
 from affuse.progress import work_bar
+
+if TYPE_CHECKING:
+    from affuse.extract.features import Faces
+    from affuse.runtime.adapting import Adapt
 
 # What a call keeps of errors: the rest is in the tables.
 _ERRORS = 1000
@@ -54,6 +58,10 @@ def predict(
     jobs: int | None = None,
     shard: str = "1/1",
     recognise: bool = False,
+    window: float | None = None,
+    adapt: Adapt = "recording",
+    speaker_from: str | None = None,
+    faces: Faces = "one",
     audio_track: int | None = None,
     video_track: int | None = None,
     strict: bool = False,
@@ -73,6 +81,11 @@ def predict(
         parquet: a folder that keeps tables of windows, clips and errors; likewise.
         jobs: processes; by default one for a few clips, else as many as there are cores.
         shard: the share to do: `2/8` is the second of eight.
+        window: seconds of windows; by default they follow speech.
+        adapt: to what features are adapted: each `recording`, the `folder` of all, each `speaker`,
+            or `none`.
+        speaker_from: a regular expression that finds the speaker in a file's name.
+        faces: of several the one that speaks (`one`), or a timeline of each, too (`all`).
         timeout: seconds that a clip may take.
         memory: megabytes that the process which reads a clip may hold.
         max_errors: clips that may fail before the rest is given up.
@@ -82,8 +95,10 @@ def predict(
     Raises:
         InputError: no clips, or a request that cannot be met; more clips failed than may.
     """
+    from affuse.extract.features import one_of_faces
     from affuse.extract.media.tracks import Wanted
     from affuse.process_pool import Limits
+    from affuse.runtime.adapting import one_of_adapt
     from affuse.runtime.many_clips import Reading
     from affuse.scale.prediction import Prediction, Request
     from affuse.scale.shards import Shard
@@ -95,7 +110,12 @@ def predict(
     request = Request(
         tuple(map(str, several)),
         place,
-        Reading(Wanted(audio_track, video_track), recognise, strict),
+        Reading(
+            *(Wanted(audio_track, video_track), recognise, strict, window),
+            adapt=one_of_adapt(adapt),
+            speaker_from=speaker_from,
+            faces=one_of_faces(faces),
+        ),
         out=as_path(out),
         parquet=as_path(parquet),
         jobs=jobs,

@@ -69,6 +69,12 @@ def predict_command(
             "column, or --speaker-from), or none.",
         ),
     ] = "recording",
+    faces: Annotated[
+        str,
+        typer.Option(
+            metavar="one|all", help="The face that speaks, or all: a timeline of each, too."
+        ),
+    ] = "one",
     speaker_from: Annotated[
         str | None,
         typer.Option(metavar="REGEX", help="Finds the speaker in a file's name, as its group."),
@@ -149,7 +155,7 @@ def predict_command(
             remedy = "leave out --server, or send to its /v1/live (docs/serve.md)"
             raise InputError("--stream of a service", remedy=remedy)
         forms = {"--csv": as_csv, "--srt": as_srt, "--html": as_html}
-        forms |= {"--parquet": parquet is not None}
+        forms |= {"--parquet": parquet is not None, "--faces all": faces != "one"}
         _require_no_files(option for option, asked in forms.items() if asked)
         from affuse.runtime.predictor import Predictor
 
@@ -158,6 +164,7 @@ def predict_command(
         notices = _stream(predictor, paths, said, reading, idle=idle, as_json=as_json)
         raise typer.Exit(2 if strict and notices else 0)
     from affuse.cli.predicting import Wishes, predict_and_tell, service_engine
+    from affuse.extract.features import one_of_faces
     from affuse.extract.text.transcript import Beside
     from affuse.process_pool import Limits
     from affuse.runtime.adapting import one_of_adapt
@@ -171,7 +178,10 @@ def predict_command(
     request = Request(
         tuple(paths),
         checkpoint,
-        Reading(tracks, recognise, strict, window, one_of_adapt(adapt), speaker_from),
+        Reading(
+            *(tracks, recognise, strict, window, one_of_adapt(adapt), speaker_from),
+            faces=one_of_faces(faces),
+        ),
         None if said is None else Beside(said),
         out=out,
         parquet=parquet,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from affuse.errors import InputError
+from affuse.extract.face.crowd import Crowd
 from affuse.extract.face.tracking import FaceTracker
 from affuse.extract.media.decode import MediaReader
 from affuse.extract.media.sent import SentMedia
@@ -39,8 +40,13 @@ class Faces:
     seen: float = 0.0  # seconds of them with a face
     most: int = 0  # people that were seen at once
     changes: list[float] = field(default_factory=list)  # seconds at which another is followed
+    guessed: list[float] = field(default_factory=list)  # those that are no speaker's turn
+    useful: bool = False  # whether any window has a face that shows enough
+    lacking: dict[str, float] = field(default_factory=dict)  # seconds that are too dark, ...
+    _person: int | None = None
+    _judged_until: float = 0.0
 
-    def see(self, time: float, lasts: float, found: bool, tracker: FaceTracker) -> None:
+    def see(self, time: float, lasts: float, found: bool, tracker: FaceTracker | Crowd) -> None:
         """A picture that the tracker read, which stands for `lasts` seconds from `time` on."""
         self.shown += lasts
         self.seen += lasts * found
@@ -50,6 +56,25 @@ class Faces:
             self.changes.pop()
         elif tracker.changed:
             self.changes.append(time)
+        if tracker.changed:
+            self.guessed = list(self.changes)
+
+    def choose(self, time: float, person: int, *, sure: bool) -> None:
+        """A window from `time` on is about that person; `sure` if that is who speaks."""
+        if self._person not in (None, person):
+            self.changes.append(time)
+            self.guessed += [] if sure else [time]
+        self._person = person
+
+    def judge(
+        self, start: float, end: float, lacks: str | None, *, less: bool, useful: bool
+    ) -> None:
+        """How much a window's face shows; windows may overlap."""
+        self.useful |= useful
+        if less and lacks is not None:
+            seconds = max(0.0, end - max(start, self._judged_until))
+            self.lacking[lacks] = self.lacking.get(lacks, 0.0) + seconds
+        self._judged_until = max(self._judged_until, end)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -168,9 +193,11 @@ class Account:
             yield from self._lost_speech(media.heard)
         if "picture" in media.tracks and not self.faces.seen:
             yield "no face is seen in it" if self.faces.shown else "no picture could be decoded"
-        if self.faces.changes:
-            yield f"the face that is followed changes at {_seconds(self.faces.changes)}"
-        if not (self.text or self.speech or self.faces.seen):
+        if self.faces.guessed:
+            yield f"the face that is followed changes at {_seconds(self.faces.guessed)}"
+        for lacks, seconds in self.faces.lacking.items():
+            yield f"the face is {lacks} in {seconds:.1f} s: it counts less there, or not at all"
+        if not (self.text or self.speech or self.faces.useful):
             yield "nothing is seen or heard in it that an answer could go by"
 
     def _lost_speech(self, heard: float) -> Iterator[str]:

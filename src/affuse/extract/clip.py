@@ -6,14 +6,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from affuse.errors import InputError
 from affuse.extract.account import Account
-from affuse.extract.face.tracking import FaceTracker
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.extract.fingerprint import fingerprint
 from affuse.extract.media import decode
@@ -24,9 +23,11 @@ from affuse.extract.media.sent import SentMedia
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.media.utterances import Utterances, turns
 from affuse.extract.media.windows import Bounds, Reached, SoundBuffer, Windows
+from affuse.extract.mouths import Mouths
 from affuse.extract.text.transcript import Transcript, Word
 from affuse.extract.voice.recognise import Recogniser
-from affuse.samples import FloatArray, Sample
+from affuse.extract.whose_face import FacesSeen, Whose, steps_of
+from affuse.samples import Sample
 
 __all__ = ["ClipExtractor", "ClipSettings", "Transcript", "Window", "Word"]
 
@@ -58,6 +59,8 @@ class Window:
     there: float = field(default=0.0, compare=False)
     # Of its sound, by which copies are told (`affuse.extract.fingerprint`); of segments alone.
     prints: tuple[int, ...] = ()
+    face: Whose | None = None  # whose face the sample has
+    each: tuple[tuple[Whose, Sample], ...] = ()  # all faces, if the settings ask for that
 
 
 class ClipExtractor:
@@ -116,7 +119,10 @@ class ClipExtractor:
             bounds = self._bounds(media.kinds, transcript)
             if segment is not None:
                 bounds = Segments([segment], self.settings.window)
-            reading = _Reading(self.features, media, bounds, transcript, told, progress)
+            reading = _Reading(
+                *(self.features, media, bounds, transcript, told, progress),
+                mouths=_mouths(source, media),
+            )
             for window in reading.windows(threads=self._threads):
                 empty = False
                 yield window
@@ -156,7 +162,9 @@ class ClipExtractor:
         bounds = Segments(segments, self.settings.window)
         told = Account() if account is None else account
         with decode.MediaReader(source, fps=self.settings.fps, wanted=tracks) as media:
-            reading = _Reading(self.features, media, bounds, None, told, None)
+            reading = _Reading(
+                *(self.features, media, bounds, None, told, None), mouths=_mouths(source, media)
+            )
             read = reading.windows(threads=self._threads)
             found = {(window.start, window.end): window for window in read}
         return [[found[piece] for piece in pieces] for pieces in bounds.taken]
@@ -166,6 +174,11 @@ def nothing_from(segment: Segment, source: str | Path) -> InputError:
     """The error for a segment that lies beyond the end of its recording."""
     remedy = "give start and end in seconds within the recording"
     return InputError(f"has nothing from {segment.start:g} s on", remedy=remedy, source=source)
+
+
+def _mouths(source: decode.Source, media: decode.MediaReader) -> Mouths | None:
+    """Another look at the pictures of a file; of a stream there is none."""
+    return Mouths(source, media.wanted) if isinstance(source, Path) else None
 
 
 def _known_duration(source: decode.Source, tracks: Wanted | None) -> float:
@@ -200,13 +213,14 @@ class _Reading:
         transcript: Transcript | None,
         account: Account,
         progress: OnSeconds | None,
+        mouths: Mouths | None = None,
     ) -> None:
         settings = features.settings
         self._features, self._media, self._progress = features, media, progress
         self._sound, self._reached = SoundBuffer(), Reached(media.kinds, media.skew)
         self._bounds = bounds
-        self._tracker = FaceTracker()
-        self._faces: deque[tuple[float, FloatArray]] = deque()
+        self._mouths = mouths
+        self._faces = FacesSeen(features, account, mouths)
         self._words = [] if transcript is None else list(transcript.words)
         if transcript is not None and transcript.origin.file is None:
             # A file's subtitles stay whole; of words alone nothing but their start tells the order.
@@ -219,7 +233,8 @@ class _Reading:
     def windows(self, *, threads: bool) -> Iterator[Window]:
         # Voice and text of one window are made while the faces of the next are read.
         worker = ThreadPoolExecutor(1) if threads else _Here()
-        with worker, closing(self._items(threads=threads)) as items:
+        mouths = nullcontext() if self._mouths is None else closing(self._mouths)
+        with mouths, worker, closing(self._items(threads=threads)) as items:
             pending: deque[Future[Window]] = deque()
             for item in items:
                 self._add(item)
@@ -263,11 +278,7 @@ class _Reading:
         self._reached.advance("picture", item.time + item.shown)
         if not self._bounds.wants(item.time):
             return
-        found = self._tracker.read(item.image)
-        lasts = max(item.shown, 1 / self._features.settings.fps)
-        self._account.faces.see(item.time, lasts, found is not None, self._tracker)
-        if found is not None:
-            self._faces.append((item.time, self._features.vision_step(item.image, found)))
+        self._faces.add(item)
 
     def _ready(self) -> float:
         if self._recogniser is not None and self._features.settings.wait:
@@ -277,26 +288,32 @@ class _Reading:
     def _forget(self) -> None:
         before = self._bounds.needed
         self._sound.forget(before)
-        while self._faces and self._faces[0][0] < before:
-            self._faces.popleft()
+        self._faces.forget(before)
 
     def _window(self, start: float, end: float) -> Callable[[], Window]:
         """Take what a window holds; what is returned makes its features of that."""
         # The words whose middle lies in it.
         words = tuple(w for w in self._words if start <= (w.start + w.end) / 2 < end)
-        faces = [(time, features) for time, features in self._faces if start <= time < end]
+        pictured = self._faces.between(start, end)
         signal = self._sound.between(start, end)
         name, there = f"{self._media.name}@{start:.2f}", time.monotonic()
         marked = isinstance(self._bounds, Segments)
+        every = self._features.settings.faces == "all"
 
         def read() -> Window:
+            face = self._faces.whose(pictured, start, end, signal)
+            seen = [one for one in pictured.faces if face and one.person == face.person]
             sample = self._features.sample_of(
-                *(name, start, signal, faces, words),
+                *(name, start, signal, steps_of(seen), words),
                 understood=self._account.understood,
                 account=self._account,
             )
             prints = fingerprint(signal) if marked else ()
-            return Window(start, end, sample, words, there, prints)
+            each = [
+                (whose, self._features.face_sample(f"{name} face {whose.person}", steps))
+                for whose, steps in (self._faces.each(pictured, face) if every else ())
+            ]
+            return Window(start, end, sample, words, there, prints, face, tuple(each))
 
         return read
 

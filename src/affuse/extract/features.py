@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 from pydantic import Field
 
 from affuse.config import Options
+from affuse.errors import unknown_name
 from affuse.extract import face
 from affuse.extract.account import SHORTEST_VOICE, Account
 from affuse.extract.face.regions import Image
 from affuse.extract.text import Layer, TextOptions, TokenFeatures
 from affuse.extract.text.glove import UNKNOWN
+from affuse.extract.text.meaning import say_something
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE, descriptors
 from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, floored, levelled, voice_frames
@@ -23,6 +25,18 @@ from affuse.extract.voice.whisper import WIDTH as SPEECH_WIDTH
 from affuse.samples import FloatArray, Sample
 
 _Steps = tuple[FloatArray, FloatArray]  # features and the second of each
+Faces = Literal["one", "all"]
+"""Whether what each of several faces says by itself is wanted, too."""
+Steps = list[tuple[float, FloatArray]]
+"""Seconds and features of a face."""
+
+
+def one_of_faces(name: str) -> Faces:
+    """The word, if it is one; else `InputError`."""
+    for known in get_args(Faces):
+        if name == known:
+            return cast(Faces, name)
+    raise unknown_name("choice of faces", name, get_args(Faces))
 
 
 class ClipSettings(Options):
@@ -64,6 +78,9 @@ class ClipSettings(Options):
     piece: float = Field(
         default=28.0, ge=2, le=28, description="seconds of speech that are recognised at once"
     )
+    faces: Faces = Field(
+        default="one", description="also what each of several faces says by itself (all)"
+    )
     wait: bool = Field(
         default=True, description="a window waits until its words are recognised, not live"
     )
@@ -97,7 +114,7 @@ class ClipFeatures:
         name: str,
         start: float,
         signal: FloatArray,
-        faces: list[tuple[float, FloatArray]],
+        faces: Steps,
         words: tuple[Word, ...],
         *,
         understood: bool = True,
@@ -119,10 +136,20 @@ class ClipFeatures:
             "vision": _vision_steps(faces),
         }
         account.say(words, text=found["text"] is not None)
+        if found["audio"] is not None and not say_something(words):
+            # Beside a voice they would only take its weight away.
+            found["text"] = None
         sequences = {m: steps[0] for m, steps in found.items() if steps is not None}
         times = {m: steps[1] for m, steps in found.items() if steps is not None}
         text = " ".join(word.text for word in words) or None
         return Sample(name, sequences, times=times, text=text)
+
+    def face_sample(self, name: str, faces: Steps) -> Sample:
+        """The sample of one face by itself."""
+        found = _vision_steps(faces)
+        if found is None:
+            return Sample(name, {})
+        return Sample(name, {"vision": found[0]}, times={"vision": found[1]})
 
     def _text_steps(self, words: tuple[Word, ...]) -> _Steps | None:
         if not words:
@@ -207,7 +234,7 @@ def words_of_steps(encoded: TokenFeatures) -> list[int]:
     return numbers
 
 
-def _vision_steps(faces: list[tuple[float, FloatArray]]) -> _Steps | None:
+def _vision_steps(faces: Steps) -> _Steps | None:
     if not faces:
         return None
     features = np.stack([features for _, features in faces]).astype(np.float32)

@@ -19,10 +19,11 @@ from affuse.extract.clip import ClipExtractor, Window
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Word
 from affuse.extract.voice.recognise import NAME as RECOGNISER
+from affuse.extract.whose_face import Whose
 from affuse.files import write_atomic
 from affuse.samples import MODALITIES, Sample
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def write_clip(path: Path, clip: StoredClip) -> None:
         "windows": [
             {"id": w.sample.id, "start": w.start, "end": w.end, "words": w.words}
             | ({"prints": w.prints} if w.prints else {})
+            | ({"face": w.face} if w.face else {})
             for w in clip.windows
         ],
     }
@@ -128,6 +130,9 @@ def _windows(
         steps, times = ({m: parts[m][kind][number] for m in having} for kind in (0, 1))
         text = " ".join(word.text for word in words) or None
         sample = Sample(window["id"], steps, times=times, text=text)
-        prints = tuple(window.get("prints", ()))
-        windows.append(Window(window["start"], window["end"], sample, words, prints=prints))
+        prints, face = tuple(window.get("prints", ())), window.get("face")
+        found = None if face is None else Whose(*face)._replace(place=tuple(face[3]))
+        windows.append(
+            Window(window["start"], window["end"], sample, words, prints=prints, face=found)
+        )
     return windows

@@ -28,12 +28,12 @@ from affuse.files import digest_file, digest_json, make_folder
 from affuse.processes import PlainContext, begin_plain_worker, one_thread_each
 from affuse.progress import Advance, items_bar
 
-VERSION = 1
+VERSION = 2
 """Changes whenever what is kept of a clip would, other than by its extractors."""
 # Below this many recordings, starting processes takes longer than they save.
 _WORTH_POOL = 8
 # Settings that leave what is seen and heard as it is: words come later.
-_OF_WORDS = ("text", "layers", "step", "wait")
+_OF_WORDS = ("text", "layers", "step", "wait", "faces")
 
 
 class Take(NamedTuple):

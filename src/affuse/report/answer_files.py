@@ -21,23 +21,36 @@ def to_csv(contents: Sequence[Content]) -> str:
 
 
 def window_rows(content: Content) -> Iterator[dict[str, Any]]:
-    """A row for each window of a clip."""
+    """A row for each window of a clip, then those of each face, where it has any."""
+    several = content.get("by_face")
     for window in content["timeline"]:
-        emotion, gate = window["emotion"] or {}, window["gate"]
-        yield {
-            "file": content["file"],
-            "start": window["start"],
-            "end": window["end"],
-            "sentiment": window["sentiment"],
-            **interval_of(window),
-            "emotion": top_emotion(window),
-            "primary": window["primary"],
-            "conflict": window["conflict"],
-            **{f"emotion_{label}": p for label, p in emotion.items()},
-            **{f"gate_{modality}": weight for modality, weight in gate.items()},
-            "text": " ".join(w["word"] for w in words_in(content["words"], window)),
-            "notices": " | ".join(content["notices"]),
-        }
+        said = " ".join(w["word"] for w in words_in(content["words"], window))
+        yield {**_row(content, window, "all" if several is not None else None), "text": said}
+    for face in several or ():
+        for window in face["timeline"]:
+            yield _row(content, window, f"face {face['person']}")
+
+
+def _row(content: Content, window: Content, whose: str | None) -> dict[str, Any]:
+    emotion, gate, face = window["emotion"] or {}, window["gate"], window.get("face") or {}
+    return {
+        "file": content["file"],
+        **({} if whose is None else {"of": whose}),
+        "start": window["start"],
+        "end": window["end"],
+        "sentiment": window["sentiment"],
+        **interval_of(window),
+        "emotion": top_emotion(window),
+        "primary": window["primary"],
+        "conflict": window["conflict"],
+        **{f"emotion_{label}": p for label, p in emotion.items()},
+        **{f"gate_{modality}": weight for modality, weight in gate.items()},
+        "face": face.get("person"),
+        "face_why": face.get("why"),
+        "face_quality": window.get("face_quality"),
+        "text": "",
+        "notices": " | ".join(content["notices"]),
+    }
 
 
 def interval_of(answer: Content) -> dict[str, float | None]:
@@ -129,9 +142,20 @@ def account_lines(content: Content) -> Iterator[str]:
         yield f"sound: audio track {_track(sound)}, {heard}"
     if (picture := streams["picture"]) is not None:
         seen = f"a face {faces['share']:.0%} of the time, at most {faces['people']} at once"
-        yield f"pictures: video track {_track(picture)}; {seen}"
+        yield f"pictures: video track {_track(picture)}; {seen}{_whose(content)}"
     if (adapted := content.get("adapted")) is not None:
         yield f"adapted to the {adapted['to']}, by {adapted['utterances']} utterances"
+
+
+_WHYS = {"speaks": "who speaks", "largest": "the largest"}
+
+
+def _whose(content: Content) -> str:
+    """Of several faces, which one is read most and why."""
+    face = content.get("face") or {}
+    if face.get("why") not in _WHYS:
+        return ""
+    return f"; mostly that of person {face['person']} is read, {_WHYS[face['why']]}"
 
 
 def _track(stream: Content) -> str:

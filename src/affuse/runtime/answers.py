@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from affuse.extract.account import Account
+from affuse.extract.features import Faces
 from affuse.extract.text.transcript import Word
+from affuse.extract.whose_face import Whose
 from affuse.files import to_strict_json
 from affuse.shown import Shown
 
@@ -101,15 +103,25 @@ class Answer:
 
 
 class WindowAnswer(NamedTuple):
-    """The answer for a stretch of a recording, in seconds from its start, and its words."""
+    """The answer for a stretch of a recording, in seconds from its start.
+
+    Attributes:
+        words: what is said in it.
+        face: whose face it is about; None where none is seen.
+        each: what each face says by itself, where that was asked for.
+    """
 
     start: float
     end: float
     answer: Answer
     words: tuple[Word, ...]
+    face: Whose | None = None
+    each: tuple[WindowAnswer, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {"start": round(self.start, 3), "end": round(self.end, 3), **self.answer.to_dict()}
+        content = {"start": round(self.start, 3), "end": round(self.end, 3)}
+        face = {"face": None, "face_quality": None} if self.face is None else self.face.to_dict()
+        return {**content, **self.answer.to_dict(), **face}
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,6 +139,7 @@ class ClipAnswer(Shown):
             "utterances": 12}`; None where they were not.
         segment: from which second to which of its file was read; None for all of it. Other times
             are in seconds of the file too.
+        faces: whether windows say what each face shows by itself (`all`).
     """
 
     file: str
@@ -138,6 +151,7 @@ class ClipAnswer(Shown):
     account: Account = field(default_factory=Account)
     adapted: Mapping[str, Any] | None = None
     segment: tuple[float, float] | None = None
+    faces: Faces = "one"
 
     def _summary(self) -> str:
         count = len(self.notices)
@@ -178,20 +192,50 @@ class ClipAnswer(Shown):
             "duration": round(self.duration, 3),
             **({} if self.segment is None else {"segment": [round(s, 3) for s in self.segment]}),
             **self.answer.to_dict(),
+            "face": self._main_face(),
             "adapted": None if self.adapted is None else dict(self.adapted),
             "words": [_word(word) for word in self.words],
             "timeline": [window.to_dict() for window in self.timeline],
+            **({"by_face": self._by_face()} if self.faces == "all" else {}),
             **self.account.to_dict(),
             "checkpoint": list(self.checkpoint),
             "extractors": dict(self.extractors),
         }
+
+    def _main_face(self) -> dict[str, Any] | None:
+        """Whose face most of the answer is about, mostly why, and the share of the time."""
+        seconds: dict[int, dict[str, float]] = {}
+        for window in self.timeline:
+            if (face := window.face) is not None:
+                whys = seconds.setdefault(face.person, {})
+                # As it is told, so that whoever is told comes to the same.
+                length = round(window.end, 3) - round(window.start, 3)
+                whys[face.why] = whys.get(face.why, 0.0) + face.share * length
+        if not seconds:
+            return None
+        person, whys = max(seconds.items(), key=lambda each: sum(each[1].values()))
+        share = sum(whys.values()) / max(
+            sum(round(w.end, 3) - round(w.start, 3) for w in self.timeline), 1e-3
+        )
+        why = max(whys, key=whys.__getitem__)
+        return {"person": person, "why": why, "share": round(min(share, 1.0), 3)}
+
+    def _by_face(self) -> list[dict[str, Any]]:
+        """A timeline for each face, by itself."""
+        each: dict[int, list[dict[str, Any]]] = {}
+        for window in self.timeline:
+            for one in window.each:
+                if one.face is not None:
+                    each.setdefault(one.face.person, []).append(one.to_dict())
+        return [{"person": person, "timeline": each[person]} for person in sorted(each)]
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ClipAnswer:
         """The answer that `to_dict` made such content of; what else is there is left out."""
         said = tuple(_said(word) for word in content["words"])
         names = tuple(content["checkpoint"])
-        windows = tuple(_window(window, said, names) for window in content["timeline"])
+        faces = [w for face in content.get("by_face", ()) for w in face["timeline"]]
+        windows = tuple(_window(window, said, names, faces) for window in content["timeline"])
         return cls(
             file=content["file"],
             duration=content["duration"],
@@ -200,7 +244,9 @@ class ClipAnswer(Shown):
             checkpoint=names,
             extractors=dict(content["extractors"]),
             account=ToldAccount({key: content[key] for key in _TOLD}),
+            adapted=content.get("adapted"),
             segment=(segment[0], segment[1]) if (segment := content.get("segment")) else None,
+            faces="all" if "by_face" in content else "one",
         )
 
     def to_json(self) -> str:
@@ -222,10 +268,18 @@ class ToldAccount(Account):
         return {**self._content, "notices": list(self.notices)}
 
 
-def _window(content: Mapping[str, Any], said: Sequence[Word], names: Sequence[str]) -> WindowAnswer:
+def _window(
+    content: Mapping[str, Any],
+    said: Sequence[Word],
+    names: Sequence[str],
+    faces: Sequence[Mapping[str, Any]],
+) -> WindowAnswer:
     start, end = content["start"], content["end"]
     words = tuple(w for w in said if start <= (w.start + w.end) / 2 < end)
-    return WindowAnswer(start, end, _answer(content, names), words)
+    own = [face for face in faces if (face["start"], face["end"]) == (start, end)]
+    each = tuple(_window(face, (), names, ()) for face in own)
+    whose = Whose.from_dict(content)
+    return WindowAnswer(start, end, _answer(content, names), words, whose, each)
 
 
 def _answer(content: Mapping[str, Any], names: Sequence[str]) -> Answer:
@@ -234,7 +288,9 @@ def _answer(content: Mapping[str, Any], names: Sequence[str]) -> Answer:
     trust = {
         name: Trust(each["gate"], each["primary"], each["conflict"]) for name, each in told.items()
     }
-    return Answer(content["sentiment"], content["emotion"], trust)
+    low, high = content.get("interval") or (None, None)
+    interval = None if low is None or high is None else (low, high)
+    return Answer(content["sentiment"], content["emotion"], trust, interval)
 
 
 def _said(content: Mapping[str, Any]) -> Word:
@@ -253,45 +309,3 @@ def _round(value: float | None) -> float | None:
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {key: round(value, 4) for key, value in values.items()}
-
-
-_HEARD = frozenset({"text", "audio"})
-
-
-def mean_answer(windows: Sequence[WindowAnswer]) -> Answer:
-    """The mean of answers, each by the length of its window; the primary is that of most weight.
-
-    Where somebody speaks in some, what lies between says nothing.
-    """
-    spoken = [w for w in windows if any(_HEARD & t.gate.keys() for t in w.answer.trust.values())]
-    spans = [(max(w.end - w.start, 1e-3), w.answer) for w in spoken or windows]
-    sentiment = _mean([(s, a.sentiment) for s, a in spans])
-    told_intervals = [(s, a.interval) for s, a in spans if a.interval is not None]
-    low, high = (_mean([(s, i[side]) for s, i in told_intervals]) for side in (0, 1))
-    interval = None if low is None or high is None else (low, high)
-    told = [(s, a.emotion) for s, a in spans if a.emotion is not None]
-    emotion = _mean_of_dicts(told) if told else None
-    trusts: dict[str, list[tuple[float, Trust]]] = {}
-    for span, answer in spans:
-        for name, trust in answer.trust.items():
-            trusts.setdefault(name, []).append((span, trust))
-    trusted = {name: _mean_trust(t) for name, t in trusts.items()}
-    return Answer(sentiment, emotion, trusted, interval)
-
-
-def _mean_trust(parts: Sequence[tuple[float, Trust]]) -> Trust:
-    gate = _mean_of_dicts([(span, trust.gate) for span, trust in parts])
-    conflict = _mean([(span, trust.conflict) for span, trust in parts])
-    return Trust(gate, max(gate, key=gate.__getitem__), conflict)
-
-
-def _mean(parts: Sequence[tuple[float, float | None]]) -> float | None:
-    known = [(weight, value) for weight, value in parts if value is not None]
-    total = sum(weight for weight, _ in known)
-    return sum(weight * value for weight, value in known) / total if known else None
-
-
-def _mean_of_dicts(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
-    total = sum(weight for weight, _ in parts)
-    keys = dict.fromkeys(key for _, values in parts for key in values)
-    return {key: sum(w * values.get(key, 0.0) for w, values in parts) / total for key in keys}

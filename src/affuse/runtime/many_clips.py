@@ -13,6 +13,7 @@ from affuse import __version__
 from affuse.errors import AffuseError, InputError, file_error
 from affuse.extract.account import require_no_notices
 from affuse.extract.clip import OnSeconds
+from affuse.extract.features import Faces
 from affuse.extract.folder import Clip
 from affuse.extract.media.segments import Segment
 from affuse.extract.media.tracks import Wanted
@@ -49,6 +50,7 @@ class Reading(NamedTuple):
     window: float | None = None  # seconds of windows; by default they follow speech
     adapt: Adapt = "recording"  # to what features are adapted
     speaker_from: str | None = None  # a regular expression that finds the speaker in a file's name
+    faces: Faces = "one"  # whether each of several faces is answered by itself, too
 
     @property
     def alone(self) -> AdaptAlone:
@@ -121,7 +123,7 @@ class ClipReader:
         """What answers depend on, but for the clip and its words."""
         versions = self._predictor.extractor(recognise=reading.recognise).versions
         settings = {"affuse": __version__, "models": self._models, "extractors": versions}
-        cut = {"window": reading.window, "adapt": reading.adapt}
+        cut = {"window": reading.window, "adapt": reading.adapt, "faces": reading.faces}
         return settings | {"tracks": reading.tracks._asdict(), **cut}
 
     def _read(
@@ -178,6 +180,7 @@ class ClipReader:
                     recognise=reading.recognise,
                     window=reading.window,
                     adapt=reading.alone,
+                    faces=reading.faces,
                     progress=progress,
                     segment=segment,
                 )

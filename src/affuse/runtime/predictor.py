@@ -15,6 +15,7 @@ from affuse.errors import InputError, RecordingWarning, unknown_name
 from affuse.extract.account import Account, require_no_notices
 from affuse.extract.adaptation import Usual
 from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds, Window
+from affuse.extract.features import Faces
 from affuse.extract.media.decode import Source
 from affuse.extract.media.live import Follower
 from affuse.extract.media.segments import Segment
@@ -23,9 +24,10 @@ from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Transcript, as_transcript, transcript_beside
 from affuse.onnx_devices import AUTO, choose_device
 from affuse.runtime.adapting import AdaptAlone, Shifts, along, described, shifted
-from affuse.runtime.answers import Answer, ClipAnswer, WindowAnswer, mean_answer
+from affuse.runtime.answers import Answer, ClipAnswer, WindowAnswer
 from affuse.runtime.bundle import CONFIG, Session, copy_bundle
 from affuse.runtime.joining import joined
+from affuse.runtime.mean_answers import mean_answer, weighted_answer
 from affuse.samples import Sample
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
@@ -142,6 +144,7 @@ class Predictor:
         recognise: bool = False,
         window: float | None = None,
         adapt: AdaptAlone = "recording",
+        faces: Faces = "one",
         audio_track: int | None = None,
         video_track: int | None = None,
         strict: bool = False,
@@ -157,6 +160,8 @@ class Predictor:
             window: seconds of the timeline's windows; by default they follow speech.
             adapt: to what features are adapted from five utterances on, where a checkpoint was
                 trained for it: the recording, or each speaker that the transcript names.
+            faces: of several the one that speaks, else the largest, counts; `all` adds a timeline
+                of each face by itself.
             audio_track: which one to read, counted from 1; by default the one that matters.
             video_track: likewise.
             strict: raise an error for what is otherwise a notice.
@@ -172,7 +177,7 @@ class Predictor:
         given = transcript_beside(path) if transcript is None else Beside(as_transcript(transcript))
         tracks = Wanted(audio_track, video_track)
         reading: dict[str, Any] = {"recognise": recognise, "window": window, "adapt": adapt}
-        reading["progress"] = progress
+        reading |= {"faces": faces, "progress": progress}
         answer = self.read(path, given, tracks, **reading)
         if strict:
             require_no_notices(answer.file, answer.notices)
@@ -189,6 +194,7 @@ class Predictor:
         recognise: bool = False,
         window: float | None = None,
         adapt: AdaptAlone = "recording",
+        faces: Faces = "one",
         progress: OnSeconds | None = None,
         segment: Segment | None = None,
     ) -> ClipAnswer:
@@ -198,13 +204,14 @@ class Predictor:
             segment: all that is read of the recording, in whose seconds the answer stays.
         """
         account = Account(list(beside.notices))
-        options: dict[str, Any] = {"recognise": recognise, "window": window, "segment": segment}
-        read = self.windows(path, beside, tracks, account, progress=progress, **options)
+        options: dict[str, Any] = {"recognise": recognise, "window": window, "faces": faces}
+        options |= {"segment": segment, "progress": progress}
+        read = self.windows(path, beside, tracks, account, **options)
         windows, utterances = [], 0
         for w, shifts in along(read, self.usual, adapt):
-            windows.append(WindowAnswer(w.start, w.end, self.answer_of(w, shifts), w.words))
+            windows.append(self.window_answer(w, shifts))
             utterances = max([utterances, *(shift.utterances for shift in shifts.values())])
-        whole = self.whole(path, windows, account, described(adapt, utterances))
+        whole = self.whole(path, windows, account, described(adapt, utterances), faces)
         if segment is None:
             return whole
         duration = windows[-1].end - segment.start
@@ -219,6 +226,7 @@ class Predictor:
         *,
         recognise: bool = False,
         window: float | None = None,
+        faces: Faces = "one",
         progress: OnSeconds | None = None,
         segment: Segment | None = None,
     ) -> Iterator[Window]:
@@ -226,7 +234,7 @@ class Predictor:
         cut: dict[str, Any] = {} if window is None else {"window": window}
         if window is None and segment is None:
             cut = {"follow": True}
-        extractor = self.extractor(recognise=recognise, **cut)
+        extractor = self.extractor(recognise=recognise, faces=faces, **cut)
         options: dict[str, Any] = {"tracks": tracks, "account": account, "progress": progress}
         options["segment"] = segment
         return extractor.windows(path, beside.transcript, **options)
@@ -237,6 +245,7 @@ class Predictor:
         windows: Sequence[WindowAnswer],
         account: Account,
         adapted: dict[str, Any] | None,
+        faces: Faces = "one",
     ) -> ClipAnswer:
         """The answer for a recording, of those for its windows."""
         versions = self.extractor().versions
@@ -249,6 +258,7 @@ class Predictor:
             extractors={m: versions[m] for m in self._modalities},
             account=account,
             adapted=adapted,
+            faces=faces,
         )
 
     def stream(
@@ -279,8 +289,7 @@ class Predictor:
             media = cast(Source, source)
             windows = extractor.windows(media, transcript, tracks=tracks, account=account)
         for w in windows:
-            window = WindowAnswer(w.start, w.end, self.answer_of(w, {}), w.words)
-            yield StreamAnswer(window, time.monotonic() - w.there)
+            yield StreamAnswer(self.window_answer(w, {}), time.monotonic() - w.there)
 
     def extractor(self, **changes: Any) -> ClipExtractor:
         """What reads clips for these checkpoints; `InputError` where features are others now."""
@@ -301,9 +310,31 @@ class Predictor:
         """Modality to what training had, of the checkpoints that were trained to be adapted."""
         return {m: kept for s in reversed(self.sessions) for m, kept in s.usual.items()}
 
+    def window_answer(self, window: Window, shifts: Shifts) -> WindowAnswer:
+        """The answer for a window with all that belongs to it, adapted."""
+        each = tuple(
+            WindowAnswer(window.start, window.end, self._answer(sample, {}), (), whose)
+            for whose, sample in window.each
+        )
+        answer = self.answer_of(window, shifts)
+        return WindowAnswer(window.start, window.end, answer, window.words, window.face, each)
+
     def answer_of(self, window: Window, shifts: Shifts) -> Answer:
-        """The answer for a window, adapted; of one without anything nothing is said."""
-        known = window.sample.keep(self._modalities)
+        """The answer for a window, adapted; of one without anything nothing is said.
+
+        A face that shows little counts less: as it says, and as all else says without it, are
+        weighed by how much it shows.
+        """
+        answer = self._answer(window.sample, shifts)
+        quality = 1.0 if window.face is None else window.face.quality
+        rest = [m for m in window.sample.sequences if m != "vision"]
+        if quality >= 1 or not rest or "vision" not in window.sample.sequences:
+            return answer
+        without = self._answer(window.sample.keep(tuple(rest)), shifts)
+        return weighted_answer([(quality, answer), (1 - quality, without)])
+
+    def _answer(self, sample: Sample, shifts: Shifts) -> Answer:
+        known = sample.keep(self._modalities)
         return self._said(known, shifts) if known.sequences else Answer(None, None, {})
 
 
@@ -333,7 +364,7 @@ def _bundles_in(folder: Path) -> list[Path]:
     return sorted(found, key=lambda place: (place.name != "sentiment", place.name))
 
 
-_RUN_TIME = ("window", "step", "follow", "recognise", "piece", "wait")
+_RUN_TIME = ("window", "step", "follow", "recognise", "piece", "wait", "faces")
 """Settings that leave the features as they are."""
 
 

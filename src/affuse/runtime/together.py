@@ -22,7 +22,7 @@ from affuse.runtime.adapting import (
     speaker_of,
     speaker_pattern,
 )
-from affuse.runtime.answers import ClipAnswer, WindowAnswer
+from affuse.runtime.answers import ClipAnswer
 from affuse.runtime.predictor import Predictor
 
 
@@ -100,8 +100,7 @@ class Together:
         for name, window in zip(read.groups, read_clip(read.kept).windows, strict=True):
             shifts = self._shifts(name)
             utterances = max([utterances, *(shift.utterances for shift in shifts.values())])
-            said = self._predictor.answer_of(window, shifts)
-            windows.append(WindowAnswer(window.start, window.end, said, window.words))
+            windows.append(self._predictor.window_answer(window, shifts))
         for name in dict.fromkeys(read.groups):
             if self._shifts(name) and (shared := alike(self._plain[name])) is not None:
                 read.account.notices.append(_alike(shared, name, self._adapt))

@@ -249,20 +249,25 @@ def _predictor_of(request: Request) -> Predictor | None:
 
 
 def _require_fit(request: Request) -> None:
-    """Raise `InputError` for results behind a URL, or what clips adapted together do not allow."""
+    """Raise `InputError` for what tables and places do not hold, or clips together do not allow."""
     for place in filter(None, (request.out, request.parquet)):
         require_near(place)
+    if request.reading.faces == "all" and request.parquet is not None:
+        problem = "--faces all into --parquet tables, which hold windows of whole clips alone"
+        raise InputError(problem, remedy="use --json, --csv or --html")
     if not are_together(request.reading, request.sources):
         return
     chosen = {
+        "--faces all": request.reading.faces == "all",
         "--parquet": request.parquet is not None,
         "--shard": request.shard != Shard(),
-        "another engine": request.engine != "local",
+        "--engine ray": request.engine == "ray",
+        "--server": not isinstance(request.engine, str),
         "--timeout and --memory": any(request.limits),
         "--jobs": (request.jobs or 1) > 1,
     }
     for option in (name for name, asked in chosen.items() if asked):
-        problem = f"{option} of clips that are adapted together"
+        problem = f"{option} of clips that are adapted together, which one process here reads"
         raise InputError(problem, remedy="leave it out, or use --adapt recording")
 
 

@@ -31,7 +31,13 @@ def answer(task: ClipTask, on_seconds: OnSeconds) -> bytes:
 
     found = _reader(task.checkpoint).read(
         Clip(task.clip, Path(task.clip.name)),
-        Reading(Wanted(request.audio_track, request.video_track), request.recognise),
+        Reading(
+            Wanted(request.audio_track, request.video_track),
+            request.recognise,
+            window=request.window,
+            adapt=request.adapt,
+            faces=request.faces,
+        ),
         beside=Beside(_transcript(task)),
         progress=progress,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field
@@ -28,6 +28,9 @@ class Asked(Options):
     recognise: bool = False
     audio_track: int | None = Field(default=None, ge=1, le=1000)
     video_track: int | None = Field(default=None, ge=1, le=1000)
+    window: float | None = Field(default=None, ge=1, le=60)
+    adapt: Literal["recording", "speaker", "none"] = "recording"
+    faces: Literal["one", "all"] = "one"
     callback: str | None = Field(default=None, max_length=_LONGEST_URL)
 
 
@@ -88,6 +91,9 @@ def _request(asked: Asked, clip: Sent, transcript: Sent | None) -> Request:
 
 
 def _parsed(model: Any, given: Mapping[str, Any]) -> Any:
+    if given.get("adapt") == "folder":
+        line = "adapt = 'folder': a service reads each clip by itself"
+        raise Refused(422, f"{line}; send recording, speaker or none, or ask affuse predict")
     try:
         return parse_options(model, given)
     except InputError as error:

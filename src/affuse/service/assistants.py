@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NamedTuple
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -28,9 +28,40 @@ File = Annotated[str, Field(description="a recording below the folders that are 
 Text = Annotated[str | None, Field(description="what is said; by default the transcript beside it")]
 Checkpoint = Annotated[str | None, Field(description="sentiment or emotion; by default both")]
 Recognise = Annotated[bool, Field(description="recognise speech where there is no transcript")]
+Seconds = Annotated[
+    float | None,
+    Field(ge=1, le=60, description="seconds of windows; by default they follow speech"),
+]
+Adapt = Annotated[
+    Literal["recording", "speaker", "none"],
+    Field(description="what features are adapted to: speakers are those that the transcript names"),
+]
 
-_WHOLE = ("file", "duration", "sentiment", "emotion", "gate", "primary", "conflict", "trust")
-_READ = ("transcript", "streams", "faces", "speech", "notices", "checkpoint", "extractors")
+_WHOLE = (
+    *("file", "duration", "sentiment", "interval", "emotion", "undecided", "gate", "primary"),
+    *("conflict", "trust", "face"),
+)
+_READ = (
+    "adapted",
+    "transcript",
+    "streams",
+    "faces",
+    "speech",
+    "notices",
+    "checkpoint",
+    "extractors",
+)
+
+
+class Asked(NamedTuple):
+    """What a tool is asked of a file, as it came."""
+
+    file: str
+    text: str | None
+    checkpoint: str | None
+    recognise: bool
+    window: float | None
+    adapt: Literal["recording", "speaker", "none"]
 
 
 class Clips:
@@ -62,41 +93,38 @@ class Clips:
             raise InputError("no such file", remedy="check the path", source=file[:200])
         return found
 
-    def answer(
-        self, file: str, text: str | None, checkpoint: str | None, recognise: bool
-    ) -> dict[str, Any]:
+    def answer(self, asked: Asked) -> dict[str, Any]:
         """The answer as JSON content, as `affuse predict --json` prints it.
 
         Raises:
             AffuseError: the file may not be read, or cannot.
         """
-        path, about = self.place(file), (file, text, checkpoint, recognise)
+        path = self.place(asked.file)
         state = path.stat()
-        key = *about, state.st_mtime_ns, state.st_size
+        key = *asked, state.st_mtime_ns, state.st_size
         if key not in self._kept:
-            self._kept[key] = self._read(path, text, checkpoint, recognise)
+            self._kept[key] = self._read(path, asked)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        return {**self._kept[key], "file": file}
+        return {**self._kept[key], "file": asked.file}
 
     def close(self) -> None:
         """End the processes."""
         for pool in self._pools.values():
             pool.close()
 
-    def _read(
-        self, path: Path, text: str | None, checkpoint: str | None, recognise: bool
-    ) -> dict[str, Any]:
+    def _read(self, path: Path, asked: Asked) -> dict[str, Any]:
         from affuse.extract.folder import Clip
         from affuse.extract.text.transcript import Beside, Transcript
         from affuse.process_pool import Finished
         from affuse.runtime.many_clips import Reading
         from affuse.scale.clip_workers import ClipJob, predicted
 
-        beside = None if text is None else Beside(Transcript.of_text(text))
-        job = ClipJob(Clip(path, Path(path.name)), Reading(recognise=recognise), beside)
+        beside = None if asked.text is None else Beside(Transcript.of_text(asked.text))
+        reading = Reading(recognise=asked.recognise, window=asked.window, adapt=asked.adapt)
+        job = ClipJob(Clip(path, Path(path.name)), reading, beside)
         events: SimpleQueue[Any] = SimpleQueue()
-        self._pool(checkpoint).submit(job, events.put)
+        self._pool(asked.checkpoint).submit(job, events.put)
         while not isinstance(event := events.get(), Finished):
             pass
         found = predicted(event)
@@ -137,7 +165,7 @@ def run_over_http(server: MCPServer, port: int) -> None:
 async def _asked(clips: Clips, *asked: Any) -> dict[str, Any]:
     """An answer, with errors as the tools tell them."""
     try:
-        return await asyncio.to_thread(clips.answer, *asked)
+        return await asyncio.to_thread(clips.answer, Asked(*asked))
     except AffuseError as error:
         raise ToolError(str(error)) from None
 
@@ -148,10 +176,15 @@ def _told(content: dict[str, Any], keys: Sequence[str], **more: Any) -> dict[str
 
 def _predict(clips: Clips) -> Callable[..., Any]:
     async def predict(
-        file: File, text: Text = None, checkpoint: Checkpoint = None, recognise: Recognise = False
+        file: File,
+        text: Text = None,
+        checkpoint: Checkpoint = None,
+        recognise: Recognise = False,
+        window: Seconds = None,
+        adapt: Adapt = "recording",
     ) -> dict[str, Any]:
         """Sentiment and emotion of a whole recording, the modality that was trusted, conflict."""
-        content = await _asked(clips, file, text, checkpoint, recognise)
+        content = await _asked(clips, file, text, checkpoint, recognise, window, adapt)
         return _told(content, (*_WHOLE, "notices"))
 
     return predict
@@ -159,10 +192,15 @@ def _predict(clips: Clips) -> Callable[..., Any]:
 
 def _timeline(clips: Clips) -> Callable[..., Any]:
     async def timeline(
-        file: File, text: Text = None, checkpoint: Checkpoint = None, recognise: Recognise = False
+        file: File,
+        text: Text = None,
+        checkpoint: Checkpoint = None,
+        recognise: Recognise = False,
+        window: Seconds = None,
+        adapt: Adapt = "recording",
     ) -> dict[str, Any]:
         """The same for each window of a recording, and the words with their times."""
-        content = await _asked(clips, file, text, checkpoint, recognise)
+        content = await _asked(clips, file, text, checkpoint, recognise, window, adapt)
         return _told(content, ("file", "duration", "timeline", "words", "notices"))
 
     return timeline
@@ -174,12 +212,14 @@ def _conflicts(clips: Clips) -> Callable[..., Any]:
         text: Text = None,
         checkpoint: Checkpoint = None,
         recognise: Recognise = False,
+        window: Seconds = None,
+        adapt: Adapt = "recording",
         most: Annotated[int, Field(ge=1, le=100, description="windows, at most")] = 5,
     ) -> dict[str, Any]:
         """The windows where words, voice and face contradict each other most."""
         from affuse.report.answer_files import words_in
 
-        content = await _asked(clips, file, text, checkpoint, recognise)
+        content = await _asked(clips, file, text, checkpoint, recognise, window, adapt)
         known = [window for window in content["timeline"] if window["conflict"] is not None]
         known.sort(key=lambda window: -window["conflict"])
         said = [
@@ -193,12 +233,17 @@ def _conflicts(clips: Clips) -> Callable[..., Any]:
 
 def _explain(clips: Clips) -> Callable[..., Any]:
     async def explain(
-        file: File, text: Text = None, checkpoint: Checkpoint = None, recognise: Recognise = False
+        file: File,
+        text: Text = None,
+        checkpoint: Checkpoint = None,
+        recognise: Recognise = False,
+        window: Seconds = None,
+        adapt: Adapt = "recording",
     ) -> dict[str, Any]:
         """What an answer rests on: what was read of a recording, what was lost, who was trusted."""
         from affuse.report.answer_files import account_lines, affect_line
 
-        content = await _asked(clips, file, text, checkpoint, recognise)
+        content = await _asked(clips, file, text, checkpoint, recognise, window, adapt)
         lines = [affect_line(content), *account_lines(content)]
         return _told(content, (*_WHOLE, *_READ), report=lines)
 

@@ -17,7 +17,9 @@ from affuse.service.calls import Calls, Upload
 from affuse.service.side_by_side import OnShare, side_by_side, unless
 
 if TYPE_CHECKING:
+    from affuse.extract.features import Faces
     from affuse.extract.text.transcript import Beside, Transcript
+    from affuse.runtime.adapting import AdaptAlone
     from affuse.runtime.answers import ClipAnswer
 
 T = TypeVar("T")
@@ -35,10 +37,14 @@ class Options(NamedTuple):
     recognise: bool = False
     audio_track: int | None = None
     video_track: int | None = None
+    window: float | None = None
+    adapt: AdaptAlone = "recording"
+    faces: Faces = "one"
 
     def fields(self) -> dict[str, str]:
         """Those that are not as they are by default, as fields of a form."""
-        given = {key: value for key, value in self._asdict().items() if value not in (None, False)}
+        usual = Options._field_defaults
+        given = {key: value for key, value in self._asdict().items() if value != usual[key]}
         return {
             key: str(value).lower() if value is True else str(value) for key, value in given.items()
         }
@@ -72,6 +78,9 @@ class ServiceClient:
         *,
         checkpoint: str | None = None,
         recognise: bool = False,
+        window: float | None = None,
+        adapt: AdaptAlone = "recording",
+        faces: Faces = "one",
         audio_track: int | None = None,
         video_track: int | None = None,
         strict: bool = False,
@@ -94,7 +103,7 @@ class ServiceClient:
         beside = (
             transcript_beside(path) if transcript is None else Beside(as_transcript(transcript))
         )
-        options = Options(checkpoint, recognise, audio_track, video_track)
+        options = Options(checkpoint, recognise, audio_track, video_track, window, adapt, faces)
         answer = ClipAnswer.from_dict(self.content(path, beside, options, progress=progress))
         if strict:
             require_no_notices(answer.file, answer.notices)

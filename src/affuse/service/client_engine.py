@@ -59,11 +59,15 @@ class ServiceEngine:
                 source=job.source,
             )
         path, reading = job.clip.path, job.reading
-        if reading.window is not None or reading.adapt != "recording":
-            remedy = "leave it out, or leave out --server"
-            raise InputError("--window or --adapt of a service", remedy=remedy)
         beside = job.beside or words_of(job) or transcript_beside(path)
-        options = Options(self.checkpoint, reading.recognise, *reading.tracks)
+        options = Options(
+            self.checkpoint,
+            reading.recognise,
+            *reading.tracks,
+            reading.window,
+            reading.alone,
+            reading.faces,
+        )
         content = self.client.content(path, beside, options, progress=unless(given_up))
         if job.out is not None:
             place = job.out / f"{job.clip.name}.json"

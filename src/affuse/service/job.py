@@ -7,7 +7,7 @@ import secrets
 import shutil
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -60,6 +60,9 @@ class Request(BaseModel):
     recognise: bool = False
     audio_track: int | None = None
     video_track: int | None = None
+    window: float | None = None  # seconds of windows; None where they follow speech
+    adapt: Literal["recording", "speaker", "none"] = "recording"
+    faces: Literal["one", "all"] = "one"
     url: str | None = None  # where the clip is to be fetched
     callback: str | None = None  # who is told of the end
 

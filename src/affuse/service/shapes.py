@@ -64,6 +64,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "description": _LINES[status]} for status in statuses}
 
 
+_WINDOW = "seconds of windows; by default they follow speech"
 _FIELDS: dict[str, Any] = {
     "text": {"type": "string", "description": "what is said"},
     "checkpoint": {"type": "string", "description": "a name of /v1/checkpoints; else all"},
@@ -71,6 +72,9 @@ _FIELDS: dict[str, Any] = {
     "recognise": {"type": "boolean", "description": "recognise speech without a transcript"},
     "audio_track": {"type": "integer", "minimum": 1, "maximum": 1000},
     "video_track": {"type": "integer", "minimum": 1, "maximum": 1000},
+    "window": {"type": "number", "minimum": 1, "maximum": 60, "description": _WINDOW},
+    "adapt": {"type": "string", "enum": ["recording", "speaker", "none"], "default": "recording"},
+    "faces": {"type": "string", "enum": ["one", "all"], "default": "one"},
     "callback": {"type": "string", "description": "a URL that is told of the end"},
 }
 _FILE = {"type": "string", "format": "binary"}

@@ -22,7 +22,7 @@ _DETECTOR_SIDE, _MESH_SIDE = 128, 192
 _MAPS = ((16, 2), (8, 6))
 _CERTAIN = 0.5
 _OVERLAP = 0.3
-_MARGIN = 1.5
+MARGIN = 1.5
 
 
 class Detection(NamedTuple):
@@ -67,7 +67,7 @@ def region_of(landmarks: FloatArray) -> Region:
     across = landmarks[:, 0] * cos + landmarks[:, 1] * sin
     down = landmarks[:, 1] * cos - landmarks[:, 0] * sin
     u, v = (across.max() + across.min()) / 2, (down.max() + down.min()) / 2
-    side = _MARGIN * max(np.ptp(across), np.ptp(down))
+    side = MARGIN * max(np.ptp(across), np.ptp(down))
     return Region(float(u * cos - v * sin), float(u * sin + v * cos), float(side), angle)
 
 
@@ -99,7 +99,7 @@ def _upright(box: FloatArray, shown: Region) -> Region:
     points = shown.to_image(np.stack([box[:2], box[4:6], box[6:8]]).astype(np.float32))
     eyes = points[2] - points[1]
     angle = float(np.arctan2(eyes[1], eyes[0]))
-    side = _MARGIN * shown.side * float(max(box[2:4]))
+    side = MARGIN * shown.side * float(max(box[2:4]))
     return Region(float(points[0, 0]), float(points[0, 1]), side, angle)
 
 

@@ -35,25 +35,27 @@ class FaceTracker:
     Attributes:
         people: how many faces were found at once, at most.
         changed: whether the last picture has another face than was followed before.
+        found: where the detector found faces in the last picture; empty where it did not look.
     """
 
     def __init__(self) -> None:
         self.people, self.changed = 0, False
+        self.found: list[Region] = []
         self._region: Region | None = None
         self._followed = 0
         self._away = 0
-        self._look: _Look | None = None
-        self._first: _Look | None = None
+        self._look: Look | None = None
+        self._first: Look | None = None
 
     def read(self, image: Image) -> Face | None:
         """The face of the next picture, as `read_face` takes; None where none is found."""
-        self.changed = False
+        self.changed, self.found = False, []
         face = self._follow(image)
         if face is None:
             face = self._find(image)
             self._followed = 0
         if face is not None and self._followed % _GLANCE == 0:
-            self._meet(_look(image, face.region))
+            self._meet(look_of(image, face.region))
         self._region = None if face is None else face.region
         return face
 
@@ -77,7 +79,7 @@ class FaceTracker:
         faces = (settle(image, region) for region in self._detect(image))
         found = [face for face in faces if face is not None]
         if len(found) > 1:
-            looks = [_look(image, face.region) for face in found]
+            looks = [look_of(image, face.region) for face in found]
             for known in (self._first, self._look):
                 same = [known is not None and look.same(known) for look in looks]
                 if any(same):
@@ -85,11 +87,11 @@ class FaceTracker:
         return found[0] if found else None
 
     def _detect(self, image: Image) -> list[Region]:
-        found = regions_in(image)
-        self.people = max(self.people, len(found))
-        return found
+        self.found = regions_in(image)
+        self.people = max(self.people, len(self.found))
+        return self.found
 
-    def _meet(self, look: _Look) -> None:
+    def _meet(self, look: Look) -> None:
         self.changed = self._look is not None and not look.same(self._look)
         self._look = look
         if self._first is None or look.same(self._first):
@@ -104,13 +106,13 @@ class FaceTracker:
         return apart > self._region.side / 2 and more
 
 
-class _Look(NamedTuple):
+class Look(NamedTuple):
     """Where a face is and what it looks like: its colours, of mean 0 and length 1."""
 
     region: Region
     colours: FloatArray
 
-    def same(self, other: _Look) -> bool:
+    def same(self, other: Look) -> bool:
         """Whether it is the same person, by all that a small picture tells."""
         apart = math.hypot(self.region.x - other.region.x, self.region.y - other.region.y)
         there = apart < other.region.side / 2
@@ -118,7 +120,8 @@ class _Look(NamedTuple):
         return alike > (_ALIKE_THERE if there else _ALIKE)
 
 
-def _look(image: Image, region: Region) -> _Look:
+def look_of(image: Image, region: Region) -> Look:
+    """What a face looks like that fills a region."""
     # Pixels here and there: to average them would take a third of the time of a face.
     share = (np.arange(_SIDE) + 0.5) / _SIDE - 0.5
     rows, columns = region.y + share * region.side, region.x + share * region.side
@@ -127,4 +130,4 @@ def _look(image: Image, region: Region) -> _Look:
     columns = np.clip(columns, 0, width - 1).astype(np.intp)
     colours = image[rows[:, None], columns].astype(np.float32).ravel()
     colours -= colours.mean()
-    return _Look(region, colours / max(float(np.linalg.norm(colours)), 1e-6))
+    return Look(region, colours / max(float(np.linalg.norm(colours)), 1e-6))

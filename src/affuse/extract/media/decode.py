@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from affuse.errors import InputError
-from affuse.extract.media.frames import Picture, PictureLine, Sound, SoundLine
+from affuse.extract.media.frames import Picture, PictureLine, Pictures, Sound, SoundLine
 from affuse.extract.media.glimpse import glimpse
 from affuse.extract.media.stamps import RecordingClock
 from affuse.extract.media.tracks import Found, Track, Wanted, choose_track
@@ -33,6 +33,7 @@ class MediaReader:
     It takes `fps` pictures a second at most. Memory does not grow with the length of the file.
 
     Args:
+        fps: or `Pictures`, which say more of which are taken.
         wanted: the tracks to read; by default those that matter (`choose_track`).
 
     Attributes:
@@ -47,7 +48,9 @@ class MediaReader:
     skew = 30.0
     """A stream of a file that is so many seconds behind the other is no longer waited for."""
 
-    def __init__(self, source: Source, *, fps: float, wanted: Wanted | None = None) -> None:
+    def __init__(
+        self, source: Source, *, fps: float | Pictures, wanted: Wanted | None = None
+    ) -> None:
         import av
 
         self._source, self.name = source, name_of(source)
@@ -68,7 +71,8 @@ class MediaReader:
         self.damaged: Counter[str] = Counter()
         self._sounds = SoundLine()
         picture = self.tracks.get("picture")
-        self._pictures = None if picture is None else PictureLine(picture.stream, fps)
+        taken = fps if isinstance(fps, Pictures) else Pictures(fps)
+        self._pictures = None if picture is None else PictureLine(picture.stream, taken)
 
     def __enter__(self) -> MediaReader:
         return self

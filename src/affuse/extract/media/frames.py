@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,16 +103,29 @@ class SoundLine:
         return Sound(start, samples)
 
 
+def _every(time: float) -> bool:
+    del time
+    return True
+
+
+class Pictures(NamedTuple):
+    """Which pictures are taken, and how large they are made."""
+
+    fps: float  # a second, at most
+    longest: int = LONGEST_SIDE  # pixels of the longer side, at most
+    wants: Callable[[float], bool] = _every  # told a second, whether a picture of it is taken
+
+
 class PictureLine:
-    """Tells when each picture is shown, and takes so many a second.
+    """Tells when each picture is shown, and takes so many a second, those that are asked for.
 
     Attributes:
         end: the second at which the pictures end that came so far, taken or not.
         stamped: whether any of them has a time stamp.
     """
 
-    def __init__(self, stream: Any, fps: float) -> None:
-        self._stream, self._interval = stream, 1 / fps
+    def __init__(self, stream: Any, taken: Pictures) -> None:
+        self._stream, self._taken, self._interval = stream, taken, 1 / taken.fps
         self._last: float | None = None
         self._due = 0.0
         self.end = 0.0
@@ -128,7 +141,9 @@ class PictureLine:
         self.end = time + shown
         if time >= self._due - _EPSILON:
             self._due = max(self._due + self._interval, time - self._interval / 2)
-            yield Picture(time, pixels_of(frame, self._stream), shown)
+            if self._taken.wants(time):
+                pixels = pixels_of(frame, self._stream, self._taken.longest)
+                yield Picture(time, pixels, shown)
 
     def _shown(self, frame: Any) -> float:
         stated = float((frame.duration or 0) * (frame.time_base or 0))
@@ -150,11 +165,11 @@ def seconds_of(frame: Any) -> float | None:
     return time if time is not None and math.isfinite(time) else None
 
 
-def pixels_of(frame: Any, stream: Any) -> Image:
+def pixels_of(frame: Any, stream: Any, longest: int = LONGEST_SIDE) -> Image:
     """Red, green and blue, with square pixels, upright, and not larger than needed."""
     aspect = float(stream.sample_aspect_ratio or 1)
     width, height = frame.width * (aspect if 0.2 < aspect < 5 else 1.0), float(frame.height)
-    shrink = min(1.0, LONGEST_SIDE / max(width, height))
+    shrink = min(1.0, longest / max(width, height))
     size = max(2, round(width * shrink)), max(2, round(height * shrink))
     shape = {"format": "rgb24", "width": size[0], "height": size[1]}
     pixels = frame.to_ndarray(**shape, interpolation="FAST_BILINEAR")

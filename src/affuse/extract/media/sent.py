@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from affuse.extract.media.frames import Picture, PictureLine, Sound, SoundLine
+from affuse.extract.media.frames import Picture, PictureLine, Pictures, Sound, SoundLine
 from affuse.extract.voice import RATE
 
 _MOST_PIXELS = 1 << 24
@@ -65,7 +65,7 @@ class SentMedia:
             guessed_rate=None,
             sample_aspect_ratio=None,
         )
-        self._pictures = PictureLine(unknown, fps)
+        self._pictures = PictureLine(unknown, Pictures(fps))
         self.damaged: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Sound | Picture]:

@@ -3,6 +3,8 @@
 // From here on modalities contradict each other enough to be looked at.
 export const CONFLICT = 0.5;
 
+// A face of which less is seen is told of.
+const LESS = 0.75;
 const KNOWN = ["text", "audio", "vision", "neutral", "happy", "sad", "angry", "fear", "disgust",
   "surprise", "conflict"];
 
@@ -57,6 +59,9 @@ export function factsOf(answer) {
   if (top) facts.push(["emotion", `${open}${top} ${percent(answer.emotion[top])}`]);
   if (answer.primary) facts.push(["led by", `${answer.primary} ${percent(answer.gate[answer.primary])}`]);
   if (answer.conflict !== null) facts.push(["conflict", percent(answer.conflict)]);
+  if (answer.face?.lacks && answer.face_quality < LESS) {
+    facts.push(["face", `${answer.face.lacks}, counts ${percent(answer.face_quality)}`]);
+  }
   return facts;
 }
 

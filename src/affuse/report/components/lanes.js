@@ -35,7 +35,11 @@ export function lanesOf(content, span, reach) {
   }
   if (parts.some((part) => part.conflict !== null)) lanes.push(conflictLane(parts, place));
   if (content.words.length) lanes.push(wordsLane(content.words, place));
-  if (content.streams?.picture && content.faces) lanes.push(faceLane(content, place));
+  if (content.streams?.picture && content.faces) lanes.push(whoseLane(content, place));
+  const legends = lanes.some((lane) => lane.key === "emotion");
+  for (const { person, timeline } of content.by_face || []) {
+    lanes.push(...ownLanes(person, timeline, place, reach, legends));
+  }
   return lanes;
 }
 
@@ -149,6 +153,45 @@ function wordsLane(words, place) {
     ];
   };
   return { key: "words", name: "Words", note: "", height, draw, says: `${words.length} words`, legend: [] };
+}
+
+// What one of several faces says by itself.
+function ownLanes(person, parts, place, reach, legends) {
+  const name = `Face ${person}`, note = `by itself, ${whereIs(parts)}`;
+  if (parts.some((part) => part.emotion)) {
+    const title = (part) => [topEmotion(part) || "", ""];
+    const lane = sharesLane(`own ${person}`, name, note, parts, place, (part) => part.emotion, title);
+    return [legends ? { ...lane, legend: [] } : lane];
+  }
+  if (!parts.some((part) => part.sentiment !== null)) return [];
+  return [{ ...sentimentLane(parts, place, reach), key: `own ${person}`, name, note }];
+}
+
+// Where in the picture a face is, about.
+function whereIs(parts) {
+  const x = parts[parts.length >> 1].face.place[0];
+  if (x < 0.4) return "left";
+  return x > 0.6 ? "right" : "in the middle";
+}
+
+// Of several faces, the one that each window is about, and why.
+function whoseLane(content, place) {
+  const parts = content.timeline.filter((part) => part.face);
+  if (parts.every((part) => part.face.why === "only")) return faceLane(content, place);
+  const height = 28;
+  const draw = (width) => parts.flatMap((part) => {
+    const box = boxOf(part, place, width), { person, why } = part.face;
+    const wordings = why === "speaks" ? [`face ${person} speaks`, `face ${person}`, `${person}`]
+      : [`face ${person}`, `${person}`];
+    return [
+      drawn("rect", { ...box, y: 3, height: 22, rx: 2, class: "said" }),
+      fitting(box, 18, wordings, "value"),
+    ];
+  });
+  const people = [...new Set(parts.map((part) => part.face.person))];
+  const spoken = parts.filter((part) => part.face.why === "speaks").length;
+  return { key: "face", name: "Whose face", note: `speaks in ${spoken} of ${parts.length}`, height, draw,
+    says: `face ${people.join(", ")}`, legend: [] };
 }
 
 // Another shade is another face; where there are no pictures there is nothing.

@@ -11,6 +11,8 @@ import { Sender, pairsOf } from "./sending.js";
 const at = (id) => document.getElementById(id);
 // A browser opens few connections to one host: the others wait for their turn here.
 const FOLLOWED = 3, AGAIN = 2000;
+// Fields of a job that the page has one of for all clips.
+const WAYS = ["checkpoint", "window", "adapt", "faces"];
 
 const library = new Library({
   open: (entry) => { location.hash = `clip=${entry.id}`; },
@@ -222,8 +224,15 @@ function add(files) {
     tell(`${names}: no clip of that name comes with it; choose both together`);
   }
   if (!pairs.length) return;
+  if (!at("window").checkValidity()) {
+    at("ways").open = true;
+    tell("A window has 1 to 60 seconds: change that under \u201cHow clips are read\u201d, and add the clip again");
+    at("window").focus();
+    return;
+  }
   const text = pairs.length === 1 ? at("said").value.trim() : "";
-  sender.add(pairs, { text, checkpoint: at("checkpoint").value });
+  const ways = Object.fromEntries(WAYS.map((name) => [name, at(name).value]));
+  sender.add(pairs, { text, ways });
   at("said").value = "";
   say(`${pairs.length} clip${pairs.length === 1 ? " is" : "s are"} added`);
 }

@@ -26,11 +26,12 @@ export class Sender {
     Object.assign(this, { library, onSent, onNeed, waiting: [], busy: 0 });
   }
 
-  add(pairs, { text = "", checkpoint = "" } = {}) {
+  // `ways` are the other fields of each job; an empty one is not sent.
+  add(pairs, { text = "", ways = {} } = {}) {
     for (const { clip, transcript } of pairs) {
       const entry = new Entry(clip.name);
       this.library.add(entry);
-      this.waiting.push({ entry, clip, transcript, text, checkpoint });
+      this.waiting.push({ entry, clip, transcript, text, ways });
     }
     this.next();
   }
@@ -46,12 +47,12 @@ export class Sender {
   }
 
   async send(task) {
-    const { entry, clip, transcript, text, checkpoint } = task;
+    const { entry, clip, transcript, text, ways } = task;
     const form = new FormData();
     // Fields first: a service that streams knows them before the clip comes.
     if (transcript) form.append("transcript", transcript, transcript.name);
     else if (text) form.append("text", text);
-    if (checkpoint) form.append("checkpoint", checkpoint);
+    for (const [name, value] of Object.entries(ways)) if (value) form.append(name, value);
     form.append("file", clip, clip.name);
     try {
       const { id, state } = await send(form, (share) => {
