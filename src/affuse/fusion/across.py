@@ -71,7 +71,8 @@ def all_rows(*tensors: Tensor) -> Sequence[Tensor]:
     # In the order of dealing.
     places = [row * len(_counts) + n for n, count in enumerate(_counts) for row in range(count)]
     order = torch.tensor(places).argsort().to(flat.device, non_blocking=True)
-    whole = torch.cat(rows)[order].split([x.shape[1:].numel() for x in tensors], dim=1)
+    widths = [x.shape[1:].numel() for x in tensors]
+    whole = torch.split_with_sizes(torch.cat(rows)[order], widths, dim=1)
     return [
         part.reshape(len(part), *x.shape[1:]).to(x.dtype)
         for part, x in zip(whole, tensors, strict=True)

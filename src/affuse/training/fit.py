@@ -15,9 +15,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins import CheckpointIO
-from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
@@ -121,7 +121,7 @@ def _fit(asked: _Fit, on_epoch: Tell) -> FitResult:
     module = FusionModule(asked.build(), asked.task, options, steps, seed, asked.teacher)
     state = asked.folder / STATE_FILE
     with _quiet(), memory_told(options.batch_size), operators_told():
-        dealt = {"seed": seed, "rank": rank(), "processes": processes()}
+        dealt: dict[str, Any] = {"seed": seed, "rank": rank(), "processes": processes()}
         loaders = (
             data_loader(asked.train, batch_size=options.batch_size, shuffle=True, **dealt),
             data_loader(asked.valid, batch_size=2 * options.batch_size, shuffle=False, **dealt),

@@ -222,7 +222,7 @@ class FusionModule(pl.LightningModule):
                 # The gate is told first: what is judged is the model as it would be used. Batches
                 # are made again rather than held: they may be larger than memory.
                 self._track(said)
-                batches = self.trainer.val_dataloaders
+                batches: Any = self.trainer.val_dataloaders
                 said = together([self._answer(batch.to(self.device)) for batch in batches])
         parts.clear()
         prediction, target = self._trust(said), said.target

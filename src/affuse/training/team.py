@@ -200,5 +200,5 @@ def _meet(compute: Compute, rank: int, file: Path) -> None:
         if sys.platform == "linux":
             # Nobody else has business with what they say.
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-        sizes["store"] = dist.FileStore(str(file), compute.processes)
+        sizes["store"] = dist.FileStore(str(file), compute.processes)  # type: ignore[attr-defined]
     dist.init_process_group("nccl" if place.type == "cuda" else "gloo", **sizes)

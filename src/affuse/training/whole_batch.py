@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -81,5 +81,6 @@ def together(parts: Sequence[Said]) -> Said:
     """What was said of batches, and by all processes, as of one."""
     columns = {name: [getattr(part, name) for part in parts] for name in Said._fields}
     there = {name: torch.cat(found) for name, found in columns.items() if found[0] is not None}
-    rows = dict(zip(there, all_rows(*there.values()), strict=True))
-    return Said(*(rows.get(name) for name in Said._fields))
+    rows: dict[str, Any] = dict.fromkeys(Said._fields)
+    rows |= dict(zip(there, all_rows(*there.values()), strict=True))
+    return Said(**rows)
