@@ -5,7 +5,7 @@
 FOLDER holds clips (.mpg, .mp4), which are copied until there are as many as are asked for. Each
 round answers them anew, by two processes or two nodes of a Ray cluster on this machine; something
 is killed by SIGKILL at a moment that the seed decides, the same command goes on, and what is kept
-is compared with what one process gave undisturbed.
+is compared with what one process gave undisturbed. Rounds that the table has are not played again.
 """
 
 from __future__ import annotations
@@ -50,17 +50,25 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    chance = random.Random(asked.seed)
     command = f"python benchmarks/kills.py CLIPS --kills {asked.kills} --clips {asked.clips}"
     with tempfile.TemporaryDirectory() as place:
         rounds = Rounds(Path(place), asked.folder, asked.clips)
-        rows = []
-        for number in range(asked.kills):
+        rows = written(command)
+        for number in range(len(rows), asked.kills):
+            chance = random.Random(f"{asked.seed} {number}")
             row = rounds.play(number, KINDS[number % len(KINDS)], chance)
             rows.append({"kill": number + 1, **row, "command": command})
             print(rows[-1], flush=True)
             write(rows)
         rounds.close()
+
+
+def written(command: str) -> list[dict[str, Any]]:
+    """The rows that the same command has written before."""
+    if not RESULTS.exists():
+        return []
+    with RESULTS.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row["command"] == command]
 
 
 def write(rows: list[dict[str, Any]]) -> None:
@@ -87,6 +95,8 @@ class Rounds:
         assert len(self._whole) == count
         from ray.cluster_utils import Cluster
 
+        # Ray lets what it runs wait for all else, and on a busy machine that is long.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         self._cluster = Cluster(initialize_head=True, head_node_args=NODE)
         self._second = self._cluster.add_node(**NODE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +34,8 @@ def a_cluster() -> Iterator[TwoNodes]:
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
+    # Ray lets what it runs wait for all else, and on a busy machine that is long.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     cluster = Cluster(initialize_head=True, head_node_args=_QUIET)
     yield TwoNodes(cluster)
     cluster.shutdown()

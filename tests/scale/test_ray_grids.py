@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,17 +94,6 @@ def test_a_search_by_two_nodes_finds_what_processes_find(two_nodes: Any, tmp_pat
     }
     assert said["there"] == said["here"]
     assert len(said["both"]) == 3
-
-
-@pytest.mark.slow
-def test_an_error_of_a_run_is_that_of_processes(two_nodes: Any, tmp_path: Path) -> None:
-    request = replace(REQUEST, settings={**SETTINGS, "teacher": "nowhere"}, seeds=1)
-    errors = []
-    for run_jobs in (None, RayGrid(address=two_nodes.address).runs):
-        with pytest.raises(InputError) as told:
-            run_benchmark(request, tmp_path / str(len(errors)), run_jobs=run_jobs)
-        errors.append(str(told.value))
-    assert errors[0] == errors[1]
 
 
 @pytest.mark.slow

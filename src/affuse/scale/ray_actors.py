@@ -244,7 +244,7 @@ class Actors:
     def _lost(self, given: _Given, how: str) -> Event:
         if given.tries <= 1:
             problem = f"was lost with {TRIES} processes of Ray ({how})"
-            source = getattr(given.task, "source", None)
+            source = getattr(given.task, "source", getattr(given.task, "name", None))
             remedy = "mend it or leave it out, or give it more memory"
             return Done(given.task, error=InputError(problem, remedy=remedy, source=source))
         self._again.append(

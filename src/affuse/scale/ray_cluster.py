@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from affuse.errors import InputError, first_line, unknown_name
@@ -50,9 +51,9 @@ def joined_cluster(address: str | None) -> Iterator[Any]:
     _require_listening(address)
     with _handler_kept():
         try:
-            # One of our own is there for us alone, and starts without its page.
+            # Without an address, Ray would look for whatever ran here last, for minutes.
             own: dict[str, Any] = {} if address else {"include_dashboard": False}
-            ray.init(address=address, log_to_driver=False, logging_level="error", **own)
+            ray.init(address or "local", log_to_driver=False, logging_level="error", **own)
         except Exception as error:  # a cluster that is not there raises one of many
             raise _silent(first_line(error), address) from None
     try:
@@ -88,7 +89,7 @@ def _require_listening(address: str | None) -> None:
         problem = "is Ray's client, through which nothing is told on the way"
         remedy = "start on a machine of the cluster, with --address auto or HOST:6379"
         raise InputError(problem, remedy=remedy, source=address)
-    found = re.fullmatch(r"([^/:]+):(\d+)", address or "")
+    found = re.fullmatch(r"([^/:]+):(\d+)", (_last() if address == "auto" else address) or "")
     if found is None:
         return
     try:
@@ -97,6 +98,18 @@ def _require_listening(address: str | None) -> None:
         raise _silent(str(error.strerror or error), address) from None
 
 
+def _last() -> str:
+    """The address of the cluster that was begun here last, which may be gone."""
+    place = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
+    try:
+        return place.read_text().strip()
+    except OSError:
+        return ""
+
+
 def _silent(why: str, address: str | None) -> InputError:
+    if address is None:
+        remedy = "repeat when this machine has less to do, or name one with --address"
+        return InputError(f"Ray does not start here ({why})", remedy=remedy)
     remedy = "check --address, or leave it out for one on this machine"
     return InputError(f"no Ray cluster answers ({why})", remedy=remedy, source=address)
