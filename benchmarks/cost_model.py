@@ -5,7 +5,7 @@
 
 Measured: processor seconds of a clip of three seconds (`results/jobs_speed.csv`), and of the
 process that hands a clip out and writes its rows (`results/handing_out.csv`, which the first call
-makes: the slope over many short clips, so that its start does not count). Assumed: lengths of
+makes: the slope over short clips, so that its start does not count). Assumed: lengths of
 clips, how often a machine is lost and for how long, how long one takes to start, the price of a
 core. No such cluster was there: these are figures to plan by, not to cite.
 
@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 FOLDER = Path(__file__).parent / "results"
 CLIPS, HANDING = FOLDER / "jobs_speed.csv", FOLDER / "handing_out.csv"
 RESULTS = FOLDER / "cost_model.csv"
-FEW, MANY = 100, 500
+FEW, MANY = 20, 140
 DRIVER = """
 import sys, time
 from pathlib import Path
