@@ -6,9 +6,9 @@
 Measured: processor seconds of a clip of three seconds (`results/jobs_speed.csv`), and of the
 process that hands a clip out and writes its rows (`results/handing_out.csv`, to which the first
 call adds: the slope over short clips, so that its start does not count; the mean of all calls,
-which differ by milliseconds). Assumed: lengths of clips, how often a machine is lost and for how long,
-how long one takes to start, the price of a core. No such cluster was there: these are figures to
-plan by, not to cite.
+which differ by milliseconds). Assumed: lengths of clips, how often a machine is lost and for how
+long, how long one takes to start, the price of a core. No such cluster was there: these are figures
+to plan by, not to cite.
 
 Two ways are told apart. `shares`: each machine has every so-manieth clip (`--shard`), hands them
 out itself, and waits for nobody. `ray`: one process hands all clips out to all machines, and is
