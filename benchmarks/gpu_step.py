@@ -65,7 +65,7 @@ def measured(name: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
         loss = forward(module, batch, precision)
         loss.backward()
         gradients = [p.grad.flatten() for p in module.model.parameters() if p.grad is not None]
-        found[precision] = float(loss), torch.cat(gradients).double().cpu()
+        found[precision] = float(loss.detach()), torch.cat(gradients).double().cpu()
         times, peak = timed(module, batch, precision, asked.repeats)
         rows.append(
             {

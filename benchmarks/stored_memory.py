@@ -31,7 +31,7 @@ import sys, affuse
 affuse.train(
     sys.argv[1], "concat", data=None, out=sys.argv[2], accelerator="cpu", devices=int(sys.argv[3]),
     progress=False,
-    settings={"epochs": 1, "batch_size": 256, "concat.width": 8, "concat.encoder_layers": 0},
+    settings={"epochs": 1, "batch_size": 32, "concat.width": 8, "concat.encoder_layers": 0},
 )
 """
 
@@ -46,11 +46,14 @@ def main() -> None:
         folder = asked.folder or Path(place) / "corpus"
         if not folder.exists():
             write(folder, asked.samples)
-        rows = [measured(folder, Path(place) / str(n), n, asked.samples) for n in asked.devices]
-    with RESULTS.open("w", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+        rows = []
+        for devices in asked.devices:
+            out = Path(place) / str(devices)
+            rows.append(measured(folder, out, devices, asked.samples))
+            with RESULTS.open("w", newline="") as file:
+                table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+                table.writeheader()
+                table.writerows(rows)
 
 
 def write(folder: Path, count: int) -> None:

@@ -44,3 +44,9 @@ def test_an_operator_that_is_not_deterministic_is_named() -> None:
     said = "cumsum_cuda_kernel does not have a deterministic implementation, but you set"
     with pytest.raises(InputError, match="operator cumsum_cuda_kernel is not"), operators_told():
         raise RuntimeError(said)
+
+
+def test_what_else_this_process_does_need_not_be_deterministic() -> None:
+    with operators_told():
+        torch.use_deterministic_algorithms(True)
+    assert not torch.are_deterministic_algorithms_enabled()

@@ -25,7 +25,6 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
 }
 OPTIONS["hct_mg"] += [{"granularity": granularity} for granularity in ("batch", "sample")]
 BUILT = [(name, options) for name in sorted(models()) for options in OPTIONS.get(name, [{}])]
-QUICK = [("hct_mg", {}), ("lf_lstm", {})]
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +39,8 @@ def batch() -> Batch:
     return collate([sample(number, lacking) for number, lacking in enumerate(LACKING)])
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        pytest.param(*built, id=f"{built[0]} {built[1]}", marks=marks)
-        for built in BUILT
-        for marks in [() if built in QUICK else pytest.mark.slow]
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options"), BUILT, ids=[f"{n} {o}" for n, o in BUILT])
 def test_a_step_of_every_model(batch: Batch, name: str, options: dict[str, Any]) -> None:
     fields = models()[name].cls.Options.model_fields
     still = {field: 0.0 for field in fields if field.endswith("dropout")}

@@ -241,6 +241,7 @@ def test_fewer_samples_than_processes_are_refused(uneven: Corpus, tmp_path: Path
         _fit(uneven, "concat", Compute(accelerator="cpu", devices=22), tmp_path, {})
 
 
+@pytest.mark.slow
 def test_another_way_to_compute_is_another_run(uneven: Corpus, tmp_path: Path) -> None:
     planned = plan("controlled", "concat", {"epochs": 1, "width": 8, "heads": 2})
     train_run(uneven, planned, seed=0, folder=tmp_path / "run", compute=Compute("cpu"))

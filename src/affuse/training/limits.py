@@ -40,11 +40,12 @@ def memory_told(batch_size: int) -> Iterator[None]:
 
 @contextmanager
 def operators_told() -> Iterator[None]:
-    """Say which operator is not deterministic where that is asked for.
+    """Say which operator is not deterministic where that is asked for, which holds no longer after.
 
     Raises:
         InputError: instead of torch's error.
     """
+    before = torch.are_deterministic_algorithms_enabled()
     try:
         yield
     except RuntimeError as error:
@@ -53,3 +54,5 @@ def operators_told() -> Iterator[None]:
             raise
         problem = f"the operator {found[1]} is not deterministic on this device"
         raise InputError(problem, remedy="leave out --deterministic") from None
+    finally:
+        torch.use_deterministic_algorithms(before)
