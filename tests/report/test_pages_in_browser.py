@@ -76,7 +76,7 @@ def test_each_face_has_a_lane(tmp_path, open_page) -> None:
     shown = open_page(page.as_uri())
     for name in ("Face 1 (by itself, left)", "Face 2 (by itself, left)", "Whose face (speaks in 1"):
         shown.get_by_role("img", name=name).wait_for()
-    assert "face 2 speaks" in shown.locator(".lane-face svg").inner_text()
+    assert "face 2 speaks" in shown.locator(".lane-face svg").text_content()
     track = shown.get_by_role("slider")
     assert "face too dark, counts 40%" in track.get_attribute("aria-valuetext")
     assert violations(shown) == []
