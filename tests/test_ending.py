@@ -45,8 +45,12 @@ def test_an_interrupt_waits_as_well() -> None:
         signal.raise_signal(signal.SIGINT)
         done.append("whole")
 
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        work()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), uninterrupted():
+            work()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert done == ["whole"]
 
 

@@ -205,7 +205,7 @@ def test_what_tells_most_comes_first(
     def fail(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("affuse.extract.takes._read_recording", fail)
+    monkeypatch.setattr("affuse.extract.takes.read_recording", fail)
     kept = start(folder, "happy,sad", in_order=False, jobs=1)
     assert ask(kept, "state").json["order"] == order
 

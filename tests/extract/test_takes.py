@@ -67,7 +67,7 @@ def test_what_is_kept_is_not_read_again(tmp_path: Path, monkeypatch: pytest.Monk
     (first,) = extract_takes([Take(clip)], SETTINGS, folder=tmp_path / "kept")
     copy = tmp_path / "b.wav"
     copy.write_bytes(clip.read_bytes())
-    monkeypatch.setattr("affuse.extract.takes._read_recording", None)
+    monkeypatch.setattr("affuse.extract.takes.read_recording", None)
     (again,) = extract_takes([Take(copy)], SETTINGS, folder=tmp_path / "kept")
     assert first.clip is not None
     assert again.clip is not None

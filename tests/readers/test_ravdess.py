@@ -96,7 +96,7 @@ def test_clips_are_trimmed_unless_asked_not_to(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("audio", "width", "steps"),
-    [("functionals", 420, 1), ("speech", 384, 10), ("summary", 1188, 1)],
+    [("functionals", 420, 1), ("speech", 768, 10), ("summary", 1956, 1)],
 )
 def test_audio_is_what_was_asked_for(folder: Path, audio: str, width: int, steps: int) -> None:
     corpus = read(folder, audio=audio, pool=16)

@@ -18,7 +18,9 @@ from affuse.training.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpo
 from affuse.training.fit import fit
 from affuse.training.module import FusionModule
 from affuse.training.normalise import normalise
+from affuse.training.own_answers import lead_of
 from affuse.training.presets import TrainOptions
+from affuse.training.whole_batch import Said
 
 STILL = {"dropout": 0.0, "input_dropout": 0.0, "width": 8, "heads": 2}
 
@@ -61,7 +63,11 @@ def test_trust_is_fitted_where_members_follow_different_primaries(told, corpus: 
     model = told({"text": 2, "audio": 2}, 1, whole)
     module = FusionModule(model, corpus.task, TrainOptions(average=0), 1, seed=0)
     # Their primaries say 1 and 3, so 2 together; half of the correction of 1 is right.
-    prediction = module._trust([whole], torch.full((4, 1), 2.5))
+    target = torch.full((4, 1), 2.5)
+    said = Said(
+        *(whole.prediction, whole.gate, target, whole.unimodal, whole.correction), lead_of(whole)
+    )
+    prediction = module._trust(said)
     assert model.shares == [pytest.approx(0.5)]
     torch.testing.assert_close(prediction, torch.full((4, 1), 2.5))
 
