@@ -37,8 +37,8 @@ def main() -> None:
     asked = arguments()
     with tempfile.TemporaryDirectory() as folder:
         figures = under_load(asked, Path(folder))
-        if asked.compare:
-            figures["predict_seconds"] = on_the_spot(asked, Path(folder))
+        there = on_the_spot(asked, Path(folder)) if asked.compare else None
+        figures["predict_seconds"] = there
     print(json.dumps(figures, indent=1))
     new = not RESULTS.exists()
     with RESULTS.open("a", newline="") as file:
