@@ -46,6 +46,7 @@ def test_warnings_and_a_table_for_papers_are_written(affuse, tmp_path: Path) -> 
     assert (out / "result.tex").read_text() == latex(result)
 
 
+@pytest.mark.slow
 def test_settings_of_epochs_give_way_to_the_option(affuse, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--set", "epochs=7", "--epochs", "1", "--models", "concat", "--no-singles")

@@ -120,6 +120,7 @@ def test_benchmark_writes_what_it_is_asked_for(affuse, tmp_path: Path) -> None:
         assert name in done.out
 
 
+@pytest.mark.slow
 def test_demo_shows_the_gate_and_draws(affuse, tmp_path: Path) -> None:
     out = tmp_path / "results"
     quick = ("--seeds", "1", *SETTINGS, "--set", "epochs=2")

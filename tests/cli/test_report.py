@@ -136,6 +136,7 @@ def test_compare_scores_that_did_not_come_back(affuse, results: Path) -> None:
     assert "The scores do NOT reproduce: MAE differs for concat, at 5%" in said
 
 
+@pytest.mark.slow
 def test_compare_names_the_options_that_differ(affuse, results: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     settings = {**REQUEST.settings, "learning_rate": 0.02}
@@ -151,6 +152,7 @@ def test_compare_names_the_options_that_differ(affuse, results: Path, tmp_path: 
     assert content["only"] == [["hct_mg"], []]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_frontier_draws(affuse, results: Path, tmp_path: Path, ending: str) -> None:
     file = f"frontier.{ending}"
@@ -159,6 +161,7 @@ def test_frontier_draws(affuse, results: Path, tmp_path: Path, ending: str) -> N
     assert (tmp_path / file).stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_no_report_needs_torch(results: Path) -> None:
     script = (
         "import sys\n"

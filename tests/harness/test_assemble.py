@@ -134,6 +134,7 @@ def test_folders_that_cannot_be_read_are_one_line(copy: Path, tmp_path: Path) ->
         read_result(copy)
 
 
+@pytest.mark.slow
 def test_rows_that_began_elsewhere_are_named(tmp_path: Path) -> None:
     settings = REQUEST.settings
     planned = plan("controlled", "unimodal:text", settings)

@@ -76,6 +76,7 @@ def test_a_modality_that_validation_lacks_has_no_row(tmp_path: Path) -> None:
     assert "audio alone is not here: no sample of the part 'valid' has it" in markdown(result)
 
 
+@pytest.mark.slow
 def test_a_modality_that_the_test_part_lacks_is_answered_trivially(tmp_path: Path) -> None:
     result = _benchmark(_corpus({"test": (range(14), ("audio",))}), tmp_path / "out")
     trivial = result.models["trivial"].metrics["mae"].mean

@@ -259,6 +259,7 @@ def test_damaged_records_are_made_anew(finished: Finished, copy: Path, content: 
     assert run_benchmark(REQUEST, copy)[0].to_json() == finished.result.to_json()
 
 
+@pytest.mark.slow
 def test_subsets_are_asked_of_every_fusion_model(tmp_path: Path, finished: Finished) -> None:
     request = replace(REQUEST, models=("hct_mg",), seeds=1, subsets=True)
     result, _ = run_benchmark(request, tmp_path)
@@ -332,6 +333,7 @@ def test_folds_make_one_score_a_seed(tmp_path: Path) -> None:
     assert rest == pytest.approx(expected[1:])
 
 
+@pytest.mark.slow
 def test_what_test_and_training_share_is_refused_or_dropped(tmp_path: Path) -> None:
     store_corpus(folds(shared=True), tmp_path / "corpus")
     settings = {k: v for k, v in SETTINGS.items() if k not in SIZES}

@@ -54,6 +54,7 @@ def test_hard_samples_are_found_before_any_model() -> None:
     assert list(ids) == sorted(ids, key=lambda name: int(name.partition("/")[2]))
 
 
+@pytest.mark.slow
 def test_they_are_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = {"train": 24, "valid": 12, "test": 12, "epochs": 1, "width": 8, "heads": 2}
     request = Request("controlled", None, ("concat",), 1, sizes, singles=False)

@@ -59,6 +59,7 @@ def test_four_panels_with_a_line_a_model_and_its_band() -> None:
     assert [text.get_text() for text in legend.get_texts()] == list(HEIGHTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_it_is_written_as_its_name_says(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"curves.{ending}"

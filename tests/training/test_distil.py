@@ -84,6 +84,7 @@ def run(corpus: Corpus, small_plan: Any):
     return train
 
 
+@pytest.mark.slow
 def test_one_network_learns_from_members_trained_first(run, tmp_path: Path) -> None:
     teacher = run(tmp_path / "teacher", **{"hct_mg.members": 2})
     student = run(tmp_path / "student", distil=2)

@@ -268,6 +268,7 @@ def test_another_file_than_an_evaluation_is_refused(tmp_path: Path, content: str
         read_evaluation(file)
 
 
+@pytest.mark.slow
 def test_certainty_is_fitted_by_what_is_there(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
 

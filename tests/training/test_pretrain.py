@@ -37,6 +37,7 @@ def answers(model: FusionModel, corpus: Corpus, name: str) -> torch.Tensor:
         return getattr(model(collate(corpus.folds[0].valid, model.modalities)), name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2])
 def test_frozen_each_modality_says_what_it_says_alone(
     run, corpus: Corpus, tmp_path: Path, members: int
@@ -49,6 +50,7 @@ def test_frozen_each_modality_says_what_it_says_alone(
         torch.testing.assert_close(said[:, place], theirs, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_tuned_it_goes_on_from_there(run, corpus: Corpus, tmp_path: Path) -> None:
     # Of no length at all, further training changes little; of none, nothing is known.
     rate = {"learning_rate": 1e-6}

@@ -86,6 +86,7 @@ def test_killed_after_its_first_epoch_and_resumed(whole: Path, tmp_path: Path) -
     assert resumed["metrics"]["mae"] > 0
 
 
+@pytest.mark.slow
 def test_killed_in_its_first_epoch(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     started = start(*TRAIN, "--out", folder)
@@ -178,6 +179,7 @@ def test_whatever_epoch_was_the_last(
         assert ending(folder) == ending(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_folder_may_be_moved_before_it_goes_on(
     corpus: Corpus, small_plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

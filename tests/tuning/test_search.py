@@ -116,6 +116,7 @@ def test_a_killed_worker_is_one_error(ask) -> None:
         run_search(ask(), kill_workers)
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_in_every_trial_is_one_error(ask) -> None:
     hopeless = {**ask().settings, "learning_rate": 1e30, "warmup": 0}
     with pytest.raises(InputError, match=r"no trial of concat came to an end \(.*diverged"):

@@ -198,6 +198,7 @@ def test_who_was_taken_for_dead_goes_on_with_something_else(join, report: bool) 
     assert len(finished(study)) == 1
 
 
+@pytest.mark.slow
 def test_the_worse_half_is_pruned_but_not_in_its_first_quarter(join) -> None:
     study, epochs = join(), 8
 
@@ -224,6 +225,7 @@ def drawn(study: optuna.Study) -> list[float]:
     return [trial.params["x"] for trial in study.trials]
 
 
+@pytest.mark.slow
 def test_a_stopped_study_goes_on_as_if_it_had_not_been(storage) -> None:
     def run(name: str, seed: int, parts: list[int]) -> list[float]:
         open_study(storage(), name, direction="minimize", identity=IDENTITY, preset={"x": 0.5})

@@ -79,6 +79,7 @@ def test_the_test_part_is_not_handed_over(ask, corpus: Corpus) -> None:
     assert not any(s.id.encode() in content for s in split.test)
 
 
+@pytest.mark.slow
 def test_its_score_is_that_of_training_with_its_settings(
     search: Search, ask, corpus: Corpus, tmp_path: Path
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_trial_that_falls_behind_is_pruned_and_leaves_nothing(
     assert seen == []
 
 
+@pytest.mark.slow
 def test_models_above_the_budget_are_turned_down_untrained(search: Search) -> None:
     untuned = search(trials=1)[0].user_attrs["parameters"]
     trials = search(trials=4, max_parameters=untuned - 1, study="small")
@@ -153,6 +155,7 @@ def test_training_that_diverges_is_a_trial_all_the_same(search: Search, ask) -> 
     assert all("diverged" in trial.user_attrs[STOPPED] for trial in trials)
 
 
+@pytest.mark.slow
 def test_how_features_are_normalised_can_be_searched(search: Search) -> None:
     trials = search(trials=3, space_changes={"normalise": Choice("train", "none")})
     assert {trial.params["normalise"] for trial in trials} == {"train", "none"}

@@ -53,6 +53,7 @@ def test_following_measures_what_finding_measures(talks: list[Path]) -> None:
             assert np.abs(followed.features - found.features).mean() < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.7, 1.5, 2.2])
 def test_scale_changes_no_measure_by_two_percent(talks: list[Path], scale: float) -> None:
     for path in talks:
