@@ -54,7 +54,7 @@ def _states(network: nn.LSTM, x: Tensor) -> Tensor:
     """
     kind = x.device.type
     states: Tensor
-    if torch.is_autocast_enabled(kind):
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         with torch.autocast(kind, enabled=False):
             states, _ = network(x.float())
     else:
