@@ -23,7 +23,7 @@ from affuse.fusion.concat import Concat
 from affuse.harness import workers
 from affuse.readers import corpora, load_corpus
 from affuse.readers.registry import register_corpus
-from affuse.tuning import search
+from affuse.tuning import search_workers
 
 MODEL = """
 from affuse.config import Options
@@ -108,7 +108,7 @@ def named(value: str, action: Callable[[], Any]) -> Callable[[], Any]:
         plugins._loaded.clear()
         os.environ[plugins.VARIABLE] = value
         # The usual server of workers has the environment of the test's process.
-        for module in (search, workers):
+        for module in (search_workers, workers):
             module.worker_context = lambda _: multiprocessing.get_context("fork")
         action()
 

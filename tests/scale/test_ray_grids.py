@@ -99,7 +99,7 @@ def test_a_search_by_two_nodes_finds_what_processes_find(two_nodes: Any, tmp_pat
 @pytest.mark.slow
 def test_an_interrupt_ends_it_cleanly_and_it_goes_on(two_nodes: Any, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "affuse", "benchmark", "controlled", "--seeds", "2"]
-    words += [f"--set={key}={value}" for key, value in {**SETTINGS, "epochs": 30}.items()]
+    words += [f"--set={key}={value}" for key, value in {**SETTINGS, "epochs": 200}.items()]
     words += ["--models", "concat", "--no-singles", "--out", str(tmp_path / "out")]
     words += ["--engine", "ray", "--address", two_nodes.address]
     begun = subprocess.Popen(words, stderr=subprocess.PIPE, start_new_session=True)
