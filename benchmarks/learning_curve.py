@@ -20,6 +20,7 @@ import numpy as np
 import yaml
 
 import affuse
+import voices_left_out
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.files import write_atomic
 from affuse.readers.composed_sources import EMOTIONS
@@ -31,17 +32,7 @@ from affuse.tasks import Classification
 RESULTS = Path(__file__).parent / "results" / "learning_curve.csv"
 PRESETS = Path(affuse.__file__).parent / "training" / "presets"
 COUNTS, DRAWS = (50, 100, 200, 400, 800), 3
-SETTINGS = {
-    "epochs": 12,
-    "select": "last",
-    "batch_size": 64,
-    "learning_rate": 0.001,
-    "average": 0.995,
-    "dropout": 0.4,
-    "input_dropout": 0.3,
-    "label_smoothing": 0.1,
-    "kernel": 1,
-}
+SETTINGS = {**voices_left_out.SETTINGS, "members": 1, "epochs": 12}
 
 
 def settings_for(count: int) -> dict[str, Any]:
@@ -53,18 +44,9 @@ def samples_of(data: Path, corpus: str) -> tuple[list[Sample], list[Sample], Cla
     """Those of speakers that may train, and of those that are tested."""
     reader = ClipFeatures(ClipSettings(audio="summary"))
     pieces, _ = acted_voices(data, [corpus], reader, polar=False)
-    # Each take comes as it is and taken to its speaker, then once more disturbed.
-    plain = pieces[: 2 * len(list(VOICES[corpus](data))) : 2]
+    plain = voices_left_out.plain_of(data, corpus, pieces)
     labels = tuple(sorted({piece.label for piece in plain}))
-    samples = [
-        Sample(
-            f"{piece.group} {piece.id}",
-            {"audio": piece.features},
-            np.array([labels.index(piece.label)], np.float32),
-            group=piece.group,
-        )
-        for piece in plain
-    ]
+    samples = voices_left_out.samples_of(plain, labels)
     tested = {piece.group for piece in plain if piece.part != "train"}
     learnt = [sample for sample in samples if sample.group not in tested]
     return learnt, [s for s in samples if s.group in tested], Classification(labels)
@@ -74,18 +56,9 @@ def pretrained(data: Path, corpus: str, width: int, out: Path) -> Path:
     """A model of the two other corpora's voices, as they are, disturbed, and taken to speakers."""
     reader = ClipFeatures(ClipSettings(audio="summary"))
     pieces, _ = acted_voices(data, [c for c in VOICES if c != corpus], reader, polar=False)
-    samples = [
-        Sample(
-            f"{number} {piece.id}",
-            {"audio": piece.features},
-            np.array([EMOTIONS.index(piece.label)], np.float32),
-            group=piece.group,
-        )
-        for number, piece in enumerate(pieces)
-    ]
-    valid = [s for s, piece in zip(samples, pieces, strict=True) if piece.part == "valid"]
-    train = [s for s, piece in zip(samples, pieces, strict=True) if piece.part != "valid"]
-    widths = {"audio": samples[0].sequences["audio"].shape[1]}
+    train = voices_left_out.samples_of([piece for piece in pieces if piece.part != "valid"])
+    valid = voices_left_out.samples_of([piece for piece in pieces if piece.part == "valid"])
+    widths = {"audio": pieces[0].features.shape[1]}
     # The test part, which a corpus must have, stays closed.
     split = Split(train, valid, valid[:1])
     others = Corpus("other voices", Classification(EMOTIONS), widths, (split,))

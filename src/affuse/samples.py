@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from affuse.shown import Shown
 from affuse.tasks import Task
 
 FloatArray = NDArray[np.float32]
+_T = TypeVar("_T")
 
 MODALITIES = ("text", "audio", "vision")
 PARTS = ("train", "valid", "test")
@@ -101,16 +102,27 @@ def release(values: NDArray[Any] | memoryview) -> None:
         base.madvise(mmap.MADV_DONTNEED)
 
 
+# Items of a pass after which memory is given back: each time it is, what is used next is fetched.
+_RELEASED_EVERY = 64
+
+
+def passing(items: Iterable[_T], give_back: Callable[[_T], None]) -> Iterator[_T]:
+    """Items one after the other; now and then the memory of the files below them is given back.
+
+    `give_back` does so for one of them, and with it for all that lie over the same file.
+    """
+    for number, item in enumerate(items, start=1):
+        yield item
+        if number % _RELEASED_EVERY == 0:
+            give_back(item)
+
+
 class Recording(NamedTuple):
     """Which seconds of which file a sample is of."""
 
     path: Path
     start: float
     end: float
-
-
-# Samples of a pass after which the memory of mapped files is given back.
-_RELEASED_EVERY = 64
 
 
 @dataclass(frozen=True)
@@ -238,13 +250,11 @@ class Corpus(Shown):
         for fold in self.folds:
             for part, samples in fold.parts().items():
                 digest.update(part.encode())
-                for sample in samples:
+                for sample in passing(samples, release_sample):
                     digest.update(sample.id.encode())
                     if id(sample) not in seen:
                         seen.add(id(sample))
                         add_to_digest(digest, sample)
-                        if len(seen) % _RELEASED_EVERY == 0:
-                            release_sample(sample)
         return digest.hexdigest()[:16]
 
 

@@ -24,12 +24,10 @@ from affuse.readers.stored import (
     StoredOptions,
     read_stored,
 )
-from affuse.samples import Corpus, Sample, release_sample
+from affuse.samples import Corpus, Sample, passing, release_sample
 
 OnProgress = Callable[[int, int], None]
 """Told how many sequences are written, of how many."""
-# Samples after which the memory of the files they are mapped from is given back.
-_RELEASED_EVERY = 64
 
 
 def store_corpus(corpus: Corpus, folder: Path, on_progress: OnProgress = lambda *_: None) -> None:
@@ -122,11 +120,9 @@ def _write_modality(
     steps = int(offsets[-1])
 
     def sequences() -> Iterator[NDArray[Any]]:
-        for row, sample in enumerate(samples, 1):
+        for row, sample in enumerate(passing(samples, release_sample), 1):
             if modality in sample.sequences:
                 yield sample.sequences[modality]
-            if row % _RELEASED_EVERY == 0:
-                release_sample(sample)
             advance(row)
 
     _write_array(folder / f"{modality}.npy", "<f4", (steps, width), sequences())

@@ -343,6 +343,12 @@ def shipped() -> tuple[str, ...]:
     return tuple(folder.name for folder in _bundles_in(SHIPPED))
 
 
+def named_folder(name_or_path: str | Path) -> Path:
+    """That folder, or the one of the checkpoint of such a name that comes with affuse."""
+    place = Path(name_or_path)
+    return SHIPPED / place if not place.is_dir() and str(name_or_path) in shipped() else place
+
+
 def _folders(name_or_path: str | Path | None) -> list[Path]:
     if name_or_path is None:
         found = _bundles_in(SHIPPED)
@@ -350,9 +356,7 @@ def _folders(name_or_path: str | Path | None) -> list[Path]:
             remedy = "install a built wheel, or name a folder that affuse export wrote"
             raise InputError("this installation of affuse has no checkpoints", remedy=remedy)
         return found
-    place = Path(name_or_path)
-    if not place.is_dir() and str(name_or_path) in shipped():
-        place = SHIPPED / name_or_path
+    place = named_folder(name_or_path)
     if not place.is_dir():
         raise unknown_name("checkpoint", str(name_or_path), (*shipped(), "a folder"))
     return (_bundles_in(place) or [place]) if not (place / CONFIG).exists() else [place]

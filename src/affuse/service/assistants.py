@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Annotated, Any, Literal, NamedTuple
@@ -148,9 +149,9 @@ def create_assistants(clips: Clips) -> MCPServer:
     """The server of the tools; each answer carries what it must not be used for."""
     server = MCPServer("affuse", version=__version__, instructions=CAUTION)
     reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    for tool in (_predict, _timeline, _conflicts, _explain):
-        made = tool(clips)
-        server.add_tool(made, annotations=reads)
+    read = partial(_reading, clips)
+    for tool in (read(predict), read(timeline), _conflicts(clips), read(explain)):
+        server.add_tool(tool, annotations=reads)
     return server
 
 
@@ -174,8 +175,10 @@ def _told(content: dict[str, Any], keys: Sequence[str], **more: Any) -> dict[str
     return {"caution": CAUTION, **{key: content[key] for key in keys if key in content}, **more}
 
 
-def _predict(clips: Clips) -> Callable[..., Any]:
-    async def predict(
+def _reading(clips: Clips, told: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[..., Any]:
+    """A tool that reads a file and tells of the answer what `told` does, by its name and words."""
+
+    async def tool(
         file: File,
         text: Text = None,
         checkpoint: Checkpoint = None,
@@ -183,27 +186,28 @@ def _predict(clips: Clips) -> Callable[..., Any]:
         window: Seconds = None,
         adapt: Adapt = "recording",
     ) -> dict[str, Any]:
-        """Sentiment and emotion of a whole recording, the modality that was trusted, conflict."""
-        content = await _asked(clips, file, text, checkpoint, recognise, window, adapt)
-        return _told(content, (*_WHOLE, "notices"))
+        return told(await _asked(clips, file, text, checkpoint, recognise, window, adapt))
 
-    return predict
+    tool.__name__, tool.__doc__ = told.__name__, told.__doc__
+    return tool
 
 
-def _timeline(clips: Clips) -> Callable[..., Any]:
-    async def timeline(
-        file: File,
-        text: Text = None,
-        checkpoint: Checkpoint = None,
-        recognise: Recognise = False,
-        window: Seconds = None,
-        adapt: Adapt = "recording",
-    ) -> dict[str, Any]:
-        """The same for each window of a recording, and the words with their times."""
-        content = await _asked(clips, file, text, checkpoint, recognise, window, adapt)
-        return _told(content, ("file", "duration", "timeline", "words", "notices"))
+def predict(content: dict[str, Any]) -> dict[str, Any]:
+    """Sentiment and emotion of a whole recording, the modality that was trusted, conflict."""
+    return _told(content, (*_WHOLE, "notices"))
 
-    return timeline
+
+def timeline(content: dict[str, Any]) -> dict[str, Any]:
+    """The same for each window of a recording, and the words with their times."""
+    return _told(content, ("file", "duration", "timeline", "words", "notices"))
+
+
+def explain(content: dict[str, Any]) -> dict[str, Any]:
+    """What an answer rests on: what was read of a recording, what was lost, who was trusted."""
+    from affuse.report.answer_files import account_lines, affect_line
+
+    lines = [affect_line(content), *account_lines(content)]
+    return _told(content, (*_WHOLE, *_READ), report=lines)
 
 
 def _conflicts(clips: Clips) -> Callable[..., Any]:
@@ -229,25 +233,6 @@ def _conflicts(clips: Clips) -> Callable[..., Any]:
         return _told(content, ("file", "duration", "conflict", "notices"), conflicts=said)
 
     return conflicts
-
-
-def _explain(clips: Clips) -> Callable[..., Any]:
-    async def explain(
-        file: File,
-        text: Text = None,
-        checkpoint: Checkpoint = None,
-        recognise: Recognise = False,
-        window: Seconds = None,
-        adapt: Adapt = "recording",
-    ) -> dict[str, Any]:
-        """What an answer rests on: what was read of a recording, what was lost, who was trusted."""
-        from affuse.report.answer_files import account_lines, affect_line
-
-        content = await _asked(clips, file, text, checkpoint, recognise, window, adapt)
-        lines = [affect_line(content), *account_lines(content)]
-        return _told(content, (*_WHOLE, *_READ), report=lines)
-
-    return explain
 
 
 def _outside() -> InputError:

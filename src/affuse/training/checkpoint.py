@@ -188,6 +188,7 @@ def seen_in(samples: Sequence[Sample]) -> NDArray[np.int64]:
 class _Corpus(BaseModel, extra="allow"):
     name: str = ""
     options: dict[str, Any] = {}
+    features: dict[str, str] = {}
     fold: int = Field(0, ge=0)
     fingerprint: str = ""
 
@@ -255,6 +256,15 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         training["history"] = null_to_nan(training["history"])
     known = None if seen is None else seen.numpy()
     return Checkpoint(config.model, model.eval(), task, normaliser, corpus, training, known, folder)
+
+
+def features_read(folder: Path) -> Mapping[str, str]:
+    """Modality to the name of the features that a checkpoint reads; its weights stay on disk.
+
+    Raises:
+        InputError: a missing, damaged or foreign file.
+    """
+    return _read_config(folder / CONFIG).corpus.features
 
 
 def weights_digest(folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, overload
 
@@ -10,15 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affuse.errors import InputError
-from affuse.samples import FloatArray, Sample, Split, release, release_sample, require_finite
+from affuse.samples import (
+    FloatArray,
+    Sample,
+    Split,
+    passing,
+    release,
+    release_sample,
+    require_finite,
+)
 
 NormaliseMode = Literal["train", "speaker", "none"]
 
 # Extractors fail with values of many thousand deviations; no real frame needs more than this.
 CLIP = 10.0
 _PREFIX = "normaliser."
-# Samples of a pass after which the memory of mapped files is given back.
-_RELEASED_EVERY = 64
 _FLOAT32 = np.finfo(np.float32)
 
 
@@ -43,13 +49,11 @@ class Normaliser:
         if not samples:
             raise InputError("no samples to normalise by", remedy="give at least one")
         frames: dict[str, list[FloatArray]] = {}
-        for number, sample in enumerate(samples, start=1):
+        for sample in passing(samples, release_sample):
             for modality, sequence in sample.sequences.items():
                 known = frames.setdefault(modality, [])
                 _require_usable(sample, modality, (known or [sequence])[0].shape[1])
                 known.append(sequence)
-            if number % _RELEASED_EVERY == 0:
-                release_sample(sample)
         moments = {m: _moments(arrays) for m, arrays in frames.items()}
         return cls(*({m: each[part] for m, each in moments.items()} for part in (0, 1)))
 
@@ -157,10 +161,8 @@ def as_they_lie(samples: Sequence[Sample]) -> Sequence[Sample]:
 def _applied(normaliser: Normaliser, samples: Sequence[Sample]) -> Sequence[Sample]:
     if all(x.flags.writeable for sample in samples for x in sample.sequences.values()):
         return normaliser.apply_all(samples)
-    for number, sample in enumerate(samples, start=1):
+    for sample in passing(samples, release_sample):
         normaliser.apply(sample)  # what cannot be used is an error now, not amid training
-        if number % _RELEASED_EVERY == 0:
-            release_sample(sample)
     return _Standardised(samples, normaliser)
 
 
@@ -176,22 +178,14 @@ def _require_usable(sample: Sample, modality: str, width: int) -> None:
 
 def _moments(arrays: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
     count = sum(len(a) for a in arrays)
-    total = sum(a.sum(axis=0, dtype=np.float64) for a in _passing(arrays))
+    total = sum(a.sum(axis=0, dtype=np.float64) for a in passing(arrays, release))
     mean: NDArray[np.float64] = np.asarray(total) / count
     # In two passes: the difference of large sums would lose the variance of offset features.
-    squares = sum(((a - mean) ** 2).sum(axis=0) for a in _passing(arrays))
+    squares = sum(((a - mean) ** 2).sum(axis=0) for a in passing(arrays, release))
     deviation = np.sqrt(np.asarray(squares) / count)
     # Less than float32 resolves at this mean is rounding, not variation.
     varies = deviation > np.maximum(_FLOAT32.eps * np.abs(mean), _FLOAT32.tiny)
     return mean.astype(np.float32), np.where(varies, deviation, 1.0).astype(np.float32)
-
-
-def _passing(arrays: Sequence[FloatArray]) -> Iterator[FloatArray]:
-    """Arrays one after the other; what a file below them takes of memory is given back."""
-    for number, array in enumerate(arrays, start=1):
-        yield array
-        if number % _RELEASED_EVERY == 0:
-            release(array)
 
 
 def _named(arrays: Mapping[str, FloatArray], ending: str) -> dict[str, FloatArray]:

@@ -24,7 +24,12 @@ from affuse.errors import InputError
 from affuse.fusion import FusionModel
 from affuse.samples import Corpus
 from affuse.tasks import Classification
-from affuse.training.checkpoint import Checkpoint, load_checkpoint, weights_digest
+from affuse.training.checkpoint import (
+    Checkpoint,
+    features_read,
+    load_checkpoint,
+    weights_digest,
+)
 
 CHOSEN = "shipped"
 """What `init` says for the checkpoint that comes with affuse and learnt a task of the same kind."""
@@ -70,18 +75,16 @@ def origin_folder(init: str, corpus: Corpus) -> Path | None:
     if init != CHOSEN:
         return _weights_of(init)
     folder = _weights_of("emotion" if isinstance(corpus.task, Classification) else "sentiment")
-    learnt = load_checkpoint(folder).corpus.get("features", {})
+    learnt = features_read(folder)
     # One modality that is read otherwise, and the user has chosen other features.
     agree = {learnt.get(m) == name for m, name in corpus.features.items() if m in learnt}
     return folder if agree == {True} else None
 
 
 def _weights_of(name: str) -> Path:
-    from affuse.runtime.predictor import SHIPPED, shipped
+    from affuse.runtime.predictor import named_folder
 
-    folder = Path(name)
-    if not folder.exists() and name in shipped():
-        folder = SHIPPED / name
+    folder = named_folder(name)
     return folder / WEIGHTS_FOLDER if (folder / WEIGHTS_FOLDER).is_dir() else folder
 
 
