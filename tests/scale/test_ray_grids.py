@@ -99,10 +99,12 @@ def test_a_search_by_two_nodes_finds_what_processes_find(two_nodes: Any, tmp_pat
 @pytest.mark.slow
 def test_an_interrupt_ends_it_cleanly_and_it_goes_on(two_nodes: Any, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "affuse", "benchmark", "controlled", "--seeds", "2"]
-    words += [f"--set={key}={value}" for key, value in {**SETTINGS, "epochs": 200}.items()]
+    words += [f"--set={key}={value}" for key, value in {**SETTINGS, "epochs": 30}.items()]
     words += ["--models", "concat", "--no-singles", "--out", str(tmp_path / "out")]
     words += ["--engine", "ray", "--address", two_nodes.address]
-    begun = subprocess.Popen(words, stderr=subprocess.PIPE, start_new_session=True)
+    begun = subprocess.Popen(
+        words, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_as_at_a_terminal
+    )
     deadline = time.monotonic() + 120
     while not list((tmp_path / "out").glob("runs/*/run.json")):
         assert begun.poll() is None
@@ -115,6 +117,11 @@ def test_an_interrupt_ends_it_cleanly_and_it_goes_on(two_nodes: Any, tmp_path: P
     time.sleep(2)
     assert _orphans(tmp_path / "out") == []
     assert subprocess.run(words, timeout=200, check=False).returncode == 0
+
+
+def _as_at_a_terminal() -> None:
+    """A shell's background job ignores interrupts, and what it starts would too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _orphans(folder: Path) -> list[str]:
