@@ -185,8 +185,6 @@ def test_killed_parts_end_the_whole_which_goes_on(tmp_path: Path) -> None:
     assert _ending(folder) == _ending(whole)
 
 
-# Of two that look for each other one may wait long for the other: for a machine of one's own.
-@pytest.mark.skipif("AFFUSE_NODES" not in os.environ, reason="set AFFUSE_NODES to run it")
 @pytest.mark.slow
 def test_two_nodes_on_one_machine(uneven: Corpus, tmp_path: Path) -> None:
     with socket.socket() as probe:

@@ -100,7 +100,9 @@ def fit(
         InputError: state in `folder` that cannot be read, no such device, or not enough memory.
     """
     compute = (compute or Compute()).require()
-    make_folder(folder)
+    if compute.leads:
+        # By another node, it would stand there before the first has asked whether it is empty.
+        make_folder(folder)
     asked = _Fit(build, task, train, valid, options, seed, folder, compute, teacher, log)
     if compute.processes == 1:
         return _fit(asked, on_epoch)

@@ -33,6 +33,7 @@ Work = Callable[[Any, Tell], Any]
 # One that fails leaves the others waiting for it; that they complain is not what went wrong.
 _OTHERS_SECONDS = 5.0
 _TIMEOUT = timedelta(minutes=30)
+_FAREWELL = timedelta(minutes=5)
 # What the libraries say below torch of a process that is gone.
 _LOST = re.compile("gloo|nccl|peer|process group", re.IGNORECASE)
 
@@ -57,20 +58,50 @@ def run_team(work: Work, content: Any, compute: Compute, hear: Tell) -> Any:
     with tempfile.TemporaryDirectory(prefix="affuse-team-") as folder, _ended_by_signals():
         try:
             hand_over(content, Path(folder))
-            for local in range(compute.devices):
-                ours, theirs = context.Pipe(duplex=False)
-                arguments = (work, Path(folder), compute, local, torch.get_num_threads(), theirs)
-                member = context.Process(target=_take_part, args=(*arguments, dict(os.environ)))
-                member.start()
-                theirs.close()
-                members[ours] = member
-            return _hear(members, hear)
+            with _nodes_meet(compute):
+                for local in range(compute.devices):
+                    ours, theirs = context.Pipe(duplex=False)
+                    given = (work, Path(folder), compute, local, torch.get_num_threads(), theirs)
+                    member = context.Process(target=_take_part, args=(*given, dict(os.environ)))
+                    member.start()
+                    theirs.close()
+                    members[ours] = member
+                return _hear(members, hear)
         finally:
             for member in members.values():
                 member.kill()
             for connection, member in members.items():
                 member.join()
                 connection.close()
+
+
+@contextmanager
+def _nodes_meet(compute: Compute) -> Iterator[None]:
+    """Where processes of several nodes find each other: the first node keeps it while it lasts.
+
+    No node leaves before all are done, and no other before the first has closed the place: it
+    would come back for its next piece of work while this one's is still open, and wait there alone.
+    """
+    if compute.nodes == 1:
+        yield
+        return
+    place = _meeting_place(_TIMEOUT, keep=True) if compute.node == 0 else None
+    yield
+    # What was to be done is done: should another be gone, nothing is lost.
+    with suppress(RuntimeError):
+        if place is not None:
+            place.wait([f"done {node}" for node in range(1, compute.nodes)], _FAREWELL)
+        else:
+            left = _meeting_place(_FAREWELL, keep=False)
+            left.set(f"done {compute.node}", "")
+            # The last thing that is heard of it is that it is gone.
+            left.wait(["closed"], _FAREWELL)
+
+
+def _meeting_place(patience: timedelta, *, keep: bool) -> Any:
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store: Any = dist.TCPStore  # type: ignore[attr-defined]
+    return store(address, port, is_master=keep, timeout=patience, wait_for_workers=False)
 
 
 def _hear(members: Mapping[Connection, Any], hear: Tell) -> Any:
@@ -201,4 +232,6 @@ def _meet(compute: Compute, rank: int, file: Path) -> None:
             # Nobody else has business with what they say.
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         sizes["store"] = dist.FileStore(str(file), compute.processes)  # type: ignore[attr-defined]
+    else:
+        sizes["store"] = _meeting_place(_TIMEOUT, keep=False)
     dist.init_process_group("nccl" if place.type == "cuda" else "gloo", **sizes)
