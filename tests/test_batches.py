@@ -10,6 +10,15 @@ from affuse.batches import collate
 from affuse.samples import Sample
 
 
+def test_targets_of_single_modalities_stand_beside_each_other() -> None:
+    x, one = np.zeros((2, 3), np.float32), np.array([1.5], np.float32)
+    told = Sample("a", {"text": x, "audio": x}, one, unimodal={"audio": 2 * one})
+    batch = collate([told, Sample("b", {"text": x, "audio": x}, one)])
+    assert batch.unimodal.keys() == {"audio"}
+    np.testing.assert_array_equal(batch.unimodal["audio"].numpy(), [[3.0], [np.nan]])
+    assert batch.keep(["text"]).unimodal == {}
+
+
 def test_arrays_that_lie_over_a_file_are_batched_without_a_warning() -> None:
     values = np.arange(12, dtype=np.float32)
     data = b"\0" + values.tobytes()

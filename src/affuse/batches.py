@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ class Batch:
         lengths: modality to the real steps of each sample, which the host so knows without asking
             an accelerator. None where the masks alone tell, as in a graph that is traced:
             then nothing is skipped because nothing is masked, and no sample is refused.
+        unimodal: modality to float tensor `(B, K)`, the targets of it alone (`Sample.unimodal`),
+            NaN where nobody told; a modality of which that is so of all samples is absent.
     """
 
     sequences: dict[str, Tensor]
@@ -37,6 +39,7 @@ class Batch:
     targets: Tensor | None
     ids: tuple[str, ...]
     lengths: Mapping[str, Lengths] | None = None
+    unimodal: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{m} {tuple(x.shape)}" for m, x in self.sequences.items())
@@ -58,6 +61,7 @@ class Batch:
             sequences={m: self.sequences[m] for m in kept},
             masks={m: self.masks[m] for m in kept},
             lengths=None if self.lengths is None else {m: self.lengths[m] for m in kept},
+            unimodal={m: x for m, x in self.unimodal.items() if m in kept},
         )
 
     def to(self, device: torch.device | str) -> Batch:
@@ -73,6 +77,7 @@ class Batch:
             sequences={m: copy(x) for m, x in self.sequences.items()},
             masks={m: copy(x) for m, x in self.masks.items()},
             targets=None if self.targets is None else copy(self.targets),
+            unimodal={m: copy(x) for m, x in self.unimodal.items()},
         )
 
     def require_data(self) -> None:
@@ -122,4 +127,18 @@ def collate(samples: Sequence[Sample], modalities: Iterable[str] | None = None) 
         masks[modality] = torch.from_numpy(np.arange(real.max()) < real[:, None])
     known = all(sample.target is not None for sample in samples)
     targets = torch.from_numpy(targets_of(samples)) if known else None
-    return Batch(sequences, masks, targets, tuple(s.id for s in samples), lengths)
+    ids = tuple(s.id for s in samples)
+    return Batch(sequences, masks, targets, ids, lengths, _unimodal(samples, sequences))
+
+
+def _unimodal(samples: Sequence[Sample], modalities: Iterable[str]) -> dict[str, Tensor]:
+    """Targets of single modalities: see `Batch`."""
+    found = {}
+    for modality in modalities:
+        told = [sample.unimodal.get(modality) for sample in samples]
+        if width := next((len(x) for x in told if x is not None), 0):
+            unknown = np.full(width, np.nan, np.float32)
+            found[modality] = torch.from_numpy(
+                np.stack([unknown if x is None else x for x in told])
+            )
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -44,6 +44,8 @@ class Sample:
         group: speaker or video, the unit that must not be shared between splits.
         text: the transcript, where there is one.
         truth: what a generator knows of the sample beyond its target (`affuse.readers.controlled`).
+        unimodal: modality to the target `(K,)` of it alone, where somebody told it (the unimodal
+            labels of CH-SIMS). Training holds each modality's own answer to it.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Sample:
     group: str | None = None
     text: str | None = None
     truth: Mapping[str, Any] = field(default_factory=dict)
+    unimodal: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{m} {x.shape}" for m, x in self.sequences.items())
@@ -80,9 +83,7 @@ class Sample:
 
     def with_sequences(self, sequences: Mapping[str, FloatArray]) -> Sample:
         """The same sample with other features."""
-        return Sample(
-            self.id, sequences, self.target, self.times, self.group, self.text, self.truth
-        )
+        return replace(self, sequences=sequences)
 
     def without_target(self) -> Sample:
         """The same sample with its target and planted truth removed."""
@@ -183,6 +184,9 @@ class Corpus(Shown):
             raise InputError("the split is empty", remedy="check the file", source=source)
         if known := labelled(samples):
             self.task.check(targets_of(known), source=source)
+        for modality in self.widths:
+            if told := [s.unimodal[modality] for s in samples if modality in s.unimodal]:
+                self.task.check(np.stack(told), source=f"{source}, {modality} alone")
         for sample in samples:
             for modality, sequence in sample.sequences.items():
                 if self.widths.get(modality) != sequence.shape[1]:
@@ -272,12 +276,14 @@ def release_sample(sample: Sample) -> None:
 
 
 def add_to_digest(digest: Any, sample: Sample) -> None:
-    """Feed a sample's features and target to a digest of hashlib."""
+    """Feed a sample's features and targets to a digest of hashlib."""
     for modality, sequence in sample.sequences.items():
         digest.update(modality.encode())
         digest.update(np.ascontiguousarray(sequence).data)
     if sample.target is not None:
         digest.update(sample.target.tobytes())
+    for modality, target in sample.unimodal.items():
+        digest.update(f"{modality} alone".encode() + target.tobytes())
 
 
 def labelled(samples: Iterable[Sample]) -> list[Sample]:

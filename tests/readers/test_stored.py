@@ -40,6 +40,7 @@ def _corpus(task: Task, target: list[float]) -> Corpus:
     ]
     samples[1] = replace(samples[1], sequences={"text": samples[1].sequences["text"]}, group=None)
     samples[2] = replace(samples[2], sequences={}, text=None)
+    samples[3] = replace(samples[3], unimodal={"text": np.array(target[::-1], np.float32)})
     samples[5] = replace(samples[5], target=None)
     folds = (
         Split(samples[:2], samples[2:4], samples[4:]),
@@ -76,6 +77,9 @@ def _assert_equal(found: Sample, expected: Sample) -> None:
     else:
         assert found.target is not None
         np.testing.assert_array_equal(found.target, expected.target)
+    assert {m: x.tolist() for m, x in found.unimodal.items()} == {
+        m: x.tolist() for m, x in expected.unimodal.items()
+    }
     # JSON has lists for tuples.
     assert found.truth == json.loads(json.dumps(expected.truth))
 

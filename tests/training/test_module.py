@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,21 @@ def test_auxiliary_and_expected_losses(module) -> None:
     trained = module(answer, auxiliary=0.5, reliability=0.2)
     loss = trained.training_step(batch([[0.0], [0.0]], absent=True), 0)
     fused, auxiliary, reliability = (1 + 2) / 2, (1 + 2) / 2 + 3 / 1, 0.5 / 3
+    assert float(loss) == pytest.approx(fused + 0.5 * auxiliary + 0.2 * reliability)
+
+
+def test_what_a_modality_alone_should_say_is_its_own_answers_target(module) -> None:
+    answer = output(
+        [[1.0], [2.0]],
+        unimodal=[[[1.0], [3.0]], [[2.0], [-1.0]]],
+        expected_loss=[[1.5, 3.0], [2.0, 9.0]],
+    )
+    # Audio should say 2, and nobody told of the second sample: there it is what all should say, 0.
+    told = replace(batch([[0.0], [0.0]]), unimodal={"audio": torch.tensor([[2.0], [math.nan]])})
+    loss = module(answer, auxiliary=0.5, reliability=0.2).training_step(told, 0)
+    fused, auxiliary = (1 + 2) / 2, (1 + 2) / 2 + (1 + 1) / 2
+    # How much is expected to be lost is by what all together should say.
+    reliability = (0.5 + 8) / 4
     assert float(loss) == pytest.approx(fused + 0.5 * auxiliary + 0.2 * reliability)
 
 

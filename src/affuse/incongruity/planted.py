@@ -73,7 +73,9 @@ def plant_conflicts(
             sequences = {**sample.sequences, modality: donor.sequences[modality]}
             times = {m: t for m, t in sample.times.items() if m != modality}
             times |= {m: t for m, t in donor.times.items() if m == modality}
-            after = replace(after, sequences=sequences, times=times)
+            unimodal = {m: y for m, y in sample.unimodal.items() if m != modality}
+            unimodal |= {m: y for m, y in donor.unimodal.items() if m == modality}
+            after = replace(after, sequences=sequences, times=times, unimodal=unimodal)
         planted.append(after)
     return planted
 

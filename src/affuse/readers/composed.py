@@ -137,6 +137,9 @@ def compose(
     neutral = labels.index("neutral") if "neutral" in labels else -1
     said = np.array([labels.index(text.label) for text, _ in texts])
     values = np.array([text.value for text, _ in texts], dtype=np.float32)
+    # What a label is worth.
+    usual = np.array([np.median(values[said == label]) for label in range(len(labels))])
+    usual = usual.astype(np.float32)
     modalities = ("text", *pieces)
     (apart,) = rng.spawn(1)
     odd = rng.integers(len(modalities), size=len(texts))
@@ -148,15 +151,14 @@ def compose(
     # A text that is contradicted, or neutral where the rest is not, has the label of the rest.
     meant = np.where(reserve & (said == neutral), felt, said)
     meant = np.where(conflict & (odd == 0), other, meant)
-    chosen = {}
+    chosen, of_each = {}, {"text": values}
     for column, m in enumerate(pieces, start=1):
         shown = np.where(conflict & (odd == column), other, meant)
         shown = np.where(reserve & (said != neutral) & (silent == column), neutral, shown)
         stocks = [[piece for piece in pieces[m] if piece.label == label] for label in labels]
         draws = zip(shown, rng.random(len(shown)), strict=True)
         chosen[m] = [stocks[label][int(u * len(stocks[label]))] for label, u in draws]
-    # At the value that is usual for it.
-    usual = np.array([np.median(values[said == label]) for label in range(len(labels))])
+        of_each[m] = usual[shown]
     targets = np.where(meant == said, values, usual[meant]).astype(np.float32)
     return [
         Sample(
@@ -169,6 +171,7 @@ def compose(
                 "conflict": bool(conflict[row]),
                 "conflicting": modalities[odd[row]] if conflict[row] else None,
             },
+            unimodal={m: alone[row : row + 1] for m, alone in of_each.items()},
         )
         for row, (text, features) in enumerate(texts)
     ]

@@ -50,7 +50,8 @@ class Fold(BaseModel, extra="forbid"):
 class Header(BaseModel, extra="forbid"):
     """What the JSON file holds; lists have one entry a sample.
 
-    Folders without `preset` are older: theirs is the one that the corpus' name begins with.
+    Folders without `preset` are older: theirs is the one that the corpus' name begins with. Those
+    without `unimodal` hold no targets of single modalities.
     """
 
     format: Literal[1] = 1
@@ -66,6 +67,7 @@ class Header(BaseModel, extra="forbid"):
     groups: list[str | None]
     texts: list[str | None]
     truths: list[dict[str, Any]]
+    unimodal: list[dict[Modality, list[float]]] = []
     folds: list[Fold]
 
 
@@ -134,6 +136,7 @@ def _read_header(file: Path) -> Header:
     except ValidationError as error:
         raise invalid(error, "the header of a stored corpus", remedy=_AGAIN, source=file) from None
     counts = {len(header.ids), len(header.groups), len(header.texts), len(header.truths)}
+    counts |= {len(header.unimodal)} if header.unimodal else set()
     if len(counts) > 1 or not header.ids or not header.folds:
         raise InputError("its lists do not fit together", remedy=_AGAIN, source=file)
     return header
@@ -158,7 +161,10 @@ def _samples(header: Header, folder: Path) -> list[Sample]:
     targets = np.array(_load(folder / TARGETS, np.float32, (count, width)))
     known = np.isfinite(targets).all(axis=1)
     labels = (target if fit else None for target, fit in zip(targets, known, strict=True))
-    told = zip(header.groups, header.texts, header.truths, strict=True)
+    alone = [
+        {m: np.array(target, np.float32) for m, target in each.items()} for each in header.unimodal
+    ]
+    told = zip(header.groups, header.texts, header.truths, alone or [{}] * count, strict=True)
     rows = zip(header.ids, sequences, labels, times, told, strict=True)
     return [Sample(name, steps, label, at, *rest) for name, steps, label, at, rest in rows]
 

@@ -92,9 +92,15 @@ def _write(corpus: Corpus, folder: Path, on_progress: OnProgress) -> None:
         groups=[s.group for s in samples],
         texts=[s.text for s in samples],
         truths=[dict(s.truth) for s in samples],
+        unimodal=_unimodal(samples),
         folds=folds,
     )
     (folder / HEADER).write_text(to_strict_json(header.model_dump()), encoding="utf-8")
+
+
+def _unimodal(samples: Sequence[Sample]) -> list[dict[str, list[float]]]:
+    told = [{m: target.tolist() for m, target in s.unimodal.items()} for s in samples]
+    return told if any(told) else []
 
 
 def _distinct(corpus: Corpus) -> tuple[list[Sample], list[Fold]]:

@@ -101,8 +101,8 @@ class FusionModule(pl.LightningModule):
             taught = self._ask(whole)
             shown, spoilt = spoil(whole, self.options, self.model.modalities)
             said = each_of(self.model(shown))
-            present, width = self.model.presence(shown), self.task.target_width
-            outputs, known = of_all(said, shown, width, present, spoilt, taught)
+            width = self.task.target_width
+            outputs, known = of_all(said, shown, self.model, width, spoilt, taught)
         # Apart, not by their mean: members that share a loss end up leaning on each other.
         pairs = list(zip(members_of(self.model), outputs, strict=True))
         losses = torch.stack([self._loss(network, one, known) for network, one in pairs])
@@ -151,7 +151,7 @@ class FusionModule(pl.LightningModule):
 
     def _loss(self, network: FusionModel, output: FusionOutput, known: Known) -> Tensor:
         """Of one network, from what it said of a batch in which some modalities are spoilt."""
-        targets, present, spoilt, taught = known
+        targets, alone, present, spoilt, taught = known
         loss = self._task_losses(output.prediction, targets).mean()
         if taught is not None:
             loss = self._mixed(loss, self._agreement(output.prediction, taught.prediction).mean())
@@ -159,13 +159,14 @@ class FusionModule(pl.LightningModule):
             loss = loss + output.regulariser
         if output.unimodal is None or not (self._own_heads or output.expected_loss is not None):
             return loss
+        # How far each is from what all together should say; it learns what it should say itself.
         own = each_modality(self._task_losses, output.unimodal, targets)
+        learnt = each_modality(self._task_losses, output.unimodal, alone)
         # A head is not taught what its input cannot tell.
         clear = present & ~spoilt
-        learnt = own
         if taught is not None and taught.unimodal is not None:
             apart = map(self._agreement, output.unimodal.unbind(1), taught.unimodal.unbind(1))
-            learnt = self._mixed(own, torch.stack([*apart], dim=1))
+            learnt = self._mixed(learnt, torch.stack([*apart], dim=1))
         means = (learnt * clear).sum(dim=0) / clear.sum(dim=0).clamp(min=1)
         loss = loss + self.options.auxiliary * means.sum()
         if output.expected_loss is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from affuse.batches import Batch
 from affuse.fusion import FusionModel, FusionOutput
 
 
@@ -26,5 +28,17 @@ def lead_of(output: FusionOutput) -> Tensor:
 
 
 def each_modality(losses: Any, unimodal: Tensor, target: Tensor) -> Tensor:
-    """Loss `(B, M)` of each modality's own answer `(B, M, C)`."""
-    return torch.stack([losses(own, target) for own in unimodal.unbind(dim=1)], dim=1)
+    """Loss `(B, M)` of each modality's own answer `(B, M, C)`.
+
+    Args:
+        target: `(B, K)`, or `(B, M, K)` where each has its own.
+    """
+    answers = unimodal.unbind(dim=1)
+    targets = target.unbind(dim=1) if target.dim() == 3 else [target] * len(answers)
+    return torch.stack([*map(losses, answers, targets)], dim=1)
+
+
+def targets_alone(batch: Batch, targets: Tensor, modalities: Sequence[str]) -> Tensor:
+    """What each modality alone should say, `(B, M, K)`: where nobody told, what all should."""
+    told = [batch.unimodal.get(m, targets) for m in modalities]
+    return torch.stack([torch.where(own.isnan(), targets, own) for own in told], dim=1)

@@ -11,13 +11,14 @@ from torch import Tensor
 from affuse.batches import Batch
 from affuse.fusion import FusionModel, FusionOutput
 from affuse.fusion.across import all_rows
-from affuse.training.own_answers import lead_of
+from affuse.training.own_answers import lead_of, targets_alone
 
 
 class Known(NamedTuple):
     """What of a batch of N samples over M modalities losses are computed from beside answers."""
 
     targets: Tensor  # `(N, K)`
+    own: Tensor  # `(N, M, K)`: those of each modality alone
     present: Tensor  # bool `(N, M)`
     spoilt: Tensor  # bool `(N, M)`: there, but not to be held to the label
     taught: FusionOutput | None  # what the teacher says
@@ -41,8 +42,8 @@ _ROWS = ("prediction", "gate", "unimodal", "expected_loss")
 def of_all(
     said: Sequence[FusionOutput],
     batch: Batch,
+    model: FusionModel,
     width: int,
-    present: Tensor,
     spoilt: Tensor,
     taught: FusionOutput | None,
 ) -> tuple[Sequence[FusionOutput], Known]:
@@ -52,16 +53,19 @@ def of_all(
     each other takes as long for little as for much.
 
     Args:
+        model: that said it.
         width: K of targets `(B, K)`. A batch without them counts for nothing.
-        present: bool `(B, M)`, as `spoilt`.
+        spoilt: bool `(B, M)`.
     """
-    targets = batch.targets
+    targets, present = batch.targets, model.presence(batch)
     if targets is None:
         targets = spoilt.new_zeros(batch.size, width, dtype=torch.float32)
     told = [*said, *([] if taught is None else [taught])]
     there = [(o, name) for o in told for name in _ROWS if getattr(o, name) is not None]
-    mixed = iter(all_rows(targets, present, spoilt, *(getattr(o, n).float() for o, n in there)))
-    marks = next(mixed), next(mixed), next(mixed)
+    own = targets_alone(batch, targets, model.modalities)
+    answers = (getattr(output, name).float() for output, name in there)
+    mixed = iter(all_rows(targets, own, present, spoilt, *answers))
+    marks = next(mixed), next(mixed), next(mixed), next(mixed)
     found: dict[int, dict[str, Tensor]] = {}
     for (output, name), rows in zip(there, mixed, strict=True):
         found.setdefault(id(output), {})[name] = rows

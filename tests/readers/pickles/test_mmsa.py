@@ -135,6 +135,24 @@ def test_labels_of_single_modalities(tmp_path: Path, modality: str) -> None:
     np.testing.assert_array_equal(found, expected.astype(np.float32))
 
 
+def test_labels_of_single_modalities_beside_those_of_the_whole(tmp_path: Path) -> None:
+    written = _write(tmp_path, "sims unaligned_39")
+    read = load_corpus(str(written.path), options={"unimodal": True})
+    for part, samples in read.folds[0].parts().items():
+        content = written.data[part]
+        targets = np.concatenate([s.target for s in samples])
+        np.testing.assert_array_equal(targets, content["regression_labels"])
+        for modality in ("text", "audio", "vision"):
+            expected = content[f"regression_labels_{modality[0].upper()}"].astype(np.float32)
+            found = np.concatenate([s.unimodal[modality] for s in samples])
+            np.testing.assert_array_equal(found, expected)
+    with pytest.raises(InputError, match="unimodal goes with the labels of the whole"):
+        load_corpus(str(written.path), options={"unimodal": True, "label": "audio"})
+    other = _write(tmp_path, "mosi aligned_50")
+    with pytest.raises(InputError, match="has no 'regression_labels_T'"):
+        load_corpus(str(other.path), options={"unimodal": True})
+
+
 def test_transcripts_can_stand_in_for_features_of_text(tmp_path: Path) -> None:
     written = _write(tmp_path, "mosi unaligned_50")
     for part in written.data.values():

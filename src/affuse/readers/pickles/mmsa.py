@@ -61,6 +61,10 @@ class MmsaOptions(Options):
         gt=0,
         description="labels lie in [-bound, bound]; by default 1 if all do, else 3",
     )
+    unimodal: bool = Field(
+        default=False,
+        description="whether each modality's own answer learns CH-SIMS' labels for it alone",
+    )
     clip: bool = Field(
         default=False, description="whether labels beyond that are clipped, not refused"
     )
@@ -95,10 +99,12 @@ def read_mmsa(path: Path, options: MmsaOptions) -> Corpus:
         splits, extracted["text"] = _with_text(splits, options.text)
     labels = {name: part.labels for name, part in splits.items()}
     task, targets, told = _targets(labels, options, path)
+    alone, more = _targets_alone(splits, options, task, path)
     return parts.build_corpus(
         *("mmsa", path, options, task, splits, targets),
+        unimodal=alone,
         extracted=extracted,
-        notices=(*found.notices, *told),
+        notices=(*found.notices, *told, *more),
     )
 
 
@@ -121,7 +127,12 @@ def _part(options: MmsaOptions, values: dict[str, Any], name: str, source: str) 
         raise InputError("has no 'raw_text' to extract features from", remedy=remedy, source=source)
     read = parts.read_identities(values.get("id"), count, name, source)
     identities = [_identity(identity) for identity in read]
-    return parts.build_part(arrays, _steps(values, arrays, source), labels, identities, texts)
+    part = parts.build_part(arrays, _steps(values, arrays, source), labels, identities, texts)
+    if not options.unimodal:
+        return part
+    alone = {modality: _labels(values, modality, source) for modality in arrays}
+    padded.require_equal_counts({"labels": labels, **alone}, source)
+    return replace(part, unimodal=alone)
 
 
 def _heard(values: Mapping[str, Any]) -> bool:
@@ -218,6 +229,27 @@ def _with_text(splits: Mapping[str, Part], name: str) -> tuple[dict[str, Part], 
         widths = {"text": extractor.width, **part.widths}
         made[key] = replace(part, sequences=sequences, widths=widths)
     return made, extractor.name
+
+
+def _targets_alone(
+    splits: Mapping[str, Part], options: MmsaOptions, task: Task, path: Path
+) -> tuple[dict[str, dict[str, FloatArray]], tuple[str, ...]]:
+    """Part to the targets of each modality alone, and what is told of them."""
+    if not options.unimodal:
+        return {}, ()
+    if options.label != "regression" or not isinstance(task, Regression):
+        remedy = "leave label out, or unimodal"
+        raise InputError("unimodal goes with the labels of the whole", remedy=remedy, source=path)
+    found: dict[str, dict[str, FloatArray]] = {name: {} for name in splits}
+    told: list[str] = []
+    for modality in splits["train"].unimodal:
+        values = {n: p.unimodal[modality].reshape(-1, 1) for n, p in splits.items()}
+        exact = {n: x.astype(np.float32) for n, x in values.items()}
+        bounded, clipped = bound_values(exact, task, path, clip=options.clip)
+        told += [f"{modality}: {line}" for line in clipped]
+        for name, targets in bounded.items():
+            found[name][modality] = targets
+    return found, tuple(told)
 
 
 def _targets(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,6 +99,7 @@ class Part:
     identities: Sequence[Identity]
     widths: Mapping[str, int]  # modality to D
     texts: Sequence[str] | None = None
+    unimodal: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # labels of it alone
 
 
 def build_part(
@@ -154,6 +155,7 @@ def build_corpus(
     parts: Mapping[str, Part],
     targets: Mapping[str, FloatArray],
     *,
+    unimodal: Mapping[str, Mapping[str, FloatArray]] | None = None,
     extracted: Mapping[str, str] | None = None,
     preset: str | None = None,
     notices: Iterable[str] = (),
@@ -165,14 +167,19 @@ def build_corpus(
 
     Args:
         targets: of each part, `(N, K)`.
+        unimodal: of each part, modality to the targets of it alone.
         extracted: names of the features that are not the file's.
         preset: by default as the widths tell.
         notices: what was read otherwise than it stands.
     """
     names = UniqueNames()
     nothing = _nothing(parts["train"])
+    alone = unimodal or {}
     split = Split(
-        **{name: _samples(part, targets[name], names, nothing) for name, part in parts.items()}
+        **{
+            name: _samples(part, targets[name], alone.get(name, {}), names, nothing)
+            for name, part in parts.items()
+        }
     )
     widths = widths_of(split.samples())
     given = dict.fromkeys(m for part in parts.values() for m in part.widths)
@@ -199,13 +206,24 @@ def _nothing(train: Part) -> dict[str, FloatArray]:
 
 
 def _samples(
-    part: Part, targets: FloatArray, names: UniqueNames, nothing: Mapping[str, FloatArray]
+    part: Part,
+    targets: FloatArray,
+    unimodal: Mapping[str, FloatArray],
+    names: UniqueNames,
+    nothing: Mapping[str, FloatArray],
 ) -> list[Sample]:
     texts: Sequence[str | None] = part.texts or [None] * len(part.identities)
     rows = zip(part.identities, part.sequences, targets, texts, strict=True)
     return [
-        Sample(names.add(name), sequences or nothing, target, group=video, text=text)
-        for (name, video), sequences, target, text in rows
+        Sample(
+            names.add(name),
+            sequences or nothing,
+            target,
+            group=video,
+            text=text,
+            unimodal={m: alone[row] for m, alone in unimodal.items()},
+        )
+        for row, ((name, video), sequences, target, text) in enumerate(rows)
     ]
 
 
