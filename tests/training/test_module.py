@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -93,6 +94,17 @@ def test_label_smoothing_is_for_training_alone(module) -> None:
     trained.validation_step(batch([[0.0]]), 0)
     trained.on_validation_epoch_end()
     assert trained.history[0]["valid_loss"] == pytest.approx(-math.log(0.7))
+
+
+def test_what_is_rare_need_not_be_learnt_where_classes_are_balanced(module) -> None:
+    targets = np.array([[0], [0], [0], [1]], np.float32)
+    model = module(output([[0.0, 0.0, 0.0]]), EMOTION).model
+    options = TrainOptions(average=0, balance=0.5)
+    trained = FusionModule(model, EMOTION, options, 1, seed=0, targets=targets)
+    # Shares are 3/4, 1/4 and, of a class that does not occur, 1/4: as if it did once.
+    weights = [(3 / 4) ** 0.5, (1 / 4) ** 0.5, (1 / 4) ** 0.5]
+    loss = trained.training_step(batch([[1.0]]), 0)
+    assert float(loss) == pytest.approx(-math.log(weights[1] / sum(weights)))
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from affuse.batches import collate
+from affuse.errors import InputError
 from affuse.fusion import FusionModel, create_model, members_of
-from affuse.samples import MODALITIES, Corpus
-from affuse.training.pretrain import pretraining_plans
+from affuse.samples import MODALITIES, Corpus, Sample, Split
+from affuse.training.pretrain import pretraining_plans, told_alone
 from affuse.training.session import epochs_of, train_run, what_is_not_pretrained
 
 
@@ -76,7 +78,7 @@ def test_encoders_of_another_kind_and_single_modalities_begin_as_ever(small_plan
     build = partial(create_model, "concat", corpus.widths, 1, plan.options)
     plans = pretraining_plans(plan, build, corpus.folds[0])
     assert {m: p.model for m, p in plans.items()} == {m: f"unimodal:{m}" for m in MODALITIES}
-    assert {p.train.pretrain for p in plans.values()} == {"none"}
+    assert {(p.train.pretrain, p.train.alone) for p in plans.values()} == {("none", True)}
     assert pretraining_plans(small_plan("concat"), build, corpus.folds[0]) == {}
 
 
@@ -112,3 +114,23 @@ def test_distilled_what_it_begins_with_is_distilled_too(run, tmp_path: Path) -> 
     theirs = dict(alone.model.head.named_parameters())
     for name, ours in student.model.network.heads["text"].named_parameters():
         assert torch.equal(ours, theirs[name])
+
+
+def test_alone_the_target_is_what_the_modality_should_say_by_itself() -> None:
+    x, whole, own = (np.full(shape, 1.0, np.float32) for shape in ((2, 3), 1, 1))
+    told = Sample("told", {"audio": x}, whole, unimodal={"audio": 2 * own, "text": 3 * own})
+    split = Split([told, Sample("not", {"audio": x}, whole)], [told], [told])
+    found = told_alone(split, ("audio",))
+    targets = [[float(s.target[0]) for s in part] for part in found.parts().values()]
+    assert targets == [[2, 1], [2], [1]]
+    with pytest.raises(InputError, match="alone is for models of one modality, not 2"):
+        told_alone(split, ("audio", "text"))
+
+
+def test_what_cannot_be_is_refused_before_training(
+    corpus: Corpus, small_plan: Any, tmp_path: Path
+) -> None:
+    for setting, said in (("balance", "no classes to balance"), ("alone", "not 3")):
+        with pytest.raises(InputError, match=said):
+            train_run(corpus, small_plan("concat", **{setting: 1}), seed=0, folder=tmp_path / "run")
+        assert not (tmp_path / "run").exists()

@@ -25,7 +25,7 @@ from affuse.errors import InputError
 from affuse.files import make_folder, write_atomic
 from affuse.fusion import FusionModel
 from affuse.fusion.across import processes, rank
-from affuse.samples import Sample
+from affuse.samples import Sample, labelled, targets_of
 from affuse.tasks import Task
 from affuse.training.compute import Compute
 from affuse.training.limits import memory_told, operators_told
@@ -120,7 +120,8 @@ def _fit(asked: _Fit, on_epoch: Tell) -> FitResult:
     options, compute, seed = asked.options, asked.compute, asked.seed
     torch.manual_seed(seed)
     steps = -(-len(asked.train) // options.batch_size)
-    module = FusionModule(asked.build(), asked.task, options, steps, seed, asked.teacher)
+    targets = targets_of(labelled(asked.train)) if options.balance else None
+    module = FusionModule(asked.build(), asked.task, options, steps, seed, asked.teacher, targets)
     state = asked.folder / STATE_FILE
     with _quiet(), memory_told(options.batch_size), operators_told():
         dealt: dict[str, Any] = {"seed": seed, "rank": rank(), "processes": processes()}

@@ -14,10 +14,11 @@ from affuse.batches import Batch
 from affuse.fusion import FusionModel, FusionOutput, each_of, members_of
 from affuse.fusion.across import processes, rank, shared_batch
 from affuse.metrics.scores import score_outputs
-from affuse.tasks import Classification, Task
+from affuse.samples import FloatArray
+from affuse.tasks import Task
 from affuse.training.augment import augment
 from affuse.training.balance import gradient_scales, modulate
-from affuse.training.distil import agreement
+from affuse.training.losses import Losses
 from affuse.training.own_answers import each_modality, has_own_heads
 from affuse.training.presets import TrainOptions
 from affuse.training.pretrain import frozen_parts
@@ -44,6 +45,7 @@ class FusionModule(pl.LightningModule):
         seed: from which every epoch's random numbers follow, so that an interrupted run repeats
             them exactly.
         teacher: what it learns from beside the labels.
+        targets: of the training part, `(N, K)`, by which rare classes are known.
 
     Attributes:
         history: one dict an epoch, with losses, validation metrics and gate weights.
@@ -58,6 +60,7 @@ class FusionModule(pl.LightningModule):
         steps_per_epoch: int,
         seed: int,
         teacher: FusionModel | None = None,
+        targets: FloatArray | None = None,
     ) -> None:
         super().__init__()
         # Not a part of this module: it neither learns nor is stored with it.
@@ -70,6 +73,7 @@ class FusionModule(pl.LightningModule):
         self._train_losses: list[Tensor] = []
         self._valid: list[Said] = []
         self._own_heads = has_own_heads(model)
+        self.losses = Losses(task, options, self._own_heads, targets)
         self._scales: list[Tensor] = []
         self._noise: torch.Generator | None = None
 
@@ -105,7 +109,7 @@ class FusionModule(pl.LightningModule):
             outputs, known = of_all(said, shown, self.model, width, spoilt, taught)
         # Apart, not by their mean: members that share a loss end up leaning on each other.
         pairs = list(zip(members_of(self.model), outputs, strict=True))
-        losses = torch.stack([self._loss(network, one, known) for network, one in pairs])
+        losses = torch.stack([self.losses(network, one, known) for network, one in pairs])
         self._train_losses.append(losses.detach().mean())
         if self.options.ogm_ge and self._own_heads:
             self._scales = [self._scale(one, known) for one in outputs]
@@ -148,49 +152,6 @@ class FusionModule(pl.LightningModule):
         assert gradient_clip_val is not None
         for network in members_of(self.model):
             torch.nn.utils.clip_grad_norm_(network.parameters(), gradient_clip_val)
-
-    def _loss(self, network: FusionModel, output: FusionOutput, known: Known) -> Tensor:
-        """Of one network, from what it said of a batch in which some modalities are spoilt."""
-        targets, alone, present, spoilt, taught = known
-        loss = self._task_losses(output.prediction, targets).mean()
-        if taught is not None:
-            loss = self._mixed(loss, self._agreement(output.prediction, taught.prediction).mean())
-        if output.regulariser is not None:
-            loss = loss + output.regulariser
-        if output.unimodal is None or not (self._own_heads or output.expected_loss is not None):
-            return loss
-        # How far each is from what all together should say; it learns what it should say itself.
-        own = each_modality(self._task_losses, output.unimodal, targets)
-        learnt = each_modality(self._task_losses, output.unimodal, alone)
-        # A head is not taught what its input cannot tell.
-        clear = present & ~spoilt
-        if taught is not None and taught.unimodal is not None:
-            apart = map(self._agreement, output.unimodal.unbind(1), taught.unimodal.unbind(1))
-            learnt = self._mixed(learnt, torch.stack([*apart], dim=1))
-        means = (learnt * clear).sum(dim=0) / clear.sum(dim=0).clamp(min=1)
-        loss = loss + self.options.auxiliary * means.sum()
-        if output.expected_loss is not None:
-            # What is spoilt is where its loss is worth expecting.
-            gap = (output.expected_loss - own.detach()).abs() * present
-            loss = loss + self.options.reliability * gap.sum() / present.sum()
-        # The heads have losses of their own: this one is the gate's.
-        guidance = network.gate_loss(output.gate, own.detach())
-        return loss if guidance is None else loss + guidance
-
-    def _mixed(self, labels: Tensor, teacher: Tensor) -> Tensor:
-        """The losses of labels and of the teacher's answers, by their shares."""
-        return labels.lerp(teacher, self.options.distil_share)
-
-    def _agreement(self, prediction: Tensor, taught: Tensor) -> Tensor:
-        return agreement(self.task, prediction, taught, self.options.distil_temperature)
-
-    def _task_losses(self, prediction: Tensor, target: Tensor) -> Tensor:
-        smoothing = self.options.label_smoothing
-        if smoothing and isinstance(self.task, Classification):
-            return torch.nn.functional.cross_entropy(
-                prediction, target[:, 0].long(), reduction="none", label_smoothing=smoothing
-            )
-        return self.task.losses(prediction, target)
 
     def on_train_batch_end(self, *_: Any) -> None:
         if self.average is None:

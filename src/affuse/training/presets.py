@@ -47,6 +47,8 @@ class TrainOptions(Options):
         pretrain: whether each modality's encoder and head first learn alone, as `unimodal` does;
             then they are `tuned` with the rest of the model, or stay `frozen`. For models whose
             encoders are of that kind (`affuse.training.pretrain`).
+        alone: whether a model of one modality learns what that modality should say by itself, where
+            somebody told it (`Sample.unimodal`), as what `pretrain` trains first does.
         init: folder or name of a checkpoint whose weights training begins with, where they fit;
             `shipped` is the one that comes with affuse, if it reads the same features; see
             `affuse.training.transfer`.
@@ -56,6 +58,8 @@ class TrainOptions(Options):
         distil_share: of the loss that is the teacher's.
         distil_temperature: by which probabilities are softened where classes are taught.
         label_smoothing: of classification, in training only.
+        balance: how much is made up for how rare a class is: 0 learns the shares of the training
+            part, 1 answers as if all were equally many (`affuse.training.losses`).
         normalise: `train` fits mean and scale on the training split; `speaker` first normalises
             each speaker by all of that speaker's clips, without labels; `none`.
         noise: modality to the standard deviation of noise added to every value in training.
@@ -81,7 +85,9 @@ class TrainOptions(Options):
     auxiliary: float = Field(0.5, ge=0)
     reliability: float = Field(0.2, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    balance: float = Field(0.0, ge=0, le=1)
     pretrain: Pretrain = "none"
+    alone: bool = False
     init: str = ""
     distil: int = Field(0, ge=0)
     teacher: str = ""

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from torch import nn
 
+from affuse.errors import InputError
 from affuse.fusion import FusionModel, models
 from affuse.samples import Split
 from affuse.training.answerable import lacking_part
@@ -36,7 +37,7 @@ def pretraining_plans(plan: Plan, build: Build, split: Split) -> dict[str, Plan]
     model = build()
     several = len(model.modalities) > 1
     own = [m for m in model.modalities if several and f"encoder.{m}" in model.parts()]
-    train = plan.train.model_copy(update={"pretrain": "none", "teacher": ""})
+    train = plan.train.model_copy(update={"pretrain": "none", "teacher": "", "alone": True})
     known = models()[ALONE].cls.Options.model_fields
     options = {key: value for key, value in plan.options.items() if key in known}
     return {
@@ -44,6 +45,23 @@ def pretraining_plans(plan: Plan, build: Build, split: Split) -> dict[str, Plan]
         for m in own
         if lacking_part(split, (m,)) is None
     }
+
+
+def told_alone(split: Split, modalities: Sequence[str]) -> Split:
+    """Training and validation samples with what the one modality should say as their target.
+
+    Raises:
+        InputError: there are several.
+    """
+    if len(modalities) > 1:
+        problem = f"alone is for models of one modality, not {len(modalities)}"
+        raise InputError(problem, remedy="leave alone out, or train unimodal")
+    (modality,) = modalities
+    train, valid = (
+        [replace(s, target=s.unimodal.get(modality, s.target)) for s in part]
+        for part in (split.train, split.valid)
+    )
+    return Split(train, valid, split.test)
 
 
 def begin_pretrained(build: Build, alone: Sequence[FusionModel], plan: Plan) -> FusionModel:

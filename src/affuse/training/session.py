@@ -19,6 +19,7 @@ from affuse.errors import InputError, unknown_name
 from affuse.files import claim, differences, holds, to_strict_json
 from affuse.fusion import FusionModel, create_model, models
 from affuse.samples import Corpus, Sample, Split
+from affuse.tasks import Classification
 from affuse.training.answerable import (
     TRIVIAL,
     coverage,
@@ -33,7 +34,7 @@ from affuse.training.compute import Compute, compute_in_words
 from affuse.training.distil import Teacher, read_teacher, teacher_plan
 from affuse.training.normalise import Normaliser, normalise
 from affuse.training.presets import Plan
-from affuse.training.pretrain import ALONE, begin_pretrained, pretraining_plans
+from affuse.training.pretrain import ALONE, begin_pretrained, pretraining_plans, told_alone
 from affuse.training.transfer import CHOSEN, Origin, begin_with, origin_folder, read_origin
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def train_run(
         require_targets([*whole.train, *whole.valid])
         # Standardised without the test part; it follows the normaliser when it is opened.
         known = learnable(Split(whole.train, whole.valid, ()), reads)
-        visible, normaliser = normalise(known, plan.train.normalise)
+        asked = told_alone(known, reads) if plan.train.alone else known
+        visible, normaliser = normalise(asked, plan.train.normalise)
         # What fits a model gets no more of the corpus than this.
         sizes = plan.model, corpus.widths, corpus.task.outputs, run["options"]
         if compute.leads:
@@ -251,6 +253,9 @@ def _checked(corpus: Corpus, plan: Plan, fold: int) -> tuple[Origin | None, tupl
     _teacher(corpus, plan, fold)
     if plan.train.ogm_ge:
         require_own_answers(model, plan.model)
+    if plan.train.balance and not isinstance(corpus.task, Classification):
+        problem = f"{corpus.name} has no classes to balance"
+        raise InputError(problem, remedy="leave balance out")
     place = origin_folder(init, corpus)
     if place is None:
         return None, model.modalities
