@@ -103,7 +103,8 @@ rated: $(READY) ## Fetch the texts of the corpus `rated` to build/rated (10 s).
 checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew (DATA=folder; 2 hours).
 	@test -d "$(DATA)" || { echo "give the folder of the data: make checkpoints DATA=..." >&2; exit 1; }
 	rm -rf build/emotion build/sentiment
-	$(BIN)/affuse train composed --data "$(DATA)" --set members=2 --out build/emotion
+	$(BIN)/affuse train composed --data "$(DATA)" --out build/emotion \
+	  --set members=2 --set balance=0.7 --set label_smoothing=0.1
 	$(BIN)/affuse train composed --data "$(DATA)" --out build/sentiment \
 	  --set members=2 --set task=sentiment --set rated=build/rated --set epochs=6
 	for task in emotion sentiment; do \

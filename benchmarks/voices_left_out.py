@@ -39,6 +39,8 @@ SETTINGS = {
     "dropout": 0.4,
     "input_dropout": 0.3,
     "label_smoothing": 0.1,
+    "shift": {"audio": 0.3},
+    "balance": 1.0,
     "kernel": 1,
 }
 

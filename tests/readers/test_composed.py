@@ -90,6 +90,24 @@ def test_the_reserved_are_neutral_and_the_label_is_what_the_rest_shows() -> None
     assert min(neutral.values()) > 10
 
 
+def test_each_modality_has_what_it_says_by_itself() -> None:
+    for sample, (text, _) in zip(_composed(0.3, 0.5), _texts(400), strict=True):
+        assert float(sample.unimodal["text"][0]) == pytest.approx(text.value)
+        for m in ("audio", "vision"):
+            said = LABELS[int(sample.sequences[m][0, 0])]
+            assert polarity(float(sample.unimodal[m][0])) == said
+
+
+def test_every_voice_and_face_comes_by_itself() -> None:
+    pieces = {"audio": _pieces("voice"), "vision": _pieces("face")}
+    rng = np.random.default_rng(0)
+    samples = compose(_texts(40), pieces, rng, conflicts=0, reserved=0, singles=True)[40:]
+    assert len({sample.id for sample in samples}) == len(samples) == 18
+    for sample in samples:
+        ((_, values),) = sample.sequences.items()
+        assert LABELS[int(values[0, 0])] == polarity(float(sample.target[0]))
+
+
 def test_polarity_has_a_neutral_middle() -> None:
     assert [polarity(v) for v in (-3.0, -0.5, -0.4, 0.0, 0.4, 0.5, 3.0)] == [
         *("negative", "negative", "neutral", "neutral", "neutral", "positive", "positive")

@@ -60,6 +60,9 @@ class ComposedOptions(TextOptions):
         le=1,
         description="share of the other clips in which one modality is neutral though two are not",
     )
+    singles: bool = Field(
+        default=True, description="whether every voice and every face also trains by itself"
+    )
     cepstra: int = Field(default=20, ge=0, le=39, description="mel cepstra of the voice")
 
 
@@ -100,6 +103,7 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
             np.random.default_rng([_SEED, number]),
             conflicts=options.conflicts,
             reserved=options.reserved,
+            singles=options.singles and part == "train",
         )
         for number, part in enumerate(PARTS)
     }
@@ -126,12 +130,15 @@ def compose(
     *,
     conflicts: float,
     reserved: float,
+    singles: bool = False,
 ) -> list[Sample]:
     """A sample a text (with its features `(T, D)`), and a voice and a face drawn by its label.
 
     Args:
         conflicts: share of samples in which one modality has another label.
         reserved: share of the others in which one is neutral though the label is not.
+        singles: whether a sample of each voice and each face alone follows: those whose label is
+            rare among texts are seldom drawn.
     """
     labels = sorted({text.label for text, _ in texts})
     neutral = labels.index("neutral") if "neutral" in labels else -1
@@ -160,7 +167,7 @@ def compose(
         chosen[m] = [stocks[label][int(u * len(stocks[label]))] for label, u in draws]
         of_each[m] = usual[shown]
     targets = np.where(meant == said, values, usual[meant]).astype(np.float32)
-    return [
+    composed = [
         Sample(
             id=text.id,
             sequences={"text": features} | {m: chosen[m][row].features for m in pieces},
@@ -171,7 +178,25 @@ def compose(
                 "conflict": bool(conflict[row]),
                 "conflicting": modalities[odd[row]] if conflict[row] else None,
             },
-            unimodal={m: alone[row : row + 1] for m, alone in of_each.items()},
+            unimodal={m: says[row : row + 1] for m, says in of_each.items()},
         )
         for row, (text, features) in enumerate(texts)
+    ]
+    return composed + (_alone(pieces, labels, usual) if singles else [])
+
+
+def _alone(
+    pieces: dict[str, list[Piece]], labels: Sequence[str], usual: FloatArray
+) -> list[Sample]:
+    """A sample of each voice and of each face, at what its label is worth."""
+    return [
+        Sample(
+            id=f"{m} {number} {piece.id}",
+            sequences={m: piece.features},
+            target=usual[[labels.index(piece.label)]],
+            group=piece.group or piece.id,
+            truth={"conflict": False, "conflicting": None},
+        )
+        for m, found in pieces.items()
+        for number, piece in enumerate(found)
     ]
