@@ -22,7 +22,7 @@ NAME = f"face measures and head pose (Face Mesh), v{VERSION}"
 FEATURES = (*MEASURE_NAMES, *POSE_NAMES)
 WIDTH = len(FEATURES)
 
-EXPRESSION_NAME = "expression network v2"
+EXPRESSION_NAME = "expression network v3"
 EXPRESSIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
 EXPRESSION_WIDTH = len(EXPRESSIONS) + 64
 
