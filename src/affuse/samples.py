@@ -184,10 +184,10 @@ class Corpus(Shown):
             raise InputError("the split is empty", remedy="check the file", source=source)
         if known := labelled(samples):
             self.task.check(targets_of(known), source=source)
-        for modality in self.widths:
-            if told := [s.unimodal[modality] for s in samples if modality in s.unimodal]:
-                self.task.check(np.stack(told), source=f"{source}, {modality} alone")
+        alone: dict[str, list[FloatArray]] = {}
         for sample in samples:
+            for modality, target in sample.unimodal.items():
+                alone.setdefault(modality, []).append(target)
             for modality, sequence in sample.sequences.items():
                 if self.widths.get(modality) != sequence.shape[1]:
                     raise InputError(
@@ -196,6 +196,8 @@ class Corpus(Shown):
                         remedy="extract all samples with the same features",
                         source=source,
                     )
+        for modality, targets in alone.items():
+            self.task.check(np.stack(targets), source=f"{source}, {modality} alone")
 
     @property
     def modalities(self) -> tuple[str, ...]:

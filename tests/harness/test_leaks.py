@@ -211,7 +211,7 @@ class Changing(list):  # type: ignore[type-arg]
         return iter(self.later) if self.asked > 3 else super().__iter__()
 
 
-@pytest.mark.parametrize("what", ["sample", "sequences", "sequence", "target"])
+@pytest.mark.parametrize("what", ["sample", "sequences", "sequence", "target", "alone"])
 def test_types_of_ones_own_are_refused(what: str) -> None:
     test = samples(MOSI, "test")
     first = test[0]
@@ -221,6 +221,7 @@ def test_types_of_ones_own_are_refused(what: str) -> None:
         "sequences": first.with_sequences(Recalling(first.sequences)),
         "sequence": first.with_sequences({"text": first.sequences["text"].view(Watching)}),
         "target": replace(first, target=first.target.view(Watching)),
+        "alone": replace(first, unimodal={"text": first.target.view(Watching)}),
     }[what]
     with pytest.raises(InputError, match="sample 'test/0' is not a plain one; a reader must"):
         plain(corpus(MOSI, test=test))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -177,3 +177,16 @@ def test_groups_stay_together_without_their_names(corpus: Corpus) -> None:
     assert [s.id for s in hidden] == [f"test {n}" for n in range(COUNT)]
     order = [s.sequences["audio"].tobytes() for s in hidden]
     assert order != [s.sequences["audio"].tobytes() for s in original]
+
+
+def test_what_one_modality_alone_should_say_is_told_of_training_alone(corpus: Corpus) -> None:
+    def with_own(part: Sequence[Sample]) -> list[Sample]:
+        return [replace(s, unimodal={"text": s.target}) for s in part if s.target is not None]
+
+    folds = [Split(*map(with_own, fold.parts().values())) for fold in corpus.folds]
+    whole = replace(corpus, folds=tuple(folds))
+    sealed = training_view(whole, 1)
+    assert told(sealed) == 0
+    own, known = ([s.unimodal["text"].tolist() for s in c.folds[1].train] for c in (sealed, whole))
+    assert own == known
+    assert content_of(whole) != content_of(corpus)

@@ -65,9 +65,11 @@ def plain(corpus: Corpus) -> Corpus:
 
 
 def _is_plain(sample: Sample) -> bool:
-    if type(sample) is not Sample or type(sample.sequences) is not dict:
+    if type(sample) is not Sample:
         return False
-    arrays = (*sample.sequences.values(), sample.target)
+    if not type(sample.sequences) is type(sample.unimodal) is dict:
+        return False
+    arrays = (*sample.sequences.values(), sample.target, *sample.unimodal.values())
     return all(x is None or type(x) is np.ndarray for x in arrays)
 
 
@@ -243,6 +245,7 @@ def _plain(samples: Sequence[Sample]) -> list[Sample]:
             {m: own_copy(x) for m, x in s.sequences.items()},
             None if s.target is None else np.array(s.target),
             group=s.group,
+            unimodal={m: np.array(y) for m, y in s.unimodal.items()},
         )
         for s in samples
     ]
