@@ -100,7 +100,7 @@ rated: $(READY) ## Fetch the texts of the corpus `rated` to build/rated (10 s).
 	@echo "next: affuse train rated --data build/rated --model unimodal:text --out text-model"
 
 # With the data below DATA (docs/data.md, `composed`).
-checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew (DATA=folder; 2 hours).
+checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew (DATA=folder; 1 hour).
 	@test -d "$(DATA)" || { echo "give the folder of the data: make checkpoints DATA=..." >&2; exit 1; }
 	rm -rf build/emotion build/sentiment
 	$(BIN)/affuse train composed --data "$(DATA)" --out build/emotion \
