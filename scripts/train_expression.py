@@ -12,7 +12,8 @@ alike in another part do not train. Every seventh face of the training part is l
 that learn from what this network says, which on faces that it knows would be too good. Half of how
 rare an expression is is made up for in training, and a quarter in answers, which validation found
 to serve accuracy and mean recall alike. Nothing else is selected; the schedule ends where it ends,
-and the test part is read once, afterwards. The network stops and goes on where it was
+and the test part is read afterwards (for the network that comes with affuse a first time after the
+votes, before it was to learn from itself). The network stops and goes on where it was
 (build/expression-*.pt). About an hour and a half of one core.
 """
 
