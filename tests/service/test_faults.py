@@ -45,6 +45,13 @@ class Command:
                 return
         raise AssertionError("it does not answer")
 
+    def works(self) -> None:
+        """Wait until a job is in a worker's hands."""
+        last = time.monotonic() + 60
+        while not any(job["state"] == "running" for job in self.ask("/v1/jobs").json["jobs"]):
+            assert time.monotonic() < last, "no job is begun"
+            time.sleep(0.01)
+
     def end(self, how: signal.Signals) -> int:
         self.process.send_signal(how)
         code = self.process.wait(30)
@@ -58,7 +65,8 @@ def test_killed_amid_jobs_it_ends_each_once(tmp_path) -> None:
     one = Command(tmp_path / "data")
     jobs = [one.ask.send(clip).json["id"] for _ in range(20)]
     for kill in range(KILLS):
-        time.sleep(1.5 + kill % 3)
+        one.works()
+        time.sleep(0.02 * (kill % 3))
         one.end(signal.SIGKILL)
         one = Command(tmp_path / "data")
     states = {job: one.ask.ended(job, 120) for job in jobs}
