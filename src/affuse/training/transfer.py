@@ -68,7 +68,7 @@ def origin_folder(init: str, corpus: Corpus) -> Path | None:
     """Where the checkpoint lies that `init` names; None where it leaves the choice and none fits.
 
     Raises:
-        InputError: a checkpoint that comes with affuse is damaged.
+        InputError: no such checkpoint, or one that comes with affuse is damaged.
     """
     if not init:
         return None
@@ -82,9 +82,13 @@ def origin_folder(init: str, corpus: Corpus) -> Path | None:
 
 
 def _weights_of(name: str) -> Path:
-    from affuse.runtime.predictor import named_folder
+    from affuse.runtime.predictor import named_folder, shipped
 
     folder = named_folder(name)
+    if not folder.is_dir():
+        named = ", ".join((*shipped(), CHOSEN))
+        remedy = f"give a folder that affuse train wrote, or one of: {named}"
+        raise InputError("no checkpoint here", remedy=remedy, source=name)
     return folder / WEIGHTS_FOLDER if (folder / WEIGHTS_FOLDER).is_dir() else folder
 
 
