@@ -133,8 +133,6 @@ def answers(corpus: Corpus, out: Path) -> Iterator[FoldAnswers]:
     for number, split in enumerate(corpus.folds):
         group = {sample.id: sample.group for sample in split.test}
         runs = [np.load(out / "runs" / f"{MODEL}-fold{number}-seed{s}.npz") for s in range(SEEDS)]
-        if len(corpus.folds) == 1:
-            runs = [np.load(out / "runs" / f"{MODEL}-seed{s}.npz") for s in range(SEEDS)]
         ids = [str(name) for name in runs[0]["ids"]]
         predictions = np.stack([run["prediction"] for run in runs])
         yield FoldAnswers(ids, runs[0]["target"], predictions, [group[name] for name in ids])
