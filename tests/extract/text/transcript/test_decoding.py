@@ -43,7 +43,7 @@ def test_text_comes_out_as_it_was_written(encoding: str, text: str) -> None:
     "encoding",
     ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"],
 )
-@pytest.mark.parametrize("text", ["hello", "naïve café", "我很喜欢", "Привет 👍"])
+@pytest.mark.parametrize("text", ["hello", "naïve café", "我很喜欢", "Привет 👍", "う\u3000" * 8])
 def test_unicode_with_a_mark_or_without(encoding: str, text: str) -> None:
     assert decoded(subtitles(text).encode(encoding), "a.srt").text == subtitles(text)
 

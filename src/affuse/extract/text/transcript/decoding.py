@@ -81,9 +81,12 @@ def _without_mark(content: bytes) -> str | None:
     """UTF-16 that does not say so: digits and line breaks have a zero on one side."""
     pairs = len(content) // 2
     for name, zero in (("utf-16-le", 1), ("utf-16-be", 0)):
-        zeros = content[zero::2].count(0)
-        if pairs and 10 * zeros >= pairs and 20 * content[1 - zero :: 2].count(0) <= zeros:
-            return name
+        zeros, others = (content[side::2].count(0) for side in (zero, 1 - zero))
+        if pairs and 10 * zeros >= pairs:
+            # The ideographic space, which is common, has its zero on the other side.
+            others -= content[: 2 * pairs].decode(name, "replace").count("\u3000")
+            if 20 * others <= zeros:
+                return name
     return None
 
 
