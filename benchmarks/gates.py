@@ -12,15 +12,16 @@ Writes benchmarks/results/gates.csv.
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import affuse
-from affuse.evaluation.bootstrap import paired_bootstrap, resampled_scores
 from affuse.files import write_atomic
 from affuse.report.csv_tables import csv_text
 from affuse.samples import MODALITIES
-from streams_pay import MODEL, SEEDS, answers
+from paired_runs import MODEL, SEEDS, compared, scores_of
+from tables import told
 
 ROOT = Path(__file__).parent
 RESULTS, KEPT = ROOT / "results" / "gates.csv", ROOT.parent / "build" / "gates"
@@ -43,21 +44,14 @@ def main() -> None:
     jobs, rows = parser.parse_args().jobs, []
     for truth, options in CORPORA.items():
         corpus, scores = affuse.load_corpus("controlled", **options), {}
-        for gate, settings in {**GATES, **FIXED}.items():
+        for gate, chosen in {**GATES, **FIXED}.items():
+            settings = {"epochs": EPOCHS, **{f"{MODEL}.{key}": x for key, x in chosen.items()}}
             out = KEPT / f"{truth}, {gate.replace(':', ' ')}"
-            chosen = {f"{MODEL}.{key}": value for key, value in settings.items()}
-            asked: dict[str, Any] = {"seeds": SEEDS, "singles": False, "out": out, "jobs": jobs}
-            affuse.benchmark(corpus, MODEL, settings={"epochs": EPOCHS, **chosen}, **asked)
-            folds = list(answers(corpus, out))
-            scores[gate] = resampled_scores(corpus.task, folds, ["mae"])["mae"]
-        for gate in GATES:
-            for other in FIXED:
-                told = paired_bootstrap(scores[gate], scores[other])
-                means = (scores[name].measured.mean() for name in (gate, other))
-                values = [round(float(x), 4) for x in (*means, told.mean, *told.ci95)]
-                cells = (truth, gate, other, *values, SEEDS)
-                rows.append(dict(zip(COLUMNS, cells, strict=True)))
-                print(rows[-1], flush=True)
+            scores[gate] = scores_of(corpus, settings, ["mae"], out, jobs)["mae"]
+        rows += [
+            told(COLUMNS, truth, gate, other, *compared(scores[gate], scores[other]), SEEDS)
+            for gate, other in product(GATES, FIXED)
+        ]
         write_atomic(RESULTS, csv_text(COLUMNS, rows).encode())
 
 

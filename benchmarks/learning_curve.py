@@ -23,31 +23,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 import affuse
 import voices_left_out
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.extract.text import encode_corpus
 from affuse.extract.text.minilm import PACKED_LAYERS
-from affuse.files import write_atomic
 from affuse.readers.composed_sources import EMOTIONS
 from affuse.readers.composed_voices import VOICES, acted_voices
-from affuse.report.csv_tables import csv_text
 from affuse.samples import Corpus, Sample, Split, widths_of
 from affuse.tasks import Classification, Regression
+from affuse.training.presets import load_preset
+from tables import Row, keep, told
 
 RESULTS = Path(__file__).parent / "results" / "learning_curve.csv"
-PRESETS = Path(affuse.__file__).parent / "training" / "presets"
 COUNTS, DRAWS = (50, 100, 200, 400, 800), 3
 COLUMNS = ("corpus", "clips", "draw", "begins", "metric", "value")
-Row = dict[str, Any]
 SETTINGS = {**voices_left_out.SETTINGS, "members": 1, "epochs": 12}
 
 
 def settings_for(count: int) -> dict[str, Any]:
     name = "clips-small" if count < 500 else "clips-medium"
-    return dict(yaml.safe_load((PRESETS / f"{name}.yaml").read_text())["shared"])
+    return dict(load_preset(name).shared)
 
 
 def samples_of(data: Path, corpus: str) -> tuple[list[Sample], list[Sample], Classification]:
@@ -116,10 +113,7 @@ def curve(whole: Corpus, count: int, begins: dict[str, str], metric: str) -> Ite
             asked = {**settings_for(count), "init": init, "seed": draw, "progress": False}
             run = affuse.train(corpus, "unimodal", **asked)
             value = affuse.evaluate(run, corpus).to_dict()["metrics"][metric]
-            cells = (whole.name, count, draw, way, metric, round(value, 4))
-            row = dict(zip(COLUMNS, cells, strict=True))
-            print(row, flush=True)
-            yield row
+            yield told(COLUMNS, whole.name, count, draw, way, metric, round(value, 4))
 
 
 CURVES: dict[str, Callable[[Path], Iterator[Row]]] = {
@@ -135,11 +129,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=CURVES, default=list(CURVES))
     asked = parser.parse_args()
     for name in asked.only:
-        rows = list(CURVES[name](asked.data))
-        if RESULTS.exists():
-            with RESULTS.open(newline="") as table:
-                rows = [*(row for row in csv.DictReader(table) if row["corpus"] != name), *rows]
-        write_atomic(RESULTS, csv_text(COLUMNS, rows).encode())
+        keep(RESULTS, COLUMNS, list(CURVES[name](asked.data)), key=("corpus",))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ same three seeds; nEMO's are divided by speaker. Writes benchmarks/results/own_c
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import itertools
 import os
@@ -23,8 +22,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -42,17 +41,12 @@ from affuse.report.csv_tables import csv_text
 from affuse.samples import FloatArray, Sample
 from stored_memory import Watch
 from streams_pay import nemo
+from tables import Row, keep, told
 
 RESULTS = Path(__file__).parent / "results" / "own_clips.csv"
 COLUMNS = ("what", "clips", "measure", "value")
 CLIPS, TAUGHT, SEEDS = 500, 200, 3
-Row = dict[str, Any]
-
-
-def row(what: str, clips: int, measure: str, value: object) -> Row:
-    found = dict(zip(COLUMNS, (what, clips, measure, value), strict=True))
-    print(found, flush=True)
-    return found
+row = partial(told, COLUMNS)
 
 
 def make_clips(given: list[Path], count: int, folder: Path) -> list[Path]:
@@ -113,6 +107,8 @@ def extraction(data: Path, place: Path) -> Iterator[Row]:
     yield row("extraction", CLIPS, "two jobs, times as fast", round(taken[1] / taken[2], 2))
     stopped = begun(place / "cache killed", *words("killed", 2))
     while len(list((place / "killed").glob("*.npz"))) < CLIPS // 2:
+        if stopped.poll() is not None:
+            raise SystemExit(f"{stopped.args!r} ended before it was killed")
         time.sleep(0.2)
     os.killpg(stopped.pid, signal.SIGKILL)
     stopped.wait()
@@ -213,15 +209,10 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     asked = parser.parse_args()
-    rows: dict[tuple[str, str], Row] = {}
-    if RESULTS.exists():
-        with RESULTS.open(newline="") as table:
-            rows = {(r["what"], r["measure"]): r for r in csv.DictReader(table)}
     for name in asked.only:
         with tempfile.TemporaryDirectory() as place:
             for found in PARTS[name](asked.data, Path(place)):
-                rows[found["what"], found["measure"]] = found
-                write_atomic(RESULTS, csv_text(COLUMNS, list(rows.values())).encode())
+                keep(RESULTS, COLUMNS, [found], key=("what", "measure"))
 
 
 if __name__ == "__main__":

@@ -16,31 +16,31 @@ from __future__ import annotations
 import argparse
 import csv
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 import affuse
-from affuse.evaluation.bootstrap import FoldAnswers, paired_bootstrap, resampled_scores
 from affuse.files import write_atomic
 from affuse.report.csv_tables import csv_text
 from affuse.samples import Corpus, FloatArray, Sample, Split, widths_of
+from affuse.training.presets import load_preset
+from paired_runs import MODEL, SEEDS, compared, scores_of
+from tables import keep, told
 
 ROOT = Path(__file__).parent
 RESULTS, KEPT = ROOT / "results" / "streams_pay.csv", ROOT.parent / "build" / "streams"
-PRESETS = Path(affuse.__file__).parent / "training" / "presets"
-SEEDS, MODEL, METRICS = 5, "hct_mg", ("accuracy", "uar")
+METRICS = ("accuracy", "uar")
 COLUMNS = ("corpus", "metric", "streams", "statistics", "difference", "low", "high", "seeds")
 
 
 def preset(name: str) -> dict[str, Any]:
-    content = yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
-    return {**content["shared"], **content.get("models", {}).get(MODEL, {})}
+    found = load_preset(name)
+    return {**found.shared, **found.models.get(MODEL, {})}
 
 
 def ravdess(data: Path, audio: str, pool: int) -> Corpus:
@@ -128,24 +128,6 @@ def summarised(corpus: Corpus) -> Corpus:
     return replace(corpus, name=name, widths=widths, folds=folds, features=features)
 
 
-def answers(corpus: Corpus, out: Path) -> Iterator[FoldAnswers]:
-    """What each seed of the model said of each fold's test part."""
-    for number, split in enumerate(corpus.folds):
-        group = {sample.id: sample.group for sample in split.test}
-        runs = [np.load(out / "runs" / f"{MODEL}-fold{number}-seed{s}.npz") for s in range(SEEDS)]
-        ids = [str(name) for name in runs[0]["ids"]]
-        predictions = np.stack([run["prediction"] for run in runs])
-        yield FoldAnswers(ids, runs[0]["target"], predictions, [group[name] for name in ids])
-
-
-def others(name: str) -> list[dict[str, Any]]:
-    """The table's rows of other corpora."""
-    if not RESULTS.exists():
-        return []
-    with RESULTS.open(newline="") as table:
-        return [row for row in csv.DictReader(table) if row["corpus"] != name]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
@@ -154,20 +136,17 @@ def main() -> None:
     asked = parser.parse_args()
     for name in asked.only:
         read, settings = CORPORA[name]
-        corpus, scores, rows = read(asked.data), {}, list[dict[str, Any]]()
-        for form, given in (("streams", corpus), ("statistics", summarised(corpus))):
-            out = KEPT / f"{name}, {form}"
-            more = {"seeds": SEEDS, "singles": False, "out": out, "jobs": asked.jobs}
-            affuse.benchmark(given, MODEL, settings=settings, **more)
-            scores[form] = resampled_scores(given.task, list(answers(given, out)), METRICS)
-        for metric in METRICS:
-            ours, theirs = scores["streams"][metric], scores["statistics"][metric]
-            told = paired_bootstrap(ours, theirs)
-            values = (ours.measured.mean(), theirs.measured.mean(), told.mean, *told.ci95)
-            rounded = [round(float(value), 4) for value in values]
-            rows.append(dict(zip(COLUMNS, (name, metric, *rounded, SEEDS), strict=True)))
-            print(rows[-1], flush=True)
-        write_atomic(RESULTS, csv_text(COLUMNS, [*others(name), *rows]).encode())
+        corpus = read(asked.data)
+        forms = {"streams": corpus, "statistics": summarised(corpus)}
+        streams, statistics = (
+            scores_of(given, settings, METRICS, KEPT / f"{name}, {form}", asked.jobs)
+            for form, given in forms.items()
+        )
+        rows = [
+            told(COLUMNS, name, metric, *compared(streams[metric], statistics[metric]), SEEDS)
+            for metric in METRICS
+        ]
+        keep(RESULTS, COLUMNS, rows, key=("corpus",))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,33 @@
+"""Rows of the tables in benchmarks/results that several scripts keep in the same way."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from affuse.files import write_atomic
+from affuse.report.csv_tables import csv_text
+
+Row = dict[str, Any]
+
+
+def told(columns: Sequence[str], *cells: object) -> Row:
+    """A row, which is also printed."""
+    row = dict(zip(columns, cells, strict=True))
+    print(row, flush=True)
+    return row
+
+
+def keep(results: Path, columns: Sequence[str], rows: Sequence[Row], *, key: Sequence[str]) -> None:
+    """Write rows, in place of those that the table has with the same cells in the columns `key`."""
+
+    def of(row: Row) -> tuple[str, ...]:
+        return tuple(str(row[column]) for column in key)
+
+    before, new = list[Row](), {of(row) for row in rows}
+    if results.exists():
+        with results.open(newline="") as table:
+            before = [row for row in csv.DictReader(table) if of(row) not in new]
+    write_atomic(results, csv_text(tuple(columns), [*before, *rows]).encode())
