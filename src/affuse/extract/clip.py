@@ -228,7 +228,7 @@ class _Reading:
         recognises = settings.recognise and transcript is None and "sound" in media.kinds
         self._recogniser = Recogniser(settings.piece) if recognises else None
         self._account = account
-        account.begin(transcript, recognises=recognises)
+        account.begin(transcript, features.text, recognises=recognises)
 
     def windows(self, *, threads: bool) -> Iterator[Window]:
         # Voice and text of one window are made while the faces of the next are read.
