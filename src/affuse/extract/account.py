@@ -99,6 +99,7 @@ class Account:
         words: how many lie in the recording.
         text: whether the features know any of them.
         known: the share of all words that the features know.
+        language: the code of the one in which speech was recognised.
     """
 
     notices: list[str] = field(default_factory=list)
@@ -110,6 +111,7 @@ class Account:
     words: int = 0
     text: bool = False
     known: float = 0.0
+    language: str | None = None
     _features: KnowsWords | None = field(default=None, repr=False, compare=False)
     _recognised: bool = False
     _heard_until: float = 0.0
@@ -178,8 +180,8 @@ class Account:
             "known": round(self.known, 3),
         }
         if self.transcript is None:
-            told = {"file": None, "format": "recognised", "language": "en", "cues": 0, "skipped": 0}
-            return told | counted
+            told = {"file": None, "format": "recognised", "language": self.language}
+            return told | {"cues": 0, "skipped": 0} | counted
         origin = self.transcript.origin
         keys = ("file", "format", "language", "cues", "skipped")
         return {key: getattr(origin, key) for key in keys} | counted

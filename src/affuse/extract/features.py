@@ -18,7 +18,7 @@ from affuse.extract.text.meaning import say_something
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE, descriptors
 from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, floored, levelled, voice_frames
-from affuse.extract.voice.recognise import SPEECH, speech_probabilities
+from affuse.extract.voice.recognise import SPEECH, recogniser_name, speech_probabilities
 from affuse.extract.voice.whisper import HOP, speech_frames, speech_name
 from affuse.extract.voice.whisper import WIDTH as SPEECH_WIDTH
 from affuse.samples import FloatArray, Sample
@@ -103,6 +103,11 @@ class ClipFeatures:
         self.widths = {"text": self.text.width, "audio": self._audio_width(), "vision": width}
         vision = face.NAME + f", {face.EXPRESSION_NAME}" * settings.expression
         self.versions = {"text": self.text.name, "audio": self._audio_name(), "vision": vision}
+
+    @property
+    def recogniser(self) -> str:
+        """The name of what recognises speech for these features; other words, another name."""
+        return recogniser_name(self.text.languages)
 
     def vision_step(self, image: Image, found: face.Face) -> FloatArray:
         """The features of a face in a picture, float32 `(widths["vision"],)`."""

@@ -374,7 +374,7 @@ def _folders(name_or_path: str | Path | None) -> list[Path]:
 def _bundles_in(folder: Path) -> list[Path]:
     found = (path.parent for path in folder.glob(f"*/{CONFIG}"))
     # Sentiment first: what it trusts is what an answer shows first.
-    return sorted(found, key=lambda place: (place.name != "sentiment", place.name))
+    return sorted(found, key=lambda place: (not place.name.endswith("sentiment"), place.name))
 
 
 _RUN_TIME = ("window", "step", "follow", "recognise", "piece", "wait", "faces")

@@ -65,7 +65,9 @@ def test_what_a_file_tells_counts_and_words_count_more() -> None:
     assert not understanding(told("Hallo zusammen", None), Glove()).absent
     # A recogniser that translates names the language that was spoken.
     assert not understanding(told("I love this place and it is great", "german"), Glove()).absent
-    assert understanding(told("Ich liebe diesen Ort, er ist wunderbar und schön", "en"), Glove()).absent
+    assert understanding(
+        told("Ich liebe diesen Ort, er ist wunderbar und schön", "en"), Glove()
+    ).absent
 
 
 def test_the_share_that_is_known() -> None:

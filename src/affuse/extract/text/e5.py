@@ -101,7 +101,7 @@ class E5(OwnSession):
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-        special, pieces = self._file.special, self._file.pieces
+        special, pieces = self._file.special, self._file.pieces()
         tokenizer = Tokenizer(models.Unigram(pieces, special.unknown, byte_fallback=False))
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
         begin, end = ((pieces[number][0], number) for number in (special.begin, special.end))

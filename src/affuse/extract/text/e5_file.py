@@ -88,8 +88,6 @@ class E5File:
 
     Attributes:
         special: pieces that stand for no text.
-        pieces: the vocabulary, each piece with its log probability; what begins a word begins
-            with U+2581.
         read_as: character to what it is read as, for `str.translate`.
     """
 
@@ -98,7 +96,7 @@ class E5File:
         self._take("<7ifi")  # the network's shape, which the file's hash settles
         count, *special = self._take("<5i")
         self.special = Special(*special)
-        self.pieces = self._pieces(count)
+        self._vocabulary = self._skip_vocabulary(count)
         self.read_as = self._read_as()
         self._places = self._directory()
 
@@ -112,14 +110,24 @@ class E5File:
         self._at += found.nbytes
         return found
 
-    def _pieces(self, count: int) -> list[tuple[str, float]]:
+    def _skip_vocabulary(self, count: int) -> tuple[NDArray[Any], NDArray[Any], bytes]:
         (length,) = self._take("<Q")
-        ends = self._array("<u4", count + 1).tolist()
-        scores = self._array("<f4", count).tolist()
+        bounds, scores = self._array("<u4", count + 1), self._array("<f4", count)
         letters = self._content[self._at : self._at + length]
         self._at += length
-        bounds = zip(ends, ends[1:], scores, strict=False)
-        return [(letters[start:end].decode(), score) for start, end, score in bounds]
+        return bounds, scores, letters
+
+    def pieces(self) -> list[tuple[str, float]]:
+        """The vocabulary, each piece with its log probability; made anew, as it is large.
+
+        What begins a word begins with U+2581.
+        """
+        bounds, scores, letters = self._vocabulary
+        ends = bounds.tolist()
+        return [
+            (letters[start:end].decode(), score)
+            for start, end, score in zip(ends, ends[1:], scores.tolist(), strict=False)
+        ]
 
     def _read_as(self) -> dict[int, str]:
         count, _ = self._take("<iI")
