@@ -347,7 +347,7 @@ def shipped() -> tuple[str, ...]:
 def shipped_together() -> tuple[str, ...]:
     """The names of those that come with affuse and answer side by side where theirs is named."""
     folders = sorted(path for path in SHIPPED.glob("*") if path.is_dir())
-    return tuple(folder.name for folder in folders if _bundles_in(folder))
+    return tuple(folder.name for folder in folders if len(folders_of(folder)) > 1)
 
 
 def named_folder(name_or_path: str | Path) -> Path:
@@ -368,7 +368,12 @@ def _folders(name_or_path: str | Path | None) -> list[Path]:
     if not place.is_dir():
         known = (*shipped(), *shipped_together(), "a folder")
         raise unknown_name("checkpoint", str(name_or_path), known)
-    return (_bundles_in(place) or [place]) if not (place / CONFIG).exists() else [place]
+    return folders_of(place)
+
+
+def folders_of(place: Path) -> list[Path]:
+    """The folder of a checkpoint, or those of several that lie in it side by side."""
+    return [place] if (place / CONFIG).exists() else _bundles_in(place) or [place]
 
 
 def _bundles_in(folder: Path) -> list[Path]:

@@ -91,6 +91,13 @@ def test_texts_without_spaces_have_steps_of_one_word(e5: E5) -> None:
 
 
 @needs_weights
+def test_a_text_in_capitals_is_read_in_small_letters(e5: E5) -> None:
+    loud, quiet, one = e5.encode(["MIR GEFÄLLT DAS", "mir gefällt das", "OK"])
+    np.testing.assert_array_equal(loud.features, quiet.features)
+    assert (loud.word_ids, one.tokens) == (quiet.word_ids, ["<s>", "▁OK", "</s>"])
+
+
+@needs_weights
 def test_an_empty_text_has_the_special_tokens_only(e5: E5) -> None:
     # The last one is of letters that are read as nothing.
     found = e5.encode(["", "  ", "\u200b\x07"])

@@ -57,7 +57,7 @@ class LayeredEncoder(ABC):
         long is cut. Texts of equal length are run together without padding, so a text's features
         do not depend on its neighbours.
         """
-        words = [[*self._before, *map(self._normalised, text.split())] for text in texts]
+        words = [[*self._before, *self._words(text)] for text in texts]
         encodings = self._tokenizer.encode_batch(words, is_pretokenized=True)
         by_length: dict[int, list[int]] = {}
         for number, encoding in enumerate(encodings):
@@ -84,9 +84,9 @@ class LayeredEncoder(ABC):
             cut=bool(encoding.overflowing),
         )
 
-    def _normalised(self, word: str) -> str:
-        """A word as the tokenizer takes it."""
-        return word
+    def _words(self, text: str) -> list[str]:
+        """The words of `text.split()`, each as the tokenizer takes it."""
+        return text.split()
 
     @property
     @abstractmethod
