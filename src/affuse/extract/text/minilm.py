@@ -6,6 +6,7 @@ needs sentence-transformers and torch, is never imported.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -66,12 +67,16 @@ class _EnglishPieces(LayeredEncoder):
     _version, _there = VERSION, tuple(range(LAYERS + 1))
     languages = frozenset({ENGLISH})
 
+    def __init__(self, layers: Sequence[int] = (LAYERS,), threads: int | None = None) -> None:
+        super().__init__(layers, threads)
+
     def knows(self, word: str) -> bool:
         # Its pieces make up any word; the table of GloVe tells those of English.
         return knows_english(word)
 
+    @abstractmethod
     def _vocabulary(self) -> bytes:
-        raise NotImplementedError
+        """The file of the tokenizer."""
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -87,9 +92,6 @@ class MiniLM(_EnglishPieces, OwnSession):
     """Text to one feature vector a word piece, from hidden layers 0 to 6, in full precision."""
 
     _called = NAME
-
-    def __init__(self, layers: Sequence[int] = (LAYERS,), threads: int | None = None) -> None:
-        super().__init__(layers, threads)
 
     def _hidden(self, ids: NDArray[np.int64]) -> FloatArray:
         return self._run("ids", ids)
@@ -111,9 +113,6 @@ class PackedMiniLM(_EnglishPieces):
 
     # Values are rounded by the largest of all that are run together: one text, for it alone.
     _called, _there, _batch = "minilm-l6-v2 tokens in 8 bits", PACKED_LAYERS, 1
-
-    def __init__(self, layers: Sequence[int] = (LAYERS,), threads: int | None = None) -> None:
-        super().__init__(layers, threads)
 
     def _hidden(self, ids: NDArray[np.int64]) -> FloatArray:
         (hidden,) = session("text_encoder").run(["hidden"], {"ids": ids})
