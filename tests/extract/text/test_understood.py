@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -41,6 +42,17 @@ def test_other_languages_are_told(text: str, language: str) -> None:
     notice = found.notice("clip.srt")
     assert notice is not None
     assert notice.startswith(f"clip.srt: in {language}, as it seems; ")
+
+
+def test_a_notice_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = understanding(Transcript.of_text("我很喜欢这个地方"), Glove())
+    notice = found.notice(None)
+    assert notice is not None
+    assert "know English alone, so that text is absent (--checkpoint multilingual reads" in notice
+    monkeypatch.setattr(sys, "path", [])
+    without = found.notice(None)
+    assert without is not None
+    assert without.endswith("reads it, after pip install 'affuse[multilingual]')")
 
 
 @pytest.mark.parametrize(

