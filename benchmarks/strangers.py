@@ -4,8 +4,8 @@
 
 DATA is the folder that `make checkpoints` takes. Voices of RAVDESS' test actors are answered from
 their recordings, alone and glued to one with short pauses, as they are and adapted; words of
-CMU-MOSI's test part by the transcript alone; and the test part of the composed corpus by each of
-its modalities and by all. Writes benchmarks/results/strangers.csv.
+CMU-MOSI's test part by the transcript alone; people who read out commands; and the test part of the
+composed corpus by each of its modalities and by all. Writes benchmarks/results/strangers.csv.
 """
 
 from __future__ import annotations
@@ -173,6 +173,14 @@ def composed(data: Path, predictor: Predictor, task: str) -> Iterator[Row]:
                 )
 
 
+def flat(data: Path, predictor: Predictor) -> Iterator[Row]:
+    """People who read out commands, with voice and face: nobody contradicts anybody."""
+    clips = sorted((data / "clips").glob("*.mpg"))
+    scores = [predictor.read(c, Beside(None), Wanted()).answer.conflict for c in clips]
+    known = [score for score in scores if score is not None]
+    yield Row("GRID, flat speech, voice and face", len(known), "highest conflict", max(known))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
@@ -189,6 +197,7 @@ def main() -> None:
         words(arguments.data, sentiment),
         voices(arguments.data, emotion),
         glued(arguments.data, emotion),
+        flat(arguments.data, affuse.load(place)),
     ):
         for row in found:
             print(f"{row.what:60} {row.samples:6} {row.measure:26} {row.value:.3f}", flush=True)

@@ -125,7 +125,7 @@ def test_export_of_what_train_wrote(affuse, tmp_path) -> None:
     assert "hct_mg" in done.out
     assert "float32" in done.out
     config = read_config(place)
-    assert config.conflict["samples"] == 6
+    assert config.conflict["any"]["samples"] == 6
     assert config.name == "exported"
     done = affuse("predict", "x.wav", "--checkpoint", str(place))
     assert "reads text as 'controlled-16' (width 16); this affuse extracts" in done.err

@@ -73,3 +73,21 @@ def test_a_checkpoint_for_training_is_told_from_an_exported_one(tmp_path) -> Non
     (tmp_path / "config.json").write_text(json.dumps({"format": 1, "model": "hct_mg"}))
     with pytest.raises(InputError, match="export it first"):
         Session(tmp_path)
+
+
+def test_a_conflict_that_is_not_told_of_some_modalities_is_told_of_others(session) -> None:
+    told = {"slope": 1.0, "offset": 0.0, "auroc": 0.8}
+    fitted = {"conflict": {"any": told, "text+audio": told | {"auroc": 0.6, "offset": -1.0}}}
+    config = session.config.model_copy(update=fitted)
+    assert config.tells_conflict("audio+vision")
+    assert not config.tells_conflict("text+audio")
+    assert config.calibration("text+audio").offset == -1
+    assert config.calibration("text+vision").offset == 0
+
+
+def test_exports_with_one_map_of_conflict_are_read(session) -> None:
+    once = {"slope": 2.0, "offset": -1.0, "auroc": 0.8}
+    kept = session.config.model_dump()
+    config = type(session.config).model_validate(kept | {"conflict": once})
+    assert config.calibration("text+audio").slope == 2
+    assert type(session.config).model_validate(kept | {"conflict": None}).conflict == {}

@@ -68,6 +68,33 @@ def test_two_checkpoints_answer_together(bundles) -> None:
     assert alone.emotion == pytest.approx(answer.emotion)
 
 
+@pytest.mark.parametrize(("sentiment", "emotion", "told"), [(0.9, 0.8, 0), (0.8, 0.9, 1)])
+def test_the_checkpoint_that_tells_conflicts_best_is_heard(
+    bundles, tmp_path, sentiment, emotion, told
+) -> None:
+    # By voice and face; by all modalities it is the other way round.
+    maps = {
+        "sentiment": {"audio+vision": (sentiment, -3.0), "any": (emotion, 3.0)},
+        "emotion": {"audio+vision": (emotion, -1.0), "any": (sentiment, 3.0)},
+    }
+    for name, fitted in maps.items():
+        shutil.copytree(bundles / name, tmp_path / name)
+        config = json.loads((tmp_path / name / "config.json").read_text())
+        config["conflict"] = {
+            there: {"slope": 0.0, "offset": offset, "auroc": auroc}
+            for there, (auroc, offset) in fitted.items()
+        }
+        (tmp_path / name / "config.json").write_text(json.dumps(config))
+    predictor = affuse.load(tmp_path)
+    rng = np.random.default_rng(0)
+    widths = predictor.sessions[0].config.widths
+    seen = {m: rng.normal(size=(2, widths[m])).astype(np.float32) for m in ("audio", "vision")}
+    answer = predictor.predict_sample(Sample("a", seen))
+    each = [trust.conflict for trust in answer.trust.values()]
+    assert each == pytest.approx([1 / (1 + np.exp(3)), 1 / (1 + np.exp(1))])
+    assert answer.conflict == each[told]
+
+
 def test_a_clip_has_a_timeline_with_its_words(bundles, recording) -> None:
     answer = affuse.load(bundles).predict(recording)
     content = answer.to_dict()
@@ -158,14 +185,14 @@ def test_the_mean_of_windows_counts_them_by_their_length() -> None:
             else {"s": Trust({"text": value, "audio": 1 - value}, "text", value)}
         )
         emotion = None if value is None else {"calm": value, "sad": 1 - value}
-        return WindowAnswer(start, end, Answer(value, emotion, trust), ())
+        return WindowAnswer(start, end, Answer(value, emotion, trust, conflict=value), ())
 
     answer = mean_answer([window(0, 3, 0.0), window(3, 4, 1.0), window(4, 9, None)])
     assert answer.sentiment == pytest.approx(0.25)
     assert answer.emotion == pytest.approx({"calm": 0.25, "sad": 0.75})
     assert answer.trust["s"].gate == pytest.approx({"text": 0.25, "audio": 0.75})
     assert answer.trust["s"].primary == "audio"
-    assert answer.trust["s"].conflict == pytest.approx(0.25)
+    assert answer.trust["s"].conflict == answer.conflict == pytest.approx(0.25)
 
 
 def test_predicting_imports_no_torch(bundles, recording) -> None:

@@ -81,3 +81,4 @@ def test_people_who_read_out_commands_are_neutral(predictor: Predictor, shared_d
         answer = predictor.predict(clip).answer
         assert max(answer.emotion, key=answer.emotion.get) == "neutral"
         assert abs(answer.sentiment) < 1
+        assert answer.conflict < 0.1

@@ -164,7 +164,7 @@ def test_what_is_stored_says_what_the_model_is(tmp_path) -> None:
     config = export_checkpoint(checkpoint, tmp_path / "calmness")
     stored = read_config(tmp_path / "calmness")
     assert stored.model_dump(mode="json") == config.model_dump(mode="json")
-    assert (config.name, config.precision, config.conflict) == ("calmness", "float32", None)
+    assert (config.name, config.precision, config.conflict) == ("calmness", "float32", {})
     assert config.features == features
     assert config.task["labels"] == ("calm", "angry")
     assert config.training == {"seed": 3}
@@ -195,22 +195,27 @@ def test_int8_answers_nearly_alike_in_less_space(tmp_path) -> None:
 def test_conflict_is_calibrated_on_what_validation_knows(tmp_path) -> None:
     checkpoint = Checkpoint("hct_mg", build(task=Regression()), Regression(), None)
     rng = np.random.default_rng(0)
+    odd = ("text", "audio", "vision", None)
     valid = [
         replace(
-            random_sample(rng, {"text": 4, "audio": 20}),
+            random_sample(rng, {"text": 4, "audio": 20, "vision": 9}),
             target=np.float32([rng.uniform(-3, 3)]),
-            truth={"conflict": number % 4 == 0},
+            truth={"conflicting": odd[number % 4]},
         )
-        for number in range(40)
+        for number in range(60)
     ]
     known = export_checkpoint(checkpoint, tmp_path / "known", valid=valid).conflict
-    assert (known["samples"], known["share"]) == (40, 0.25)
+    pairs = {"text+audio", "text+vision", "audio+vision"}
+    assert known.keys() == {"any", "text+audio+vision", *pairs}
+    assert (known["any"]["samples"], known["any"]["share"]) == (60, 0.75)
+    # Of two, one contradicts the other where the odd one is among them.
+    assert {known[pair]["share"] for pair in pairs} == {0.5}
     unknown = [replace(sample, truth={}) for sample in valid]
     told = export_checkpoint(checkpoint, tmp_path / "told", valid=unknown).conflict
-    assert told["share"] != known["share"]
+    assert told["any"]["share"] != known["any"]["share"]
     # Nothing to compare: one modality, or no target.
     lone = [sample.keep(["text"]) for sample in valid] + [s.without_target() for s in valid]
-    assert export_checkpoint(checkpoint, tmp_path / "lone", valid=lone).conflict is None
+    assert export_checkpoint(checkpoint, tmp_path / "lone", valid=lone).conflict == {}
 
 
 def test_speakers_of_one_clip_are_not_known(tmp_path) -> None:

@@ -48,17 +48,14 @@ class Answer:
         interval: lowest and highest of an interval around `sentiment` that held four of five values
             when it was fitted; None where none was.
         trust: checkpoint to what it trusted; empty where there was nothing to go by.
+        conflict: that of the checkpoint which tells conflicts best; None where none tells them.
     """
 
     sentiment: float | None
     emotion: Mapping[str, float] | None
     trust: Mapping[str, Trust]
     interval: tuple[float, float] | None = None
-
-    @property
-    def conflict(self) -> float | None:
-        """That of the first checkpoint that tells one."""
-        return next((t.conflict for t in self.trust.values() if t.conflict is not None), None)
+    conflict: float | None = None
 
     @property
     def top(self) -> str | None:
@@ -290,7 +287,7 @@ def _answer(content: Mapping[str, Any], names: Sequence[str]) -> Answer:
     }
     low, high = content.get("interval") or (None, None)
     interval = None if low is None or high is None else (low, high)
-    return Answer(content["sentiment"], content["emotion"], trust, interval)
+    return Answer(content["sentiment"], content["emotion"], trust, interval, content["conflict"])
 
 
 def _said(content: Mapping[str, Any]) -> Word:

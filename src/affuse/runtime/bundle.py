@@ -21,6 +21,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
 )
 
 from affuse.config import invalid
@@ -37,6 +38,8 @@ from affuse.tasks import Floats, Task
 MODEL, CONFIG, CARD = "model.onnx", "config.json", "README.md"
 TELLING = 0.7
 """The area under the ROC curve, on the validation part, from which on a conflict score is shown."""
+ANY = "any"
+"""In `BundleConfig.conflict`: whichever modalities are there."""
 _AGAIN = "copy the folder anew or export again"
 
 
@@ -60,8 +63,9 @@ class BundleConfig(BaseModel):
     clip: dict[str, Any] | None = None
     normalised: bool  # whether the graph standardises features itself, by the training part
     outputs: tuple[str, ...]  # names of what the graph gives
-    # How disagreement becomes a probability; None where no validation part told.
-    conflict: dict[str, float] | None = None
+    # How disagreement becomes a probability, by which modalities are there (or `ANY`); empty where
+    # no validation part told.
+    conflict: dict[str, dict[str, float]] = {}
     conflict_by: Measure = "disagreement"  # what becomes one
     # By which modalities are there, joined by "+", fitted on the validation part: what logits are
     # divided by so that probabilities are as frequent as they say, and half the width of an
@@ -75,20 +79,33 @@ class BundleConfig(BaseModel):
     training: dict[str, Any] = {}  # seed, options and selected epoch
     terms: str  # under which the training data was given, which bind the weights too
 
-    @property
-    def tells_conflict(self) -> bool:
-        """Whether the score was found to tell conflicts; where nobody looked, it may."""
-        return self.conflict is None or self.conflict.get("auroc", 1.0) >= TELLING
+    @field_validator("conflict", mode="before")
+    @classmethod
+    def _for_any(cls, conflict: Any) -> Any:
+        """Exports once had one map for all clips, or none."""
+        if conflict is None:
+            return {}
+        return {ANY: conflict} if isinstance(conflict, dict) and "slope" in conflict else conflict
 
-    def calibration(self) -> Platt | None:
-        """Of the conflict score, where it was fitted."""
-        if self.conflict is None:
-            return None
-        return Platt(self.conflict["slope"], self.conflict["offset"])
+    def tells_conflict(self, there: str = ANY) -> bool:
+        """Whether the score was found to tell conflicts; where nobody looked, it may."""
+        return not self._conflict(there) or self.conflict_auroc(there) >= TELLING
+
+    def conflict_auroc(self, there: str) -> float:
+        """How well it tells them, in [0, 1]; 0 where nobody looked."""
+        return self._conflict(there).get("auroc", 0.0)
+
+    def calibration(self, there: str) -> Platt | None:
+        """Of the conflict score where those modalities are there, if it was fitted."""
+        fitted = self._conflict(there)
+        return Platt(fitted["slope"], fitted["offset"]) if fitted else None
+
+    def _conflict(self, there: str) -> dict[str, float]:
+        return self.conflict.get(there) or self.conflict.get(ANY, {})
 
 
 def named(modalities: Iterable[str]) -> str:
-    """Which modalities are there, as `temperature` and `interval` name it."""
+    """Which modalities are there, as `temperature`, `interval` and `conflict` name it."""
     return "+".join(modalities)
 
 

@@ -18,6 +18,7 @@ def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
     interval: tuple[float, float] | None = None
     emotion: dict[str, float] | None = None
     trust: dict[str, Trust] = {}
+    best: tuple[float, float | None] = (-1.0, None)
     for session, present, outputs in said:
         there = named(m for m in session.modalities if m in present)
         logits = outputs.prediction.astype(np.float64)
@@ -35,11 +36,13 @@ def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
         primary = session.modalities[int(outputs.primary[0])]
         conflict = None
         config = session.config
-        if outputs.unimodal is not None and len(session.modalities) > 1 and config.tells_conflict:
+        told = len(session.modalities) > 1 and config.tells_conflict(there)
+        if told and outputs.unimodal is not None:
             own = (session.task, outputs.unimodal, outputs.gate)
-            (conflict,) = conflict_of(*own, config.calibration(), config.conflict_by)
+            (conflict,) = conflict_of(*own, config.calibration(there), config.conflict_by)
+            best = max(best, (config.conflict_auroc(there), conflict), key=lambda each: each[0])
         trust[session.config.name] = Trust(gate, primary, conflict)
-    return Answer(sentiment, emotion, trust, interval)
+    return Answer(sentiment, emotion, trust, interval, best[1])
 
 
 def _around(value: float, session: Session, there: str) -> tuple[float, float] | None:

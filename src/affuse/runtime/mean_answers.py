@@ -31,7 +31,8 @@ def weighted_answer(spans: Sequence[tuple[float, Answer]]) -> Answer:
         for name, trust in answer.trust.items():
             trusts.setdefault(name, []).append((span, trust))
     trusted = {name: _mean_trust(t) for name, t in trusts.items()}
-    return Answer(sentiment, emotion, trusted, interval)
+    conflict = _mean([(s, a.conflict) for s, a in spans])
+    return Answer(sentiment, emotion, trusted, interval, conflict)
 
 
 def _mean_trust(parts: Sequence[tuple[float, Trust]]) -> Trust:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from affuse.runtime.bundle import Session, named
+from affuse.metrics.calibration import Platt
+from affuse.metrics.scores import auroc
+from affuse.runtime.bundle import ANY, Outputs, Session, named
+from affuse.runtime.contradiction import contradicted, measured
 from affuse.samples import Sample, labelled, targets_of
 from affuse.tasks import Classification, Floats, Regression, Task
 
@@ -19,23 +23,53 @@ _ENOUGH = 50
 _BATCH = 64
 
 
-def certainty(session: Session, valid: Sequence[Sample]) -> dict[str, dict[str, float]]:
-    """What `BundleConfig.temperature` and `interval` hold, for each subset of the modalities.
+def calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, Any]:
+    """What `BundleConfig` holds of certainty and conflict, for each subset of the modalities.
 
     A temperature makes the classes' mean logarithmic loss least (Guo et al. 2017, "On Calibration
     of Modern Neural Networks"). Half an interval's width is the split conformal quantile of
-    distances (Vovk et al. 2005), for each subset by itself.
+    distances (Vovk et al. 2005). How far modalities are apart becomes a probability by Platt's map:
+    of two of three, that it is these two that contradict each other. Each is fitted for each subset
+    by itself, and conflict once more for all samples, whatever is there of them.
     """
     temperature, interval = dict[str, float](), dict[str, float]()
+    conflict = dict[str, dict[str, float]]()
+    several = [s.keep(session.modalities) for s in labelled(valid)]
+    several = [sample for sample in several if len(sample.sequences) > 1]
+    if several and (fitted := _conflict(session, several, _outputs(session, several))):
+        conflict[ANY] = fitted
     for there, samples in _subsets(session, labelled(valid)):
-        said, target = _outputs(session, samples), targets_of(samples)
+        found, target = _outputs(session, samples), targets_of(samples)
+        said = found.prediction.astype(np.float64)
         if isinstance(session.task, Classification):
             temperature[there] = _temperature(session.task, said, target)
         elif isinstance(session.task, Regression):
             apart = np.sort(np.abs(session.task.decode(said) - target).ravel())
             rank = int(np.ceil((len(apart) + 1) * COVERED))
             interval[there] = float(apart[min(rank, len(apart)) - 1])
-    return {"temperature": temperature, "interval": interval}
+        if conflict and len(samples[0].sequences) > 1:
+            conflict[there] = _conflict(session, samples, found)
+    return {"temperature": temperature, "interval": interval, "conflict": conflict}
+
+
+def _conflict(session: Session, samples: Sequence[Sample], found: Outputs) -> dict[str, float]:
+    """Platt's map for samples of several modalities, empty where a model has no own answers.
+
+    Where they know who contradicts the others (`Sample.truth`), that decides; elsewhere their
+    labels do, by `contradicted`.
+    """
+    task, by = session.task, session.config.conflict_by
+    if found.unimodal is None:
+        return {}
+    truth = contradicted(task, found.unimodal, found.gate > 0, targets_of(samples))
+    if all("conflicting" in sample.truth for sample in samples):
+        truth = np.array([s.truth["conflicting"] in s.sequences for s in samples])
+    apart = measured(task, found.unimodal, found.gate, by)
+    fitted = (Platt.of_log_odds if by == "opposition" else Platt.of_distance)(apart, truth)
+    # Where all or none hold a conflict, none is told from another.
+    area = 0.5 if truth.all() or not truth.any() else auroc(apart, truth)
+    told = {"samples": len(apart), "share": float(truth.mean()), "auroc": area}
+    return {**asdict(fitted), **told}
 
 
 def _subsets(session: Session, samples: Sequence[Sample]) -> Iterator[tuple[str, list[Sample]]]:
@@ -46,10 +80,16 @@ def _subsets(session: Session, samples: Sequence[Sample]) -> Iterator[tuple[str,
                 yield named(there), having
 
 
-def _outputs(session: Session, samples: Sequence[Sample]) -> Floats:
+def _outputs(session: Session, samples: Sequence[Sample]) -> Outputs:
     starts = range(0, len(samples), _BATCH)
-    parts = [session.run(samples[start : start + _BATCH]).prediction for start in starts]
-    return np.concatenate(parts).astype(np.float64)
+    parts = [session.run(samples[start : start + _BATCH]) for start in starts]
+    own = [part.unimodal for part in parts if part.unimodal is not None]
+    return Outputs(
+        np.concatenate([part.prediction for part in parts]),
+        np.concatenate([part.gate for part in parts]),
+        np.concatenate([part.primary for part in parts]),
+        np.concatenate(own) if own else None,
+    )
 
 
 def _temperature(task: Task, logits: Floats, target: Any) -> float:

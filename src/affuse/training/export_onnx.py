@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,11 @@ from affuse import __version__
 from affuse.batches import collate
 from affuse.errors import InputError
 from affuse.fusion import count_parameters
-from affuse.metrics.calibration import Platt
-from affuse.metrics.scores import auroc
 from affuse.optional import require
 from affuse.runtime.bundle import MODEL, BundleConfig, Session, write_bundle
-from affuse.runtime.contradiction import contradicted, measured
-from affuse.samples import Sample, labelled, targets_of
+from affuse.samples import Sample
 from affuse.tasks import Classification
-from affuse.training.calibrate import certainty
+from affuse.training.calibrate import calibrated
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.model_card import model_card, terms_of
 from affuse.training.onnx_graph import to_onnx
@@ -32,7 +28,6 @@ from affuse.training.transfer import WEIGHTS_FOLDER
 PARITY = 1e-4
 """How far a graph may answer from its model."""
 
-_BATCH = 64
 _LENGTHS = ((3, 1, 7), (1, 40, 2), (6, 0, 5))
 """Steps of three samples in each modality in turn; where 0, that modality is missing."""
 
@@ -106,7 +101,7 @@ def export_checkpoint(
             config = config.model_copy(update={"precision": "int8"})
             write_bundle(place, graph, config, "")
         session = Session(place)
-        fitted = {"conflict": _calibrated(session, valid), **certainty(session, valid)}
+        fitted = calibrated(session, valid)
     config = config.model_copy(update=fitted)
     write_bundle(folder, graph, config, model_card(config, evaluation))
     if weights:
@@ -171,30 +166,3 @@ def _quantised(path: Path) -> bytes:
     finally:
         logging.disable(logging.NOTSET)
     return smaller.read_bytes()
-
-
-def _calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, float] | None:
-    """What `BundleConfig.conflict` holds, by validation samples with a target and two modalities.
-
-    Where they know whether they hold a conflict (`Sample.truth`), that decides; elsewhere their
-    labels do, by `contradicted`. None without such samples or own answers.
-    """
-    usable = [s for s in labelled(valid) if len(s.keep(session.modalities).sequences) > 1]
-    if not usable or "unimodal" not in session.config.outputs:
-        return None
-    parts = [session.run(usable[start : start + _BATCH]) for start in range(0, len(usable), _BATCH)]
-    unimodal = np.concatenate([p.unimodal for p in parts if p.unimodal is not None])
-    gate = np.concatenate([p.gate for p in parts])
-    known = [sample.truth.get("conflict") for sample in usable]
-    truth = np.array(known, dtype=bool)
-    if None in known:
-        truth = contradicted(session.task, unimodal, gate > 0, targets_of(usable))
-    apart = measured(session.task, unimodal, gate, session.config.conflict_by)
-    odds = session.config.conflict_by == "opposition"
-    fitted = (Platt.of_log_odds if odds else Platt.of_distance)(apart, truth)
-    return {
-        **asdict(fitted),
-        "samples": len(apart),
-        "share": float(truth.mean()),
-        "auroc": auroc(apart, truth),
-    }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from affuse.errors import InputError
-from affuse.runtime.bundle import BundleConfig
+from affuse.runtime.bundle import ANY, BundleConfig
 from affuse.tasks import Classification, Regression, Task
 
 TERMS: Mapping[str, str] = {
@@ -60,18 +60,6 @@ def model_card(config: BundleConfig, evaluation: Mapping[str, Any] | None = None
         for m, width in config.widths.items()
     )
     corpus = config.corpus
-    conflict = "It has no conflict score: the model has no answers of each modality alone."
-    if "unimodal" in config.outputs:
-        conflict = "Its conflict score is not calibrated: it is the plain disagreement, in [0, 1]."
-    if config.conflict is not None:
-        c = config.conflict
-        conflict = (
-            f"Its conflict score was calibrated on {c['samples']:.0f} validation samples, "
-            f"{c['share']:.0%} of them with a conflict; area under the ROC curve there "
-            f"{c['auroc']:.2f}."
-        )
-        if not config.tells_conflict:
-            conflict += " That is too little to show it."
     return f"""# {config.name}
 
 {_predicts(task)}, by a fusion model (`{config.model}`, {config.parameters:,} parameters,
@@ -83,7 +71,7 @@ modalities.
 {widths}
 
 {"Features are standardised inside the model." if config.normalised else ""}
-{conflict}
+{_conflict(config)}
 {_certainty(config)}
 
 ## Training data
@@ -98,6 +86,23 @@ that from its training data. It is no measurement of what a person feels, thinks
 decide about people by it. Emotion recognition at work and in education is prohibited or restricted
 by law in places, for instance by Article 5(1)(f) of the EU AI Act (Regulation 2024/1689).
 """
+
+
+def _conflict(config: BundleConfig) -> str:
+    if "unimodal" not in config.outputs:
+        return "It has no conflict score: the model has no answers of each modality alone."
+    if not (c := config.conflict.get(ANY)):
+        return "Its conflict score is not calibrated: it is the plain disagreement, in [0, 1]."
+    by = ", ".join(f"{m} {x['auroc']:.2f}" for m, x in config.conflict.items() if m != ANY)
+    told = (
+        f"Its conflict score was calibrated on {c['samples']:.0f} validation samples, "
+        f"{c['share']:.0%} of them with a conflict; area under the ROC curve there "
+        f"{c['auroc']:.2f}{f' ({by})' if by else ''}."
+    )
+    few = [m for m in config.conflict if not config.tells_conflict(m)]
+    if ANY in few:
+        return f"{told} That is too little to show it."
+    return f"{told} Of {', '.join(few)} that is too little to show it." if few else told
 
 
 def _certainty(config: BundleConfig) -> str:
