@@ -31,7 +31,7 @@ ENGLISH, MANY = "sentiment", "multilingual"
 
 
 class Row(NamedTuple):
-    """Acc2 is of what is not neutral; a error in MOSI's units means nothing elsewhere."""
+    """Acc2 is of what is not neutral; an error in MOSI's units means nothing elsewhere."""
 
     corpus: str
     words: str
