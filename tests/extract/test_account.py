@@ -58,6 +58,15 @@ def test_words_outside_a_recording(
     assert account.text == bool(found["inside"])
 
 
+def test_words_beyond_those_that_features_read_are_told(tmp_path: Path) -> None:
+    extractor = ClipExtractor(ClipSettings(text="minilm8", expression=False))
+    file = write_wav(tmp_path / "a.wav", SECOND)
+    fits, goes_on = (Transcript.of_text("good " * count) for count in (126, 127))
+    assert not [line for line in told(extractor, file, fits).notices if "tokens" in line]
+    (line,) = [line for line in told(extractor, file, goes_on).notices if "tokens" in line]
+    assert line == "of what is said from 0.0 s on, 128 tokens are read and the rest is not"
+
+
 def test_words_of_another_language_are_absent(extractor: ClipExtractor, tmp_path: Path) -> None:
     said = Transcript.of_text("das ist nicht gut und ich mag es auch nicht so sehr")
     account = told(extractor, write_wav(tmp_path / "a.wav", SECOND), said)

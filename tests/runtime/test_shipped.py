@@ -11,10 +11,11 @@ import pytest
 import affuse
 from affuse.extract.clip import ClipExtractor, ClipSettings
 from affuse.extract.text.transcript import Word
-from affuse.runtime.predictor import SHIPPED, Predictor
+from affuse.runtime.predictor import SHIPPED, Predictor, shipped, shipped_together
 from affuse.samples import Sample
 
-NAMES = sorted(folder.name for folder in SHIPPED.iterdir() if folder.is_dir())
+NAMES = sorted(path.parent.relative_to(SHIPPED).as_posix() for path in SHIPPED.rglob("model.onnx"))
+MANY = "multilingual"
 MODALITIES = ("text", "audio", "vision")
 
 
@@ -24,7 +25,11 @@ def predictor() -> Predictor:
 
 
 def test_sentiment_and_emotion_come_with_affuse() -> None:
-    assert NAMES == ["emotion", "sentiment"]
+    assert NAMES == ["emotion", "multilingual/emotion", "multilingual/sentiment", "sentiment"]
+    # Those of many languages answer where they are asked for by name.
+    assert (shipped(), shipped_together()) == (("sentiment", "emotion"), (MANY,))
+    assert affuse.load().names == ("sentiment", "emotion")
+    assert affuse.load(MANY).names == ("multilingual-sentiment", "multilingual-emotion")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,7 +48,7 @@ def test_each_is_small_and_says_what_it_learned_from(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_reads_the_features_that_clips_give(name: str) -> None:
-    config = affuse.load(name).sessions[0].config
+    config = affuse.load(SHIPPED / name).sessions[0].config
     extractor = ClipExtractor(ClipSettings(**config.clip))
     assert config.widths == extractor.widths
     assert config.features == extractor.versions

@@ -72,8 +72,9 @@ def usefulness(
             if outcome.clip is None:
                 found.append(None)
                 continue
-            said = said_in(clip.row, clip.take, outcome.clip.duration, shelf.places)
-            answer = _answer(predictor, extractor.features, clip, outcome.clip, said)
+            features, seconds = extractor.features, outcome.clip.duration
+            said = said_in(clip.row, clip.take, seconds, shelf.places, features.text)
+            answer = _answer(predictor, features, clip, outcome.clip, said)
             found.append(_useful(answer))
     return found
 

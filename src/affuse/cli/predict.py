@@ -39,7 +39,8 @@ PathsArgument = Annotated[
 CheckpointOption = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME|DIR", help="A checkpoint, or a folder of `affuse export`; by default all."
+        metavar="NAME|DIR",
+        help="A checkpoint, or a folder of `affuse export`; by default those of English.",
     ),
 ]
 

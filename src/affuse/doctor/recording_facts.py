@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from affuse.config import parse_options
+from affuse.extract.features import ClipFeatures
 from affuse.extract.fingerprint import copies
 from affuse.readers.clips.agreement import Agreement
 from affuse.readers.clips.clip_options import ClipsOptions
@@ -64,7 +65,7 @@ def measure_recordings(path: Path, options: Mapping[str, Any] | None = None) -> 
         InputError: what that reader refuses.
     """
     settled = parse_options(ClipsOptions, options or {}).settled()
-    found = gather(path, settled, settled.settings())
+    found = gather(path, settled, ClipFeatures(settled.settings()))
     lasting = np.array([clip.stored.duration for clip in found.clips])
     kinds = {"text": _has_words, "speech": _has("audio"), "a face": _has("vision")}
     same = _same(found.clips)

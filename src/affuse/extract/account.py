@@ -12,8 +12,9 @@ from affuse.extract.face.crowd import Crowd
 from affuse.extract.face.tracking import FaceTracker
 from affuse.extract.media.decode import MediaReader
 from affuse.extract.media.sent import SentMedia
+from affuse.extract.text import KnowsWords
 from affuse.extract.text.transcript import Transcript, Word
-from affuse.extract.text.understood import understanding
+from affuse.extract.text.understood import Understanding, understanding
 from affuse.extract.voice.recognise import SPEECH, STEP
 from affuse.samples import FloatArray
 
@@ -98,6 +99,7 @@ class Account:
         words: how many lie in the recording.
         text: whether the features know any of them.
         known: the share of all words that the features know.
+        language: the code of the one in which speech was recognised.
     """
 
     notices: list[str] = field(default_factory=list)
@@ -109,22 +111,32 @@ class Account:
     words: int = 0
     text: bool = False
     known: float = 0.0
+    language: str | None = None
+    _features: KnowsWords | None = field(default=None, repr=False, compare=False)
     _recognised: bool = False
     _heard_until: float = 0.0
+    _cut: dict[float, int] = field(default_factory=dict, repr=False)
     _said: set[Word] = field(default_factory=set, repr=False)
 
-    def begin(self, transcript: Transcript | None, *, recognises: bool) -> None:
-        """Before anything is read."""
-        self.transcript, self._recognised = transcript, recognises
+    def begin(
+        self, transcript: Transcript | None, features: KnowsWords, *, recognises: bool
+    ) -> None:
+        """Before anything is read; `features` are those that words become."""
+        self.transcript, self._recognised, self._features = transcript, recognises, features
         self.notices += [] if transcript is None else transcript.notices
         if transcript is not None:
             self._understand(transcript)
 
     def _understand(self, transcript: Transcript) -> None:
-        found = understanding(transcript)
+        found = self._understanding(transcript)
         self.understood, self.known = not found.absent, found.known or 0.0
         notice = found.notice(transcript.origin.file)
         self.notices += [] if notice is None else [notice]
+
+    def _understanding(self, transcript: Transcript) -> Understanding:
+        if self._features is None:
+            raise ValueError("an account begins before it is told anything")
+        return understanding(transcript, self._features)
 
     def hear(self, start: float, chances: FloatArray) -> None:
         """Chances of speech, as of `speech_probabilities`, of a window; windows may overlap."""
@@ -137,10 +149,14 @@ class Account:
         self._said |= set(words)
         self.words, self.text = len(self._said), self.text or text
 
+    def cut_short(self, start: float, steps: int) -> None:
+        """A window whose words begin at second `start` has more than so many steps of text."""
+        self._cut[start] = steps
+
     def end(self, media: MediaReader | SentMedia, end: float) -> None:
         """After the last of a recording that ends at second `end`."""
         if self._recognised:
-            self.known = understanding(Transcript(tuple(self._said))).known or 0.0
+            self.known = self._understanding(Transcript(tuple(self._said))).known or 0.0
         self.streams = {kind: _described(media, kind) for kind in ("sound", "picture")}
         found = (*media.notices(), *self._lost_words(end), *self._lost_media(media, end))
         self.notices += [line for line in dict.fromkeys(found) if line not in self.notices]
@@ -164,13 +180,16 @@ class Account:
             "known": round(self.known, 3),
         }
         if self.transcript is None:
-            told = {"file": None, "format": "recognised", "language": "en", "cues": 0, "skipped": 0}
-            return told | counted
+            told = {"file": None, "format": "recognised", "language": self.language}
+            return told | {"cues": 0, "skipped": 0} | counted
         origin = self.transcript.origin
         keys = ("file", "format", "language", "cues", "skipped")
         return {key: getattr(origin, key) for key in keys} | counted
 
     def _lost_words(self, end: float) -> Iterator[str]:
+        if self._cut:
+            steps, places = max(self._cut.values()), _seconds(list(self._cut))
+            yield f"of what is said from {places} on, {steps} tokens are read and the rest is not"
         if self.transcript is None:
             return
         total, name = len(self.transcript.words), self.transcript.origin.file or "the transcript"

@@ -226,9 +226,10 @@ class _Reading:
             # A file's subtitles stay whole; of words alone nothing but their start tells the order.
             self._words.sort(key=lambda word: word.start)
         recognises = settings.recognise and transcript is None and "sound" in media.kinds
-        self._recogniser = Recogniser(settings.piece) if recognises else None
+        languages = features.text.languages
+        self._recogniser = Recogniser(settings.piece, languages) if recognises else None
         self._account = account
-        account.begin(transcript, recognises=recognises)
+        account.begin(transcript, features.text, recognises=recognises)
 
     def windows(self, *, threads: bool) -> Iterator[Window]:
         # Voice and text of one window are made while the faces of the next are read.
@@ -262,6 +263,7 @@ class _Reading:
         """The windows that the end of the recording completes."""
         if self._recogniser is not None:
             self._words += self._recogniser.finish()
+            self._account.language = self._recogniser.language
         if "picture" in self._media.kinds:
             self._reached.advance("picture", self._media.pictured)
         yield from self._bounds.complete(self._reached.end)

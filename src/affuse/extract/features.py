@@ -8,18 +8,17 @@ from typing import Literal, cast, get_args
 import numpy as np
 from pydantic import Field
 
-from affuse.config import Options
 from affuse.errors import unknown_name
 from affuse.extract import face
 from affuse.extract.account import SHORTEST_VOICE, Account
 from affuse.extract.face.regions import Image
-from affuse.extract.text import Layer, TextOptions, TokenFeatures
+from affuse.extract.text import Layer, TextChoice, TextKind, TextOptions, TokenFeatures
 from affuse.extract.text.glove import UNKNOWN
 from affuse.extract.text.meaning import say_something
 from affuse.extract.text.transcript import Word
 from affuse.extract.voice import RATE, descriptors
 from affuse.extract.voice.descriptors import VOICE_WIDTH, VOICED, floored, levelled, voice_frames
-from affuse.extract.voice.recognise import SPEECH, speech_probabilities
+from affuse.extract.voice.recognise import SPEECH, recogniser_name, speech_probabilities
 from affuse.extract.voice.whisper import HOP, speech_frames, speech_name
 from affuse.extract.voice.whisper import WIDTH as SPEECH_WIDTH
 from affuse.samples import FloatArray, Sample
@@ -39,11 +38,13 @@ def one_of_faces(name: str) -> Faces:
     raise unknown_name("choice of faces", name, get_args(Faces))
 
 
-class ClipSettings(Options):
+class ClipSettings(TextChoice):
     """What is extracted. Stored with a checkpoint, so that predictions see what training saw."""
 
-    text: Literal["glove", "minilm8", "minilm"] = "glove"
-    layers: tuple[Layer, ...] = Field(default=(6,), min_length=1, description="MiniLM's layers")
+    text: TextKind = "glove"
+    layers: tuple[Layer, ...] = Field(
+        default=(6,), min_length=1, description="hidden layers of minilm8, minilm or e5"
+    )
     cepstra: int = Field(default=20, ge=0, le=39, description="mel cepstra beside the descriptors")
     audio: Literal["frames", "functionals", "speech", "summary"] = Field(
         default="functionals",
@@ -103,6 +104,11 @@ class ClipFeatures:
         vision = face.NAME + f", {face.EXPRESSION_NAME}" * settings.expression
         self.versions = {"text": self.text.name, "audio": self._audio_name(), "vision": vision}
 
+    @property
+    def recogniser(self) -> str:
+        """The name of what recognises speech for these features; other words, another name."""
+        return recogniser_name(self.text.languages)
+
     def vision_step(self, image: Image, found: face.Face) -> FloatArray:
         """The features of a face in a picture, float32 `(widths["vision"],)`."""
         if not self.settings.expression:
@@ -131,12 +137,12 @@ class ClipFeatures:
         """
         account = Account() if account is None else account
         found = {
-            "text": self._text_steps(words) if understood else None,
+            "text": self._text_steps(words, account) if understood else None,
             "audio": self._audio_steps(signal, start, account),
             "vision": _vision_steps(faces),
         }
         account.say(words, text=found["text"] is not None)
-        if found["audio"] is not None and not say_something(words):
+        if found["audio"] is not None and not say_something(words, self.text):
             # Beside a voice they would only take its weight away.
             found["text"] = None
         sequences = {m: steps[0] for m, steps in found.items() if steps is not None}
@@ -151,11 +157,13 @@ class ClipFeatures:
             return Sample(name, {})
         return Sample(name, {"vision": found[0]}, times={"vision": found[1]})
 
-    def _text_steps(self, words: tuple[Word, ...]) -> _Steps | None:
+    def _text_steps(self, words: tuple[Word, ...], account: Account) -> _Steps | None:
         if not words:
             return None
         text = joined(words)
         (encoded,) = self.text.encode([text])
+        if encoded.cut:
+            account.cut_short(words[0].start, len(encoded.features))
         if encoded.tokens == [UNKNOWN]:
             return None
         starts = [words[number].start for number in words_of_steps(encoded)]

@@ -18,7 +18,6 @@ from affuse.errors import InputError
 from affuse.extract.clip import ClipExtractor, Window
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Word
-from affuse.extract.voice.recognise import NAME as RECOGNISER
 from affuse.extract.whose_face import Whose
 from affuse.files import write_atomic
 from affuse.samples import MODALITIES, Sample
@@ -48,7 +47,7 @@ def clip_key(
     made_by: list[Any] = [FORMAT, repr(beside), tracks or Wanted()]
     made_by += [extractor.settings.model_dump(), extractor.versions]
     if beside.transcript is None and extractor.settings.recognise:
-        made_by.append(RECOGNISER)
+        made_by.append(extractor.features.recogniser)
     digest.update(json.dumps(made_by).encode())
     return digest.hexdigest()[:32]
 

@@ -23,7 +23,6 @@ from affuse.extract.cache import FeatureCache
 from affuse.extract.clip import ClipExtractor, ClipSettings, Window, nothing_from
 from affuse.extract.media.segments import Segment
 from affuse.extract.store import StoredClip, read_clip, write_clip
-from affuse.extract.voice.recognise import NAME as RECOGNISER
 from affuse.files import digest_file, digest_json, make_folder
 from affuse.processes import PlainContext, begin_plain_worker, one_thread_each
 from affuse.progress import Advance, items_bar
@@ -89,8 +88,8 @@ def extract_takes(
     kept = clip_folder() if folder is None else folder
     make_folder(kept)
     # Weights that are missing are one error, not one a clip.
-    versions = ClipExtractor(settings).versions
-    places: list[Path | str] = [_place(take, kept, settings, versions) for take in takes]
+    extractor = ClipExtractor(settings)
+    places: list[Path | str] = [_place(take, kept, extractor) for take in takes]
     known = {place: clip for place in places if (clip := _known(place)) is not None}
     errors = dict(_read_missing(takes, places, known, settings, jobs))
     return [_taken(place, known, errors) for place in places]
@@ -101,18 +100,17 @@ def clip_folder() -> Path:
     return FeatureCache().folder / "clips"
 
 
-def _place(
-    take: Take, kept: Path, settings: ClipSettings, versions: Mapping[str, str]
-) -> Path | str:
+def _place(take: Take, kept: Path, extractor: ClipExtractor) -> Path | str:
     """Where a clip is kept, or the line that says why its file cannot be read."""
     try:
         content = _digest(take.path, *_state(take.path))
     except AffuseError as error:
         return str(error)
+    settings, versions = extractor.settings, extractor.versions
     made_by = {
         "settings": settings.model_dump(mode="json", exclude=set(_OF_WORDS)),
         "versions": [versions["audio"], versions["vision"]],
-        "recogniser": RECOGNISER if settings.recognise else None,
+        "recogniser": extractor.features.recogniser if settings.recognise else None,
     }
     key = digest_json([VERSION, content, list(take.segment), made_by])
     return kept / f"{content[:8]}-{key}.npz"

@@ -17,7 +17,7 @@ from affuse.samples import Sample
 from affuse.tasks import Floats, Ints, Regression, Task
 from affuse.training.devices import AUTO, on_device
 
-_SPECIAL = {"[CLS]": "start", "[SEP]": "end"}
+_SPECIAL = {"[CLS]": "start", "[SEP]": "end", "<s>": "start", "</s>": "end"}
 
 
 @dataclass(frozen=True)
@@ -204,6 +204,12 @@ def _words(sample: Sample, modality: str, feature: str) -> list[str] | None:
         from affuse.extract.text.minilm import MiniLM
 
         words = [_SPECIAL.get(t, t) for t in MiniLM().encode([sample.text])[0].tokens]
+    elif feature.startswith("multilingual-e5"):
+        from affuse.extract.text.e5 import E5
+
+        # A mark stands for the space before a word.
+        tokens = E5().encode([sample.text])[0].tokens
+        words = [_SPECIAL.get(t, t.removeprefix("\u2581")) for t in tokens]
     elif feature.startswith("glove"):
         from affuse.extract.text.glove import Glove
 

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field
 
 from affuse.config import parted
 from affuse.extract.features import ClipFeatures, ClipSettings
-from affuse.extract.text import Layer, TextOptions, encode_corpus
+from affuse.extract.text import Layer, TextKind, TextOptions, encode_corpus
 from affuse.extract.text.minilm import PACKED_LAYERS
 from affuse.readers import composed_sources as sources
 from affuse.readers.composed_sources import EMOTIONS, Piece, Text
@@ -33,9 +33,11 @@ _SEED = 0
 class ComposedOptions(TextOptions):
     """Options of the reader `composed`."""
 
-    text: Literal["minilm8", "minilm", "glove"] = "minilm8"
+    text: TextKind = "minilm8"
     layers: tuple[Layer, ...] = Field(
-        default=PACKED_LAYERS, min_length=1, description="MiniLM's hidden layers, concatenated"
+        default=PACKED_LAYERS,
+        min_length=1,
+        description="hidden layers of minilm8, minilm or e5, concatenated",
     )
     voices: Annotated[tuple[Literal["ravdess", "nemo", "savee"], ...], BeforeValidator(parted)] = (
         Field(

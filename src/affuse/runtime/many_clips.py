@@ -18,7 +18,6 @@ from affuse.extract.folder import Clip
 from affuse.extract.media.segments import Segment
 from affuse.extract.media.tracks import Wanted
 from affuse.extract.text.transcript import Beside, Transcript, transcript_beside
-from affuse.extract.voice.recognise import NAME as RECOGNISER
 from affuse.files import digest, digest_file, make_folder, to_strict_json, write_atomic
 from affuse.runtime.adapting import Adapt, AdaptAlone
 from affuse.runtime.bundle import CONFIG, MODEL
@@ -138,11 +137,12 @@ class ClipReader:
     ) -> PredictedClip:
         if beside is None:
             beside = Beside(None) if remote else beside_of(clip.path, segment)
+        recogniser = self._predictor.extractor().features.recogniser
         made_from = {
             **self.made_by(reading),
             **({} if segment is None else {"segment": list(segment)}),
             "words": digest(repr(beside).encode(), 64),
-            "recognised": RECOGNISER if reading.recognise and beside.transcript is None else None,
+            "recognised": recogniser if reading.recognise and beside.transcript is None else None,
         }
         state = remote.state() if remote else _state(clip.path)
         place = None if out is None else out / f"{clip.name}.json"

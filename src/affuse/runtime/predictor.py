@@ -89,7 +89,8 @@ class Predictor:
 
         Args:
             name_or_path: of a checkpoint that comes with affuse, or a folder that `affuse export`
-                or `save_pretrained` wrote. By default all that come with affuse, side by side.
+                or `save_pretrained` wrote. By default those of English that come with affuse, side
+                by side; `multilingual` are those of many languages.
             threads: of onnxruntime.
             alone: as of the class.
             device: of everything that onnxruntime runs: `auto`, `cpu`, `cuda` or `dml`.
@@ -339,14 +340,21 @@ class Predictor:
 
 
 def shipped() -> tuple[str, ...]:
-    """The names of the checkpoints that come with affuse."""
+    """The names of the checkpoints that come with affuse and answer where none is named."""
     return tuple(folder.name for folder in _bundles_in(SHIPPED))
+
+
+def shipped_together() -> tuple[str, ...]:
+    """The names of those that come with affuse and answer side by side where theirs is named."""
+    folders = sorted(path for path in SHIPPED.glob("*") if path.is_dir())
+    return tuple(folder.name for folder in folders if len(folders_of(folder)) > 1)
 
 
 def named_folder(name_or_path: str | Path) -> Path:
     """That folder, or the one of the checkpoint of such a name that comes with affuse."""
-    place = Path(name_or_path)
-    return SHIPPED / place if not place.is_dir() and str(name_or_path) in shipped() else place
+    place, name = Path(name_or_path), str(name_or_path)
+    known = not place.is_dir() and name in (*shipped(), *shipped_together())
+    return SHIPPED / place if known else place
 
 
 def _folders(name_or_path: str | Path | None) -> list[Path]:
@@ -358,14 +366,20 @@ def _folders(name_or_path: str | Path | None) -> list[Path]:
         return found
     place = named_folder(name_or_path)
     if not place.is_dir():
-        raise unknown_name("checkpoint", str(name_or_path), (*shipped(), "a folder"))
-    return (_bundles_in(place) or [place]) if not (place / CONFIG).exists() else [place]
+        known = (*shipped(), *shipped_together(), "a folder")
+        raise unknown_name("checkpoint", str(name_or_path), known)
+    return folders_of(place)
+
+
+def folders_of(place: Path) -> list[Path]:
+    """The folder of a checkpoint, or those of several that lie in it side by side."""
+    return [place] if (place / CONFIG).exists() else _bundles_in(place) or [place]
 
 
 def _bundles_in(folder: Path) -> list[Path]:
     found = (path.parent for path in folder.glob(f"*/{CONFIG}"))
     # Sentiment first: what it trusts is what an answer shows first.
-    return sorted(found, key=lambda place: (place.name != "sentiment", place.name))
+    return sorted(found, key=lambda place: (not place.name.endswith("sentiment"), place.name))
 
 
 _RUN_TIME = ("window", "step", "follow", "recognise", "piece", "wait", "faces")

@@ -39,7 +39,7 @@ class Offered:
 
     def to_dict(self) -> dict[str, Any]:
         """The list, as it is answered."""
-        listed = [_described(name, config) for name, config in self._configs.items()]
+        listed = [_described(name, config) for name, config in self._configs]
         return {"checkpoints": listed, "default": list(self._by_default)}
 
     @cached_property
@@ -51,7 +51,10 @@ class Offered:
 
     @cached_property
     def _places(self) -> dict[str, Path]:
-        places, folder = dict(self._by_default), self._folder
+        from affuse.runtime.predictor import SHIPPED, shipped_together
+
+        together = {name: SHIPPED / name for name in shipped_together()}
+        places, folder = {**self._by_default, **together}, self._folder
         more = [] if folder is None else sorted(path.parent for path in folder.glob(f"*/{CONFIG}"))
         if folder is not None and not more:
             remedy = "give a folder of folders that affuse export wrote"
@@ -64,8 +67,15 @@ class Offered:
         return places
 
     @cached_property
-    def _configs(self) -> dict[str, BundleConfig]:
-        return {name: read_config(place) for name, place in self._places.items()}
+    def _configs(self) -> list[tuple[str, BundleConfig]]:
+        """Each with its name, which those that answer side by side have in common."""
+        from affuse.runtime.predictor import folders_of
+
+        return [
+            (name, read_config(folder))
+            for name, place in self._places.items()
+            for folder in folders_of(place)
+        ]
 
 
 def _described(name: str, config: BundleConfig) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from media_files import tone
 
 from affuse.extract import features
 from affuse.extract.features import ClipFeatures, ClipSettings
+from affuse.extract.text.glove import Glove
 from affuse.extract.text.meaning import say_something
 from affuse.extract.text.transcript import Word
 
@@ -20,12 +21,12 @@ def words(text: str) -> tuple[Word, ...]:
     "text", ["", "la la la", "it was this, and of that", "qzxv wkrtp", "It's…"]
 )
 def test_words_that_say_nothing(text: str) -> None:
-    assert not say_something(words(text))
+    assert not say_something(words(text), Glove())
 
 
 @pytest.mark.parametrize("text", ["no", "oh", "I am here to help", "yes", "don't", "not this"])
 def test_words_that_say_something(text: str) -> None:
-    assert say_something(words(text))
+    assert say_something(words(text), Glove())
 
 
 def test_beside_a_voice_words_that_say_nothing_are_left_out(

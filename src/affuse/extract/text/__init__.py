@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from affuse.config import Options
 from affuse.extract.cache import FeatureCache, cache_key, pack, unpack
 from affuse.progress import Advance, items_bar
 from affuse.samples import FloatArray
 
-Layer = Annotated[int, Field(ge=0, le=6)]
+Layer = Annotated[int, Field(ge=0, le=12)]
+TextKind = Literal["minilm8", "minilm", "glove", "e5"]
+"""The extractors by name: MiniLM in 8 bits or whole, GloVe, multilingual E5 small."""
+_MINILM_LAYERS = 6
+E5_LAYERS = (8, 12)
+"""Chosen on validation parts: of sentiment in English and Chinese (CMU-MOSI, CH-SIMS), and of
+emotion (MELD)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +30,21 @@ class TokenFeatures:
     tokens: list[str]  # what each of the T steps stands for
     # For each step the index into `text.split()` of its word; None for the special tokens.
     word_ids: list[int | None]
+    cut: bool = False  # whether the text goes on beyond the length that is read
 
 
-class TextExtractor(Protocol):
+class KnowsWords(Protocol):
+    """What tells which words features can be made of."""
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """Codes of two letters of those that it was made for."""
+
+    def knows(self, word: str) -> bool:
+        """Whether a word in lower case means anything to it."""
+
+
+class TextExtractor(KnowsWords, Protocol):
     """Text to token features. `name` changes whenever the features would."""
 
     @property
@@ -41,23 +59,45 @@ class TextExtractor(Protocol):
     ) -> list[TokenFeatures]: ...
 
 
-class TextOptions(Options):
-    """Which text features to take: contextual (minilm, whole or in 8 bits) or static (glove)."""
+class TextChoice(Options):
+    """Base of options with a `text` and its `layers`: those of E5 are others by default."""
 
-    text: Literal["minilm", "minilm8", "glove"] = "minilm"
+    @model_validator(mode="before")
+    @classmethod
+    def _own_layers(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("text") == "e5" and "layers" not in values:
+            return {**values, "layers": E5_LAYERS}
+        return values
+
+    @model_validator(mode="after")
+    def _has_layers(self) -> Self:
+        chosen = dict(self)
+        if chosen["text"] != "e5" and max(chosen["layers"]) > _MINILM_LAYERS:
+            raise ValueError(f"layers of {chosen['text']} are 0 to {_MINILM_LAYERS}")
+        return self
+
+
+class TextOptions(TextChoice):
+    """Which text features to take: contextual (minilm, minilm8, e5) or static (glove)."""
+
+    text: TextKind = "minilm"
     layers: tuple[Layer, ...] = Field(
         default=(6,),
         min_length=1,
-        description="MiniLM's hidden layers, concatenated: 0 (embeddings) to 6 (the last)",
+        description="hidden layers, concatenated: 0 (embeddings) to 6, of e5 to 12 (the last); by "
+        f"default {'+'.join(map(str, E5_LAYERS))} of e5",
     )
 
     def extractor(self) -> TextExtractor:
         # They return what is defined here.
+        from affuse.extract.text.e5 import E5
         from affuse.extract.text.glove import Glove
         from affuse.extract.text.minilm import MiniLM, PackedMiniLM
 
         if self.text == "glove":
             return Glove()
+        if self.text == "e5":
+            return E5(self.layers)
         return (PackedMiniLM if self.text == "minilm8" else MiniLM)(self.layers)
 
 

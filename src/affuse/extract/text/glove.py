@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from affuse.extract import bundled
 from affuse.extract.text import TokenFeatures
+from affuse.extract.text.transcript.languages import ENGLISH
 from affuse.progress import Advance
 from affuse.samples import FloatArray
 
@@ -27,6 +28,8 @@ UNKNOWN = "<unknown>"
 """The token of the one zero step that stands for a text without any known word."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+# English words of one letter, which the table has no vectors for.
+_LETTERS = frozenset("ai")
 
 
 class Glove:
@@ -36,6 +39,8 @@ class Glove:
     transcripts often lack the apostrophe, "didnt" is so too, but not what is a word of its own:
     "here", "well", "its", "lets". The table has no one-letter words: "I" and "a" are skipped.
     """
+
+    languages = frozenset({ENGLISH})
 
     @property
     def name(self) -> str:
@@ -51,6 +56,9 @@ class Glove:
         if progress is not None:
             progress(len(texts))
         return found
+
+    def knows(self, word: str) -> bool:
+        return knows_english(word)
 
 
 class _Table(NamedTuple):
@@ -84,6 +92,11 @@ def _known_words(text: str) -> Iterator[tuple[str, int]]:
         for word in _WORD.findall(chunk):
             for part in known_parts(word):
                 yield part, index
+
+
+def knows_english(word: str) -> bool:
+    """Whether a word in lower case is one of English, as far as the table has them."""
+    return word in _LETTERS or bool(known_parts(word))
 
 
 def known_parts(word: str) -> list[str]:

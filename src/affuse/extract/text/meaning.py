@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from affuse.extract.text.glove import known_parts
+from affuse.extract.text import KnowsWords
 from affuse.extract.text.transcript import Word
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
-# Closed classes of English, without what denies, agrees or cries out; and syllables that are sung
-# or stand for a pause.
+# Closed classes of English, which most models learned from, without what denies, agrees or cries
+# out; and syllables that are sung or stand for a pause. A word of another language is none of them.
 _EMPTY = frozenset(
     """
     a an the this that these those of to in on at by for from with into onto about as and or but if
@@ -27,7 +27,7 @@ _EMPTY = frozenset(
 )
 
 
-def say_something(words: Iterable[Word]) -> bool:
-    """Whether any of the words is one that is known and means something by itself."""
+def say_something(words: Iterable[Word], features: KnowsWords) -> bool:
+    """Whether any of the words is one that features know and means something by itself."""
     found = _WORD.findall(" ".join(word.text for word in words).lower().replace("’", "'"))
-    return any(word not in _EMPTY and known_parts(word) for word in found)
+    return any(word not in _EMPTY and features.knows(word) for word in found)

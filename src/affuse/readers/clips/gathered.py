@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from affuse.errors import InputError
-from affuse.extract.features import ClipSettings
+from affuse.extract.features import ClipFeatures
 from affuse.extract.media.segments import Segment, segment_between
 from affuse.extract.store import StoredClip
 from affuse.extract.takes import Take, clip_folder, extract_takes
+from affuse.extract.text import KnowsWords
 from affuse.files import digest, make_folder, write_atomic
 from affuse.readers.clips.clip_options import ClipsOptions
 from affuse.readers.clips.labelling import LabelledClips, label_rows
@@ -57,7 +58,7 @@ class Gathered:
     notices: tuple[str, ...]
 
 
-def gather(path: Path, options: ClipsOptions, settings: ClipSettings) -> Gathered:
+def gather(path: Path, options: ClipsOptions, features: ClipFeatures) -> Gathered:
     """Read the table, and the media that it names; what was read before is not read again.
 
     Raises:
@@ -72,14 +73,14 @@ def gather(path: Path, options: ClipsOptions, settings: ClipSettings) -> Gathere
     takes, errors, notices = _takes(labelled.rows, places, found.folder)
     notices += _require_one_each(labelled, takes)
     rows = [labelled.rows[number] for number in takes]
-    taken = extract_takes(list(takes.values()), settings, jobs=options.jobs or None)
+    taken = extract_takes(list(takes.values()), features.settings, jobs=options.jobs or None)
     clips: list[GatheredClip] = []
     for (number, take), row, outcome in zip(takes.items(), rows, taken, strict=True):
         if outcome.clip is None:
             errors.append((row, outcome.error))
             continue
         try:
-            said = _said(row, take, outcome.clip, places, options)
+            said = _said(row, take, outcome.clip, places, options, features.text)
         except InputError as error:
             errors.append((row, str(error)))
             continue
@@ -147,10 +148,17 @@ def _require_one_each(labelled: LabelledClips, takes: dict[int, Take]) -> list[s
     )
 
 
-def _said(row: Row, take: Take, stored: StoredClip, places: Places, options: ClipsOptions) -> Said:
+def _said(
+    row: Row,
+    take: Take,
+    stored: StoredClip,
+    places: Places,
+    options: ClipsOptions,
+    features: KnowsWords,
+) -> Said:
     if "text" not in options.modalities:
         return Said()
-    said = said_in(row, take, stored.duration, places)
+    said = said_in(row, take, stored.duration, places, features)
     if said.words or not options.recognise:
         return said
     start = take.segment.start

@@ -15,6 +15,7 @@ from affuse.extract.cache import FeatureCache, cache_key, pack, unpack
 from affuse.extract.features import ClipFeatures, joined, words_of_steps
 from affuse.extract.media.segments import Segment
 from affuse.extract.takes import Take
+from affuse.extract.text import KnowsWords
 from affuse.extract.text.glove import UNKNOWN
 from affuse.extract.text.transcript import Transcript, Word, read_transcript, transcript_beside
 from affuse.extract.text.transcript.reading import SUFFIXES
@@ -37,8 +38,13 @@ class Said(NamedTuple):
         return " ".join(word.text for word in self.words) or None
 
 
-def said_in(row: Row, take: Take, seconds: float, places: Places) -> Said:
+def said_in(
+    row: Row, take: Take, seconds: float, places: Places, features: KnowsWords | None = None
+) -> Said:
     """What is said in a clip that lasts so many seconds.
+
+    Args:
+        features: those that the words become; without any, all languages are understood.
 
     Raises:
         InputError: a transcript that the row names is not there, or cannot be read.
@@ -55,13 +61,14 @@ def said_in(row: Row, take: Take, seconds: float, places: Places) -> Said:
         end = seconds
     within = (w for w in transcript.words if start <= (w.start + w.end) / 2 < end + 1e-6)
     words = tuple(w._replace(start=w.start - start, end=w.end - start) for w in within)
-    foreign = understanding(transcript)
-    if foreign.absent:
-        notice = f"text is in {foreign.language}, as it seems, and is left out: its features "
-        notice += "know English alone"
+    found = None if features is None else understanding(transcript, features)
+    foreign = found is not None and found.absent
+    if found is not None and foreign:
+        notice = f"text is in {found.language}, as it seems, and is left out: its features "
+        notice += "know English alone; text=e5 knows more" if found.english else "do not know it"
     elif not words:
         notice = "no word of its transcript lies within it"
-    return Said(words, not foreign.absent, notice)
+    return Said(words, not foreign, notice)
 
 
 def _told(text: str, row: Row, places: Places) -> Transcript:

@@ -33,7 +33,7 @@ SENTIMENTS = ("negative", "neutral", "positive")
 LAYOUT = (
     f"an MMSA file has {{{', '.join(PARTS)}}}, each with text, audio, vision and regression_labels"
 )
-EXTRACTED = ("minilm", "glove")
+EXTRACTED = ("minilm", "glove", "e5")
 _IDS = "text_bert"
 _LABELS = {
     "regression": "regression_labels",
@@ -49,8 +49,8 @@ class MmsaOptions(Options):
 
     text: str = Field(
         default="text",
-        description="the key of the text features; minilm or glove extracts them from raw_text, "
-        "none leaves text out",
+        description="the key of the text features; minilm, glove or e5 extracts them from "
+        "raw_text, none leaves text out",
     )
     label: Literal["regression", "classification", "text", "audio", "vision"] = Field(
         default="regression",
@@ -144,7 +144,7 @@ def _text(values: Mapping[str, Any], key: str, source: str) -> NDArray[Any]:
     if key == _IDS or (array is None and _IDS in values) or _are_token_ids(array):
         named = "" if key == _IDS or array is not None else f" ('{_IDS}')"
         problem = f"has no features of text, only BERT's token ids{named}"
-        remedy = "use a file with 'text' too, or read raw_text with text=minilm or text=glove"
+        remedy = "use a file with 'text' too, or read raw_text with text=minilm, e5 or glove"
         raise InputError(problem, remedy=remedy, source=f"{source}, '{key}'")
     padded.require_keys(dict(values), (key,), LAYOUT, source)
     return padded.require_features(array, key, source)

@@ -149,7 +149,7 @@ async function learnJobs() {
 
 async function learnCheckpoints() {
   const found = await guarded(calls.checkpoints);
-  const names = (found?.checkpoints || []).map((one) => one.name ?? one);
+  const names = [...new Set((found?.checkpoints || []).map((one) => one.name ?? one))];
   at("choice").hidden = names.length < 2;
   at("checkpoint").append(...names.map((name) => element("option", { value: name }, name)));
 }

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from affuse.extract.text.transcript.cues import Cue, Found
 from affuse.extract.text.transcript.rolling import Shown, repeated
-from affuse.extract.text.transcript.said import Transcript, TranscriptOrigin, Word
+from affuse.extract.text.transcript.said import Transcript, TranscriptOrigin, Word, words_in
 from affuse.extract.text.transcript.speakers import labels
 from affuse.extract.text.transcript.timing import Span, filled
 from affuse.extract.text.transcript.unspoken import blanked
@@ -83,7 +83,7 @@ def _lines(cue: Cue, text: str, speaker: str | None) -> tuple[list[list[_Token]]
             speaker = label.speaker if label.speaker or label.marked else speaker
             begin = label.end
         tokens = []
-        for match in re.finditer(r"\S+", text[begin : start + len(line)]):
+        for match in words_in(text[begin : start + len(line)]):
             if not _NO_WORD.fullmatch(match[0]):
                 piece = bisect_right(ends, begin + match.start())
                 told = cue.pieces[min(piece, len(ends) - 1)].speaker

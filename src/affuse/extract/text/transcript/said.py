@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+# Chinese and Japanese part clauses by marks, not words by spaces.
+_WORD = re.compile(r"[^\s。！？，、；]+[。！？，、；」』”’）]*|[。！？，、；」』”’）]+")
+
+
+def words_in(text: str) -> Iterator[re.Match[str]]:
+    """The words of a text: between white space and, where there is none, after clauses' marks."""
+    return _WORD.finditer(text)
 
 
 class Word(NamedTuple):
@@ -44,8 +53,8 @@ class Transcript:
 
     @classmethod
     def of_text(cls, text: str) -> Transcript:
-        """A transcript without times, split at white space."""
-        return cls(tuple(Word(word, 0.0, 0.0) for word in text.split()), timed=False)
+        """A transcript without times, split at white space and after clauses without any."""
+        return cls(tuple(Word(word[0], 0.0, 0.0) for word in words_in(text)), timed=False)
 
     def spread(self, duration: float, start: float = 0.0) -> Transcript:
         """The same words with times: spread over a recording, or over what lasts so long in it.
