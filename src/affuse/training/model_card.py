@@ -9,7 +9,7 @@ from typing import Any
 
 from affuse.errors import InputError
 from affuse.runtime.bundle import BundleConfig
-from affuse.tasks import Classification, Regression, Task
+from affuse.tasks import Classification, Regression, Task, Values
 
 TERMS: Mapping[str, str] = {
     "mosi": "CMU-MOSI: for research only, from videos whose rights are their makers'",
@@ -134,6 +134,8 @@ def figures_of(evaluation: Mapping[str, Any]) -> str:
 def _predicts(task: Task) -> str:
     if isinstance(task, Regression):
         return f"Predicts a value from {task.low:g} to {task.high:g}"
+    if isinstance(task, Values):
+        return f"Predicts {' and '.join(task.names)}, each from {task.low:g} to {task.high:g}"
     labels = ", ".join(getattr(task, "labels", ()))
     kind = "one of" if isinstance(task, Classification) else "which there are of"
     return f"Predicts {kind}: {labels}"
