@@ -1,7 +1,8 @@
 """Clips composed of a text, a voice and a face that say the same, for want of a raw corpus of all.
 
-Texts are CMU-MOSI's and texts that people rated (sentiment) or MELD's and IEMOCAP's (emotion),
-voices those of RAVDESS, nEMO and SAVEE, faces those of FER+. Each part of the composed corpus draws
+Texts are CMU-MOSI's and texts that people rated (sentiment), MELD's and IEMOCAP's (emotion), or
+EmoBank's, IEMOCAP's and MUStARD++'s (circumplex), voices those of RAVDESS, nEMO and SAVEE, faces
+those of FER+. Each part of the composed corpus draws
 from the same part of each source: no speaker, actor or face of the test part is in another. A voice
 and a face were not made for the text that they come with, so what hangs together beyond the label
 is not in here.
@@ -9,7 +10,7 @@ is not in here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,14 +21,25 @@ from affuse.config import parted
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.extract.text import Layer, TextOptions, encode_corpus
 from affuse.extract.text.minilm import PACKED_LAYERS
+from affuse.readers import circumplex
 from affuse.readers import composed_sources as sources
 from affuse.readers.composed_sources import EMOTIONS, Piece, Text
 from affuse.readers.composed_voices import acted_voices
 from affuse.readers.registry import corpus_name, register_corpus
 from affuse.samples import MADE_OF, PARTS, Corpus, FloatArray, Sample, Split, widths_of
-from affuse.tasks import Classification, Regression, Task
+from affuse.tasks import Classification, Regression, Task, Values
 
 _SEED = 0
+_TEXTS = {
+    "sentiment": ("mosi", "rated"),
+    "emotion": ("meld", "iemocap"),
+    "circumplex": ("emobank", "iemocap", "mustard_plus_plus"),
+}
+_TASKS: dict[str, Task] = {
+    "sentiment": Regression(-3.0, 3.0),
+    "emotion": Classification(EMOTIONS),
+    "circumplex": Values(circumplex.NAMES, -1.0, 1.0),
+}
 
 
 class ComposedOptions(TextOptions):
@@ -44,7 +56,7 @@ class ComposedOptions(TextOptions):
             description="corpora of voices, with + between",
         )
     )
-    task: Literal["sentiment", "emotion"] = "emotion"
+    task: Literal["sentiment", "emotion", "circumplex"] = "emotion"
     rated: str = Field(
         default="", description="folder of *_GroundTruth.txt: rated texts, to train sentiment on"
     )
@@ -68,24 +80,23 @@ class ComposedOptions(TextOptions):
 
 @register_corpus("composed", ComposedOptions)
 def read_composed(path: Path, options: ComposedOptions) -> Corpus:
-    """Text, voice and face of different sources, composed by what they say: sentiment or emotion.
+    """Text, voice and face of different sources: sentiment, emotion, or valence and arousal.
 
     Text is one step a token, audio and vision one step each: statistics of the voice, and the
     measures and expression of a face. Every voice comes as it is, and taken to its speaker. Where
     a clip has a conflict, the label is that of the two that agree. Where a modality is reserved, it
     is neutral, as most of what people say is, and the label is what the two others show.
 
+    Of valence and arousal (circumplex), a voice and a face stand for the norms of their emotion
+    (`affuse.readers.circumplex.NORMS`), near what people said of the text, and the label is the
+    mean of what the parts show, but for the one that contradicts.
+
     The path is a folder with mosi, text/meld.csv, iemocap, ravdess, voices and
-    faces/ferplus_48x48.npz.
+    faces/ferplus_48x48.npz; for valence and arousal, text/emobank.csv and
+    text/mustard_plus_plus.csv.
     """
     polar = options.task == "sentiment"
-    made_of = [*options.voices, "mosi", "rated"] if polar else [*options.voices, "meld", "iemocap"]
-    if polar:
-        texts = sources.mosi_texts(path / "mosi")
-        texts += sources.rated_texts(Path(options.rated)) if options.rated else []
-    else:
-        texts = sources.meld_texts(path / "text" / "meld.csv")
-        texts += sources.iemocap_texts(path / "iemocap")
+    texts = _texts(path, options)
     extractor = options.extractor()
     encoded = encode_corpus([text.text for text in texts], extractor)
     shared = options.model_dump(include={"text", "layers", "cepstra"})
@@ -104,16 +115,17 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
             conflicts=options.conflicts,
             reserved=options.reserved,
             singles=options.singles and part == "train",
+            norms=circumplex.NORMS if options.task == "circumplex" else None,
         )
         for number, part in enumerate(PARTS)
     }
     split = Split(**parts)
     # Where the texts lie is nobody's business.
     named = options.model_copy(update={"rated": "yes" if options.rated else ""})
-    task: Task = Regression(-3.0, 3.0) if polar else Classification(EMOTIONS)
+    made_of = [*options.voices, *_TEXTS[options.task]]
     return Corpus(
         name=corpus_name("composed", named, always=("task", "text")),
-        task=task,
+        task=_TASKS[options.task],
         widths=widths_of(split.samples()),
         folds=(split,),
         options=options.model_dump()
@@ -121,6 +133,16 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
         # As clips are read: what learns from this corpus answers for them.
         features=reader.versions,
     )
+
+
+def _texts(path: Path, options: ComposedOptions) -> list[Text]:
+    if options.task == "sentiment":
+        rated = sources.rated_texts(Path(options.rated)) if options.rated else []
+        return sources.mosi_texts(path / "mosi") + rated
+    if options.task == "emotion":
+        said = sources.meld_texts(path / "text" / "meld.csv")
+        return said + sources.iemocap_texts(path / "iemocap")
+    return circumplex.rated_texts(path, np.random.default_rng(_SEED))
 
 
 def compose(
@@ -131,6 +153,7 @@ def compose(
     conflicts: float,
     reserved: float,
     singles: bool = False,
+    norms: Mapping[str, Sequence[float]] | None = None,
 ) -> list[Sample]:
     """A sample a text (with its features `(T, D)`), and a voice and a face drawn by its label.
 
@@ -139,14 +162,17 @@ def compose(
         reserved: share of the others in which one is neutral though the label is not.
         singles: whether a sample of each voice and each face alone follows: those whose label is
             rare among texts are seldom drawn.
+        norms: what each label is worth: the target is then the mean of what agrees. By default what
+            its texts usually are, and the target the text's own value where it agrees.
     """
     labels = sorted({text.label for text, _ in texts})
     neutral = labels.index("neutral") if "neutral" in labels else -1
     said = np.array([labels.index(text.label) for text, _ in texts])
-    values = np.array([text.value for text, _ in texts], dtype=np.float32)
+    values = np.array([np.atleast_1d(text.value) for text, _ in texts], dtype=np.float32)
     # What a label is worth.
-    usual = np.array([np.median(values[said == label]) for label in range(len(labels))])
-    usual = usual.astype(np.float32)
+    each = range(len(labels))
+    usual = np.array([np.median(values[said == label], axis=0) for label in each])
+    usual = (usual if norms is None else np.array([norms[x] for x in labels])).astype(np.float32)
     modalities = ("text", *pieces)
     (apart,) = rng.spawn(1)
     odd = rng.integers(len(modalities), size=len(texts))
@@ -166,19 +192,25 @@ def compose(
         draws = zip(shown, rng.random(len(shown)), strict=True)
         chosen[m] = [stocks[label][int(u * len(stocks[label]))] for label, u in draws]
         of_each[m] = usual[shown]
-    targets = np.where(meant == said, values, usual[meant]).astype(np.float32)
+    if norms is None:
+        targets = np.where((meant == said)[:, None], values, usual[meant])
+    else:
+        agree = ~conflict[:, None] | (odd[:, None] != np.arange(len(modalities)))
+        every = np.stack([of_each[m] for m in modalities], axis=1)
+        targets = (every * agree[..., None]).sum(axis=1) / agree.sum(axis=1, keepdims=True)
+    targets = targets.astype(np.float32)
     composed = [
         Sample(
             id=text.id,
             sequences={"text": features} | {m: chosen[m][row].features for m in pieces},
-            target=targets[row : row + 1],
+            target=targets[row],
             group=text.group,
             text=text.text,
             truth={
                 "conflict": bool(conflict[row]),
                 "conflicting": modalities[odd[row]] if conflict[row] else None,
             },
-            unimodal={m: says[row : row + 1] for m, says in of_each.items()},
+            unimodal={m: says[row] for m, says in of_each.items()},
         )
         for row, (text, features) in enumerate(texts)
     ]
@@ -193,7 +225,7 @@ def _alone(
         Sample(
             id=f"{m} {number} {piece.id}",
             sequences={m: piece.features},
-            target=usual[[labels.index(piece.label)]],
+            target=usual[labels.index(piece.label)],
             group=piece.group or piece.id,
             truth={"conflict": False, "conflicting": None},
         )
