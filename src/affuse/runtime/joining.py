@@ -9,7 +9,7 @@ import numpy as np
 from affuse.runtime.answers import Answer, Trust
 from affuse.runtime.bundle import Outputs, Session, named
 from affuse.runtime.contradiction import conflict_of
-from affuse.tasks import BinaryLabels, Regression
+from affuse.tasks import BinaryLabels, Regression, Values
 
 
 def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
@@ -17,6 +17,7 @@ def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
     sentiment: float | None = None
     interval: tuple[float, float] | None = None
     emotion: dict[str, float] | None = None
+    values: dict[str, float] | None = None
     trust: dict[str, Trust] = {}
     for session, present, outputs in said:
         there = named(m for m in session.modalities if m in present)
@@ -25,6 +26,9 @@ def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
             if sentiment is None:
                 sentiment = float(session.task.decode(logits)[0, 0])
                 interval = _around(sentiment, session, there)
+        elif isinstance(session.task, Values):
+            told = session.task.decode(logits)[0].tolist()
+            values = values or dict(zip(session.task.names, told, strict=True))
         elif emotion is None:
             decoded = session.task.decode(logits / session.config.temperature.get(there, 1.0))[0]
             # Of a binary label, the second output is yes.
@@ -39,7 +43,7 @@ def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
             own = (session.task, outputs.unimodal, outputs.gate)
             (conflict,) = conflict_of(*own, config.calibration(), config.conflict_by)
         trust[session.config.name] = Trust(gate, primary, conflict)
-    return Answer(sentiment, emotion, trust, interval)
+    return Answer(sentiment, emotion, trust, interval, values)
 
 
 def _around(value: float, session: Session, there: str) -> tuple[float, float] | None:

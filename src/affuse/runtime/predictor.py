@@ -51,7 +51,7 @@ class Predictor:
 
     Args:
         sessions: at least one. Their answers are joined; where two say the same kind of thing, a
-            value or classes, the first one counts.
+            value, several values or classes, the first one counts.
         alone: whether parts of the work go on side by side; not where other processes have the
             other cores.
         device: of the networks that read clips (`affuse.onnx_devices`). They are loaded once a
@@ -364,10 +364,11 @@ def _folders(name_or_path: str | Path | None) -> list[Path]:
 
 def _bundles_in(folder: Path) -> list[Path]:
     found = (path.parent for path in folder.glob(f"*/{CONFIG}"))
-    # Sentiment first: what it trusts is what an answer shows first.
-    return sorted(found, key=lambda place: (place.name != "sentiment", place.name))
+    # What the first trusts is what an answer shows first.
+    return sorted(found, key=lambda place: (_ORDER.get(place.name, len(_ORDER)), place.name))
 
 
+_ORDER = {"sentiment": 0, "emotion": 1, "circumplex": 2}
 _RUN_TIME = ("window", "step", "follow", "recognise", "piece", "wait", "faces")
 """Settings that leave the features as they are."""
 
