@@ -102,18 +102,21 @@ rated: $(READY) ## Fetch the texts of the corpus `rated` to build/rated (10 s).
 # With the data below DATA (docs/data.md, `composed`).
 checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew (DATA=folder; 1 hour).
 	@test -d "$(DATA)" || { echo "give the folder of the data: make checkpoints DATA=..." >&2; exit 1; }
-	rm -rf build/emotion build/sentiment
+	rm -rf build/emotion build/sentiment build/circumplex
 	$(BIN)/affuse train composed --data "$(DATA)" --out build/emotion \
 	  --set members=2 --set balance=0.7 --set label_smoothing=0.1
 	$(BIN)/affuse train composed --data "$(DATA)" --out build/sentiment \
 	  --set members=2 --set task=sentiment --set rated=build/rated --set epochs=6
-	for task in emotion sentiment; do \
+	$(BIN)/affuse train composed --data "$(DATA)" --out build/circumplex \
+	  --set members=2 --set task=circumplex
+	for task in emotion sentiment circumplex; do \
 	  $(BIN)/affuse evaluate build/$$task composed --data "$(DATA)" --set task=$$task \
 	    --set conflicts=0 --set reserved=0 --subsets --json build/$$task.json && \
 	  $(BIN)/affuse export build/$$task --out src/affuse/checkpoints/$$task --corpus composed \
 	    --data "$(DATA)" --evaluation build/$$task.json --weights || exit 1; \
 	done
 	$(BIN)/python benchmarks/voices_by_sex.py "$(DATA)" --card src/affuse/checkpoints/emotion/README.md
+	$(BIN)/python benchmarks/circumplex.py "$(DATA)" --card src/affuse/checkpoints/circumplex/README.md
 
 clean: ## Remove caches, builds and the demo's results, but not .venv.
 	rm -rf build dist demo-results .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,6 @@
 """How well the shipped checkpoint tells valence and arousal, by source and modality.
 
-    python benchmarks/circumplex.py DATA [--checkpoint FOLDER]
+    python benchmarks/circumplex.py DATA [--checkpoint FOLDER] [--card FILE]
 
 DATA is the folder that `make checkpoints` takes. Of the test parts: words of EmoBank, IEMOCAP and
 MUStARD++ against what people rated; voices of RAVDESS, nEMO and SAVEE (each as it is and taken to
@@ -8,7 +8,8 @@ its speaker) and faces of FER+ against the norms of their emotions; and clips co
 by each modality and by all, where `all` is also compared with the best of them on the same clips.
 Beside the checkpoint stand the mean of the training part (trivial) and a ridge regression on the
 means of the same features, whose penalty validation chooses. Writes
-benchmarks/results/circumplex.csv.
+benchmarks/results/circumplex.csv; with --card, what the checkpoint says of each source goes into a
+model card, such as src/affuse/checkpoints/circumplex/README.md.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ from affuse.report.csv_tables import csv_text
 from affuse.runtime.bundle import Session
 from affuse.samples import Sample, targets_of
 from affuse.tasks import Values
+from tables import into_card
 
 RESULTS = Path(__file__).parent / "results" / "circumplex.csv"
 TASK = Values(NAMES)
+TITLE = "## By source"
 PENALTIES = (1e2, 3e2, 1e3, 3e3, 1e4, 3e4, 1e5)
 WORDS = {"emobank": "EmoBank", "iemocap": "IEMOCAP", "mustard": "MUStARD++"}
 VOICES = {"ravdess": "RAVDESS", "nemo": "nEMO", "savee": "SAVEE"}
@@ -180,10 +183,24 @@ def composed(parts: Parts, session: Session) -> Iterator[Row]:
         yield Row("composed", read, by, name, len(true), found.mean, "", "", *found.ci95)
 
 
+def card_section(rows: Sequence[Row]) -> str:
+    """A table of the sources, by CCC and MAE."""
+    heads = ("source", "read", "samples", *(f"{m} of {v}" for v in NAMES for m in ("CCC", "MAE")))
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    told = {(r.source, r.read, r.value): r for r in rows if r.by == "checkpoint"}
+    for source, read in dict.fromkeys((r.source, r.read) for r in rows):
+        first, *others = (told[source, read, name] for name in NAMES)
+        figures = [f"{x:.3f}" for row in (first, *others) for x in (row.ccc, float(row.mae))]
+        lines.append(f"| {source} | {read} | {first.samples} | {' | '.join(figures)} |")
+    about = "Words against ratings, voices and faces against norms; composed clips with conflicts."
+    return f"{TITLE}\n\n{about}\n\n" + "\n".join(lines) + "\n\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--checkpoint", type=Path, help="a folder that affuse export wrote")
+    parser.add_argument("--card", type=Path, help="a model card that the table goes into")
     arguments = parser.parse_args()
     session = affuse.load(arguments.checkpoint or "circumplex").sessions[0]
     corpus = load_corpus("composed", arguments.data, {"task": "circumplex"})
@@ -199,6 +216,9 @@ def main() -> None:
             print(f"{row.source:10} {row.read:18} {row.by:34} {row.value:8} {figures}", flush=True)
             rows.append(row)
     write_atomic(RESULTS, csv_text(Row._fields, [row._asdict() for row in rows]).encode())
+    if arguments.card is not None:
+        card = into_card(arguments.card.read_text(), card_section(rows))
+        write_atomic(arguments.card, card.encode())
 
 
 if __name__ == "__main__":

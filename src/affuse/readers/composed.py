@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BeforeValidator, Field
@@ -27,7 +27,7 @@ from affuse.readers.composed_sources import EMOTIONS, Piece, Text
 from affuse.readers.composed_voices import acted_voices
 from affuse.readers.registry import corpus_name, register_corpus
 from affuse.samples import MADE_OF, PARTS, Corpus, FloatArray, Sample, Split, widths_of
-from affuse.tasks import Classification, Regression, Task, Values
+from affuse.tasks import Bools, Classification, Ints, Regression, Task, Values
 
 _SEED = 0
 _TEXTS = {
@@ -89,7 +89,7 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
 
     Of valence and arousal (circumplex), a voice and a face stand for the norms of their emotion
     (`affuse.readers.circumplex.NORMS`), near what people said of the text, and the label is the
-    mean of what the parts show, but for the one that contradicts.
+    mean of what the parts show, but for the one that contradicts or is reserved.
 
     The path is a folder with mosi, text/meld.csv, iemocap, ravdess, voices and
     faces/ferplus_48x48.npz; for valence and arousal, text/emobank.csv and
@@ -162,11 +162,11 @@ def compose(
         reserved: share of the others in which one is neutral though the label is not.
         singles: whether a sample of each voice and each face alone follows: those whose label is
             rare among texts are seldom drawn.
-        norms: what each label is worth: the target is then the mean of what agrees. By default what
-            its texts usually are, and the target the text's own value where it agrees.
+        norms: what each label is worth: the target is then the mean of what is shown, without what
+            contradicts or is reserved. By default what its texts usually are, and the target the
+            text's own value where it agrees.
     """
     labels = sorted({text.label for text, _ in texts})
-    neutral = labels.index("neutral") if "neutral" in labels else -1
     said = np.array([labels.index(text.label) for text, _ in texts])
     values = np.array([np.atleast_1d(text.value) for text, _ in texts], dtype=np.float32)
     # What a label is worth.
@@ -174,30 +174,19 @@ def compose(
     usual = np.array([np.median(values[said == label], axis=0) for label in each])
     usual = (usual if norms is None else np.array([norms[x] for x in labels])).astype(np.float32)
     modalities = ("text", *pieces)
-    (apart,) = rng.spawn(1)
-    odd = rng.integers(len(modalities), size=len(texts))
-    conflict = rng.random(len(texts)) < conflicts
-    other = (said + rng.integers(1, len(labels), size=len(texts))) % len(labels)
-    reserve = ~conflict & (apart.random(len(texts)) < reserved) & (neutral >= 0)
-    felt = (neutral + apart.integers(1, len(labels), size=len(texts))) % len(labels)
-    silent = apart.integers(1, len(modalities), size=len(texts))
-    # A text that is contradicted, or neutral where the rest is not, has the label of the rest.
-    meant = np.where(reserve & (said == neutral), felt, said)
-    meant = np.where(conflict & (odd == 0), other, meant)
+    roles = _roles(labels, said, len(modalities), rng, conflicts, reserved)
     chosen, of_each = {}, {"text": values}
     for column, m in enumerate(pieces, start=1):
-        shown = np.where(conflict & (odd == column), other, meant)
-        shown = np.where(reserve & (said != neutral) & (silent == column), neutral, shown)
         stocks = [[piece for piece in pieces[m] if piece.label == label] for label in labels]
-        draws = zip(shown, rng.random(len(shown)), strict=True)
+        draws = zip(roles.shown[:, column], rng.random(len(said)), strict=True)
         chosen[m] = [stocks[label][int(u * len(stocks[label]))] for label, u in draws]
-        of_each[m] = usual[shown]
+        of_each[m] = usual[roles.shown[:, column]]
     if norms is None:
-        targets = np.where((meant == said)[:, None], values, usual[meant])
+        targets = np.where((roles.meant == said)[:, None], values, usual[roles.meant])
     else:
-        agree = ~conflict[:, None] | (odd[:, None] != np.arange(len(modalities)))
+        counts = roles.left_out[:, None] != np.arange(len(modalities))
         every = np.stack([of_each[m] for m in modalities], axis=1)
-        targets = (every * agree[..., None]).sum(axis=1) / agree.sum(axis=1, keepdims=True)
+        targets = (every * counts[..., None]).sum(axis=1) / counts.sum(axis=1, keepdims=True)
     targets = targets.astype(np.float32)
     composed = [
         Sample(
@@ -207,14 +196,61 @@ def compose(
             group=text.group,
             text=text.text,
             truth={
-                "conflict": bool(conflict[row]),
-                "conflicting": modalities[odd[row]] if conflict[row] else None,
+                "conflict": bool(roles.conflict[row]),
+                "conflicting": modalities[roles.left_out[row]] if roles.conflict[row] else None,
             },
             unimodal={m: says[row] for m, says in of_each.items()},
         )
         for row, (text, features) in enumerate(texts)
     ]
     return composed + (_alone(pieces, labels, usual) if singles else [])
+
+
+class _Roles(NamedTuple):
+    """Who shows what in N clips of M modalities, the text first.
+
+    Attributes:
+        meant: the label of each clip, `(N,)`.
+        shown: the label of what each modality is drawn from, `(N, M)`; of the text its own.
+        conflict: whether one contradicts the others, bool `(N,)`.
+        left_out: which one contradicts or is reserved, `(N,)`; -1 where none is.
+    """
+
+    meant: Ints
+    shown: Ints
+    conflict: Bools
+    left_out: Ints
+
+
+def _roles(
+    labels: Sequence[str],
+    said: Ints,
+    modalities: int,
+    rng: np.random.Generator,
+    conflicts: float,
+    reserved: float,
+) -> _Roles:
+    """Drawn for texts with the labels `said` `(N,)`; see `compose`."""
+    count, neutral = len(said), labels.index("neutral") if "neutral" in labels else -1
+    (apart,) = rng.spawn(1)
+    odd = rng.integers(modalities, size=count)
+    conflict = rng.random(count) < conflicts
+    other = (said + rng.integers(1, len(labels), size=count)) % len(labels)
+    reserve = ~conflict & (apart.random(count) < reserved) & (neutral >= 0)
+    felt = (neutral + apart.integers(1, len(labels), size=count)) % len(labels)
+    silent = apart.integers(1, modalities, size=count)
+    quiet = np.where(said == neutral, 0, silent)
+    left_out = np.where(conflict, odd, np.where(reserve, quiet, -1))
+    # A text that is contradicted, or neutral where the rest is not, has the label of the rest.
+    meant = np.where(reserve & (said == neutral), felt, said)
+    meant = np.where(conflict & (odd == 0), other, meant)
+    shown = np.repeat(meant[:, None], modalities, axis=1)
+    shown[:, 0] = said
+    for column in range(1, modalities):
+        apart_here = left_out == column
+        shown[conflict & apart_here, column] = other[conflict & apart_here]
+        shown[reserve & apart_here, column] = neutral
+    return _Roles(meant, shown, conflict, left_out)
 
 
 def _alone(

@@ -29,7 +29,8 @@ TERMS: Mapping[str, str] = {
 _TARGETS: Mapping[str, str] = {
     "circumplex": "Texts have what people rated, scaled so that valence and arousal of each corpus "
     "spread by 0.4 about 0. Voices and faces have no ratings: they stand for the norms of their "
-    "emotion (Russell and Mehrabian 1977), and a clip for the mean of its words, voice and face.",
+    "emotion (Russell and Mehrabian 1977), and a clip for the mean of its words, voice and face "
+    "that neither contradict nor are neutral beside the others.",
 }
 
 
