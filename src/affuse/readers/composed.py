@@ -30,6 +30,9 @@ from affuse.samples import MADE_OF, PARTS, Corpus, FloatArray, Sample, Split, wi
 from affuse.tasks import Bools, Classification, Ints, Regression, Task, Values
 
 _SEED = 0
+# Of reserved clips with words that are not neutral, those in which voice and face both are: what
+# people say mostly shows in words alone. Emotions need none of these, since logits add up.
+_BOTH_RESERVED = 0.5
 _TEXTS = {
     "sentiment": ("mosi", "rated"),
     "emotion": ("meld", "iemocap"),
@@ -174,7 +177,8 @@ def compose(
     usual = np.array([np.median(values[said == label], axis=0) for label in each])
     usual = (usual if norms is None else np.array([norms[x] for x in labels])).astype(np.float32)
     modalities = ("text", *pieces)
-    roles = _roles(labels, said, len(modalities), rng, conflicts, reserved)
+    silent = 0.0 if norms is None else _BOTH_RESERVED
+    roles = _roles(labels, said, len(modalities), rng, conflicts, reserved, silent)
     chosen, of_each = {}, {"text": values}
     for column, m in enumerate(pieces, start=1):
         stocks = [[piece for piece in pieces[m] if piece.label == label] for label in labels]
@@ -184,7 +188,7 @@ def compose(
     if norms is None:
         targets = np.where((roles.meant == said)[:, None], values, usual[roles.meant])
     else:
-        counts = roles.left_out[:, None] != np.arange(len(modalities))
+        counts = ~roles.left_out
         every = np.stack([of_each[m] for m in modalities], axis=1)
         targets = (every * counts[..., None]).sum(axis=1) / counts.sum(axis=1, keepdims=True)
     targets = targets.astype(np.float32)
@@ -197,7 +201,7 @@ def compose(
             text=text.text,
             truth={
                 "conflict": bool(roles.conflict[row]),
-                "conflicting": modalities[roles.left_out[row]] if roles.conflict[row] else None,
+                "conflicting": modalities[roles.odd[row]] if roles.conflict[row] else None,
             },
             unimodal={m: says[row] for m, says in of_each.items()},
         )
@@ -212,14 +216,15 @@ class _Roles(NamedTuple):
     Attributes:
         meant: the label of each clip, `(N,)`.
         shown: the label of what each modality is drawn from, `(N, M)`; of the text its own.
-        conflict: whether one contradicts the others, bool `(N,)`.
-        left_out: which one contradicts or is reserved, `(N,)`; -1 where none is.
+        conflict: whether one contradicts the others, bool `(N,)`, and which it would be, `odd`.
+        left_out: which contradict or are reserved, bool `(N, M)`.
     """
 
     meant: Ints
     shown: Ints
     conflict: Bools
-    left_out: Ints
+    odd: Ints
+    left_out: Bools
 
 
 def _roles(
@@ -229,8 +234,13 @@ def _roles(
     rng: np.random.Generator,
     conflicts: float,
     reserved: float,
+    both: float,
 ) -> _Roles:
-    """Drawn for texts with the labels `said` `(N,)`; see `compose`."""
+    """Drawn for texts with the labels `said` `(N,)`; see `compose`.
+
+    Args:
+        both: share of reserved clips, with words that are not neutral, in which all else is.
+    """
     count, neutral = len(said), labels.index("neutral") if "neutral" in labels else -1
     (apart,) = rng.spawn(1)
     odd = rng.integers(modalities, size=count)
@@ -239,18 +249,20 @@ def _roles(
     reserve = ~conflict & (apart.random(count) < reserved) & (neutral >= 0)
     felt = (neutral + apart.integers(1, len(labels), size=count)) % len(labels)
     silent = apart.integers(1, modalities, size=count)
-    quiet = np.where(said == neutral, 0, silent)
-    left_out = np.where(conflict, odd, np.where(reserve, quiet, -1))
+    every = np.arange(modalities)
+    left_out = every == np.where(conflict, odd, np.where(said == neutral, 0, silent))[:, None]
+    left_out &= (conflict | reserve)[:, None]
+    words_alone = reserve & (said != neutral) & (apart.random(count) < both)
+    left_out |= words_alone[:, None] & (every > 0)
     # A text that is contradicted, or neutral where the rest is not, has the label of the rest.
     meant = np.where(reserve & (said == neutral), felt, said)
     meant = np.where(conflict & (odd == 0), other, meant)
     shown = np.repeat(meant[:, None], modalities, axis=1)
     shown[:, 0] = said
     for column in range(1, modalities):
-        apart_here = left_out == column
-        shown[conflict & apart_here, column] = other[conflict & apart_here]
-        shown[reserve & apart_here, column] = neutral
-    return _Roles(meant, shown, conflict, left_out)
+        shown[:, column] = np.where(conflict & left_out[:, column], other, shown[:, column])
+        shown[:, column] = np.where(reserve & left_out[:, column], neutral, shown[:, column])
+    return _Roles(meant, shown, conflict, odd, left_out)
 
 
 def _alone(
