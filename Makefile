@@ -108,7 +108,7 @@ checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew 
 	$(BIN)/affuse train composed --data "$(DATA)" --out build/sentiment \
 	  --set members=2 --set task=sentiment --set rated=build/rated --set epochs=6
 	$(BIN)/affuse train composed --data "$(DATA)" --out build/circumplex \
-	  --set members=2 --set task=circumplex
+	  --set members=2 --set task=circumplex --set epochs=6
 	for task in emotion sentiment circumplex; do \
 	  $(BIN)/affuse evaluate build/$$task composed --data "$(DATA)" --set task=$$task \
 	    --set conflicts=0 --set reserved=0 --subsets --json build/$$task.json && \

@@ -95,7 +95,7 @@ def ridge(parts: Parts, read: Sequence[str]) -> Array:
 def scored(source: str, read: str, by: str, said: Array, true: Array) -> Iterator[Row]:
     scores = score_outputs(TASK, said, true)
     for name in (*NAMES, "mean"):
-        each = (scores[f"{metric}_{name}"] for metric in ("ccc", "corr", "mae"))
+        each = (round(scores[f"{metric}_{name}"], 4) + 0.0 for metric in ("ccc", "corr", "mae"))
         yield Row(source, read, by, name, len(true), *each)
 
 
@@ -180,7 +180,8 @@ def composed(parts: Parts, session: Session) -> Iterator[Row]:
         found = paired_bootstrap(all_[f"ccc_{name}"], single[f"ccc_{name}"])
         by = f"checkpoint, all less {best} alone"
         read = "+".join(MODALITIES)
-        yield Row("composed", read, by, name, len(true), found.mean, "", "", *found.ci95)
+        mean, low, high = (round(x, 4) for x in (found.mean, *found.ci95))
+        yield Row("composed", read, by, name, len(true), mean, "", "", low, high)
 
 
 def card_section(rows: Sequence[Row]) -> str:

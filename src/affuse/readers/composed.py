@@ -92,7 +92,8 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
 
     Of valence and arousal (circumplex), a voice and a face stand for the norms of their emotion
     (`affuse.readers.circumplex.NORMS`), near what people said of the text, and the label is the
-    mean of what the parts show, but for the one that contradicts or is reserved.
+    mean of what the parts show, but for what contradicts or is reserved. Voice and face may both
+    be reserved there, beside words that show something.
 
     The path is a folder with mosi, text/meld.csv, iemocap, ravdess, voices and
     faces/ferplus_48x48.npz; for valence and arousal, text/emobank.csv and

@@ -83,7 +83,7 @@ class Answer:
     def in_short(self) -> str:
         """Sentiment, other values, likeliest emotion and the modality that leads."""
         parts = [] if self.sentiment is None else [f"sentiment {self.sentiment:+.2f}"]
-        parts += [f"{name} {value:+.2f}" for name, value in (self.values or {}).items()]
+        parts += [f"{name} {value:+z.2f}" for name, value in (self.values or {}).items()]
         if self.emotion and (top := self.top) is not None:
             open_ = "undecided, " if self.undecided else ""
             parts.append(f"{open_}{top} {self.emotion[top]:.0%}")
