@@ -102,7 +102,9 @@ rated: $(READY) ## Fetch the texts of the corpus `rated` to build/rated (10 s).
 # With the data below DATA (docs/data.md, `composed`).
 checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew (DATA=folder; 2 hours).
 	@test -d "$(DATA)" || { echo "give the folder of the data: make checkpoints DATA=..." >&2; exit 1; }
-	rm -rf build/emotion build/sentiment build/multilingual
+	rm -rf build/emotion build/sentiment build/circumplex build/multilingual
+	$(BIN)/affuse train composed --data "$(DATA)" --out build/circumplex \
+	  --set members=2 --set task=circumplex --set epochs=6
 	for words in minilm8 e5; do \
 	  place=build/$$(test $$words = e5 && echo multilingual/); \
 	  $(BIN)/affuse train composed --data "$(DATA)" --out $${place}emotion --set text=$$words \
@@ -110,7 +112,7 @@ checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew 
 	  $(BIN)/affuse train composed --data "$(DATA)" --out $${place}sentiment --set text=$$words \
 	    --set members=2 --set task=sentiment --set rated=build/rated --set epochs=6 || exit 1; \
 	done
-	for name in emotion sentiment multilingual/emotion multilingual/sentiment; do \
+	for name in emotion sentiment circumplex multilingual/emotion multilingual/sentiment; do \
 	  $(BIN)/affuse evaluate build/$$name composed --data "$(DATA)" --set task=$${name##*/} \
 	    --set conflicts=0 --set reserved=0 --subsets --json build/$$name.json && \
 	  $(BIN)/affuse export build/$$name --out src/affuse/checkpoints/$$name --corpus composed \
@@ -118,6 +120,7 @@ checkpoints: $(READY) rated ## Train the checkpoints that come with affuse anew 
 	    $$(test $$name = $${name##*/} && echo --weights) || exit 1; \
 	done
 	$(BIN)/python benchmarks/voices_by_sex.py "$(DATA)" --card src/affuse/checkpoints/emotion/README.md
+	$(BIN)/python benchmarks/circumplex.py "$(DATA)" --card src/affuse/checkpoints/circumplex/README.md
 
 clean: ## Remove caches, builds and the demo's results, but not .venv.
 	rm -rf build dist demo-results .mypy_cache .ruff_cache .pytest_cache .hypothesis

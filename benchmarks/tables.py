@@ -1,8 +1,9 @@
-"""Rows of the tables in benchmarks/results that several scripts keep in the same way."""
+"""Tables that several scripts keep in the same way: in benchmarks/results, and in model cards."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,3 +32,11 @@ def keep(results: Path, columns: Sequence[str], rows: Sequence[Row], *, key: Seq
         with results.open(newline="") as table:
             before = [row for row in csv.DictReader(table) if of(row) not in new]
     write_atomic(results, csv_text(tuple(columns), [*before, *rows]).encode())
+
+
+def into_card(card: str, section: str) -> str:
+    """A card with the section, before what it is for; in the place of an older one of its title."""
+    title, _, _ = section.partition("\n")
+    without = re.sub(rf"{re.escape(title)}\n.*?(?=^## )", "", card, flags=re.DOTALL | re.MULTILINE)
+    before, use, after = without.partition("## Use\n")
+    return f"{before}{section.rstrip()}\n\n{use}{after}"

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +24,7 @@ from affuse.report.csv_tables import csv_text
 from affuse.runtime.predictor import Predictor
 from affuse.samples import Sample
 from strangers import accuracy, uar
+from tables import into_card
 from voices_left_out import plain_of
 
 RESULTS = Path(__file__).parent / "results" / "voices_by_sex.csv"
@@ -129,13 +129,6 @@ def card_section(rows: list[Row]) -> str:
             "By those of\nvalidation training was stopped, and probabilities were calibrated.\n"
         )
     return "\n".join(lines)
-
-
-def into_card(card: str, section: str) -> str:
-    """A card with the section, before what it is for; in the place of an older one."""
-    without = re.sub(rf"{re.escape(TITLE)}\n.*?(?=^## )", "", card, flags=re.DOTALL | re.MULTILINE)
-    before, use, after = without.partition("## Use\n")
-    return f"{before}{section}\n{use}{after}"
 
 
 def main() -> None:

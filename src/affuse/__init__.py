@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from affuse.runtime.predictor import Predictor
     from affuse.samples import Corpus, Sample, Split
     from affuse.service.client import connect
-    from affuse.tasks import BinaryLabels, Classification, Regression
+    from affuse.tasks import BinaryLabels, Classification, Regression, Values
 
 __version__ = "0.1.0"
 
@@ -61,7 +61,7 @@ _PLACES = {
     "affuse.runtime.predictor": ("Predictor",),
     "affuse.samples": ("Corpus", "Sample", "Split"),
     "affuse.service.client": ("connect",),
-    "affuse.tasks": ("BinaryLabels", "Classification", "Regression"),
+    "affuse.tasks": ("BinaryLabels", "Classification", "Regression", "Values"),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 
@@ -79,6 +79,7 @@ __all__ = [
     "Regression",
     "Sample",
     "Split",
+    "Values",
     "__version__",
     "ablate",
     "benchmark",

@@ -75,7 +75,7 @@ class Task(ABC):
         """
         fields = dict(config)
         kind = str(fields.pop("kind", ""))
-        known: tuple[type[Task], ...] = (Regression, Classification, BinaryLabels)
+        known: tuple[type[Task], ...] = (Regression, Values, Classification, BinaryLabels)
         kinds = {task.kind: task for task in known}
         if kind not in kinds:
             raise unknown_name("task kind", kind, kinds)
@@ -99,8 +99,33 @@ def _require_finite(targets: Floats, source: str) -> None:
         raise InputError(problem, remedy="drop or mend that row", source=source)
 
 
+class Continuous(Task):
+    """What is told in values of one range: each raw output is the value itself."""
+
+    low: float
+    high: float
+
+    @property
+    def middle(self) -> float:
+        """The value that leans to neither side."""
+        return (self.low + self.high) / 2
+
+    def decode(self, prediction: Floats) -> Floats:
+        return np.clip(prediction, self.low, self.high)
+
+    def _require_in_range(self, targets: Floats, source: str) -> None:
+        out = np.argwhere((targets < self.low - 1e-4) | (targets > self.high + 1e-4))
+        if out.size:
+            raise InputError(
+                f"label {int(out[0, 0])} is {float(targets[tuple(out[0])]):g}, outside "
+                f"[{self.low:g}, {self.high:g}]",
+                remedy="rescale the labels or name the right corpus",
+                source=source,
+            )
+
+
 @dataclass(frozen=True)
-class Regression(Task):
+class Regression(Continuous):
     """One value in [low, high], such as sentiment in [-3, 3]. Trained by mean absolute error."""
 
     kind = "regression"
@@ -125,22 +150,58 @@ class Regression(Task):
     def losses(self, prediction: Tensor, target: Tensor) -> Tensor:
         return (prediction - target).abs().mean(dim=-1)
 
-    def decode(self, prediction: Floats) -> Floats:
-        return np.clip(prediction, self.low, self.high)
-
     def trivial(self, targets: Floats) -> Floats:
         return np.asarray(targets.mean(axis=0))
 
     def check(self, targets: Floats, *, source: str) -> None:
         _require_finite(targets, source)
-        out = np.flatnonzero((targets < self.low - 1e-4) | (targets > self.high + 1e-4))
-        if out.size:
-            raise InputError(
-                f"label {int(out[0])} is {float(targets.ravel()[out[0]]):g}, outside "
-                f"[{self.low:g}, {self.high:g}]",
-                remedy="rescale the labels or name the right corpus",
-                source=source,
-            )
+        self._require_in_range(targets, source)
+
+
+@dataclass(frozen=True)
+class Values(Continuous):
+    """Several values of one range at once, such as valence and arousal in [-1, 1].
+
+    A target that is NaN is a value that nobody told of that sample: losses, metrics and the trivial
+    answer go by the others. Trained by the mean absolute error over what is told, selected by the
+    mean concordance: with little spread, the middle would do well by error alone.
+    """
+
+    kind = "values"
+    selection = "ccc_mean", "max"
+    names: tuple[str, ...] = ()
+    low: float = -1.0
+    high: float = 1.0
+
+    @property
+    def outputs(self) -> int:
+        return len(self.names)
+
+    @property
+    def target_width(self) -> int:
+        return len(self.names)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        bases = ("ccc", "mae", "corr")
+        return tuple(f"{base}_{name}" for name in ("mean", *self.names) for base in bases)
+
+    def losses(self, prediction: Tensor, target: Tensor) -> Tensor:
+        told = ~target.isnan()
+        gaps = (prediction - target.nan_to_num()).abs() * told
+        return gaps.sum(dim=-1) / told.sum(dim=-1).clamp(min=1)
+
+    def trivial(self, targets: Floats) -> Floats:
+        told = np.isfinite(targets)
+        total = np.where(told, targets, 0.0).sum(axis=0)
+        return np.where(told.any(axis=0), total / np.maximum(told.sum(axis=0), 1), self.middle)
+
+    def check(self, targets: Floats, *, source: str) -> None:
+        nothing = np.flatnonzero(np.isinf(targets).any(axis=1) | np.isnan(targets).all(axis=1))
+        if nothing.size:
+            problem = f"label row {int(nothing[0])} tells no finite value"
+            raise InputError(problem, remedy="drop or mend that row", source=source)
+        self._require_in_range(targets, source)
 
 
 @dataclass(frozen=True)

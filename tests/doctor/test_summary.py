@@ -9,7 +9,7 @@ import pytest
 
 from affuse.doctor.summary import ModalitySummary, SharedGroups, summarise_corpus
 from affuse.samples import Corpus, Sample, Split
-from affuse.tasks import BinaryLabels, Classification, Regression, Task
+from affuse.tasks import BinaryLabels, Classification, Regression, Task, Values
 
 
 def _sample(name: str, target: Sequence[float] | None, group: str | None, **steps: int) -> Sample:
@@ -68,6 +68,11 @@ def test_a_modality_that_no_sample_has() -> None:
             {"sad": 1, "glad": 2, "calm": 0},
         ),
         (BinaryLabels(("sad", "glad")), ([1, 1], [0, 1], [0, 0]), {"sad": 1, "glad": 2}),
+        (
+            Values(("v", "a")),
+            ([1, 0], [0, np.nan], [-1, np.nan]),
+            {"v min": -1, "v mean": 0, "v max": 1, "a min": 0, "a mean": 0, "a max": 0},
+        ),
     ],
 )
 def test_classes_are_counted(

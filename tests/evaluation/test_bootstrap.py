@@ -17,7 +17,7 @@ from scipy import stats
 
 from affuse.evaluation.bootstrap import FoldAnswers, Scores, paired_bootstrap, resampled_scores
 from affuse.evaluation.statistics import verdict
-from affuse.tasks import BinaryLabels, Classification, Regression, Task
+from affuse.tasks import BinaryLabels, Classification, Regression, Task, Values
 
 MOSI = Regression()
 SIMULATION = Path(__file__).resolve().parents[2] / "benchmarks" / "interval_coverage.py"
@@ -197,7 +197,10 @@ def test_of_groups_the_interval_holds_the_truth_as_often_as_it_says(
 
 
 def test_all_metrics_of_all_tasks_have_a_difference(rng: np.random.Generator) -> None:
-    tasks: list[Task] = [MOSI, Classification(("a", "b", "c")), BinaryLabels(("x", "y"))]
+    tasks: list[Task] = [
+        *(MOSI, Classification(("a", "b", "c"))),
+        *(BinaryLabels(("x", "y")), Values(("x", "y"))),
+    ]
     for task in tasks:
         kinds = 2 if task.outputs > 1 else 5
         target = rng.integers(0, kinds, (40, task.target_width)).astype(float)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from affuse.errors import InputError
 from affuse.harness.leaks import plain, require_closed, without_shared
 from affuse.samples import Corpus, Sample, Split
-from affuse.tasks import BinaryLabels, Classification, Regression, Task
+from affuse.tasks import BinaryLabels, Classification, Regression, Task, Values
 
 MOSI, CLASSES = Regression(), Classification(("sad", "glad", "calm"))
 LABELS = BinaryLabels(("happy", "angry"))
+VALUES = Values(("valence", "arousal"), -3, 3)
 COUNT = 40
 Spoil = Callable[[list[Sample]], list[Sample]]
 
@@ -24,6 +25,10 @@ Spoil = Callable[[list[Sample]], list[Sample]]
 def targets(task: Task, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
     if isinstance(task, Regression):
         return rng.normal(0, 1, (count, 1)).clip(-3, 3).astype(np.float32)
+    if isinstance(task, Values):
+        values = rng.normal(0, 1, (count, 2)).clip(-3, 3).astype(np.float32)
+        values[::4, 1] = np.nan  # that nobody told
+        return values
     kinds = task.outputs if isinstance(task, Classification) else 2
     return rng.integers(0, kinds, (count, task.target_width)).astype(np.float32)
 
@@ -81,7 +86,7 @@ def grouped(test: list[Sample]) -> list[Sample]:
     return [replace(s, group=f"g{s.target}") for s in test]
 
 
-@pytest.mark.parametrize("task", [MOSI, CLASSES, LABELS], ids=lambda task: task.kind)
+@pytest.mark.parametrize("task", [MOSI, CLASSES, LABELS, VALUES], ids=lambda task: task.kind)
 def test_a_corpus_that_tells_nothing_passes(task: Task) -> None:
     require_closed(corpus(task))
 
@@ -126,6 +131,8 @@ def test_the_fold_is_named() -> None:
         (CLASSES, grouped, "the group"),
         (LABELS, column(lambda y: -y[1]), "the first step of audio, column 3,"),
         (LABELS, missing, "the presence of audio"),
+        (VALUES, column(lambda y: np.nan_to_num(-y[1])), "the first step of audio, column 3,"),
+        (VALUES, column(lambda y: np.exp(y[0])), "the first step of audio, column 3,"),
     ],
 )
 def test_labels_among_the_features_are_refused(task: Task, spoil: Spoil, says: str) -> None:
@@ -146,6 +153,7 @@ def test_labels_among_the_features_are_refused(task: Task, spoil: Spoil, says: s
         ),
         (CLASSES, lambda test: [replace(s, group=s.id) for s in test]),
         (MOSI, lambda test: [replace(s, target=None) for s in test]),
+        (VALUES, column(lambda y: y[0] + np.nan_to_num(y[1]))),
         # A file in the order of its labels.
         (
             MOSI,

@@ -44,3 +44,14 @@ def answer_content() -> dict[str, Any]:
         "speech": 9.25,
         "notices": ["no face is seen in it", "<one> more"],
     }
+
+
+def valued(content: dict[str, Any]) -> dict[str, Any]:
+    """The same answer by checkpoints of which one tells valence and arousal."""
+
+    def told(part: dict[str, Any]) -> dict[str, Any]:
+        if part["sentiment"] is None:
+            return part
+        return {**part, "values": {"valence": part["sentiment"] / 4, "arousal": -0.25}}
+
+    return {**told(content), "timeline": [told(part) for part in content["timeline"]]}

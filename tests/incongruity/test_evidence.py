@@ -7,13 +7,14 @@ import pytest
 
 from affuse.incongruity.evidence import (
     ChoiceEvidence,
+    SeveralEvidence,
     ValueEvidence,
     candidates,
     contrary_prior,
     fit_evidence,
     label_prior,
 )
-from affuse.tasks import BinaryLabels, Classification, Regression, Task
+from affuse.tasks import BinaryLabels, Classification, Regression, Task, Values
 
 VALUE = Regression(-3.0, 3.0)
 CLASSES = Classification(("calm", "glad", "sad"))
@@ -37,6 +38,33 @@ def test_a_value_shows_how_often_and_how_it_is_contradicted() -> None:
     assert found.slope == pytest.approx((0.5, -0.4), abs=0.05)
     assert found.shift == pytest.approx((0.2, 0.0), abs=0.05)
     assert found.spread == pytest.approx((0.6, 0.15), abs=0.05)
+
+
+def test_several_values_show_the_same_each_by_itself() -> None:
+    r, y = values()
+    task = Values(("p", "q"), -3.0, 3.0)
+    # Of every other sample, the second is not told.
+    told = np.where(np.arange(len(y))[:, None] % 2, y, np.nan)
+    targets, readings = np.hstack([y, told]), np.hstack([r, r])
+    prior = label_prior(task, targets)
+    found = fit_evidence(task, prior, readings, targets)
+    assert isinstance(found, SeveralEvidence)
+    assert prior.shape == (2, len(candidates(task)))
+    alone = fit_evidence(VALUE, label_prior(VALUE, y), r, y)
+    half = fit_evidence(VALUE, label_prior(VALUE, y[1::2]), r[1::2], y[1::2])
+    expected = np.concatenate([alone(r[:5]), half(r[:5])], axis=1)
+    np.testing.assert_allclose(found(readings[:5]), expected, atol=1e-6)
+    np.testing.assert_allclose(prior[0], label_prior(VALUE, y)[0])
+
+
+def test_of_a_value_that_nobody_told_readings_say_nothing() -> None:
+    r, y = values(300)
+    task = Values(("p", "q"), -3.0, 3.0)
+    targets = np.hstack([y, np.full_like(y, np.nan)])
+    prior = label_prior(task, targets)
+    factors = fit_evidence(task, prior, np.hstack([r, r]), targets)(np.hstack([r, r]))
+    assert np.ptp(factors[:, 1], axis=1).max() == 0.0
+    assert np.ptp(factors[:, 0], axis=1).max() > 1.0
 
 
 def test_factors_peak_at_what_is_read_and_at_its_opposite() -> None:

@@ -20,7 +20,7 @@ from affuse.readers.registry import load_corpus, resolve
 from affuse.readers.stored import HEADER, StoredOptions, read_stored
 from affuse.readers.stored_write import store_corpus
 from affuse.samples import Corpus, Sample, Split
-from affuse.tasks import BinaryLabels, Classification, Regression, Task
+from affuse.tasks import BinaryLabels, Classification, Regression, Task, Values
 from affuse.training.normalise import normalise
 
 
@@ -54,6 +54,7 @@ CORPORA: dict[str, Callable[[], Corpus]] = {
     "regression": lambda: _corpus(Regression(-1.0, 1.0), [0.5]),
     "classes": lambda: _corpus(Classification(("sad", "glad")), [1]),
     "flags": lambda: _corpus(BinaryLabels(("sad", "glad", "angry")), [1, 0, 1]),
+    "values": lambda: _corpus(Values(("valence", "arousal")), [0.5, float("nan")]),
     "controlled": lambda: read_controlled(None, ControlledOptions(train=5, valid=2, test=3)),
 }
 
@@ -77,9 +78,9 @@ def _assert_equal(found: Sample, expected: Sample) -> None:
     else:
         assert found.target is not None
         np.testing.assert_array_equal(found.target, expected.target)
-    assert {m: x.tolist() for m, x in found.unimodal.items()} == {
-        m: x.tolist() for m, x in expected.unimodal.items()
-    }
+    assert found.unimodal.keys() == expected.unimodal.keys()
+    for modality, target in expected.unimodal.items():
+        np.testing.assert_array_equal(found.unimodal[modality], target)
     # JSON has lists for tuples.
     assert found.truth == json.loads(json.dumps(expected.truth))
 

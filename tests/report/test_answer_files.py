@@ -6,7 +6,7 @@ import csv
 import re
 
 import pytest
-from answer_contents import answer_content, window
+from answer_contents import answer_content, valued, window
 
 from affuse.report.answer_files import affect_line, to_csv, to_srt
 
@@ -27,6 +27,19 @@ def test_csv_has_a_row_for_each_window(content) -> None:
     )
     assert rows[1]["text"] == "& night"
     assert (rows[2]["sentiment"], rows[2]["emotion"], rows[2]["gate_text"]) == ("", "", "")
+
+
+def test_valence_and_arousal_have_columns_where_they_are_told(content) -> None:
+    rows = list(csv.DictReader(to_csv([valued(content)]).splitlines()))
+    assert [row["value_valence"] for row in rows] == ["-0.3125", "0.5", ""]
+    assert list(rows[0])[3:9] == [
+        *("sentiment", "sentiment_low", "sentiment_high"),
+        *("value_valence", "value_arousal", "emotion"),
+    ]
+    assert "value_valence" not in to_csv([content])
+    assert affect_line(valued(content)["timeline"][1]).startswith(
+        "sentiment +2.0, valence +0.5, arousal -0.2, calm 75%"
+    )
 
 
 def test_captions_say_words_and_affect(content) -> None:

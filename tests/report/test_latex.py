@@ -21,6 +21,11 @@ SENTIMENT = ("mae", "corr", "acc2_nonzero", "f1_nonzero", "f1_nonzero_swapped", 
 EMOTIONS = ("neutral", "happy", "sad", "angry")
 MEANS = ("accuracy_mean", "f1_mean", "f1_swapped_mean")
 IEMOCAP = (*MEANS, *(f"{metric}_{e}" for e in EMOTIONS for metric in ("accuracy", "f1")))
+VALUES = (
+    "ccc_mean",
+    "mae_mean",
+    *(f"{m}_{v}" for v in ("valence", "arousal") for m in ("ccc", "mae")),
+)
 OURS, THEIRS = [0.70, 0.71, 0.72], [0.80, 0.83, 0.81]
 AWKWARD = 'a_b&c%d#e$f{g}~h^i\\j<k>l|m"n[o]'
 
@@ -84,7 +89,9 @@ def assert_well_formed(table: str) -> None:
     assert {len(cells) for cells in rows(table)} == {len(columns[1])}
 
 
-@pytest.mark.parametrize("metrics", [SENTIMENT, IEMOCAP, ("accuracy", "f1_weighted"), ("odd",)])
+@pytest.mark.parametrize(
+    "metrics", [SENTIMENT, IEMOCAP, VALUES, ("accuracy", "f1_weighted"), ("odd",)]
+)
 def test_every_row_has_every_column(metrics: tuple[str, ...]) -> None:
     assert_well_formed(latex(result(metrics, paired={})))
 
@@ -108,6 +115,17 @@ def test_iemocap_has_accuracy_and_f1_of_each_emotion() -> None:
     ]
     assert [re.sub(r"\$.*", "", t) for t in titles[2:]] == ["Acc", "F1"] * 4
     assert r"\cmidrule(lr){3-4}\cmidrule(lr){5-6}" in table
+
+
+def test_values_have_ccc_and_mae_each_as_they_are() -> None:
+    table = latex(result(VALUES, paired={}))
+    groups, titles, *rest = rows(table)
+    assert [re.findall(r"\{(\w+)\}$", g) for g in groups[2:]] == [
+        [v] for v in ("Valence", "Arousal") for _ in (0, 1)
+    ]
+    assert [t.replace("$", "") for t in titles[2:4]] == [r"CCC\uparrow", r"MAE\downarrow"]
+    assert next(row for row in rest if row[0] == "trivial")[2].startswith("$-$0.100")
+    assert "percentages" not in table
 
 
 def test_numbers_are_percentages_save_mae_and_corr() -> None:

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from answer_contents import answer_content
+from answer_contents import answer_content, valued
 
 from affuse.report.case_media import CaseMedia
 from affuse.report.page_parts import FOLDER, joined_script
@@ -88,6 +88,13 @@ def test_the_page_holds_its_answer_and_files(content) -> None:
     assert "-->" in given["files"]["srt"]
     broken = CaseMedia("", False, 0.0, 1.0, "cannot be played")
     assert json.loads(Page(prediction_page(content, broken)).within("script")[0])["media"] is None
+
+
+def test_valence_and_arousal_are_columns_of_the_table_without_scripts(content) -> None:
+    page = Page(prediction_page(valued(content)))
+    assert page.within("th")[:5] == ["time", "sentiment", "valence", "arousal", "emotion"]
+    assert {"-0.31", "+0.50"} <= set(page.within("td"))
+    assert "valence" not in Page(prediction_page(content)).within("th")
 
 
 def test_a_page_does_not_tell_where_its_clip_lay(content) -> None:

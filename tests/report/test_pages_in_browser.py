@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from answer_contents import answer_content, window
+from answer_contents import answer_content, valued, window
 from browsing import is_cut_off, violations
 from media_files import tone, write_media
 
@@ -79,6 +79,25 @@ def test_each_face_has_a_lane(tmp_path, open_page) -> None:
     assert "face 2 speaks" in shown.locator(".lane-face svg").text_content()
     track = shown.get_by_role("slider")
     assert "face too dark, counts 40%" in track.get_attribute("aria-valuetext")
+    assert violations(shown) == []
+
+
+def test_valence_and_arousal_have_a_lane_and_a_place(tmp_path, open_page) -> None:
+    page = tmp_path / "a.html"
+    content = {**answer_content(), "duration": 40.0}
+    content["timeline"] = [window(0, 10, -1.0), window(10, 20, 2.0), window(20, 40, None)]
+    page.write_text(prediction_page(valued(content)))
+    shown = open_page(page.as_uri())
+    shown.get_by_role("img", name="Valence and arousal").wait_for()
+    moment = shown.get_by_role("region", name="At this moment")
+    assert "valence \u22120.25" in moment.inner_text()
+    place = moment.locator("svg.circumplex .place")
+    left = float(place.get_attribute("cx"))
+    shown.keyboard.press("Tab")
+    for _ in range(3):
+        shown.keyboard.press("ArrowRight")
+    shown.wait_for_function("document.querySelector('.reading').innerText.includes('+0.50')")
+    assert float(place.get_attribute("cx")) > left
     assert violations(shown) == []
 
 

@@ -288,6 +288,19 @@ def test_labels_have_a_table_of_their_own(result: BenchmarkResult) -> None:
     assert "f1_sad" in render(rich_table(several, ("accuracy_mean",)))
 
 
+def test_values_have_a_table_of_their_own() -> None:
+    names = ("ccc_mean", "mae_mean", "ccc_valence", "mae_valence", "ccc_arousal", "mae_arousal")
+    scores = {m: summarise([n / 10]) for n, m in enumerate(names)}
+    found = BenchmarkResult("own", "affuse benchmark own", {}, {"hct_mg": ModelResult(9, scores)})
+    table = label_table(found)
+    assert table is not None
+    text = render(table, 70)
+    assert "CCC / MAE of each value" in text
+    assert "0.200 / 0.300" in text
+    assert "F1" not in text
+    assert "CCC, mean" in render(rich_table(found))
+
+
 def test_members_stand_where_any_model_has_several(result: BenchmarkResult) -> None:
     assert "each model is one network" in render(rich_table(result))
     assert "| model | parameters |" in markdown(result)

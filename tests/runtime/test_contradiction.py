@@ -7,7 +7,7 @@ import pytest
 
 from affuse.metrics.calibration import Platt
 from affuse.runtime.contradiction import conflict_of, contradicted, disagreement, opposition
-from affuse.tasks import BinaryLabels, Classification, Regression
+from affuse.tasks import BinaryLabels, Classification, Regression, Values
 
 EVEN = np.array([[0.5, 0.5]])
 CLASSES = Classification(("a", "b"))
@@ -24,6 +24,17 @@ def test_of_values_it_is_the_distance_in_shares_of_the_range() -> None:
     assert disagreement(task, np.array([[[-3.0], [3.0]]]), np.array([[1.0, 0.0]])) == pytest.approx(
         0
     )
+
+
+def test_of_several_values_it_is_their_mean() -> None:
+    task = Values(("valence", "arousal"))
+    said = np.array([[[1.0, 0.5], [-1.0, 0.5]]])
+    assert disagreement(task, said, EVEN) == pytest.approx(0.5)
+    # Apart in valence, which is told, and not in arousal, which is not.
+    both = np.ones((1, 2), bool)
+    told, not_told = np.array([[0.5, np.nan]]), np.array([[np.nan, 0.5]])
+    assert contradicted(task, said, both, told).tolist() == [True]
+    assert contradicted(task, said, both, not_told).tolist() == [False]
 
 
 def test_of_classes_it_is_one_where_two_are_sure_of_different_ones() -> None:

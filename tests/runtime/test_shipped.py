@@ -24,11 +24,13 @@ def predictor() -> Predictor:
     return affuse.load()
 
 
-def test_sentiment_and_emotion_come_with_affuse() -> None:
-    assert NAMES == ["emotion", "multilingual/emotion", "multilingual/sentiment", "sentiment"]
+def test_english_ones_come_with_affuse_and_those_of_many_languages() -> None:
+    many = ("multilingual/emotion", "multilingual/sentiment")
+    assert ["circumplex", "emotion", *many, "sentiment"] == NAMES
     # Those of many languages answer where they are asked for by name.
-    assert (shipped(), shipped_together()) == (("sentiment", "emotion"), (MANY,))
-    assert affuse.load().names == ("sentiment", "emotion")
+    english = ("sentiment", "emotion", "circumplex")
+    assert (shipped(), shipped_together()) == (english, (MANY,))
+    assert affuse.load().names == english
     assert affuse.load(MANY).names == ("multilingual-sentiment", "multilingual-emotion")
 
 
@@ -62,6 +64,23 @@ def test_any_subset_is_answered(predictor: Predictor, kept: tuple[str, ...]) -> 
     answer = predictor.predict_sample(Sample("a", sequences))
     assert -3 <= answer.sentiment <= 3
     assert sum(answer.emotion.values()) == pytest.approx(1, abs=1e-3)
+    assert list(answer.values) == ["valence", "arousal"]
+    assert all(-1 <= value <= 1 for value in answer.values.values())
+
+
+def test_words_tell_how_pleasant_and_how_aroused(predictor: Predictor) -> None:
+    text = predictor.extractor().features
+
+    def said(words: str) -> tuple[float, float]:
+        timed = tuple(Word(w, 0.0, 1.0) for w in words.split())
+        sample = text.sample_of("a", 0.0, np.zeros(0, np.float32), [], timed)
+        values = predictor.predict_sample(sample).values
+        return values["valence"], values["arousal"]
+
+    won, tired = said("Oh my god, we won, we won!"), said("I am so tired and bored")
+    hate, plain = said("I hate you, get out of my sight!"), said("We meet at five in the office")
+    assert won[0] > 0.3 > plain[0] > -0.3 > max(tired[0], hate[0])
+    assert min(won[1], hate[1]) > 0.5 > 0.3 > max(plain[1], tired[1])
 
 
 def test_what_is_said_decides_where_nothing_else_is_known(predictor: Predictor) -> None:

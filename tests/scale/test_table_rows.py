@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pyarrow
+import pytest
+from answer_contents import answer_content, valued
+
 from affuse.scale.manifests import Row
-from affuse.scale.table_rows import said_state, state_of
+from affuse.scale.table_rows import Columns, Rows, arrow_schema, said_state, state_of
 
 
 def test_what_is_said_tells_by_its_files(tmp_path: Path, monkeypatch) -> None:
@@ -38,3 +42,16 @@ def test_words_in_a_table_and_behind_urls_tell_by_themselves() -> None:
     assert said_state("s3://b/a.mp4", None) == ""
     signed = Row("a.mp4", transcript="https://me:secret@h/a.srt?token=secret")
     assert said_state("a.mp4", signed) == "https://h/a.srt"
+
+
+@pytest.mark.parametrize("kind", ["windows", "clips"])
+def test_valence_and_arousal_are_columns_where_a_checkpoint_tells_them(kind: str) -> None:
+    columns = Columns(("calm", "sad"), ("text", "vision"))
+    told = columns._replace(values=("valence", "arousal"))
+    rows = Rows()
+    rows.answer(1, valued(answer_content()), None, {})
+    schema = arrow_schema(pyarrow, kind, told)
+    table = pyarrow.Table.from_pylist(list(rows.of(kind)), schema=schema)
+    assert table["value_valence"][0].as_py() == pytest.approx(-0.3125)
+    assert table["value_arousal"][0].as_py() == -0.25
+    assert not any(name.startswith("value_") for name in arrow_schema(pyarrow, kind, columns).names)

@@ -83,7 +83,7 @@ def test_a_deleted_job_is_gone_with_its_files(service, recording) -> None:
 
 def test_checkpoints_and_health(service) -> None:
     listed = service.ask("/v1/checkpoints").json
-    assert listed["default"] == ["sentiment", "emotion"]
+    assert listed["default"] == ["sentiment", "emotion", "circumplex"]
     assert listed["checkpoints"][0]["range"] == [-3, 3]
     assert service.ask("/healthz").json == {"status": "ok"}
     assert service.ask("/readyz").json == {"status": "ready"}

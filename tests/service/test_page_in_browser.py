@@ -94,6 +94,8 @@ def test_a_clip_is_sent_read_and_played(service, open_page, clips, tmp_path) -> 
 def test_clicks_and_keys_jump_and_numbers_are_told(clip_page, service, read) -> None:
     page, track = clip_page, clip_page.get_by_role("slider")
     found = service.ask(f"/v1/jobs/{read[0]}/result").json
+    # Beneath the numbers of three checkpoints.
+    track.scroll_into_view_if_needed()
     box = track.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 3, box["y"] + 60)
     tip = page.locator(".tip")

@@ -16,7 +16,7 @@ from affuse.errors import InputError
 from affuse.evaluation.held_out import run_model
 from affuse.fusion import create_model, models
 from affuse.samples import Corpus
-from affuse.tasks import BinaryLabels, Classification, Regression
+from affuse.tasks import BinaryLabels, Classification, Regression, Values
 from affuse.training.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint
 from affuse.training.normalise import Normaliser, normalise_by_group
 
@@ -73,7 +73,11 @@ def test_round_trip(made, corpus: Corpus, tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "task", [Regression(-1.0, 1.0), Classification(("a", "b")), BinaryLabels(("x", "y"))]
+    "task",
+    [
+        *(Regression(-1.0, 1.0), Values(("valence", "arousal"), 1.0, 9.0)),
+        *(Classification(("a", "b")), BinaryLabels(("x", "y"))),
+    ],
 )
 def test_every_task_survives(tmp_path: Path, task: Any) -> None:
     model = create_model("concat", {"text": 3, "audio": 2}, task.outputs)

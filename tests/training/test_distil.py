@@ -14,7 +14,7 @@ from affuse.batches import Batch
 from affuse.errors import InputError
 from affuse.fusion import FusionOutput, count_parameters, members_of
 from affuse.samples import Corpus
-from affuse.tasks import BinaryLabels, Classification, Regression
+from affuse.tasks import BinaryLabels, Classification, Regression, Values
 from affuse.training.checkpoint import load_checkpoint
 from affuse.training.distil import agreement
 from affuse.training.module import FusionModule
@@ -46,6 +46,12 @@ def test_labels_are_taught_one_by_one() -> None:
     each = [agreement(single, ours[:, i : i + 2], theirs[:, i : i + 2], 3.0) for i in (0, 2)]
     found = agreement(several, ours, theirs, 3.0)
     torch.testing.assert_close(found, torch.stack(each).mean(dim=0))
+
+
+def test_several_values_are_taught_by_their_mean_distance() -> None:
+    ours, theirs = torch.tensor([[0.5, -0.5]]), torch.tensor([[0.25, 0.25]])
+    found = agreement(Values(("valence", "arousal")), ours, theirs, 3.0)
+    assert found.tolist() == [pytest.approx((0.25 + 0.75) / 2)]
 
 
 def said(value: float, modalities: int = 2) -> FusionOutput:

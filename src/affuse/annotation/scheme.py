@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from affuse.errors import InputError
-from affuse.readers.clips.labelling import LABEL, is_missing, names_annotator
+from affuse.readers.clips.label_cells import is_missing
+from affuse.readers.clips.labelling import LABEL, names_annotator
 
 KEYS = 9
 """Choices that have a key of their own."""

@@ -13,7 +13,7 @@ from affuse.errors import InputError
 from affuse.extract.folder import find_clips
 from affuse.extract.takes import Take
 from affuse.readers.clips.gathered import clip_name, segment_of
-from affuse.readers.clips.labelling import is_missing
+from affuse.readers.clips.label_cells import is_missing
 from affuse.readers.clips.metadata import (
     CLASS,
     STEM,

@@ -18,7 +18,7 @@ from affuse.ending import kept_on_sigterm
 from affuse.errors import InputError
 from affuse.files import make_folder, write_atomic, written_atomic
 from affuse.progress import say, work_bar
-from affuse.report.answer_files import account_lines, to_csv, to_srt, top_emotion
+from affuse.report.answer_files import account_lines, to_csv, to_srt, top_emotion, value_names
 from affuse.report.case_media import clip_media
 from affuse.report.pages import prediction_page
 from affuse.scale.prediction import Outcome, Prediction, Request
@@ -28,6 +28,8 @@ from affuse.service.client_engine import AT_ONCE, ServiceEngine
 
 # More clips than that are summed up, instead of a row each and a line for each notice.
 _SHOWN = 1000
+# Characters of a line that has room for a column for each of several values.
+_WIDE = 96
 Content = Mapping[str, Any]
 _WRITERS: dict[str, Callable[[Content], str]] = {"csv": lambda one: to_csv([one]), "srt": to_srt}
 
@@ -166,18 +168,27 @@ def _show(answers: Sequence[Content]) -> None:
         return
     single = len(answers) == 1 and len(answers[0]["timeline"]) > 1
     rows = [*answers, *answers[0]["timeline"]] if single else list(answers)
-    names = ("clip", "seconds", "sentiment", "emotion", "primary", "conflict")
+    console = Console()
+    figures = list(dict.fromkeys(name for one in answers for name in value_names(one)))
+    if not figures or any(row["sentiment"] is not None for row in rows):
+        figures.insert(0, "sentiment")
+    # Where there is no room for a column each, they stand below each other.
+    parts = [[name] for name in figures] if console.width >= _WIDE else [figures]
+    names = ("clip", "seconds", *map("\n".join, parts), "emotion", "primary", "conflict")
     table = Table(*names, *(() if single else ("notices",)))
     if len(answers) == 1:
         table.caption = escape("\n".join(account_lines(answers[0])))
         table.caption_justify = "left"
-    for cells in _cells(rows, single=single):
+    for cells in _cells(rows, parts, single=single):
         table.add_row(*cells)
-    Console().print(table)
+    console.print(table)
 
 
-def _cells(rows: Iterable[Content], *, single: bool) -> Iterator[tuple[str, ...]]:
+def _cells(
+    rows: Iterable[Content], figures: Sequence[Sequence[str]], *, single: bool
+) -> Iterator[tuple[str, ...]]:
     for row in rows:
+        told = {"sentiment": row["sentiment"], **(row.get("values") or {})}
         top, primary = top_emotion(row), row["primary"]
         start, end = row.get("start", 0.0), row.get("end", row.get("duration"))
         emotion = "" if top is None else f"{top} {row['emotion'][top]:.0%}"
@@ -185,9 +196,15 @@ def _cells(rows: Iterable[Content], *, single: bool) -> Iterator[tuple[str, ...]
         yield (
             Path(row["file"]).name if "file" in row else "",
             f"{start:.1f}-{end:.1f}",
-            "" if row["sentiment"] is None else f"{row['sentiment']:+z.2f}",
+            *(_stacked([told.get(name) for name in part]) for part in figures),
             emotion if row["gate"] else "nothing seen or heard",
             "" if primary is None else f"{primary} {row['gate'][primary]:.2f}",
             "" if row["conflict"] is None else f"{row['conflict']:.2f}",
             *(() if single else (str(len(row["notices"]) or ""),)),
         )
+
+
+def _stacked(values: Sequence[float | None]) -> str:
+    """A line for each value; nothing where none is told."""
+    lines = ["" if value is None else f"{value:+z.2f}" for value in values]
+    return "\n".join(lines) if any(lines) else ""

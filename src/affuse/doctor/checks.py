@@ -197,14 +197,17 @@ def _poor_labels(found: CheckInput) -> Iterator[Finding]:
         return
     for part in found.summary.parts:
         where, labels = found.where(part.fold, part.part), part.labels
-        if found.summary.task != "regression":
+        if found.summary.task in ("regression", "values"):
+            for low in (key for key in labels if key.endswith("min") and part.samples > 1):
+                name = low.removesuffix("min")
+                if labels[low] == labels[f"{name}max"]:
+                    detail = f"all {name}labels are {labels[low]:g}"
+                    yield finding("constant-labels", where, part.samples, detail)
+        else:
             absent = [label for label, count in labels.items() if not count]
             if absent:
                 detail = f"no sample is {', '.join(absent)}"
                 yield finding("missing-class", where, len(absent), detail)
-        elif part.samples > 1 and labels and labels["min"] == labels["max"]:
-            detail = f"all labels are {labels['min']:g}"
-            yield finding("constant-labels", where, part.samples, detail)
 
 
 def _missing_modalities(found: CheckInput) -> Iterator[Finding]:

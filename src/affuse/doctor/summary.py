@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from affuse.samples import Corpus, FloatArray, Sample, labelled, targets_of
-from affuse.tasks import BinaryLabels, Classification, Regression, Task
+from affuse.tasks import BinaryLabels, Classification, Regression, Task, Values
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class PartSummary:
     part: str
     samples: int
     groups: int  # how many speakers or videos; 0 where none is known
-    # `min`, `mean`, `max` of a regression, else each label's count; empty without any.
+    # `min`, `mean`, `max` of a regression, the same of each of several values, as `valence min`,
+    # else each label's count; empty without any.
     labels: Mapping[str, float]
     # Of a regression, samples by label rounded to whole numbers; else empty.
     distribution: Mapping[str, int]
@@ -107,7 +108,18 @@ def _labels(task: Task, targets: FloatArray) -> dict[str, float]:
         return dict(zip(task.labels, counts.tolist(), strict=True))
     if isinstance(task, BinaryLabels):
         return dict(zip(task.labels, targets.sum(axis=0).astype(int).tolist(), strict=True))
-    return {name: float(getattr(targets, name)()) for name in ("min", "mean", "max")}
+    if isinstance(task, Values):
+        told = {
+            name: column[~np.isnan(column)]
+            for name, column in zip(task.names, targets.T, strict=True)
+        }
+        each = {name: _spread(column) for name, column in told.items() if len(column)}
+        return {f"{name} {what}": x for name, facts in each.items() for what, x in facts.items()}
+    return _spread(targets)
+
+
+def _spread(values: FloatArray) -> dict[str, float]:
+    return {name: float(getattr(values, name)()) for name in ("min", "mean", "max")}
 
 
 def _modality(corpus: Corpus, modality: str, samples: Sequence[Sample]) -> ModalitySummary:

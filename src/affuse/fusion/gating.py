@@ -173,12 +173,16 @@ class AgreementGate(Gate):
     each speaks. The mean over the others decides by how much a weight differs from one over the
     square of the expected loss, which it is at first: of errors that are independent, that is the
     best. Two that agree can so outvote one that looks surer. It learns from the fused answer.
+
+    Args:
+        values: whether raw outputs are values rather than logits of classes.
     """
 
     expects = True
 
-    def __init__(self, hidden: int = 32) -> None:
+    def __init__(self, values: bool, hidden: int = 32) -> None:
         super().__init__()
+        self.values = values
         self.compare = nn.Sequential(
             nn.Linear(_COMPARED, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()
         )
@@ -190,7 +194,8 @@ class AgreementGate(Gate):
     def forward(self, heard: Heard, present: Tensor) -> tuple[Tensor, Tensor | None]:
         assert heard.expected_loss is not None
         error = heard.expected_loss.detach().clamp(min=_LEAST_LOSS)
-        strength, apart = _strength(heard.unimodal), _apart(heard.unimodal)
+        strength = _strength(heard.unimodal, self.values)
+        apart = _apart(heard.unimodal, self.values)
         both = error[:, :, None] + error[:, None, :]
         pairs = (
             *(apart, (apart / both).clamp(max=_FAR)),
@@ -221,17 +226,17 @@ def _each_with_other(values: Tensor) -> tuple[Tensor, Tensor]:
     return values[:, :, None].expand(shape), values[:, None, :].expand(shape)
 
 
-def _strength(unimodal: Tensor) -> Tensor:
-    """How strongly each modality speaks, `(B, M)`: the size of a value, or the likeliest class."""
-    if unimodal.shape[2] == 1:
-        return unimodal[..., 0].abs()
+def _strength(unimodal: Tensor, values: bool) -> Tensor:
+    """How strongly each modality speaks, `(B, M)`: the size of values, or the likeliest class."""
+    if values:
+        return unimodal.abs().mean(dim=2)
     return unimodal.softmax(dim=2).amax(dim=2)
 
 
-def _apart(unimodal: Tensor) -> Tensor:
-    """How far answers are apart, `(B, M, M)`: of values, or half the sum over all classes."""
-    if unimodal.shape[2] == 1:
-        return (unimodal - unimodal[..., 0][:, None, :]).abs()
+def _apart(unimodal: Tensor, values: bool) -> Tensor:
+    """How far answers are apart, `(B, M, M)`: the mean of values, or half the sum over classes."""
+    if values:
+        return (unimodal[:, :, None] - unimodal[:, None]).abs().mean(dim=3)
     p = unimodal.softmax(dim=2)
     return (p[:, :, None] - p[:, None]).abs().sum(dim=3) / 2
 
@@ -247,14 +252,20 @@ GATES = ("contribution", "agreement", "paper", "paper-data", "paper-scale", "fix
 
 
 def make_gate(
-    name: str, modalities: Sequence[str], granularity: Granularity, temperature: float, width: int
+    name: str,
+    modalities: Sequence[str],
+    granularity: Granularity,
+    temperature: float,
+    width: int,
+    *,
+    values: bool,
 ) -> Gate:
-    """One of `GATES`, for streams of width d."""
+    """One of `GATES`, for streams of width d and answers that are values or logits."""
     kind, _, modality = name.partition(":")
     if kind == "contribution":
         return ContributionGate(len(modalities), granularity, temperature)
     if kind == "agreement":
-        return AgreementGate()
+        return AgreementGate(values)
     if kind in ("paper", "paper-scale"):
         return (PaperGate if kind == "paper" else PaperScaleGate)(len(modalities))
     if kind == "paper-data":

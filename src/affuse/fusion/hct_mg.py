@@ -8,7 +8,7 @@ granularity are ours, each a switch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from pydantic import Field
@@ -42,6 +42,7 @@ from affuse.fusion.ranking import (
     choose_used,
     ranking_of,
 )
+from affuse.tasks import Task, Values
 
 
 class HctMgOptions(EncoderOptions):
@@ -54,6 +55,7 @@ class HctMgOptions(EncoderOptions):
             for each sample.
         temperature: of the contribution gate.
         modality_dropout: share of modalities hidden from fusion in training.
+        values: whether several raw outputs are values, not logits; by the task.
     """
 
     joint_layers: Annotated[int, Range(0, 2)] = Field(1, ge=0)
@@ -61,6 +63,7 @@ class HctMgOptions(EncoderOptions):
     granularity: gating.Granularity = "task"
     temperature: Annotated[float, Range(0.05, 1.0, log=True)] = Field(0.15, gt=0)
     modality_dropout: Annotated[float, Range(0.0, 0.3)] = Field(0.1, ge=0, lt=1)
+    values: bool = False
 
 
 @register_model("hct_mg")
@@ -75,11 +78,11 @@ class HctMg(FusionModel):
 
         prediction = own(primary) + trusted * (together - own(primary) + correction)
 
-    A single raw output is a value, and `together` the mean of the own answers by gate weight.
-    Several are logits, and `together` their sum, each by its weight relative to the primary's: the
-    product of experts. The contribution gate's weights are not trained: on the samples it learns
-    from, a modality that overfits would seem to need no other. The agreement gate's are, and are
-    judged by `trusted` like all of fusion.
+    Of values (a single raw output, or several where the task says so), `together` is the mean of
+    the own answers by gate weight. Of logits it is their sum, each by its weight relative to the
+    primary's: the product of experts. The contribution gate's weights are not trained: on the
+    samples it learns from, a modality that overfits would seem to need no other. The agreement
+    gate's are, and are judged by `trusted` like all of fusion.
     `trusted`, in [0, 1], is fitted on validation after every epoch: where the auxiliaries only add
     noise it falls to zero, and fusion answers as its best modality does.
     """
@@ -93,7 +96,9 @@ class HctMg(FusionModel):
         require_several("hct_mg", widths)
         o = options
         self.network = HierarchicalNetwork(widths, outputs, o)
-        self.gate = gating.make_gate(o.gate, self.modalities, o.granularity, o.temperature, o.width)
+        how = o.granularity, o.temperature, o.width
+        values = self.network.values
+        self.gate = gating.make_gate(o.gate, self.modalities, *how, values=values)
         self.register_buffer("trusted", torch.ones(()))
 
     def parts(self) -> dict[str, Sequence[nn.Module]]:
@@ -111,6 +116,10 @@ class HctMg(FusionModel):
         return self.gate.loss(gate, losses)
 
     options_for = staticmethod(encoder_options_for)
+
+    @classmethod
+    def options_for_task(cls, task: Task) -> dict[str, Any]:
+        return {"values": isinstance(task, Values)}
 
     def forward(self, batch: Batch, detail: bool = False) -> FusionOutput:
         batch = self.admit(batch)
@@ -156,6 +165,7 @@ class HierarchicalNetwork(nn.Module):
     def __init__(self, widths: Mapping[str, int], outputs: int, options: HctMgOptions) -> None:
         super().__init__()
         o, d, count = options, options.width, len(widths)
+        self.values = outputs == 1 or o.values
         self.encoders = nn.ModuleDict(
             {m: modality_encoder(features, m, o) for m, features in widths.items()}
         )
@@ -217,7 +227,7 @@ class HierarchicalNetwork(nn.Module):
         vectors = torch.stack([e.pooled for e in encoded], dim=1) * relative[..., None]
         correction = self.correction(torch.cat([joint, vectors.flatten(1)], dim=1))
         primary = ranking.primary(unimodal)
-        shares = gate if unimodal.shape[2] == 1 else relative
+        shares = gate if self.values else relative
         together = (shares[..., None] * unimodal).sum(dim=1)
         together = together if louder is None else louder * together
         return primary, together - primary + correction

@@ -19,6 +19,7 @@ from affuse.batches import Batch, Lengths
 from affuse.config import Options
 from affuse.errors import InputError
 from affuse.plugins import load_plugins, registered_in, require_same
+from affuse.tasks import Task
 
 
 class FusionOutput(NamedTuple):
@@ -80,6 +81,11 @@ class FusionModel(nn.Module, ABC):
     @classmethod
     def options_for(cls, lengths: Mapping[str, int]) -> dict[str, Any]:  # noqa: ARG003
         """Options that follow from the typical length of each modality in the training split."""
+        return {}
+
+    @classmethod
+    def options_for_task(cls, task: Task) -> dict[str, Any]:  # noqa: ARG003
+        """Options that follow from what is asked: whether raw outputs are values or logits, say."""
         return {}
 
     def parts(self) -> dict[str, Sequence[nn.Module]]:

@@ -26,7 +26,7 @@ from affuse.samples import (
     require_finite,
     targets_of,
 )
-from affuse.tasks import Classification, Regression, Task
+from affuse.tasks import Classification, Continuous, Task
 
 DETERMINED = 0.999
 """A column that a label determines up to less than this share of its variance is that label."""
@@ -131,7 +131,7 @@ def _revealing(task: Task, samples: Sequence[Sample], widths: Mapping[str, int])
     numbers = {g: n for n, g in enumerate(dict.fromkeys(s.group for s in samples))}
     groups = np.array([[numbers[s.group]] for s in samples], np.float64)
     # Of a value, groups know no more than their order in the file, which is not looked at.
-    if not isinstance(task, Regression) and _reveals(task, groups, target).any():
+    if not isinstance(task, Continuous) and _reveals(task, groups, target).any():
         yield "the group"
     for modality, width in widths.items():
         lengths = np.array([[len(s.sequences.get(modality, ()))] for s in samples], np.float64)
@@ -159,16 +159,22 @@ def _statistics(sample: Sample, modality: str, width: int) -> Array:
 
 def _reveals(task: Task, columns: Array, target: Array) -> Array:
     """Whether each column `(N, D)` is a label of `(N, K)` under another scale or other names."""
-    if isinstance(task, Regression):
-        from scipy.stats import rankdata  # slow to import
-
-        scales = ((columns, target), (rankdata(columns, axis=0), rankdata(target, axis=0)))
-        return np.asarray(np.any([_correlated(x, y[:, 0]) for x, y in scales], axis=0))
+    if isinstance(task, Continuous):
+        return np.asarray(np.any([_follows(columns, values) for values in target.T], axis=0))
     labels = [target[:, k] for k in range(target.shape[1])]
     found = [_constant_within(columns, label) for label in labels]
     if isinstance(task, Classification):
         found += [_correlated(columns, labels[0] == c) for c in np.unique(labels[0])]
     return np.asarray(np.any(found, axis=0))
+
+
+def _follows(columns: Array, values: Array) -> Array:
+    """Whether a column has the values `(N,)`, or their order, where these are told."""
+    from scipy.stats import rankdata  # slow to import
+
+    told = np.isfinite(values)
+    x, y = columns[told], values[told]
+    return np.asarray(_correlated(x, y) | _correlated(rankdata(x, axis=0), rankdata(y)))
 
 
 def _correlated(columns: Array, values: Array) -> Array:

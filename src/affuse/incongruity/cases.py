@@ -12,9 +12,9 @@ from affuse.batches import collate
 from affuse.fusion import FusionModel, FusionOutput, each_of
 from affuse.incongruity.conflict import Conflict
 from affuse.incongruity.hooks import BEFORE, block_ends, compressed
-from affuse.incongruity.tendency import answer_name, neutral, tendency
+from affuse.incongruity.tendency import answer_name, tendency
 from affuse.samples import Sample
-from affuse.tasks import Floats, Ints, Regression, Task
+from affuse.tasks import Continuous, Floats, Ints, Task, Values
 from affuse.training.devices import AUTO, on_device
 
 _SPECIAL = {"[CLS]": "start", "[SEP]": "end", "<s>": "start", "</s>": "end"}
@@ -112,14 +112,19 @@ def case(
 
 def in_words(task: Task, outputs: Floats) -> str:
     """Raw outputs `(1, C)` as people say them."""
-    if isinstance(task, Regression):
-        return f"{float(outputs[0, 0]):+z.2f}" if neutral(task) == 0 else f"{outputs[0, 0]:.2f}"
+    if isinstance(task, Continuous):
+        form = "{:+z.2f}" if task.middle == 0 else "{:.2f}"
+        values = [form.format(float(value)) for value in outputs[0]]
+        if not isinstance(task, Values):
+            return values[0]
+        told = zip(task.names, values, np.isfinite(outputs[0]), strict=True)
+        return ", ".join(f"{name} {value}" for name, value, known in told if known)
     return _named(task, tendency(task, outputs)[0])
 
 
 def label_in_words(task: Task, target: Floats) -> str:
     """A target `(K,)`, likewise."""
-    if isinstance(task, Regression):
+    if isinstance(task, Continuous):
         return in_words(task, target[None])
     return _named(task, target.astype(np.int64))
 

@@ -20,7 +20,7 @@ from affuse.incongruity.evidence import candidates, contrary_prior
 from affuse.incongruity.readings import Readers, Readings, Span, heard_spans
 from affuse.metrics.calibration import Platt
 from affuse.samples import Sample, targets_of
-from affuse.tasks import Bools, Floats, Ints, Regression
+from affuse.tasks import Bools, Continuous, Floats, Ints
 
 _TINY = 1e-9
 # Share of what the label leaves open that a reading settles if it says anything.
@@ -109,13 +109,14 @@ def known_conflicts(samples: Sequence[Sample]) -> Bools | None:
 def told_conflicts(readings: Readings, targets: Floats) -> Bools:
     """Where some modality contradicts rather than none, given the labels `(N, K)`: bool `(N,)`."""
     task = readings.task
-    place = targets.astype(np.int64)
-    if isinstance(task, Regression):
-        place = np.abs(candidates(task) - targets).argmin(axis=1)[:, None]
+    told = np.isfinite(targets)
+    place = np.where(told, targets, 0).astype(np.int64)
+    if isinstance(task, Continuous):
+        place = np.abs(candidates(task) - np.where(told, targets, 0.0)[..., None]).argmin(axis=2)
     chosen = place[:, None, :, None, None]
     factors = np.take_along_axis(readings.factors, chosen, axis=3)
     even = np.zeros((place.shape[1], 1))
-    return np.asarray(_shares(_joint(factors, even, even, readings.present))[:, 0] < 0.5)
+    return np.asarray(_shares(_joint(factors, even, even, readings.present), told)[:, 0] < 0.5)
 
 
 def contradictions(readings: Readings) -> Floats:
@@ -137,10 +138,13 @@ def _joint(factors: Floats, prior: Floats, contrary: Floats, present: Bools) -> 
     return np.concatenate([(together + prior)[:, None], one], axis=1)
 
 
-def _shares(log: Floats) -> Floats:
-    """`(N, H, Q, G)` to each hypothesis' share `(N, H)`."""
+def _shares(log: Floats, told: Bools | None = None) -> Floats:
+    """`(N, H, Q, G)` to each hypothesis' share `(N, H)`: the mean over the questions `(N, Q)`."""
     p = np.exp(log - log.max(axis=(1, 3), keepdims=True)).sum(axis=3)
-    return np.asarray((p / p.sum(axis=1, keepdims=True)).mean(axis=2))
+    share = p / p.sum(axis=1, keepdims=True)
+    if told is None:
+        return np.asarray(share.mean(axis=2))
+    return np.asarray((share * told[:, None]).sum(axis=2) / told.sum(axis=1, keepdims=True))
 
 
 def _log_odds(hypotheses: Floats) -> Floats:

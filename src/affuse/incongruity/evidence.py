@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from affuse.incongruity.tendency import answers, neutral
-from affuse.tasks import Floats, Regression, Task
+from affuse.incongruity.tendency import answers
+from affuse.tasks import Continuous, Floats, Task
 
 # Candidate values of a regression.
 _GRID = 121
@@ -35,7 +35,7 @@ _FINEST = 1e-3
 
 @dataclass(frozen=True)
 class ValueEvidence:
-    """p(r | y) of a regression: (1 - q) N(r; a y + c, s) + q N(r; -a' y + c', s').
+    """p(r | y) of a value: (1 - q) N(r; a y + c, s) + q N(r; -a' y + c', s').
 
     All values are about the neutral one.
 
@@ -44,7 +44,7 @@ class ValueEvidence:
         slope, shift, spread: a, c, s and a', c', s', each `(2,)`.
     """
 
-    task: Regression
+    task: Continuous
     share: float
     slope: tuple[float, float]
     shift: tuple[float, float]
@@ -52,11 +52,23 @@ class ValueEvidence:
 
     def __call__(self, outputs: Floats) -> Floats:
         """Readings `(N, 1)` to factors, see `Evidence`."""
-        y = (candidates(self.task) - neutral(self.task))[:, None]
-        r = (outputs - neutral(self.task))[..., None]
+        y = (candidates(self.task) - self.task.middle)[:, None]
+        r = (outputs - self.task.middle)[..., None]
         share, spread = np.array([1 - self.share, self.share]), np.array(self.spread)
         apart = (r - np.array(self.slope) * y - np.array(self.shift)) / spread
         return np.asarray(np.log(share) - np.log(spread) - 0.5 * apart**2)[:, None]
+
+
+@dataclass(frozen=True)
+class SeveralEvidence:
+    """Of several values, each by itself."""
+
+    each: tuple[ValueEvidence, ...]
+
+    def __call__(self, outputs: Floats) -> Floats:
+        """Readings `(N, K)` to factors, see `Evidence`."""
+        found = [one(outputs[:, k : k + 1]) for k, one in enumerate(self.each)]
+        return np.concatenate(found, axis=1)
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,7 @@ class ChoiceEvidence:
         return np.asarray(factors.numpy())
 
 
-Evidence = ValueEvidence | ChoiceEvidence
+Evidence = ValueEvidence | SeveralEvidence | ChoiceEvidence
 """How the readings of a modality follow from the label; fitted.
 
 Called with N readings it gives log factors `(N, Q, G, 2)`, up to a constant for each sample: of the
@@ -94,16 +106,20 @@ G candidate answers to Q questions, with which it agrees, or which it opposes.
 """
 
 
-def candidates(task: Regression) -> Floats:
-    """The values `(G,)` between which a regression is asked to choose."""
+def candidates(task: Continuous) -> Floats:
+    """The values `(G,)` between which each question of values is asked to choose."""
     return np.linspace(task.low, task.high, _GRID)
 
 
 def label_prior(task: Task, targets: Floats) -> Floats:
     """How often each candidate answer is true, `(Q, G)`, from targets `(N, K)`."""
-    if isinstance(task, Regression):
-        values, width = candidates(task), _BANDWIDTH * (task.high - task.low)
-        prior = np.exp(-0.5 * ((values[:, None] - targets[:, 0]) / width) ** 2).mean(axis=1)[None]
+    if isinstance(task, Continuous):
+        values, width = candidates(task)[:, None], _BANDWIDTH * (task.high - task.low)
+        told = [column[np.isfinite(column)] for column in targets.T]
+        # What nobody told may be anything.
+        known = [column if len(column) else values[:, 0] for column in told]
+        near = [np.exp(-0.5 * ((values - column) / width) ** 2).mean(axis=1) for column in known]
+        prior = np.stack(near)
     else:
         count, choices = answers(task)
         prior = (targets[..., None] == np.arange(choices)).mean(axis=0).reshape(count, choices)
@@ -114,11 +130,11 @@ def label_prior(task: Task, targets: Floats) -> Floats:
 def contrary_prior(task: Task, prior: Floats) -> Floats:
     """How often each candidate is true where a modality contradicts it, `(Q, G)`.
 
-    Nothing contradicts a neutral value: of a regression's, each counts by its distance from it.
+    Nothing contradicts a neutral value: each counts by its distance from it.
     """
-    if not isinstance(task, Regression):
+    if not isinstance(task, Continuous):
         return prior
-    strength = np.abs(candidates(task) - neutral(task))
+    strength = np.abs(candidates(task) - task.middle)
     weighed = prior * np.maximum(strength, 1e-3 * strength.max())
     return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
 
@@ -126,8 +142,12 @@ def contrary_prior(task: Task, prior: Floats) -> Floats:
 def fit_evidence(task: Task, prior: Floats, outputs: Floats, targets: Floats) -> Evidence:
     """By maximum likelihood, from readings `(N, C)`, labels `(N, K)` and their prior `(Q, G)`."""
     r, y = (torch.from_numpy(np.asarray(a, dtype=np.float64)) for a in (outputs, targets))
-    if isinstance(task, Regression):
-        return _fit_values(task, r - neutral(task), y - neutral(task))
+    if isinstance(task, Continuous):
+        fitted = [
+            _fit_values(task, r[told, k : k + 1] - task.middle, y[told, k : k + 1] - task.middle)
+            for k, told in enumerate(y.isfinite().T)
+        ]
+        return fitted[0] if len(fitted) == 1 else SeveralEvidence(tuple(fitted))
     chosen, often = y.long()[..., None], torch.from_numpy(prior)
 
     def loss(p: Tensor) -> Tensor:
@@ -151,7 +171,10 @@ def _choice_factors(
     return torch.stack([agrees, opposes], dim=3)
 
 
-def _fit_values(task: Regression, r: Tensor, y: Tensor) -> ValueEvidence:
+def _fit_values(task: Continuous, r: Tensor, y: Tensor) -> ValueEvidence:
+    """Of readings and labels `(N, 1)` about the middle; without any, what tells nothing."""
+    if len(r) < 2:
+        return ValueEvidence(task, _RARELY, (0.0, 0.0), (0.0, 0.0), (1.0, 1.0))
     spread = float(r.std().clamp(min=_FINEST).log())
     p, loss = _fit_mixture(r, y, [-2.0, 0.5, 0.0, spread, 0.5, 0.0, spread], opposed=True)
     _, same = _fit_mixture(r, y, p, opposed=False)

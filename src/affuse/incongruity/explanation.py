@@ -27,7 +27,7 @@ from affuse.metrics.calibration import Reliability, reliability
 from affuse.metrics.scores import score_outputs
 from affuse.samples import Corpus, Sample, Split, labelled, targets_of
 from affuse.shown import Shown
-from affuse.tasks import Bools, Floats, Regression, Task
+from affuse.tasks import Bools, Continuous, Floats, Task
 from affuse.training.answerable import has_any
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.devices import AUTO
@@ -306,8 +306,9 @@ def _gate(checkpoint: Checkpoint, said: Predictions) -> GateFacts:
 
 def _answer_reliability(task: Task, prediction: Floats, targets: Floats) -> Reliability:
     """Values against labels, or how sure the chosen answers are against how often they are true."""
-    if isinstance(task, Regression):
-        return reliability(task.decode(prediction)[:, 0], targets[:, 0], task.low, task.high)
+    if isinstance(task, Continuous):
+        told = np.isfinite(targets)
+        return reliability(task.decode(prediction)[told], targets[told], task.low, task.high)
     p = task.decode(prediction).reshape(len(prediction), *answers(task)).max(axis=2)
     return reliability(p.ravel(), (tendency(task, prediction) == targets).ravel().astype(float))
 
@@ -335,8 +336,8 @@ def _chosen(
         return [(rows[name], "asked for") for name in dict.fromkeys(ids)]
     scores = np.array([conflict.score for conflict in conflicts])
     targets = targets_of(samples).astype(np.float64)
-    if isinstance(task, Regression):
-        miss = np.abs(said.prediction - targets)[:, 0]
+    if isinstance(task, Continuous):
+        miss = np.nanmean(np.abs(said.prediction - targets), axis=1)
     else:
         miss = (tendency(task, said.prediction) != targets).mean(axis=1) + 0.01 * scores
     proposed = [

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from affuse.incongruity.tendency import margin, neutral
-from affuse.tasks import Floats, Ints, Regression, Task
+from affuse.incongruity.tendency import margin
+from affuse.tasks import Continuous, Floats, Ints, Task
 
 # Standard deviation of noise on every value in training, the better one by validation: what a
 # penalty on weights is for a linear probe, in units that need no tuning to width or task.
@@ -51,8 +51,8 @@ class Reading:
     def salience(self, task: Task, said: Ints) -> Floats:
         """How much each step moves the tendencies `said` `(N, Q)`, as a distribution `(N, T)`.
 
-        The size of a step's contribution to the margin of the tendency (for a regression, to the
-        value), over the sum of all; even where nothing contributes.
+        The size of a step's contribution to the margin of the tendency (of values, to each), over
+        the sum of all; even where nothing contributes.
         """
         pulls = np.abs(self.contributions @ margin(task, said).transpose(0, 2, 1)).sum(axis=2)
         pulls = np.where(self.weights > 0, pulls + 1e-12, 0.0)
@@ -105,7 +105,7 @@ def fit_probe(
 ) -> Probe:
     """A probe of sequences that tells the label.
 
-    A regression is fitted by a mixture: what is read is the label, give or take, or its opposite
+    A value is fitted by a mixture: what is read is the label, give or take, or its opposite
     (`_Contrary`). Samples that say the opposite of their label would otherwise bend the probe.
 
     Args:
@@ -139,8 +139,8 @@ def fit_probe(
 
 
 def _units(task: Task) -> tuple[float, float]:
-    """Centre and unit of the targets in training: a regression's range becomes [-3, 3]."""
-    return (neutral(task), (task.high - task.low) / 6) if isinstance(task, Regression) else (0, 1)
+    """Centre and unit of the targets in training: the range of values becomes [-3, 3]."""
+    return (task.middle, (task.high - task.low) / 6) if isinstance(task, Continuous) else (0, 1)
 
 
 class _Training(nn.Module):
@@ -160,7 +160,8 @@ class _Training(nn.Module):
         self.weight = nn.Parameter(0.3 / width**0.5 * torch.randn(shape, generator=generator))
         self.gate_bias = nn.Parameter(torch.zeros(len(NOISES)))
         self.bias = nn.Parameter(torch.zeros(len(NOISES), task.outputs))
-        self.contrary = _Contrary(len(NOISES)) if isinstance(task, Regression) else None
+        of_values = task.outputs if isinstance(task, Continuous) else 0
+        self.contrary = nn.ModuleList(_Contrary(len(NOISES)) for _ in range(of_values))
 
     def outputs(
         self,
@@ -195,9 +196,11 @@ class _Training(nn.Module):
     ) -> Tensor:
         """Loss of each sample `(S, B)`; `rows` `(B,)` says which of `z` `(N, T, D)` they are."""
         outputs = self.outputs(z, mask, generator, rows)
-        if self.contrary is not None and robust:
-            loss: Tensor = self.contrary(outputs[..., 0], targets[:, 0])
-            return loss
+        if self.contrary and robust:
+            told, known = targets.isfinite(), targets.nan_to_num()
+            each = [f(outputs[..., k], known[:, k]) for k, f in enumerate(self.contrary)]
+            losses = torch.stack(each, dim=2) * told
+            return losses.sum(dim=2) / told.sum(dim=1).clamp(min=1)
         return torch.stack([self.task.losses(each, targets) for each in outputs])
 
 

@@ -18,9 +18,8 @@ from affuse.batches import Batch, collate
 from affuse.errors import InputError
 from affuse.incongruity.evidence import Evidence, candidates, fit_evidence, label_prior
 from affuse.incongruity.probes import Probe, fit_probe
-from affuse.incongruity.tendency import neutral
 from affuse.samples import Sample
-from affuse.tasks import Bools, Floats, Ints, Regression, Task
+from affuse.tasks import Bools, Continuous, Floats, Ints, Task
 from affuse.training.devices import AUTO, resolve_device
 
 # More training samples than this teach a probe of this size nothing; they would fill the memory.
@@ -56,9 +55,9 @@ class Readings:
         log = np.logaddexp(self.factors[..., 0], self.factors[..., 1]) + np.log(self.prior)
         p: Floats = np.exp(log - log.max(axis=3, keepdims=True))
         p /= p.sum(axis=3, keepdims=True)
-        if not isinstance(self.task, Regression):
+        if not isinstance(self.task, Continuous):
             return p
-        above = candidates(self.task) > neutral(self.task)
+        above = candidates(self.task) > self.task.middle
         high = p[..., above].sum(axis=3)
         return np.stack([1 - high, high], axis=3)
 

@@ -20,7 +20,7 @@ from affuse.fusion import FusionModel
 from affuse.incongruity.readings import spread
 from affuse.incongruity.tendency import Estimate, estimates, label_tendency, right, tendency
 from affuse.samples import FloatArray, Sample, targets_of
-from affuse.tasks import BinaryLabels, Floats, Regression, Task
+from affuse.tasks import BinaryLabels, Continuous, Floats, Task, Values
 from affuse.training.devices import AUTO
 
 MOST_SAMPLES = 200
@@ -122,8 +122,8 @@ def robustness(
 
 def metric(task: Task) -> str:
     """The metric that is a mean over samples, by its name in `affuse.metrics.scores`."""
-    if isinstance(task, Regression):
-        return "mae"
+    if isinstance(task, Continuous):
+        return "mae_mean" if isinstance(task, Values) else "mae"
     return "accuracy_mean" if isinstance(task, BinaryLabels) else "accuracy"
 
 
@@ -194,8 +194,8 @@ def _scores(model: FusionModel, task: Task, samples: Sequence[Sample], device: s
     unaware = [sample.without_target() for sample in kept]
     answered = run_model(model, unaware, device=device).prediction
     targets = targets_of(kept)
-    if isinstance(task, Regression):
-        scores[usable] = np.abs(answered - targets)[:, 0]
+    if isinstance(task, Continuous):
+        scores[usable] = np.nanmean(np.abs(answered - targets), axis=1)
     else:
         scores[usable] = right(tendency(task, answered), label_tendency(task, targets))
     return scores

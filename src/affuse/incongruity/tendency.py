@@ -1,8 +1,8 @@
 """Affective tendency: what an answer leans to, in a form that all tasks share.
 
 A task asks Q questions with G answers each: a regression asks one (below or above the neutral
-value), a classification one (which class), several binary labels one each (no or yes). Tendencies
-are `(N, Q)` integers, the index of the answer; -1 where there is none.
+value), several values one each, a classification one (which class), several binary labels one each
+(no or yes). Tendencies are `(N, Q)` integers, the index of the answer; -1 where there is none.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affuse.tasks import BinaryLabels, Classification, Floats, Ints, Regression, Task
+from affuse.tasks import BinaryLabels, Classification, Continuous, Floats, Ints, Task, Values
 
 NO_TENDENCY = -1
 
 
 def answers(task: Task) -> tuple[int, int]:
     """Questions Q and answers G of each."""
-    if isinstance(task, Regression):
-        return 1, 2
+    if isinstance(task, Continuous):
+        return task.outputs, 2
     return (len(task.labels), 2) if isinstance(task, BinaryLabels) else (1, task.outputs)
 
 
 def answer_name(task: Task, question: int, answer: int) -> str:
-    """What people call an answer: `negative`, a class, or `not angry`."""
-    if isinstance(task, Regression):
+    """What people call an answer: `negative`, `low arousal`, a class, or `not angry`."""
+    if isinstance(task, Values):
+        return f"{('low', 'high')[answer]} {task.names[question]}"
+    if isinstance(task, Continuous):
         return ("negative", "positive")[answer]
     if isinstance(task, BinaryLabels):
         return f"{'' if answer else 'not '}{task.labels[question]}"
@@ -33,24 +35,19 @@ def answer_name(task: Task, question: int, answer: int) -> str:
     return task.labels[answer]
 
 
-def neutral(task: Regression) -> float:
-    """The value without a tendency: the middle of the range."""
-    return (task.low + task.high) / 2
-
-
 def tendency(task: Task, outputs: Floats) -> Ints:
     """Raw outputs `(N, C)`, of a model or a probe, to tendencies `(N, Q)`."""
-    if isinstance(task, Regression):
-        return (outputs > neutral(task)).astype(np.int64)
+    if isinstance(task, Continuous):
+        return (outputs > task.middle).astype(np.int64)
     count, choices = answers(task)
     return np.asarray(outputs.reshape(len(outputs), count, choices).argmax(axis=2))
 
 
 def label_tendency(task: Task, targets: Floats) -> Ints:
-    """Targets `(N, K)` to tendencies `(N, Q)`; a label that is exactly neutral has none."""
-    if isinstance(task, Regression):
-        leaning = targets > neutral(task)
-        return np.where(targets == neutral(task), NO_TENDENCY, leaning).astype(np.int64)
+    """Targets `(N, K)` to tendencies `(N, Q)`; a label that is neutral or not told has none."""
+    if isinstance(task, Continuous):
+        nowhere = (targets == task.middle) | np.isnan(targets)
+        return np.where(nowhere, NO_TENDENCY, targets > task.middle).astype(np.int64)
     return targets.astype(np.int64)
 
 
@@ -64,12 +61,12 @@ def right(said: Ints, label: Ints) -> Floats:
 def margin(task: Task, said: Ints) -> Floats:
     """What speaks for a tendency, as weights on raw outputs `(N, Q, C)`.
 
-    Of several answers, the chosen one's output less the mean of the others'. The sign of a
-    regression is left out: a step that pulls to the other side counts as much.
+    Of several answers, the chosen one's output less the mean of the others'. The sign of a value is
+    left out: a step that pulls to the other side counts as much.
     """
     count, choices = answers(task)
-    if isinstance(task, Regression):
-        return np.ones((len(said), 1, 1))
+    if isinstance(task, Continuous):
+        return np.broadcast_to(np.eye(count), (len(said), count, count))
     chosen = said[..., None] == np.arange(choices)
     weights = np.where(chosen, 1.0, -1.0 / (choices - 1))
     full = np.zeros((len(said), count, count, choices))

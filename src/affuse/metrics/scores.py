@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError, unknown_name
 from affuse.metrics.definitions import BINARY, CLASSIFICATION, REGRESSION, Array, Metric
-from affuse.tasks import BinaryLabels, Classification, Task
+from affuse.tasks import BinaryLabels, Classification, Task, Values
 
 
 def score_outputs(
@@ -40,7 +40,8 @@ def score_outputs(
         target: `(N, K)`.
         metrics: names; `task.metrics` by default. Beyond those a regression has `sims_acc2`,
             `sims_acc3` and `sims_acc5`; binary labels have `accuracy`, `f1`, `f1_swapped` and
-            `weighted_accuracy`, each followed by `_<label>` or `_mean` (over labels).
+            `weighted_accuracy`, each followed by `_<label>` or `_mean` (over labels); several
+            values have a regression's, each followed by `_<name>` or `_mean` (over names).
 
     Returns:
         Metric name to score, in the order asked.
@@ -78,6 +79,10 @@ def resampled(
     if isinstance(task, Classification):
         said, true = predictions.argmax(axis=2), target[:, 0].astype(np.intp)
         return {name: _find(CLASSIFICATION, name)(said, true, weights) for name in names}
+    if isinstance(task, Values):
+        return {
+            name: _score_values(task.names, name, predictions, target, weights) for name in names
+        }
     said, true = predictions[..., 0], target[:, 0]
     return {name: _find(REGRESSION, name)(said, true, weights) for name in names}
 
@@ -117,6 +122,33 @@ def _score_labels(
     raise unknown_name("metric", name, [f"{b}_{x}" for b in BINARY for x in ("mean", *labels)])
 
 
+def _score_values(
+    values: tuple[str, ...], name: str, said: Array, true: Array, weights: Array
+) -> Array:
+    """By the samples of which a value is told; the mean is over the values that have a score."""
+    for base, metric in REGRESSION.items():
+        if name == f"{base}_mean":
+            return _mean_known([_told(metric, k, said, true, weights) for k in range(len(values))])
+        for k, value in enumerate(values):
+            if name == f"{base}_{value}":
+                return _told(metric, k, said, true, weights)
+    raise unknown_name("metric", name, [f"{b}_{x}" for b in REGRESSION for x in ("mean", *values)])
+
+
+def _told(metric: Metric, value: int, said: Array, true: Array, weights: Array) -> Array:
+    told = np.isfinite(true[:, value])
+    if not told.any():
+        return np.full((len(weights), len(said)), np.nan)
+    return metric(said[:, told, value], true[told, value], weights[:, told])
+
+
+def _mean_known(scores: Sequence[Array]) -> Array:
+    known = np.isfinite(scores)
+    total = np.where(known, scores, 0.0).sum(axis=0)
+    none = np.full(total.shape, np.nan)
+    return np.asarray(np.divide(total, known.sum(axis=0), out=none, where=known.any(axis=0)))
+
+
 LABELS: dict[str, str] = {
     "mae": "MAE",
     "corr": "Pearson r",
@@ -140,6 +172,9 @@ LABELS: dict[str, str] = {
     "f1_mean": "F1, mean over labels (weights from truth)",
     "f1_swapped_mean": "F1, mean over labels (weights from prediction)",
     "weighted_accuracy_mean": "Weighted accuracy, mean over labels",
+    "ccc_mean": "CCC, mean over values",
+    "mae_mean": "MAE, mean over values",
+    "corr_mean": "Pearson r, mean over values",
 }
 """Metric name to a heading for people; `heading` also knows the metrics of single labels."""
 
@@ -148,14 +183,25 @@ _LABEL_HEADINGS = {
     "f1_swapped": "F1, {} (weights from prediction)",
     "accuracy": "Accuracy, {}",
     "f1": "F1, {} (weights from truth)",
+    "ccc": "CCC, {}",
+    "mae": "MAE, {}",
+    "corr": "Pearson r, {}",
 }
+# What is told of each label, or of each value.
+_OF_EACH = (("accuracy", "f1"), ("ccc", "mae"))
 
 
 def by_label(metrics: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Label to its accuracy and F1 among `metrics`, of a task of several binary labels."""
-    names = (name.removeprefix("accuracy_") for name in metrics if name.startswith("accuracy_"))
-    pairs = {name: (f"accuracy_{name}", f"f1_{name}") for name in names if name != "mean"}
-    return {name: pair for name, pair in pairs.items() if pair[1] in metrics}
+    """Label to its accuracy and F1 among `metrics`, or value to its CCC and MAE.
+
+    Of a task of several binary labels or of several values; empty for others.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for first, second in _OF_EACH:
+        names = (n.removeprefix(f"{first}_") for n in metrics if n.startswith(f"{first}_"))
+        pairs = {name: (f"{first}_{name}", f"{second}_{name}") for name in names if name != "mean"}
+        found |= {name: pair for name, pair in pairs.items() if pair[1] in metrics}
+    return found
 
 
 def heading(name: str) -> str:
@@ -170,14 +216,24 @@ def heading(name: str) -> str:
 
 def higher_is_better(name: str) -> bool:
     """The direction of a metric; only the mean absolute error is better lower."""
-    return name != "mae"
+    return not _is(name, "mae")
+
+
+def is_fraction(name: str) -> bool:
+    """Whether a metric is a share, which may be told in percent."""
+    return not any(_is(name, base) for base in ("mae", "corr", "ccc"))
 
 
 def limits(name: str) -> tuple[float, float]:
     """The least and the greatest value that a metric can have."""
-    if name == "mae":
+    if _is(name, "mae"):
         return 0.0, float("inf")
-    return (-1.0, 1.0) if name == "corr" else (0.0, 1.0)
+    return (0.0, 1.0) if is_fraction(name) else (-1.0, 1.0)
+
+
+def _is(name: str, base: str) -> bool:
+    """Whether a metric is that one, of one value or of several."""
+    return name == base or name.startswith(f"{base}_")
 
 
 def auroc(score: NDArray[np.floating[Any]], truth: NDArray[np.bool_]) -> float:

@@ -1,7 +1,8 @@
 """Clips composed of a text, a voice and a face that say the same, for want of a raw corpus of all.
 
-Texts are CMU-MOSI's and texts that people rated (sentiment) or MELD's and IEMOCAP's (emotion),
-voices those of RAVDESS, nEMO and SAVEE, faces those of FER+. Each part of the composed corpus draws
+Texts are CMU-MOSI's and texts that people rated (sentiment), MELD's and IEMOCAP's (emotion), or
+EmoBank's, IEMOCAP's and MUStARD++'s (circumplex), voices those of RAVDESS, nEMO and SAVEE, faces
+those of FER+. Each part of the composed corpus draws
 from the same part of each source: no speaker, actor or face of the test part is in another. A voice
 and a face were not made for the text that they come with, so what hangs together beyond the label
 is not in here.
@@ -9,9 +10,9 @@ is not in here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BeforeValidator, Field
@@ -20,14 +21,28 @@ from affuse.config import parted
 from affuse.extract.features import ClipFeatures, ClipSettings
 from affuse.extract.text import Layer, TextKind, TextOptions, encode_corpus
 from affuse.extract.text.minilm import PACKED_LAYERS
+from affuse.readers import circumplex
 from affuse.readers import composed_sources as sources
 from affuse.readers.composed_sources import EMOTIONS, Piece, Text
 from affuse.readers.composed_voices import acted_voices
 from affuse.readers.registry import corpus_name, register_corpus
 from affuse.samples import MADE_OF, PARTS, Corpus, FloatArray, Sample, Split, widths_of
-from affuse.tasks import Classification, Regression, Task
+from affuse.tasks import Bools, Classification, Ints, Regression, Task, Values
 
 _SEED = 0
+# Of reserved clips with words that are not neutral, those in which voice and face both are: what
+# people say mostly shows in words alone. Emotions need none of these, since logits add up.
+_BOTH_RESERVED = 0.5
+_TEXTS = {
+    "sentiment": ("mosi", "rated"),
+    "emotion": ("meld", "iemocap"),
+    "circumplex": ("emobank", "iemocap", "mustard_plus_plus"),
+}
+_TASKS: dict[str, Task] = {
+    "sentiment": Regression(-3.0, 3.0),
+    "emotion": Classification(EMOTIONS),
+    "circumplex": Values(circumplex.NAMES, -1.0, 1.0),
+}
 
 
 class ComposedOptions(TextOptions):
@@ -46,7 +61,7 @@ class ComposedOptions(TextOptions):
             description="corpora of voices, with + between",
         )
     )
-    task: Literal["sentiment", "emotion"] = "emotion"
+    task: Literal["sentiment", "emotion", "circumplex"] = "emotion"
     rated: str = Field(
         default="", description="folder of *_GroundTruth.txt: rated texts, to train sentiment on"
     )
@@ -70,24 +85,24 @@ class ComposedOptions(TextOptions):
 
 @register_corpus("composed", ComposedOptions)
 def read_composed(path: Path, options: ComposedOptions) -> Corpus:
-    """Text, voice and face of different sources, composed by what they say: sentiment or emotion.
+    """Text, voice and face of different sources: sentiment, emotion, or valence and arousal.
 
     Text is one step a token, audio and vision one step each: statistics of the voice, and the
     measures and expression of a face. Every voice comes as it is, and taken to its speaker. Where
     a clip has a conflict, the label is that of the two that agree. Where a modality is reserved, it
     is neutral, as most of what people say is, and the label is what the two others show.
 
+    Of valence and arousal (circumplex), a voice and a face stand for the norms of their emotion
+    (`affuse.readers.circumplex.NORMS`), near what people said of the text, and the label is the
+    mean of what the parts show, but for what contradicts or is reserved. Voice and face may both
+    be reserved there, beside words that show something.
+
     The path is a folder with mosi, text/meld.csv, iemocap, ravdess, voices and
-    faces/ferplus_48x48.npz.
+    faces/ferplus_48x48.npz; for valence and arousal, text/emobank.csv and
+    text/mustard_plus_plus.csv.
     """
     polar = options.task == "sentiment"
-    made_of = [*options.voices, "mosi", "rated"] if polar else [*options.voices, "meld", "iemocap"]
-    if polar:
-        texts = sources.mosi_texts(path / "mosi")
-        texts += sources.rated_texts(Path(options.rated)) if options.rated else []
-    else:
-        texts = sources.meld_texts(path / "text" / "meld.csv")
-        texts += sources.iemocap_texts(path / "iemocap")
+    texts = _texts(path, options)
     extractor = options.extractor()
     encoded = encode_corpus([text.text for text in texts], extractor)
     shared = options.model_dump(include={"text", "layers", "cepstra"})
@@ -106,16 +121,17 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
             conflicts=options.conflicts,
             reserved=options.reserved,
             singles=options.singles and part == "train",
+            norms=circumplex.NORMS if options.task == "circumplex" else None,
         )
         for number, part in enumerate(PARTS)
     }
     split = Split(**parts)
     # Where the texts lie is nobody's business.
     named = options.model_copy(update={"rated": "yes" if options.rated else ""})
-    task: Task = Regression(-3.0, 3.0) if polar else Classification(EMOTIONS)
+    made_of = [*options.voices, *_TEXTS[options.task]]
     return Corpus(
         name=corpus_name("composed", named, always=("task", "text")),
-        task=task,
+        task=_TASKS[options.task],
         widths=widths_of(split.samples()),
         folds=(split,),
         options=options.model_dump()
@@ -123,6 +139,16 @@ def read_composed(path: Path, options: ComposedOptions) -> Corpus:
         # As clips are read: what learns from this corpus answers for them.
         features=reader.versions,
     )
+
+
+def _texts(path: Path, options: ComposedOptions) -> list[Text]:
+    if options.task == "sentiment":
+        rated = sources.rated_texts(Path(options.rated)) if options.rated else []
+        return sources.mosi_texts(path / "mosi") + rated
+    if options.task == "emotion":
+        said = sources.meld_texts(path / "text" / "meld.csv")
+        return said + sources.iemocap_texts(path / "iemocap")
+    return circumplex.rated_texts(path, np.random.default_rng(_SEED))
 
 
 def compose(
@@ -133,6 +159,7 @@ def compose(
     conflicts: float,
     reserved: float,
     singles: bool = False,
+    norms: Mapping[str, Sequence[float]] | None = None,
 ) -> list[Sample]:
     """A sample a text (with its features `(T, D)`), and a voice and a face drawn by its label.
 
@@ -141,50 +168,104 @@ def compose(
         reserved: share of the others in which one is neutral though the label is not.
         singles: whether a sample of each voice and each face alone follows: those whose label is
             rare among texts are seldom drawn.
+        norms: what each label is worth: the target is then the mean of what is shown, without what
+            contradicts or is reserved. By default what its texts usually are, and the target the
+            text's own value where it agrees.
     """
     labels = sorted({text.label for text, _ in texts})
-    neutral = labels.index("neutral") if "neutral" in labels else -1
     said = np.array([labels.index(text.label) for text, _ in texts])
-    values = np.array([text.value for text, _ in texts], dtype=np.float32)
+    values = np.array([np.atleast_1d(text.value) for text, _ in texts], dtype=np.float32)
     # What a label is worth.
-    usual = np.array([np.median(values[said == label]) for label in range(len(labels))])
-    usual = usual.astype(np.float32)
+    each = range(len(labels))
+    usual = np.array([np.median(values[said == label], axis=0) for label in each])
+    usual = (usual if norms is None else np.array([norms[x] for x in labels])).astype(np.float32)
     modalities = ("text", *pieces)
-    (apart,) = rng.spawn(1)
-    odd = rng.integers(len(modalities), size=len(texts))
-    conflict = rng.random(len(texts)) < conflicts
-    other = (said + rng.integers(1, len(labels), size=len(texts))) % len(labels)
-    reserve = ~conflict & (apart.random(len(texts)) < reserved) & (neutral >= 0)
-    felt = (neutral + apart.integers(1, len(labels), size=len(texts))) % len(labels)
-    silent = apart.integers(1, len(modalities), size=len(texts))
-    # A text that is contradicted, or neutral where the rest is not, has the label of the rest.
-    meant = np.where(reserve & (said == neutral), felt, said)
-    meant = np.where(conflict & (odd == 0), other, meant)
+    silent = 0.0 if norms is None else _BOTH_RESERVED
+    roles = _roles(labels, said, len(modalities), rng, conflicts, reserved, silent)
     chosen, of_each = {}, {"text": values}
     for column, m in enumerate(pieces, start=1):
-        shown = np.where(conflict & (odd == column), other, meant)
-        shown = np.where(reserve & (said != neutral) & (silent == column), neutral, shown)
         stocks = [[piece for piece in pieces[m] if piece.label == label] for label in labels]
-        draws = zip(shown, rng.random(len(shown)), strict=True)
+        draws = zip(roles.shown[:, column], rng.random(len(said)), strict=True)
         chosen[m] = [stocks[label][int(u * len(stocks[label]))] for label, u in draws]
-        of_each[m] = usual[shown]
-    targets = np.where(meant == said, values, usual[meant]).astype(np.float32)
+        of_each[m] = usual[roles.shown[:, column]]
+    if norms is None:
+        targets = np.where((roles.meant == said)[:, None], values, usual[roles.meant])
+    else:
+        counts = ~roles.left_out
+        every = np.stack([of_each[m] for m in modalities], axis=1)
+        targets = (every * counts[..., None]).sum(axis=1) / counts.sum(axis=1, keepdims=True)
+    targets = targets.astype(np.float32)
     composed = [
         Sample(
             id=text.id,
             sequences={"text": features} | {m: chosen[m][row].features for m in pieces},
-            target=targets[row : row + 1],
+            target=targets[row],
             group=text.group,
             text=text.text,
             truth={
-                "conflict": bool(conflict[row]),
-                "conflicting": modalities[odd[row]] if conflict[row] else None,
+                "conflict": bool(roles.conflict[row]),
+                "conflicting": modalities[roles.odd[row]] if roles.conflict[row] else None,
             },
-            unimodal={m: says[row : row + 1] for m, says in of_each.items()},
+            unimodal={m: says[row] for m, says in of_each.items()},
         )
         for row, (text, features) in enumerate(texts)
     ]
     return composed + (_alone(pieces, labels, usual) if singles else [])
+
+
+class _Roles(NamedTuple):
+    """Who shows what in N clips of M modalities, the text first.
+
+    Attributes:
+        meant: the label of each clip, `(N,)`.
+        shown: the label of what each modality is drawn from, `(N, M)`; of the text its own.
+        conflict: whether one contradicts the others, bool `(N,)`, and which it would be, `odd`.
+        left_out: which contradict or are reserved, bool `(N, M)`.
+    """
+
+    meant: Ints
+    shown: Ints
+    conflict: Bools
+    odd: Ints
+    left_out: Bools
+
+
+def _roles(
+    labels: Sequence[str],
+    said: Ints,
+    modalities: int,
+    rng: np.random.Generator,
+    conflicts: float,
+    reserved: float,
+    both: float,
+) -> _Roles:
+    """Drawn for texts with the labels `said` `(N,)`; see `compose`.
+
+    Args:
+        both: share of reserved clips, with words that are not neutral, in which all else is.
+    """
+    count, neutral = len(said), labels.index("neutral") if "neutral" in labels else -1
+    (apart,) = rng.spawn(1)
+    odd = rng.integers(modalities, size=count)
+    conflict = rng.random(count) < conflicts
+    other = (said + rng.integers(1, len(labels), size=count)) % len(labels)
+    reserve = ~conflict & (apart.random(count) < reserved) & (neutral >= 0)
+    felt = (neutral + apart.integers(1, len(labels), size=count)) % len(labels)
+    silent = apart.integers(1, modalities, size=count)
+    every = np.arange(modalities)
+    left_out = every == np.where(conflict, odd, np.where(said == neutral, 0, silent))[:, None]
+    left_out &= (conflict | reserve)[:, None]
+    words_alone = reserve & (said != neutral) & (apart.random(count) < both)
+    left_out |= words_alone[:, None] & (every > 0)
+    # A text that is contradicted, or neutral where the rest is not, has the label of the rest.
+    meant = np.where(reserve & (said == neutral), felt, said)
+    meant = np.where(conflict & (odd == 0), other, meant)
+    shown = np.repeat(meant[:, None], modalities, axis=1)
+    shown[:, 0] = said
+    for column in range(1, modalities):
+        shown[:, column] = np.where(conflict & left_out[:, column], other, shown[:, column])
+        shown[:, column] = np.where(reserve & left_out[:, column], neutral, shown[:, column])
+    return _Roles(meant, shown, conflict, odd, left_out)
 
 
 def _alone(
@@ -195,7 +276,7 @@ def _alone(
         Sample(
             id=f"{m} {number} {piece.id}",
             sequences={m: piece.features},
-            target=usual[[labels.index(piece.label)]],
+            target=usual[labels.index(piece.label)],
             group=piece.group or piece.id,
             truth={"conflict": False, "conflicting": None},
         )

@@ -42,6 +42,9 @@ _VOTED = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear")
 _NO_FACE = 9
 # Of ten people, so many see the same in a face that is taken.
 _AGREED = 4
+IEMOCAP_PARTS = {1: "train", 2: "train", 3: "train", 4: "valid", 5: "test"}
+"""Its sessions, each of two actors of its own, to the parts of composed corpora."""
+
 _USAGE = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
 _EVERY = {"train": 7, "valid": 3, "test": 3}
 
@@ -54,7 +57,9 @@ class Text:
     part: str
     label: str
     text: str
-    value: float  # the sentiment from -3 to 3; the index in `EMOTIONS` where emotions are the task
+    # The sentiment from -3 to 3, the index in `EMOTIONS` where emotions are the task, or valence
+    # and arousal from -1 to 1.
+    value: float | tuple[float, float]
     group: str
 
 
@@ -97,18 +102,17 @@ def iemocap_texts(place: Path) -> list[Text]:
 
     Of those two, what was improvised: scripts repeat their lines in every session.
     """
-    parts = {1: "train", 2: "train", 3: "train", 4: "valid", 5: "test"}
     return [
         Text(
             f"iemocap {u.id}",
-            parts[u.session],
+            IEMOCAP_PARTS[u.session],
             u.label,
             u.text,
             EMOTIONS.index(u.label),
             u.dialogue,
         )
         for u in utterances(place)
-        if parts[u.session] == "train" or not u.scripted
+        if IEMOCAP_PARTS[u.session] == "train" or not u.scripted
     ]
 
 

@@ -34,7 +34,7 @@ _LABELS = {
     "four": ("merbench_4way", ("happy", "sad", "neutral", "angry")),
     "six": ("merbench_6way", ("happy", "sad", "neutral", "angry", "excited", "frustrated")),
 }
-_VALENCE, _LOWEST, _HIGHEST = "val", 1.0, 5.0
+_VALENCE, _AROUSAL, _LOWEST, _HIGHEST = "val", "act", 1.0, 5.0
 _NEEDED = ("wav_file", "transcript", "session", "speaker", "dialogue", *ACOUSTIC)
 # The annotators' marks of laughter, breath, noise and the like.
 _MARK = re.compile(r"\[[A-Z _]+\]")
@@ -205,27 +205,38 @@ def _split(
 
 
 class Utterance(NamedTuple):
-    """What somebody said, and which of four emotions raters heard."""
+    """What somebody said, which of four emotions raters heard, and how pleasant and aroused.
+
+    Attributes:
+        label: of `utterances`; empty where those of all emotions are asked for.
+        rated: mean valence and arousal, 1 to 5.
+    """
 
     id: str
     text: str
     label: str
+    rated: tuple[float, float]
     session: int
     dialogue: str
     scripted: bool
 
 
-def utterances(path: Path) -> list[Utterance]:
-    """Those of four emotions that have words; the path is as of `read_iemocap`."""
+def utterances(path: Path, *, every: bool = False) -> list[Utterance]:
+    """Those of four emotions, or of all, that have words; the path is as of `read_iemocap`.
+
+    Raises:
+        InputError: a table without these columns, or without numbers in them.
+    """
     file = path / FILE if path.is_dir() else path
-    options = IemocapOptions()
+    options = IemocapOptions(label="valence" if every else "four")
     rows = _chosen(_read(file, options), options, file)
     labels = _LABELS["four"][1]
     found = [
         Utterance(
             row["wav_file"],
             " ".join(_spoken(row["transcript"], marks=False).split()),
-            labels[int(float(row[_column(options)]))],
+            "" if every else labels[int(float(row[_column(options)]))],
+            (_rating(row, _VALENCE, file), _rating(row, _AROUSAL, file)),
             int(row["session"]),
             row["dialogue"],
             "script" in row["dialogue"],
@@ -233,3 +244,12 @@ def utterances(path: Path) -> list[Utterance]:
         for row in rows
     ]
     return [utterance for utterance in found if utterance.text]
+
+
+def _rating(row: dict[str, str], column: str, file: Path) -> float:
+    """A mean of raters, of whom some went beyond the scale."""
+    try:
+        return min(max(float(row[column]), _LOWEST), _HIGHEST)
+    except (KeyError, ValueError):
+        problem = f"utterance {row['wav_file']} has no number in column '{column}'"
+        raise InputError(problem, remedy="copy it anew", source=file) from None

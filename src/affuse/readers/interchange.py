@@ -19,7 +19,7 @@ from affuse.files import make_folder, write_atomic
 from affuse.optional import require
 from affuse.readers.pickles.mult_format import to_mult_pickle
 from affuse.samples import Corpus, Sample, Split, pad_sequences
-from affuse.tasks import BinaryLabels, Classification, Regression
+from affuse.tasks import BinaryLabels, Classification, Regression, Values
 
 # Names of parts as `datasets` has them.
 _CALLED = {"train": "train", "valid": "validation", "test": "test"}
@@ -83,6 +83,10 @@ def _label(corpus: Corpus, sample: Sample) -> dict[str, Any]:
     if isinstance(task, BinaryLabels):
         flags = [None] * len(task.labels) if target is None else map(int, target)
         return dict(zip(task.labels, flags, strict=True))
+    if isinstance(task, Values):
+        told = [np.nan] * len(task.names) if target is None else target.tolist()
+        values = [None if np.isnan(value) else value for value in told]
+        return dict(zip(task.names, values, strict=True))
     if target is None:
         return {"label": None}
     named = isinstance(task, Classification)

@@ -67,7 +67,7 @@ class Header(BaseModel, extra="forbid"):
     groups: list[str | None]
     texts: list[str | None]
     truths: list[dict[str, Any]]
-    unimodal: list[dict[Modality, list[float]]] = []
+    unimodal: list[dict[Modality, list[float | None]]] = []
     folds: list[Fold]
 
 
@@ -159,7 +159,8 @@ def _samples(header: Header, folder: Path) -> list[Sample]:
                 times[row][modality] = seconds[begin:end]
     width = Task.from_config(header.task).target_width
     targets = np.array(_load(folder / TARGETS, np.float32, (count, width)))
-    known = np.isfinite(targets).all(axis=1)
+    # Of several values, some may be told.
+    known = np.isfinite(targets).any(axis=1)
     labels = (target if fit else None for target, fit in zip(targets, known, strict=True))
     alone = [
         {m: np.array(target, np.float32) for m, target in each.items()} for each in header.unimodal

@@ -98,7 +98,7 @@ def _write(corpus: Corpus, folder: Path, on_progress: OnProgress) -> None:
     (folder / HEADER).write_text(to_strict_json(header.model_dump()), encoding="utf-8")
 
 
-def _unimodal(samples: Sequence[Sample]) -> list[dict[str, list[float]]]:
+def _unimodal(samples: Sequence[Sample]) -> list[dict[str, list[float | None]]]:
     told = [{m: target.tolist() for m, target in s.unimodal.items()} for s in samples]
     return told if any(told) else []
 

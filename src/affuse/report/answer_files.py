@@ -40,6 +40,7 @@ def _row(content: Content, window: Content, whose: str | None) -> dict[str, Any]
         "end": window["end"],
         "sentiment": window["sentiment"],
         **interval_of(window),
+        **values_of(window),
         "emotion": top_emotion(window),
         "primary": window["primary"],
         "conflict": window["conflict"],
@@ -57,6 +58,17 @@ def interval_of(answer: Content) -> dict[str, float | None]:
     """The ends of a sentiment's interval, under the names of their columns."""
     low, high = answer.get("interval") or (None, None)
     return {"sentiment_low": low, "sentiment_high": high}
+
+
+def values_of(answer: Content) -> dict[str, float]:
+    """Several values, such as valence and arousal, under the names of their columns."""
+    return {f"value_{name}": value for name, value in (answer.get("values") or {}).items()}
+
+
+def value_names(content: Content) -> list[str]:
+    """The names of several values that any part of a clip's answer tells."""
+    parts = (content, *content["timeline"])
+    return list(dict.fromkeys(name for part in parts for name in part.get("values") or ()))
 
 
 def to_srt(content: Content) -> str:
@@ -110,10 +122,12 @@ def top_emotion(answer: Content) -> str | None:
 
 
 def affect_line(answer: Content) -> str:
-    """An answer in a line: value, likeliest class, primary modality, conflict."""
+    """An answer in a line: values, likeliest class, primary modality, conflict."""
     parts = []
     if answer["sentiment"] is not None:
         parts.append(f"sentiment {answer['sentiment']:+z.1f}{_between(answer)}")
+    for name, value in (answer.get("values") or {}).items():
+        parts.append(f"{name} {value:+z.1f}")
     top = top_emotion(answer)
     if top is not None:
         open_ = "undecided, " if answer.get("undecided") else ""

@@ -17,7 +17,7 @@ from affuse.report.case_media import CaseMedia, timed
 from affuse.report.charts import Drawing, Line, colours, interval, line_chart
 from affuse.report.pages import render_page
 from affuse.report.sentences import CONFLICT, first_of, leader, summary_sentences
-from affuse.tasks import Regression
+from affuse.tasks import Continuous
 
 MOST_CONFLICTS, MOST_ROWS = 20, 60
 """Rows of the tables of conflicts and of hard samples; the JSON file has them all."""
@@ -171,7 +171,7 @@ def _calibration(found: Explanation) -> View:
     """What is said with which probability, against how often it holds."""
     truth = "planted" if found.truth else "told by the labels"
     drawn = [_reliability("conflict score", f"conflicts {truth}", found.reliability, "conflict")]
-    words = ("answer", "mean label") if isinstance(found.task, Regression) else ("sure", "right")
+    words = ("answer", "mean label") if isinstance(found.task, Continuous) else ("sure", "right")
     drawn += [
         _reliability(f"{words[0]}, {m.name}", words[1], m.reliability, css)
         for m, css in zip(found.models, MODELS, strict=False)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from affuse.evaluation.statistics import verdict
 from affuse.harness.results import BenchmarkResult
-from affuse.metrics.scores import by_label, heading, higher_is_better
+from affuse.metrics.scores import by_label, heading, higher_is_better, is_fraction
 from affuse.report.sizes import size_cells, size_columns, size_words
 
 SWAPPED = r"F1$^\dagger$"
@@ -31,8 +31,8 @@ FIELD = {
     "uar": "UAR",
 }
 """Metric to the field's short name, in the field's order; the others are asked for by name."""
+_OF_EACH = {"accuracy": "Acc", "f1": "F1", "ccc": "CCC", "mae": "MAE"}
 
-NOT_FRACTIONS = ("mae", "corr")
 WIDE = 3
 """Columns beyond which a table spans both columns of a paper."""
 
@@ -104,9 +104,9 @@ def _columns(known: Sequence[str], asked: Sequence[str] | None) -> list[_Column]
     if asked is not None:
         return [_Column(name, FIELD.get(name, escape(heading(name)))) for name in asked]
     columns = [
-        _Column(metric, title, escape(label.capitalize()))
+        _Column(metric, _OF_EACH[metric.removesuffix(f"_{label}")], escape(label.capitalize()))
         for label, pair in by_label(known).items()
-        for metric, title in zip(pair, ("Acc", "F1"), strict=True)
+        for metric in pair
     ]
     columns = columns or [_Column(name, FIELD[name]) for name in FIELD if name in known]
     return columns or [_Column(name, escape(heading(name))) for name in known]
@@ -147,7 +147,7 @@ def _score(result: BenchmarkResult, model: str, metric: str) -> str:
         return "--"
     if math.isnan(summary.mean):
         return "undefined"
-    scale, digits = (1, 3) if metric in NOT_FRACTIONS else (100, 1)
+    scale, digits = (100, 1) if is_fraction(metric) else (1, 3)
     mean = f"{scale * summary.mean:.{digits}f}".replace("-", "$-$")
     text = f"\\textbf{{{mean}}}" if model in result.best(metric) else mean
     if summary.std > 0:
@@ -170,7 +170,7 @@ def _caption(result: BenchmarkResult, columns: Sequence[_Column]) -> str:
         r"bold; $\uparrow$ higher, $\downarrow$ lower is better.",
     ]
     parts.append(f"{size_words(result).capitalize()}.")
-    plain = names & set(NOT_FRACTIONS)
+    plain = {name for name in names if not is_fraction(name)}
     if names != plain:
         parts.append(f"Scores{' but MAE and Corr' * bool(plain)} are percentages.")
     if any("nonzero" in name for name in names):

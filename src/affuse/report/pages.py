@@ -5,7 +5,7 @@ The page of a clip's answer is here, that of an explanation in `affuse.report.ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from affuse.report.answer_files import (
     to_csv,
     to_srt,
     top_emotion,
+    value_names,
     words_in,
 )
 from affuse.report.page_parts import joined_script, joined_style, policy_of
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from affuse.report.case_media import CaseMedia
-
-_HEADER = ("time", "sentiment", "emotion", "primary", "conflict", "words")
 
 
 def render_page(template: str, **view: object) -> str:
@@ -61,6 +60,7 @@ def prediction_page(content: Content, media: CaseMedia | None = None) -> str:
 
     # Whoever is given the page need not know where the clip lay.
     shown = {**content, "file": Path(content["file"]).name}
+    values = value_names(content)
     script, style = joined_script("prediction.js"), joined_style()
     return render_page(
         "prediction.html",
@@ -71,8 +71,9 @@ def prediction_page(content: Content, media: CaseMedia | None = None) -> str:
         style=Markup(style),
         view=Markup(_as_script(_view(shown, media))),
         read=list(account_lines(content)),
-        header=_HEADER,
-        rows=[_row(content, window) for window in content["timeline"]],
+        header=["time", "sentiment", *values, "emotion", "primary", "conflict", "words"],
+        rows=[_row(content, window, values) for window in content["timeline"]],
+        numbers=[*range(1, 2 + len(values)), 4 + len(values)],
     )
 
 
@@ -91,11 +92,12 @@ def _as_script(view: Mapping[str, Any]) -> str:
     return to_strict_json(view).replace("<", "\\u003c")
 
 
-def _row(content: Content, window: Content) -> list[str]:
-    top = top_emotion(window)
+def _row(content: Content, window: Content, values: Sequence[str]) -> list[str]:
+    top, told = top_emotion(window), window.get("values") or {}
     return [
         f"{_clock(window['start'])} to {_clock(window['end'])}",
         "" if window["sentiment"] is None else f"{window['sentiment']:+z.2f}",
+        *(f"{told[name]:+z.2f}" if name in told else "" for name in values),
         "" if top is None else f"{top} {window['emotion'][top]:.0%}",
         window["primary"] or "",
         "" if window["conflict"] is None else f"{window['conflict']:.0%}",

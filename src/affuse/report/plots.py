@@ -18,7 +18,7 @@ from affuse.errors import InputError
 from affuse.evaluation.statistics import Summary
 from affuse.files import write_atomic
 from affuse.harness.results import BenchmarkResult
-from affuse.metrics.scores import heading, higher_is_better
+from affuse.metrics.scores import heading, higher_is_better, limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,6 @@ PURPLE, VERMILLION, SKY = "#CC79A7", "#D55E00", "#56B4E9"
 GREY = "#767676"
 MODALITY_COLOURS = {"text": BLUE, "audio": ORANGE, "vision": GREEN}
 OTHER_COLOURS = (PURPLE, VERMILLION, SKY)
-UNITS = {"mae": "label units", "corr": "-1 to 1"}
 DPI = 150
 FORMATS = ("png", "svg", "pdf")
 PRINT_DPI = 300
@@ -196,7 +195,9 @@ def _seeds(history: History) -> str:
 def unit(metric: str) -> str:
     """A metric's unit and direction, as an axis says it."""
     direction = "higher" if higher_is_better(metric) else "lower"
-    return f"{UNITS.get(metric, 'fraction')}, {direction} is better"
+    low, high = limits(metric)
+    scale = "label units" if np.isinf(high) else "-1 to 1" if low < 0 else "fraction"
+    return f"{scale}, {direction} is better"
 
 
 def _epoch_axis(axis: Axes) -> None:

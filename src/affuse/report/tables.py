@@ -30,7 +30,7 @@ from affuse.training.answerable import coverage_in_words
 SCREEN = (
     *("mae", "corr", "acc2_nonzero", "f1_nonzero", "acc7", "acc2_haszero", "f1_haszero"),
     *("accuracy", "f1_weighted", "f1_macro", "uar", "f1_weighted_swapped"),
-    *("accuracy_mean", "f1_mean", "f1_swapped_mean"),
+    *("accuracy_mean", "f1_mean", "f1_swapped_mean", "ccc_mean", "mae_mean", "corr_mean"),
 )
 """Metrics for a terminal, the most telling first; it has room for `SCREEN_COLUMNS` of them."""
 SCREEN_COLUMNS = 5
@@ -39,6 +39,7 @@ CSV_COLUMNS = (
     *("corpus", "model", "members", "parameters", "metric", "mean", "std", "ci95_low", "ci95_high"),
     *("runs", "command"),
 )
+_OF_LABELS = "accuracy / F1 of each label", "F1 weighted by truth; "
 HARD = "a modality, read by itself, leans clearly against another or against the label"
 
 
@@ -136,13 +137,17 @@ def rich_table(
 
 
 def label_table(result: BenchmarkResult) -> Table | None:
-    """Accuracy and F1 of each label, as papers on IEMOCAP print them; None without labels."""
+    """Accuracy and F1 of each label, as papers on IEMOCAP print them, or CCC and MAE of each value.
+
+    None where the task has one question.
+    """
     labels = by_label(result.metrics)
     if not labels:
         return None
-    title = Text(f"{result.corpus}, accuracy / F1 of each label")
-    caption = Text("means over seeds; F1 weighted by truth; best in bold")
-    table = Table("model", title=title, caption=caption)
+    values = any(first.startswith("ccc") for first, _ in labels.values())
+    what, how = ("CCC / MAE of each value", "") if values else _OF_LABELS
+    title, caption = f"{result.corpus}, {what}", f"means over seeds; {how}best in bold"
+    table = Table("model", title=Text(title), caption=Text(caption))
     for label in labels:
         table.add_column(Text(label))
     best = {metric: result.best(metric) for pair in labels.values() for metric in pair}

@@ -49,6 +49,7 @@ class Answer:
             when it was fitted; None where none was.
         trust: checkpoint to what it trusted; empty where there was nothing to go by.
         conflict: that of the checkpoint which tells conflicts best; None where none tells them.
+        values: name to value where a checkpoint tells several, such as valence and arousal.
     """
 
     sentiment: float | None
@@ -56,6 +57,7 @@ class Answer:
     trust: Mapping[str, Trust]
     interval: tuple[float, float] | None = None
     conflict: float | None = None
+    values: Mapping[str, float] | None = None
 
     @property
     def top(self) -> str | None:
@@ -76,8 +78,9 @@ class Answer:
         return next(iter(self.trust.values()), None)
 
     def in_short(self) -> str:
-        """Sentiment, likeliest emotion and the modality that leads."""
+        """Sentiment, other values, likeliest emotion and the modality that leads."""
         parts = [] if self.sentiment is None else [f"sentiment {self.sentiment:+.2f}"]
+        parts += [f"{name} {value:+z.2f}" for name, value in (self.values or {}).items()]
         if self.emotion and (top := self.top) is not None:
             open_ = "undecided, " if self.undecided else ""
             parts.append(f"{open_}{top} {self.emotion[top]:.0%}")
@@ -89,6 +92,8 @@ class Answer:
         content: dict[str, Any] = {
             "sentiment": _round(self.sentiment),
             "interval": None if self.interval is None else [_round(v) for v in self.interval],
+            # Where no checkpoint tells any, answers stay as they were before there were such.
+            **({} if self.values is None else {"values": _rounded(self.values)}),
             "emotion": None if self.emotion is None else _rounded(self.emotion),
             "undecided": self.undecided,
             **(self.leading.to_dict() if self.leading else nothing),
@@ -170,6 +175,7 @@ class ClipAnswer(Shown):
                 "sentiment": w.answer.sentiment,
                 "sentiment_low": w.answer.interval and w.answer.interval[0],
                 "sentiment_high": w.answer.interval and w.answer.interval[1],
+                **{f"value_{name}": v for name, v in (w.answer.values or {}).items()},
                 **{f"emotion_{name}": p for name, p in (w.answer.emotion or {}).items()},
                 "primary": w.answer.leading and w.answer.leading.primary,
                 "conflict": w.answer.conflict,
@@ -287,7 +293,8 @@ def _answer(content: Mapping[str, Any], names: Sequence[str]) -> Answer:
     }
     low, high = content.get("interval") or (None, None)
     interval = None if low is None or high is None else (low, high)
-    return Answer(content["sentiment"], content["emotion"], trust, interval, content["conflict"])
+    told = content["sentiment"], content["emotion"], trust, interval, content["conflict"]
+    return Answer(*told, content.get("values"))
 
 
 def _said(content: Mapping[str, Any]) -> Word:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from affuse.metrics.calibration import Platt
-from affuse.tasks import BinaryLabels, Bools, Classification, Floats, Regression, Task
+from affuse.tasks import BinaryLabels, Bools, Classification, Continuous, Floats, Task
 
 Measure = Literal["disagreement", "opposition"]
 _NEUTRAL, _RESERVED, _TINY = "neutral", 0.3, 1e-30
@@ -21,9 +21,10 @@ _NEUTRAL, _RESERVED, _TINY = "neutral", 0.3, 1e-30
 def disagreement(task: Task, unimodal: Floats, gate: Floats) -> Floats:
     """How far own answers lie apart, `(N,)` in [0, 1]; 0 where they agree or one is alone.
 
-    Of values u, twice their mean distance from their mean, as a share of the task's range. Of
-    probabilities, the generalised Jensen-Shannon divergence (Lin 1991, section IV) in units of its
-    bound log M; of several labels the mean. Both weigh each modality by its gate weight.
+    Of values u, twice their mean distance from their mean, as a share of the task's range; of
+    several values a sample the mean. Of probabilities, the generalised Jensen-Shannon divergence
+    (Lin 1991, section IV) in units of its bound log M; of several labels the mean. Both weigh each
+    modality by its gate weight.
 
     Args:
         unimodal: raw outputs `(N, M, C)`.
@@ -33,8 +34,8 @@ def disagreement(task: Task, unimodal: Floats, gate: Floats) -> Floats:
     said = task.decode(unimodal.reshape(-1, outputs)).reshape(count, modalities, -1)
     weights = gate[..., None]
     mean = (weights * said).sum(axis=1, keepdims=True)
-    if isinstance(task, Regression):
-        spread = (weights * np.abs(said - mean)).sum(axis=(1, 2))
+    if isinstance(task, Continuous):
+        spread = (weights * np.abs(said - mean)).sum(axis=1).mean(axis=1)
         return np.asarray(2 * spread / (task.high - task.low))
     apart = _entropy(mean)[:, 0] - (gate * _entropy(said)).sum(axis=1)
     labels = len(task.labels) if isinstance(task, BinaryLabels) else 1
@@ -87,17 +88,17 @@ def measured(task: Task, unimodal: Floats, gate: Floats, by: Measure) -> Floats:
 def contradicted(task: Task, unimodal: Floats, present: Bools, target: Floats) -> Bools:
     """Whether the label shows a conflict, `(N,)`: one modality leans to it and another away.
 
-    A label that is exactly neutral is on no side, and none of its samples holds a conflict.
+    A label that is exactly neutral is on no side, and none of its samples holds a conflict; nor
+    does a value that nobody told.
 
     Args:
         unimodal: raw outputs `(N, M, C)`.
         present: `(N, M)`.
         target: `(N, K)`.
     """
-    if isinstance(task, Regression):
-        middle = (task.low + task.high) / 2
-        right = np.sign(unimodal - middle) == np.sign(target[:, None] - middle)
-        sided = (target != middle)[:, None]
+    if isinstance(task, Continuous):
+        right = np.sign(unimodal - task.middle) == np.sign(target[:, None] - task.middle)
+        sided = ((target != task.middle) & np.isfinite(target))[:, None]
     else:
         choices = 2 if isinstance(task, BinaryLabels) else task.outputs
         said = unimodal.reshape(*unimodal.shape[:2], -1, choices).argmax(axis=3)

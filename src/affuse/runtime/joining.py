@@ -9,7 +9,7 @@ import numpy as np
 from affuse.runtime.answers import Answer, Trust
 from affuse.runtime.bundle import Outputs, Session, named
 from affuse.runtime.contradiction import conflict_of
-from affuse.tasks import BinaryLabels, Regression
+from affuse.tasks import BinaryLabels, Regression, Values
 
 
 def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
@@ -17,6 +17,7 @@ def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
     sentiment: float | None = None
     interval: tuple[float, float] | None = None
     emotion: dict[str, float] | None = None
+    values: dict[str, float] | None = None
     trust: dict[str, Trust] = {}
     best: tuple[float, float | None] = (-1.0, None)
     for session, present, outputs in said:
@@ -26,6 +27,9 @@ def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
             if sentiment is None:
                 sentiment = float(session.task.decode(logits)[0, 0])
                 interval = _around(sentiment, session, there)
+        elif isinstance(session.task, Values):
+            told = session.task.decode(logits)[0].tolist()
+            values = values or dict(zip(session.task.names, told, strict=True))
         elif emotion is None:
             decoded = session.task.decode(logits / session.config.temperature.get(there, 1.0))[0]
             # Of a binary label, the second output is yes.
@@ -42,7 +46,7 @@ def joined(said: Sequence[tuple[Session, Collection[str], Outputs]]) -> Answer:
             (conflict,) = conflict_of(*own, config.calibration(there), config.conflict_by)
             best = max(best, (config.conflict_auroc(there), conflict), key=lambda each: each[0])
         trust[session.config.name] = Trust(gate, primary, conflict)
-    return Answer(sentiment, emotion, trust, interval, best[1])
+    return Answer(sentiment, emotion, trust, interval, best[1], values)
 
 
 def _around(value: float, session: Session, there: str) -> tuple[float, float] | None:

@@ -26,13 +26,15 @@ def weighted_answer(spans: Sequence[tuple[float, Answer]]) -> Answer:
     interval = None if low is None or high is None else (low, high)
     told = [(s, a.emotion) for s, a in spans if a.emotion is not None]
     emotion = _mean_of_dicts(told) if told else None
+    several = [(s, a.values) for s, a in spans if a.values is not None]
+    values = _mean_of_dicts(several) if several else None
     trusts: dict[str, list[tuple[float, Trust]]] = {}
     for span, answer in spans:
         for name, trust in answer.trust.items():
             trusts.setdefault(name, []).append((span, trust))
     trusted = {name: _mean_trust(t) for name, t in trusts.items()}
     conflict = _mean([(s, a.conflict) for s, a in spans])
-    return Answer(sentiment, emotion, trusted, interval, conflict)
+    return Answer(sentiment, emotion, trusted, interval, conflict, values)
 
 
 def _mean_trust(parts: Sequence[tuple[float, Trust]]) -> Trust:

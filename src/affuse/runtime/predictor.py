@@ -51,7 +51,7 @@ class Predictor:
 
     Args:
         sessions: at least one. Their answers are joined; where two say the same kind of thing, a
-            value or classes, the first one counts.
+            value, several values or classes, the first one counts.
         alone: whether parts of the work go on side by side; not where other processes have the
             other cores.
         device: of the networks that read clips (`affuse.onnx_devices`). They are loaded once a
@@ -378,10 +378,16 @@ def folders_of(place: Path) -> list[Path]:
 
 def _bundles_in(folder: Path) -> list[Path]:
     found = (path.parent for path in folder.glob(f"*/{CONFIG}"))
-    # Sentiment first: what it trusts is what an answer shows first.
-    return sorted(found, key=lambda place: (not place.name.endswith("sentiment"), place.name))
+    return sorted(found, key=lambda place: (_place_of(place.name), place.name))
 
 
+def _place_of(name: str) -> int:
+    """Of a checkpoint beside others: what the first trusts is what an answer shows first."""
+    task = name.rpartition("-")[2]
+    return _ORDER.index(task) if task in _ORDER else len(_ORDER)
+
+
+_ORDER = ("sentiment", "emotion", "circumplex")
 _RUN_TIME = ("window", "step", "follow", "recognise", "piece", "wait", "faces")
 """Settings that leave the features as they are."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from affuse.extract.text.transcript import files_beside
-from affuse.report.answer_files import interval_of, top_emotion, window_rows
+from affuse.report.answer_files import interval_of, top_emotion, values_of, window_rows
 from affuse.runtime.predictor import Predictor
 from affuse.scale.manifests import Row
 from affuse.scale.remote import is_url, shown_url
@@ -19,17 +19,20 @@ Content = Mapping[str, Any]
 
 
 class Columns(NamedTuple):
-    """The columns that depend on checkpoints: the labels of emotion, and the modalities."""
+    """What columns depend on checkpoints: labels of emotion, modalities, names of values."""
 
     labels: tuple[str, ...]
     modalities: tuple[str, ...]
+    values: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, predictor: Predictor) -> Columns:
         tasks = [session.config.task for session in predictor.sessions]
-        labels = next((task["labels"] for task in tasks if task.get("labels")), ())
+        labels, values = (
+            next((task[key] for task in tasks if task.get(key)), ()) for key in ("labels", "names")
+        )
         modalities = dict.fromkeys(m for s in predictor.sessions for m in s.modalities)
-        return cls(tuple(labels), tuple(modalities))
+        return cls(tuple(labels), tuple(modalities), tuple(values))
 
 
 def arrow_schema(arrow: Any, kind: str, columns: Columns) -> Any:
@@ -37,6 +40,7 @@ def arrow_schema(arrow: Any, kind: str, columns: Columns) -> Any:
     number, text = arrow.float32(), arrow.string()
     answer = {
         **dict.fromkeys(("sentiment", "sentiment_low", "sentiment_high"), number),
+        **{f"value_{name}": number for name in columns.values},
         "emotion": text,
         "primary": text,
         "conflict": number,
@@ -133,6 +137,7 @@ class Rows:
                 "windows": len(content["timeline"]),
                 **{key: content[key] for key in ("sentiment", "primary", "conflict", "notices")},
                 **interval_of(content),
+                **values_of(content),
                 "emotion": top_emotion(content),
                 **_named("emotion", (content["emotion"] or {}).items()),
                 **_named("gate", content["gate"].items()),

@@ -27,7 +27,9 @@ _LOCAL = ("127.0.0.1:*", "localhost:*", "[::1]:*")
 
 File = Annotated[str, Field(description="a recording below the folders that are allowed")]
 Text = Annotated[str | None, Field(description="what is said; by default the transcript beside it")]
-Checkpoint = Annotated[str | None, Field(description="sentiment or emotion; by default both")]
+Checkpoint = Annotated[
+    str | None, Field(description="sentiment, emotion or circumplex; by default all")
+]
 Recognise = Annotated[bool, Field(description="recognise speech where there is no transcript")]
 Seconds = Annotated[
     float | None,
@@ -39,8 +41,8 @@ Adapt = Annotated[
 ]
 
 _WHOLE = (
-    *("file", "duration", "sentiment", "interval", "emotion", "undecided", "gate", "primary"),
-    *("conflict", "trust", "face"),
+    *("file", "duration", "sentiment", "interval", "values", "emotion", "undecided", "gate"),
+    *("primary", "conflict", "trust", "face"),
 )
 _READ = (
     "adapted",
@@ -193,7 +195,7 @@ def _reading(clips: Clips, told: Callable[[dict[str, Any]], dict[str, Any]]) -> 
 
 
 def predict(content: dict[str, Any]) -> dict[str, Any]:
-    """Sentiment and emotion of a whole recording, the modality that was trusted, conflict."""
+    """Sentiment, emotion, valence and arousal of a recording, what was trusted, conflict."""
     return _told(content, (*_WHOLE, "notices"))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from affuse.errors import InputError, unknown_name
 from affuse.runtime.bundle import CONFIG, BundleConfig, read_config
-from affuse.tasks import Regression, Task
+from affuse.tasks import Continuous, Regression, Task, Values
 
 
 class Offered:
@@ -80,12 +80,12 @@ class Offered:
 
 def _described(name: str, config: BundleConfig) -> dict[str, Any]:
     task = Task.from_config(config.task)
-    is_value = isinstance(task, Regression)
+    kind = {Regression: "value", Values: "values"}.get(type(task), "classes")
     return {
         "name": name,
-        "kind": "value" if is_value else "classes",
-        "labels": [] if is_value else list(config.task.get("labels", ())),
-        "range": [task.low, task.high] if isinstance(task, Regression) else None,
+        "kind": kind,
+        "labels": list(config.task.get("labels") or config.task.get("names") or ()),
+        "range": [task.low, task.high] if isinstance(task, Continuous) else None,
         "modalities": list(config.widths),
         "clips": config.clip is not None,
         "terms": config.terms,

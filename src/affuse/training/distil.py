@@ -20,7 +20,7 @@ from torch.nn.functional import kl_div
 from affuse.errors import InputError
 from affuse.fusion import FusionModel, count_parameters, members_of
 from affuse.samples import Corpus
-from affuse.tasks import Regression, Task
+from affuse.tasks import Continuous, Task
 from affuse.training.checkpoint import Checkpoint, load_checkpoint, weights_digest
 from affuse.training.presets import Plan
 
@@ -82,7 +82,7 @@ def read_teacher(folder: Path, corpus: Corpus, plan: Plan, fold: int) -> Teacher
 
 def agreement(task: Task, prediction: Tensor, taught: Tensor, temperature: float) -> Tensor:
     """How far raw outputs `(N, C)` are from the teacher's, of each sample, `(N,)`."""
-    if isinstance(task, Regression):
+    if isinstance(task, Continuous):
         return (prediction - taught).abs().mean(dim=-1)
     # Of several labels, each has two outputs of its own.
     questions = (len(prediction), task.target_width, -1)

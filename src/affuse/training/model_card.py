@@ -9,19 +9,29 @@ from typing import Any
 
 from affuse.errors import InputError
 from affuse.runtime.bundle import ANY, BundleConfig
-from affuse.tasks import Classification, Regression, Task
+from affuse.samples import MADE_OF
+from affuse.tasks import Classification, Regression, Task, Values
 
 TERMS: Mapping[str, str] = {
     "mosi": "CMU-MOSI: for research only, from videos whose rights are their makers'",
     "ravdess": "RAVDESS: CC BY-NC-SA 4.0, not for commercial use",
     "iemocap": "IEMOCAP: for research only",
-    "composed": "texts of CMU-MOSI, MELD or IEMOCAP, voices of SAVEE and faces of FER-2013: for "
-    "research only; voices of RAVDESS and nEMO: CC BY-NC-SA 4.0, not for commercial use",
+    "composed": "texts of CMU-MOSI, MELD, IEMOCAP or MUStARD++, voices of SAVEE and faces of "
+    "FER-2013: for research only; texts of EmoBank (valence and arousal): CC BY-SA 4.0; voices of "
+    "RAVDESS and nEMO: CC BY-NC-SA 4.0, not for commercial use",
     "rated": "texts and ratings of vaderSentiment: MIT licence; the texts are of their writers",
     "controlled": "made by affuse, free of terms",
     "": "not stated; the terms of the training data bind these weights too",
 }
 """What is known of the training data's terms, by the name of the corpus."""
+
+# What is to be known of targets, by the option `task` of a corpus.
+_TARGETS: Mapping[str, str] = {
+    "circumplex": "Texts have what people rated, scaled so that valence and arousal of each corpus "
+    "spread by 0.4 about 0. Voices and faces have no ratings: they stand for the norms of their "
+    "emotion (Russell and Mehrabian 1977), and a clip for the mean of its words, voice and face "
+    "that neither contradict nor are neutral beside the others.",
+}
 
 
 def terms_of(corpus: Mapping[str, Any], training: Mapping[str, Any]) -> str:
@@ -78,7 +88,7 @@ modalities.
 
 {corpus.get("name", "not stated")}, fingerprint {corpus.get("fingerprint", "not stated")}, fold
 {corpus.get("fold", 0)}; seed {config.training.get("seed", "not stated")}. Terms: {config.terms}.
-{_begun(config.training)}
+{_made_of(corpus.get("options", {}))}{_begun(config.training)}
 {figures_of(evaluation) if evaluation else ""}## Use
 
 The answer says how a clip would be labelled by people who watched it, as far as the model learned
@@ -119,6 +129,13 @@ def _certainty(config: BundleConfig) -> str:
     return "\n".join(told)
 
 
+def _made_of(options: Mapping[str, Any]) -> str:
+    told = _TARGETS.get(str(options.get("task")), "")
+    parts = options.get(MADE_OF)
+    listed = f"It is made of {', '.join(parts)}.\n" if parts else ""
+    return listed + (f"{told}\n" if told else "")
+
+
 def _begun(training: Mapping[str, Any]) -> str:
     names = (f"{origin['model']} of {origin['corpus']['name']}" for origin in origins(training))
     said = ", which began with those of ".join(names)
@@ -139,6 +156,8 @@ def figures_of(evaluation: Mapping[str, Any]) -> str:
 def _predicts(task: Task) -> str:
     if isinstance(task, Regression):
         return f"Predicts a value from {task.low:g} to {task.high:g}"
+    if isinstance(task, Values):
+        return f"Predicts {' and '.join(task.names)}, each from {task.low:g} to {task.high:g}"
     labels = ", ".join(getattr(task, "labels", ()))
     kind = "one of" if isinstance(task, Classification) else "which there are of"
     return f"Predicts {kind}: {labels}"

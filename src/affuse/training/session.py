@@ -230,9 +230,10 @@ def identity(
 
 
 def _model_options(corpus: Corpus, plan: Plan, fold: int) -> dict[str, Any]:
-    """The model's options, with those that the lengths in the training part decide."""
+    """The model's options, with those that the task and the lengths in the training part decide."""
     cls = models()[plan.model.partition(":")[0]].cls
-    fitting = cls.options_for(typical_lengths(corpus.folds[fold].train))
+    lengths = typical_lengths(corpus.folds[fold].train)
+    fitting = {**cls.options_for(lengths), **cls.options_for_task(corpus.task)}
     return parse_options(cls.Options, {**fitting, **plan.options}, source=plan.model).model_dump()
 
 

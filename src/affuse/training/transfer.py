@@ -23,7 +23,7 @@ from torch import nn
 from affuse.errors import InputError
 from affuse.fusion import FusionModel
 from affuse.samples import Corpus
-from affuse.tasks import Classification
+from affuse.tasks import Classification, Values
 from affuse.training.checkpoint import (
     Checkpoint,
     features_read,
@@ -74,7 +74,8 @@ def origin_folder(init: str, corpus: Corpus) -> Path | None:
         return None
     if init != CHOSEN:
         return _weights_of(init)
-    folder = _weights_of("emotion" if isinstance(corpus.task, Classification) else "sentiment")
+    alike = {Classification: "emotion", Values: "circumplex"}
+    folder = _weights_of(alike.get(type(corpus.task), "sentiment"))
     learnt = features_read(folder)
     # One modality that is read otherwise, and the user has chosen other features.
     agree = {learnt.get(m) == name for m, name in corpus.features.items() if m in learnt}

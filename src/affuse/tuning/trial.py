@@ -156,7 +156,8 @@ class Objective:
 
 def _builder(planned: Plan, fold: FoldData) -> Build:
     cls = models()[base_name(planned.model)].cls
-    fitting = cls.options_for(typical_lengths(fold.train))
+    lengths = typical_lengths(fold.train)
+    fitting = {**cls.options_for(lengths), **cls.options_for_task(fold.task)}
     options = parse_options(cls.Options, {**fitting, **planned.options}).model_dump()
     return partial(create_model, planned.model, fold.widths, fold.task.outputs, options)
 

@@ -152,7 +152,7 @@ def test_the_last_step_is_the_last_real_one() -> None:
 
 def test_agreement_begins_with_the_surest_and_learns_to_outvote_it() -> None:
     torch.manual_seed(0)
-    gate = AgreementGate()
+    gate = AgreementGate(values=True)
     count = 512
     truth = torch.randn(count, 1) * 1.5
     said = truth + 0.1 * torch.randn(count, 3)
@@ -175,10 +175,10 @@ def test_agreement_begins_with_the_surest_and_learns_to_outvote_it() -> None:
     assert weights[against, 0].mean() < 0.2 < 0.3 < weights[~against, 0].mean()
 
 
-@pytest.mark.parametrize("outputs", [1, 4])
-def test_agreement_gives_what_is_missing_no_weight_and_no_say(outputs) -> None:
+@pytest.mark.parametrize(("outputs", "values"), [(1, True), (4, False), (2, True)])
+def test_agreement_gives_what_is_missing_no_weight_and_no_say(outputs, values) -> None:
     torch.manual_seed(0)
-    gate = AgreementGate()
+    gate = AgreementGate(values)
     for parameter in gate.parameters():
         torch.nn.init.normal_(parameter)
     said, error = torch.randn(5, 3, outputs), torch.rand(5, 3) + 0.1

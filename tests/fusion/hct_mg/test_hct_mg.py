@@ -57,8 +57,9 @@ def test_logits_add_up_by_weights_relative_to_the_primarys(batch) -> None:
     )
 
 
-def test_values_are_averaged_by_weight(batch) -> None:
-    output = told(build(outputs=1), 3.0, 1.0, 2.0)(batch)
+@pytest.mark.parametrize(("outputs", "options"), [(1, {}), (2, {"values": True})])
+def test_values_are_averaged_by_weight(batch, outputs, options) -> None:
+    output = told(build(outputs, **options), 3.0, 1.0, 2.0)(batch)
     torch.testing.assert_close(
         output.prediction, (output.gate[..., None] * output.unimodal).sum(dim=1)
     )

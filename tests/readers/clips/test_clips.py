@@ -17,7 +17,7 @@ from media_files import tone, write_media
 from affuse.errors import InputError
 from affuse.readers.registry import load_corpus, resolve
 from affuse.samples import Corpus
-from affuse.tasks import BinaryLabels, Classification, Regression
+from affuse.tasks import BinaryLabels, Classification, Regression, Values
 
 WORDS = ("what a lovely day", "this is terrible", "I hate to wait here", "we love the sea")
 HEADING = ("file_name", "text", "speaker", "emotion")
@@ -185,6 +185,43 @@ def test_columns_of_yes_and_no_are_binary_labels(folder: Path) -> None:
         sample = next(s for s in corpus.folds[0].samples() if s.id == "clip1.wav")
         assert sample.target is not None
         assert sample.target.tolist() == [1, 0]
+
+
+def test_columns_of_numbers_are_values(folder: Path) -> None:
+    scales = {"valence": lambda n: (n % 9) + 1, "arousal": lambda n: "" if n == 3 else n % 5 + 2}
+    write(folder, each(emotion=lambda _: None, **scales))
+    # Found by their names, where nothing else may be the label.
+    for named in ({}, {"label": "valence+arousal"}):
+        corpus = read(folder, **named)
+        assert corpus.task == Values(("valence", "arousal"), 1, 9)
+        samples = {s.id: s.target for s in corpus.folds[0].samples()}
+        assert samples["clip4.wav"].tolist() == [5, 6]
+        np.testing.assert_array_equal(samples["clip3.wav"], [4, np.nan])
+        assert "1 clips lack some of valence, arousal" in " ".join(corpus.notices)
+    write(folder, each(emotion=lambda _: None, valence=lambda n: n / 12 - 1, arousal=lambda _: 0.5))
+    assert read(folder).task == Values(("valence", "arousal"), -1, 1)
+    assert read(folder, bounds=[-2, 2]).task == Values(("valence", "arousal"), -2, 2)
+    with pytest.raises(InputError, match=r"labels go from -1 to .*, beyond bounds 0 to 1"):
+        read(folder, bounds=[0, 1])
+
+
+def test_annotators_of_values_are_averaged(folder: Path) -> None:
+    rated = {
+        f"{v}_{n}": lambda row, n=n: row % 4 + n for v in ("valence", "arousal") for n in (1, 2)
+    }
+    write(folder, each(emotion=lambda _: None, **rated))
+    corpus = read(folder)
+    assert corpus.task == Values(("valence", "arousal"), 1, 5)
+    sample = next(s for s in corpus.folds[0].samples() if s.id == "clip2.wav")
+    assert sample.target.tolist() == [3.5, 3.5]
+
+
+def test_a_slip_makes_no_values_of_yes_and_no(folder: Path) -> None:
+    flags = {"joy": lambda n: 2 if n == 5 else n % 2, "fear": lambda n: n % 2}
+    write(folder, each(emotion=lambda _: None, **flags))
+    with pytest.raises(InputError, match="'joy' holds other than 0 and 1"):
+        read(folder, label="joy+fear")
+    assert read(folder, label="joy+fear", labels="values").task == Values(("joy", "fear"), 0, 2)
 
 
 def test_annotators_are_averaged_or_voted(folder: Path) -> None:

@@ -11,7 +11,7 @@ from affuse.errors import InputError
 from affuse.readers.interchange import write_corpus
 from affuse.readers.registry import load_corpus
 from affuse.samples import Corpus, Sample, Split
-from affuse.tasks import BinaryLabels, Classification, Regression, Task
+from affuse.tasks import BinaryLabels, Classification, Regression, Task, Values
 
 WIDTHS = {"text": 4, "audio": 3}
 
@@ -67,6 +67,16 @@ def test_parquet_has_a_row_a_sample(tmp_path: Path) -> None:
     assert rows[1]["text_features"] is None
     assert np.shape(rows[2]["text_features"]) == (4, 4)
     assert rows[2]["text_seconds"] == [0, 1, 2, 3]
+
+
+def test_parquet_has_a_column_for_each_value(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    told = [[n / 9, float("nan") if n == 2 else -n / 9] for n in range(9)]
+    written = corpus(Values(("valence", "arousal")), told)
+    (file,) = write_corpus(written, tmp_path, "parquet")
+    rows = parquet.read_table(file).to_pylist()
+    assert rows[3]["valence"] == -rows[3]["arousal"] == pytest.approx(1 / 3)
+    assert (rows[2]["valence"], rows[2]["arousal"]) == (pytest.approx(2 / 9), None)
 
 
 def test_hugging_face_reads_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError
 from affuse.samples import PARTS, FloatArray
-from affuse.tasks import Regression, Task
+from affuse.tasks import Continuous, Task
 
 # Of what does not test, one part in so many validates.
 _VALIDATES = 6
@@ -58,10 +58,12 @@ def divide(
 
 
 def strata_of(task: Task, targets: FloatArray) -> NDArray[np.int64]:
-    """Classes, combinations of flags, or quarters of values."""
-    if isinstance(task, Regression):
-        edges = np.quantile(targets[:, 0], np.arange(1, _BINS) / _BINS)
-        return np.searchsorted(edges, targets[:, 0], side="right").astype(np.int64)
+    """Classes, combinations of flags, or quarters of values; of several values, their halves."""
+    if isinstance(task, Continuous):
+        bins = _BINS if task.outputs == 1 else 2
+        edges = np.nanquantile(targets, np.arange(1, bins) / bins, axis=0)
+        # What is not told lies below no edge.
+        targets = (targets[None] >= edges[:, None]).sum(axis=0)
     _, strata = np.unique(targets, axis=0, return_inverse=True)
     return strata.reshape(-1).astype(np.int64)
 

@@ -17,7 +17,8 @@ from affuse.extract.takes import Take, clip_folder, extract_takes
 from affuse.extract.text import KnowsWords
 from affuse.files import digest, make_folder, write_atomic
 from affuse.readers.clips.clip_options import ClipsOptions
-from affuse.readers.clips.labelling import LabelledClips, label_rows
+from affuse.readers.clips.label_cells import LabelledClips
+from affuse.readers.clips.labelling import label_rows
 from affuse.readers.clips.metadata import Row, read_metadata
 from affuse.readers.clips.places import Places
 from affuse.readers.clips.spoken import Said, counted_notices, said_in

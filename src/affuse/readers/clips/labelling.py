@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,10 +13,12 @@ from numpy.typing import NDArray
 
 from affuse.errors import InputError, unknown_name
 from affuse.readers.clips.agreement import Agreement, alpha_of_names, alpha_of_values, voted
-from affuse.readers.clips.metadata import Metadata, Row
+from affuse.readers.clips.label_cells import LabelledClips, is_missing, left_out, number, twice
+from affuse.readers.clips.metadata import Metadata
+from affuse.readers.clips.several_labels import several_labels
 from affuse.readers.label_kinds import LabelOptions, read_labels
 from affuse.samples import FloatArray
-from affuse.tasks import BinaryLabels, Task
+from affuse.tasks import Task
 
 Kind = Literal["auto", "values", "classes"]
 
@@ -30,20 +31,10 @@ _NOBODY = frozenset(
     ("id", "ids", "name", "names", "index", "idx", "type", "source", "confidence", "score", "text")
 )
 _USUAL = (LABEL, "labels", "emotion", "sentiment", "class")
-# Cells that say that nothing is known; the last may be a class.
-_MISSING, _NONE = frozenset(("", "nan", "na", "n/a", "null", "<na>", "?")), "none"
-
-
-@dataclass(frozen=True)
-class LabelledClips:
-    """The task, and the rows that have a label, each with its target `(K,)`."""
-
-    name: str  # of the columns, with + between
-    task: Task
-    rows: tuple[Row, ...]
-    targets: FloatArray  # `(N, K)`
-    agreement: tuple[Agreement, ...]
-    notices: tuple[str, ...]
+# Of a value, nothing; it may be a class.
+_NONE = "none"
+# Values that are labels where nobody named one: the dimensions of affect.
+_DIMENSIONS = ("valence", "arousal", "dominance")
 
 
 def label_rows(
@@ -55,8 +46,9 @@ def label_rows(
     """What the rows are labelled with.
 
     Args:
-        label: a column, or several of 0 and 1 that are yes or no each; by default the one that is
-            left. `label_1`, `label_2` and so on, or `label_ann`, are what annotators say.
+        label: a column, or several, of 0 and 1 that are yes or no each, or of values; by default
+            the one that is left, or valence and arousal. `label_1`, `label_2` and so on, or
+            `label_ann`, are what annotators say.
         kind: what one column holds; by default numbers are values and words are classes.
         bounds: of values; by default those that the numbers suggest.
 
@@ -65,11 +57,11 @@ def label_rows(
     """
     names = [label] if isinstance(label, str) else list(label)
     names = [part.strip() for name in names for part in name.split("+") if part.strip()]
-    columns = {name: _columns_of(name, found) for name in names or [_left(found)]}
+    columns = {name: _columns_of(name, found) for name in names or _left(found)}
     if len(columns) == 1:
         ((name, given),) = columns.items()
         return _one_label(found, name, given, kind, bounds)
-    return _flags(found, columns)
+    return several_labels(found, columns, kind, bounds)
 
 
 def _columns_of(name: str, found: Metadata) -> list[str]:
@@ -94,12 +86,14 @@ def _base(column: str) -> str:
     return match[1] if match else column
 
 
-def _left(found: Metadata) -> str:
-    """The label where nobody named it."""
+def _left(found: Metadata) -> list[str]:
+    """The label where nobody named it, or the dimensions of affect."""
     bases = list(dict.fromkeys(c if c in _USUAL else _base(c) for c in found.others))
     usual = [base for base in bases if base.lower() == LABEL]
     if len(bases) == 1 or usual:
-        return (usual or bases)[0]
+        return (usual or bases)[:1]
+    if len(bases) > 1 and all(base.lower() in _DIMENSIONS for base in bases):
+        return bases
     if not bases:
         remedy = "add a column label, or give folders a class each"
         raise InputError("has no column with labels", remedy=remedy, source=found.source)
@@ -118,19 +112,19 @@ def _one_label(
     given = [[row.cells[c] for c in columns if not is_missing(row.cells[c])] for row in found.rows]
     told: list[str] = []
     if kind != "classes" and _are_numbers(found, columns, kind, told):
-        numbers = [[_number(cell) for cell in cells if cell.lower() != _NONE] for cells in given]
+        numbers = [[number(cell) for cell in cells if cell.lower() != _NONE] for cells in given]
         rated = [float(np.mean(cells)) if cells else None for cells in numbers]
-        agreement = Agreement(name, len(columns), _twice(numbers), alpha_of_values(numbers))
+        agreement = Agreement(name, len(columns), twice(numbers), alpha_of_values(numbers))
         kept = [place for place, value in enumerate(rated) if value is not None]
         values = np.array([rated[place] for place in kept], np.float64)
     else:
         given = _one_spelling(given, name, told)
         votes = [voted(cells) if cells else None for cells in given]
         tied = sum(bool(cells) and vote is None for cells, vote in zip(given, votes, strict=True))
-        agreement = Agreement(name, len(columns), _twice(given), alpha_of_names(given), tied)
+        agreement = Agreement(name, len(columns), twice(given), alpha_of_names(given), tied)
         kept = [place for place, vote in enumerate(votes) if vote is not None]
         values = np.array([votes[place] for place in kept])
-    told += _lost(found, name, kept, agreement.tied)
+    told += left_out(found, name, kept, agreement.tied)
     if not kept:
         problem, remedy = f"no row has a label in '{name}'", "label some clips"
         raise InputError(problem, remedy=remedy, source=found.source)
@@ -174,49 +168,16 @@ def _task(
     return read.task, read.targets["train"], told
 
 
-def _flags(found: Metadata, columns: Mapping[str, Sequence[str]]) -> LabelledClips:
-    """Several columns of 0 and 1, of which annotators have the most votes; half of them is yes."""
-    kept, rows, agreement = [], [], []
-    numbers: dict[str, list[list[float]]] = {name: [] for name in columns}
-    for row in found.rows:
-        cells = {
-            name: [_number(row.cells[c]) for c in given if not is_missing(row.cells[c])]
-            for name, given in columns.items()
-        }
-        for name, values in cells.items():
-            numbers[name].append(values)
-            if any(value not in (0.0, 1.0) for value in values):
-                problem = f"'{name}' holds other than 0 and 1"
-                remedy = "give one 0 or 1 for each of several labels, or one column"
-                raise InputError(problem, remedy=remedy, source=row.place)
-        if all(cells.values()):
-            kept.append([float(np.mean(values) >= 0.5) for values in cells.values()])
-            rows.append(row)
-    if not rows:
-        problem, remedy = "no row has all of the labels", "label some clips"
-        raise InputError(problem, remedy=remedy, source=found.source)
-    for name, given in columns.items():
-        if len(given) > 1:
-            alpha = alpha_of_values(numbers[name])
-            agreement.append(Agreement(name, len(given), _twice(numbers[name]), alpha))
-    places = {id(row): place for place, row in enumerate(found.rows)}
-    told = _lost(found, " or ".join(columns), [places[id(row)] for row in rows], 0)
-    task, targets = BinaryLabels(tuple(columns)), np.array(kept, np.float32)
-    return LabelledClips(
-        "+".join(columns), task, tuple(rows), targets, tuple(agreement), tuple(told)
-    )
-
-
 def _are_numbers(found: Metadata, columns: Sequence[str], kind: Kind, told: list[str]) -> bool:
     """Whether cells are numbers, each that says anything; `InputError` where only most are."""
     cells = [(row, row.cells[c]) for row in found.rows for c in columns]
     known = [(row, cell) for row, cell in cells if not is_missing(cell) and cell.lower() != _NONE]
-    odd = [(row, cell) for row, cell in known if math.isnan(_number(cell))]
+    odd = [(row, cell) for row, cell in known if math.isnan(number(cell))]
     if known and (kind == "values" or 2 * len(odd) < len(known)) and odd:
         row, cell = odd[0]
         problem = f"has the label '{cell[:40]}', where others have numbers"
         raise InputError(problem, remedy="mend it, or give labels=classes", source=row.place)
-    infinite = next((row for row, cell in known if math.isinf(_number(cell))), None)
+    infinite = next((row for row, cell in known if math.isinf(number(cell))), None)
     if not odd and infinite is not None:
         raise InputError("has a label that is not finite", remedy="mend it", source=infinite.place)
     if known and not odd and any("," in cell for _, cell in known):
@@ -237,32 +198,3 @@ def _one_spelling(given: Sequence[Sequence[str]], name: str, told: list[str]) ->
             f"{usual[mended[0].lower()]}"
         )
     return [[usual[cell.lower()] for cell in cells] for cells in given]
-
-
-def is_missing(cell: str) -> bool:
-    """Whether a cell says that the label is not known."""
-    return cell.lower() in _MISSING
-
-
-def _number(cell: str) -> float:
-    """A number as it is written in any country; not a number for other text."""
-    plain = cell.replace(",", ".") if re.fullmatch(r"[+-]?\d*,\d+", cell) else cell
-    try:
-        return float(plain) if "_" not in plain else math.nan
-    except ValueError:
-        return math.nan
-
-
-def _twice(given: Sequence[Sequence[object]]) -> int:
-    return sum(len(cells) > 1 for cells in given)
-
-
-def _lost(found: Metadata, name: str, kept: Sequence[int], tied: int) -> list[str]:
-    """What is told of rows that have no label."""
-    left = sorted(set(range(len(found.rows))) - set(kept))
-    if not left:
-        return []
-    why = f", {tied} of them because annotators are tied" if tied else ""
-    first = found.rows[left[0]].file_name
-    count = f"{len(left)} of {len(found.rows)} clips have no label in '{name}'{why}"
-    return [f"{count}: they are left out, the first {first}"]

@@ -48,6 +48,17 @@ export function intervalOf(answer) {
   return Array.isArray(found) && found.every(Number.isFinite) ? found : null;
 }
 
+// Several values at once, such as valence and arousal, as pairs of name and value.
+export function valuesOf(answer) {
+  return Object.entries(answer.values || {});
+}
+
+// The ends of the scale on which several values are drawn.
+export function rangeOf(parts) {
+  const all = parts.flatMap(valuesOf).map(([, value]) => value);
+  return [Math.min(-1, ...all), Math.max(1, ...all)];
+}
+
 // The parts of an answer that are there, as pairs of what and how much.
 export function factsOf(answer) {
   const facts = [], top = topEmotion(answer), interval = intervalOf(answer);
@@ -55,6 +66,7 @@ export function factsOf(answer) {
     const between = interval ? ` (${signed(interval[0], 1)} to ${signed(interval[1], 1)})` : "";
     facts.push(["sentiment", `${signed(answer.sentiment)}${between}`]);
   }
+  for (const [name, value] of valuesOf(answer)) facts.push([name, signed(value)]);
   const open = answer.undecided ? "undecided, " : "";
   if (top) facts.push(["emotion", `${open}${top} ${percent(answer.emotion[top])}`]);
   if (answer.primary) facts.push(["led by", `${answer.primary} ${percent(answer.gate[answer.primary])}`]);

@@ -1,7 +1,8 @@
 // A clip whole: player, numbers of the moment, timeline, conflicts, words, and what was read.
 
 import {
-  CONFLICT, clock, factsOf, inConflict, nameOf, percent, reachOf, signed, spanOf, topEmotion, wordsIn,
+  CONFLICT, clock, coloursOf, factsOf, inConflict, nameOf, percent, reachOf, signed, spanOf, topEmotion,
+  valuesOf, wordsIn,
 } from "./answers.js";
 import { button, element, refill, save } from "./markup.js";
 import { pictureOf } from "./picture.js";
@@ -58,7 +59,7 @@ export function chipsOf(answer) {
   const facts = factsOf(answer), top = topEmotion(answer);
   const colours = {
     sentiment: answer.sentiment < 0 ? "negative" : "positive", emotion: top, "led by": answer.primary,
-    conflict: "conflict",
+    conflict: "conflict", ...Object.fromEntries(coloursOf(valuesOf(answer).map(([name]) => name))),
   };
   const chips = facts.map(([name, value]) => element("li", {},
     element("i", { class: `key ${colours[name]}` }), element("span", { class: "soft" }, `${name} `),
@@ -114,13 +115,14 @@ function noticesOf(content) {
 
 // The table is filled when somebody opens it: of hours it has thousands of rows.
 function windowsOf(content) {
-  const body = element("tbody"), names = ["time", "sentiment", "emotion", "leads", "conflict", "words"];
+  const values = [...new Set(content.timeline.flatMap((part) => valuesOf(part).map(([name]) => name)))];
+  const body = element("tbody"), names = ["time", "sentiment", ...values, "emotion", "leads", "conflict", "words"];
   const heads = names.map((name) => element("th", { scope: "col" }, name));
   const table = element("table", {}, element("thead", {}, element("tr", {}, heads)), body);
   const fillOnce = () => {
     if (body.children.length) return;
     refill(body, content.timeline.map((part) => {
-      return element("tr", {}, cellsOf(content, part).map((cell) => element("td", {}, cell)));
+      return element("tr", {}, cellsOf(content, part, values).map((cell) => element("td", {}, cell)));
     }));
   };
   return element("details", { ontoggle: fillOnce }, element("summary", {}, "All numbers, window by window"),
@@ -128,9 +130,10 @@ function windowsOf(content) {
       table));
 }
 
-function cellsOf(content, part) {
-  const top = topEmotion(part);
+function cellsOf(content, part, values) {
+  const top = topEmotion(part), told = part.values || {};
   return [spanOf(part), part.sentiment === null ? "" : signed(part.sentiment),
+    ...values.map((name) => (name in told ? signed(told[name]) : "")),
     top ? `${top} ${percent(part.emotion[top])}` : "", part.primary || "",
     part.conflict === null ? "" : percent(part.conflict),
     wordsIn(content, part).map((word) => word.word).join(" ")];

@@ -2,7 +2,7 @@
 // A lane draws itself in any width, so that screen and picture are drawn by the same code.
 
 import {
-  CONFLICT, clock, coloursOf, intervalOf, percent, signed, topEmotion, trustsOf,
+  CONFLICT, clock, coloursOf, intervalOf, percent, rangeOf, signed, topEmotion, trustsOf, valuesOf,
 } from "./answers.js";
 import { drawn } from "./markup.js";
 
@@ -13,6 +13,7 @@ export function lanesOf(content, span, reach) {
   const place = (seconds, width) => Math.min(Math.max(seconds / span, 0), 1) * width;
   const lanes = [], parts = content.timeline;
   if (parts.some((part) => part.sentiment !== null)) lanes.push(sentimentLane(parts, place, reach));
+  if (parts.some((part) => valuesOf(part).length)) lanes.push(valuesLane(parts, place));
   if (parts.some((part) => part.emotion)) {
     const title = (part) => {
       const top = topEmotion(part);
@@ -94,6 +95,33 @@ function sentimentLane(parts, place, reach) {
   const says = `from ${signed(Math.min(...known))} to ${signed(Math.max(...known))}`;
   const note = `${signed(-reach, 0)} to ${signed(reach, 0)}`;
   return { key: "sentiment", name: "Sentiment", note, height, draw, says, legend: [] };
+}
+
+// A line for each of several values, on one scale.
+function valuesLane(parts, place) {
+  const height = 84, [low, high] = rangeOf(parts);
+  const at = (value) => height - 4 - (value - low) / (high - low) * (height - 8);
+  const names = [...new Set(parts.flatMap((part) => valuesOf(part).map(([name]) => name)))];
+  const colours = coloursOf(names);
+  const draw = (width) => [
+    ...[low, (low + high) / 2, high].map((value) => {
+      return drawn("line", { x1: 0, x2: width, y1: at(value), y2: at(value), class: "grid" });
+    }),
+    ...parts.flatMap((part) => {
+      const box = boxOf(part, place, width), told = valuesOf(part);
+      if (!told.length) return nothing(box, height);
+      return told.map(([name, value]) => drawn("rect", {
+        ...box, y: at(value) - 2, height: 4, rx: 2, class: `area ${colours.get(name)}`,
+      }));
+    }),
+  ];
+  const says = names.map((name) => {
+    const known = parts.map((part) => part.values?.[name]).filter(Number.isFinite);
+    return `${name} from ${signed(Math.min(...known))} to ${signed(Math.max(...known))}`;
+  }).join(", ");
+  const title = names.join(" and "), name = title.charAt(0).toUpperCase() + title.slice(1);
+  const note = `${signed(low, 0)} to ${signed(high, 0)}`;
+  return { key: "values", name, note, height, draw, says, legend: [...colours] };
 }
 
 // Shares one upon the other; several labels, which need not sum to one, are scaled to fit.

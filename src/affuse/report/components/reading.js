@@ -1,6 +1,9 @@
 // The numbers of the moment: what the window says in which the playhead stands.
 
-import { coloursOf, intervalOf, nameOf, percent, signed, spanOf, trustsOf, windowAt } from "./answers.js";
+import {
+  coloursOf, intervalOf, nameOf, percent, rangeOf, signed, spanOf, trustsOf, valuesOf, windowAt,
+} from "./answers.js";
+import { circumplexOf } from "./circumplex.js";
 import { element, refill } from "./markup.js";
 
 export function readingOf(content, player, reach, level) {
@@ -20,6 +23,7 @@ export function readingOf(content, player, reach, level) {
 function groupsOf(content, part, reach) {
   const groups = [];
   if (part.sentiment !== null) groups.push(sentimentGroup(part, reach));
+  if (valuesOf(part).length) groups.push(valuesGroup(content, part));
   if (part.conflict !== null) {
     groups.push(barsGroup("Conflict", [["conflict", part.conflict]], percent));
   }
@@ -29,6 +33,18 @@ function groupsOf(content, part, reach) {
   }
   if (part.emotion) groups.push(barsGroup("Emotion", Object.entries(part.emotion), percent));
   return groups.length ? groups : [element("p", {}, "Nothing is seen or heard here.")];
+}
+
+// Two values stand on a plane, and others on a line each.
+function valuesGroup(content, part) {
+  const values = valuesOf(part), range = rangeOf([content, ...content.timeline]);
+  const said = values.map(([name, value]) => element("span", {}, `${name} ${signed(value)} `));
+  const marks = values.length === 2 ? circumplexOf(content, part, range) : values.map(([, value]) => {
+    const dot = element("b", { class: "c0" });
+    dot.style.left = `${100 * (value - range[0]) / (range[1] - range[0])}%`;
+    return element("div", { class: "scale", "aria-hidden": "true" }, dot);
+  });
+  return element("div", { class: "group" }, element("p", { class: "group-name" }, said), marks);
 }
 
 function sentimentGroup(part, reach) {

@@ -1,6 +1,6 @@
 // Two clips side by side, on the same scales where their lengths allow it.
 
-import { coloursOf, factsOf, nameOf, percent, reachOf, signed } from "./components/answers.js";
+import { coloursOf, factsOf, nameOf, percent, reachOf, signed, valuesOf } from "./components/answers.js";
 import { clipView } from "./components/clip_view.js";
 import { button, element } from "./components/markup.js";
 
@@ -29,9 +29,13 @@ export function comparisonOf(clips) {
 function differencesOf([one, other]) {
   const names = new Set([...factsOf(one), ...factsOf(other)].map(([name]) => name));
   const facts = [one, other].map((content) => new Map(factsOf(content)));
+  const apart = { sentiment: between(one.sentiment, other.sentiment, signed),
+    conflict: between(one.conflict, other.conflict, points) };
+  for (const [name, value] of valuesOf(one)) {
+    apart[name] = between(value, other.values?.[name] ?? null, signed);
+  }
   const rows = [...names].map((name) => [name, ...facts.map((known) => known.get(name) || "\u2014"),
-    { sentiment: between(one.sentiment, other.sentiment, signed),
-      conflict: between(one.conflict, other.conflict, points) }[name] || ""]);
+    apart[name] || ""]);
   const labels = new Set([one, other].flatMap((content) => Object.keys(content.emotion || {})));
   for (const [label, css] of coloursOf(labels)) {
     const values = [one, other].map((content) => content.emotion?.[label] ?? null);
