@@ -12,15 +12,16 @@ from affuse.service.offered import Offered
 def test_those_that_answer_side_by_side_share_a_name() -> None:
     offered = Offered(None)
     listed = offered.to_dict()
-    kinds = {name: [] for name in ("sentiment", "emotion", "multilingual")}
+    kinds = {name: [] for name in ("sentiment", "emotion", "circumplex", "multilingual")}
     for one in listed["checkpoints"]:
         kinds[one["name"]].append(one["kind"])
     assert kinds == {
         "sentiment": ["value"],
         "emotion": ["classes"],
+        "circumplex": ["values"],
         "multilingual": ["value", "classes"],
     }
-    assert listed["default"] == ["sentiment", "emotion"]
+    assert listed["default"] == ["sentiment", "emotion", "circumplex"]
     assert offered.place("multilingual") == str(SHIPPED / "multilingual")
 
 
