@@ -14,7 +14,7 @@ import affuse
 from affuse.errors import InputError, RecordingWarning
 from affuse.extract.media.live import Follower
 from affuse.extract.text.transcript import Transcript, Word
-from affuse.runtime import predictor as predictors
+from affuse.runtime import checkpoints
 from affuse.runtime.answers import Answer, Trust, WindowAnswer
 from affuse.runtime.mean_answers import mean_answer
 from affuse.samples import Sample
@@ -166,13 +166,13 @@ def test_checkpoints_that_read_clips_differently_are_not_joined(bundles, tmp_pat
 
 
 def test_unknown_names_are_refused(bundles, monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(predictors, "SHIPPED", bundles)
-    assert predictors.shipped() == ("sentiment", "emotion")
+    monkeypatch.setattr(checkpoints, "SHIPPED", bundles)
+    assert checkpoints.shipped() == ("sentiment", "emotion")
     assert affuse.load("emotion").names == ("emotion",)
     assert affuse.load().names == ("sentiment", "emotion")
     with pytest.raises(InputError, match="unknown checkpoint 'emotions'; did you mean 'emotion'"):
         affuse.load("emotions")
-    monkeypatch.setattr(predictors, "SHIPPED", tmp_path)
+    monkeypatch.setattr(checkpoints, "SHIPPED", tmp_path)
     with pytest.raises(InputError, match="has no checkpoints"):
         affuse.load()
 

@@ -11,7 +11,8 @@ import pytest
 import affuse
 from affuse.extract.clip import ClipExtractor, ClipSettings
 from affuse.extract.text.transcript import Word
-from affuse.runtime.predictor import SHIPPED, Predictor, shipped, shipped_together
+from affuse.runtime.checkpoints import SHIPPED, shipped, shipped_together
+from affuse.runtime.predictor import Predictor
 from affuse.samples import Sample
 
 NAMES = sorted(path.parent.relative_to(SHIPPED).as_posix() for path in SHIPPED.rglob("model.onnx"))

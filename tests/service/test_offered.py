@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from affuse.errors import InputError
-from affuse.runtime.predictor import SHIPPED
+from affuse.runtime.checkpoints import SHIPPED
 from affuse.service.offered import Offered
 
 

@@ -239,7 +239,7 @@ def test_the_checkpoint_that_comes_along_is_chosen_by_what_it_reads(
     features = {"text": "words as numbers"}
     known = replace(donor, corpus={**donor.corpus, "features": features})
     export_checkpoint(known, tmp_path / "sentiment", weights=True)
-    monkeypatch.setattr("affuse.runtime.predictor.SHIPPED", tmp_path)
+    monkeypatch.setattr("affuse.runtime.checkpoints.SHIPPED", tmp_path)
     planned = small_plan("unimodal:text", epochs=1, init="shipped")
     alike = replace(corpus, features=features)
     begun = require_trainable(alike, planned)

@@ -15,8 +15,9 @@ from affuse.extract.takes import extract_takes
 from affuse.progress import items_bar
 from affuse.readers.clips.spoken import Said, said_in
 from affuse.runtime.answers import Answer, WindowAnswer
+from affuse.runtime.checkpoints import shipped
 from affuse.runtime.mean_answers import mean_answer
-from affuse.runtime.predictor import Predictor, shipped
+from affuse.runtime.predictor import Predictor
 from affuse.samples import Sample
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from affuse.config import parse_options
-from affuse.errors import InputError, RecordingWarning, unknown_name
+from affuse.errors import InputError, RecordingWarning
 from affuse.extract.account import Account, require_no_notices
 from affuse.extract.adaptation import Usual
 from affuse.extract.clip import ClipExtractor, ClipSettings, OnSeconds, Window
@@ -25,13 +25,11 @@ from affuse.extract.text.transcript import Beside, Transcript, as_transcript, tr
 from affuse.onnx_devices import AUTO, choose_device
 from affuse.runtime.adapting import AdaptAlone, Shifts, along, described, shifted
 from affuse.runtime.answers import Answer, ClipAnswer, WindowAnswer
-from affuse.runtime.bundle import CONFIG, Session, copy_bundle
+from affuse.runtime.bundle import Session, copy_bundle
+from affuse.runtime.checkpoints import folders_named
 from affuse.runtime.joining import joined
 from affuse.runtime.mean_answers import mean_answer, weighted_answer
 from affuse.samples import Sample
-
-SHIPPED = Path(__file__).parents[1] / "checkpoints"
-"""Where the checkpoints lie that come with affuse, one folder each."""
 
 
 class StreamAnswer(NamedTuple):
@@ -98,7 +96,7 @@ class Predictor:
         Raises:
             InputError: no such checkpoint, or a damaged one, or no such device.
         """
-        sessions = [Session(folder, threads, device) for folder in _folders(name_or_path)]
+        sessions = [Session(folder, threads, device) for folder in folders_named(name_or_path)]
         return cls(sessions, alone=alone, device=device)
 
     def save_pretrained(self, folder: Path | str) -> None:
@@ -339,55 +337,6 @@ class Predictor:
         return self._said(known, shifts) if known.sequences else Answer(None, None, {})
 
 
-def shipped() -> tuple[str, ...]:
-    """The names of the checkpoints that come with affuse and answer where none is named."""
-    return tuple(folder.name for folder in _bundles_in(SHIPPED))
-
-
-def shipped_together() -> tuple[str, ...]:
-    """The names of those that come with affuse and answer side by side where theirs is named."""
-    folders = sorted(path for path in SHIPPED.glob("*") if path.is_dir())
-    return tuple(folder.name for folder in folders if len(folders_of(folder)) > 1)
-
-
-def named_folder(name_or_path: str | Path) -> Path:
-    """That folder, or the one of the checkpoint of such a name that comes with affuse."""
-    place, name = Path(name_or_path), str(name_or_path)
-    known = not place.is_dir() and name in (*shipped(), *shipped_together())
-    return SHIPPED / place if known else place
-
-
-def _folders(name_or_path: str | Path | None) -> list[Path]:
-    if name_or_path is None:
-        found = _bundles_in(SHIPPED)
-        if not found:
-            remedy = "install a built wheel, or name a folder that affuse export wrote"
-            raise InputError("this installation of affuse has no checkpoints", remedy=remedy)
-        return found
-    place = named_folder(name_or_path)
-    if not place.is_dir():
-        known = (*shipped(), *shipped_together(), "a folder")
-        raise unknown_name("checkpoint", str(name_or_path), known)
-    return folders_of(place)
-
-
-def folders_of(place: Path) -> list[Path]:
-    """The folder of a checkpoint, or those of several that lie in it side by side."""
-    return [place] if (place / CONFIG).exists() else _bundles_in(place) or [place]
-
-
-def _bundles_in(folder: Path) -> list[Path]:
-    found = (path.parent for path in folder.glob(f"*/{CONFIG}"))
-    return sorted(found, key=lambda place: (_place_of(place.name), place.name))
-
-
-def _place_of(name: str) -> int:
-    """Of a checkpoint beside others: what the first trusts is what an answer shows first."""
-    task = name.rpartition("-")[2]
-    return _ORDER.index(task) if task in _ORDER else len(_ORDER)
-
-
-_ORDER = ("sentiment", "emotion", "circumplex")
 _RUN_TIME = ("window", "step", "follow", "recognise", "piece", "wait", "faces")
 """Settings that leave the features as they are."""
 

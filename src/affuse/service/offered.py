@@ -45,13 +45,13 @@ class Offered:
     @cached_property
     def _by_default(self) -> dict[str, Path]:
         # Imported when it is needed: a service should answer before it reads clips.
-        from affuse.runtime.predictor import SHIPPED, shipped
+        from affuse.runtime.checkpoints import SHIPPED, shipped
 
         return {name: SHIPPED / name for name in shipped()}
 
     @cached_property
     def _places(self) -> dict[str, Path]:
-        from affuse.runtime.predictor import SHIPPED, shipped_together
+        from affuse.runtime.checkpoints import SHIPPED, shipped_together
 
         together = {name: SHIPPED / name for name in shipped_together()}
         places, folder = {**self._by_default, **together}, self._folder
@@ -69,7 +69,7 @@ class Offered:
     @cached_property
     def _configs(self) -> list[tuple[str, BundleConfig]]:
         """Each with its name, which those that answer side by side have in common."""
-        from affuse.runtime.predictor import folders_of
+        from affuse.runtime.checkpoints import folders_of
 
         return [
             (name, read_config(folder))

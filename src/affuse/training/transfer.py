@@ -83,7 +83,7 @@ def origin_folder(init: str, corpus: Corpus) -> Path | None:
 
 
 def _weights_of(name: str) -> Path:
-    from affuse.runtime.predictor import named_folder, shipped
+    from affuse.runtime.checkpoints import named_folder, shipped
 
     folder = named_folder(name)
     if not folder.is_dir():
