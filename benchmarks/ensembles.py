@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from affuse.evaluation.bootstrap import FoldAnswers, paired_bootstrap, resampled_scores
 from affuse.harness import REFERENCE
@@ -37,12 +36,9 @@ def main() -> None:
     about = read_about(place := parser.parse_args().results)
     task, runs = Task.from_config(about.task), read_runs(place, about)
     metric, _ = task.selection
-    by_model: dict[str, list[Any]] = {}
-    for run in runs:
-        by_model.setdefault(run.record["model"], []).append(run)
     scores, networks = {}, {}
-    for model, own in by_model.items():
-        whole = runs_of(own, about.folds)
+    for model in dict.fromkeys(run.record["model"] for run in runs):
+        whole = runs_of([run for run in runs if run.record["model"] == model], about.folds)
         networks[model] = len(whole.seeds) * whole.members
         folds = [joined(fold) for fold in whole.tested(about.groups)]
         scores[model] = resampled_scores(task, folds, [metric])[metric]

@@ -34,9 +34,10 @@ def keep(results: Path, columns: Sequence[str], rows: Sequence[Row], *, key: Seq
     write_atomic(results, csv_text(tuple(columns), [*before, *rows]).encode())
 
 
-def into_card(card: str, section: str) -> str:
-    """A card with the section, before what it is for; in the place of an older one of its title."""
+def into_card(file: Path, section: str) -> None:
+    """Write a section into a card, before what it is for, in the place of one of its title."""
+    card = file.read_text()
     title, _, _ = section.partition("\n")
     without = re.sub(rf"{re.escape(title)}\n.*?(?=^## )", "", card, flags=re.DOTALL | re.MULTILINE)
     before, use, after = without.partition("## Use\n")
-    return f"{before}{section.rstrip()}\n\n{use}{after}"
+    write_atomic(file, f"{before}{section.rstrip()}\n\n{use}{after}".encode())

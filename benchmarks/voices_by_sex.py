@@ -141,8 +141,7 @@ def main() -> None:
     rows = [row for corpus in VOICES for row in rows_of(arguments.data, corpus, predictor)]
     write_atomic(RESULTS, csv_text(Row._fields, [row._asdict() for row in rows]).encode())
     if arguments.card is not None:
-        card = into_card(arguments.card.read_text(), card_section(rows))
-        write_atomic(arguments.card, card.encode())
+        into_card(arguments.card, card_section(rows))
 
 
 if __name__ == "__main__":

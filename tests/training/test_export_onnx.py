@@ -210,6 +210,10 @@ def test_conflict_is_calibrated_on_what_validation_knows(tmp_path) -> None:
     assert (known["any"]["samples"], known["any"]["share"]) == (60, 0.75)
     # Of two, one contradicts the other where the odd one is among them.
     assert {known[pair]["share"] for pair in pairs} == {0.5}
+    # Where nobody knows which modality it is, each choice of them may hold the conflict.
+    somewhere = [replace(s, truth={"conflict": n % 4 == 0}) for n, s in enumerate(valid)]
+    told = export_checkpoint(checkpoint, tmp_path / "somewhere", valid=somewhere).conflict
+    assert {fitted["share"] for fitted in told.values()} == {0.25}
     unknown = [replace(sample, truth={}) for sample in valid]
     told = export_checkpoint(checkpoint, tmp_path / "told", valid=unknown).conflict
     assert told["any"]["share"] != known["any"]["share"]

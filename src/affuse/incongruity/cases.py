@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 
 from affuse.batches import collate
+from affuse.extract.text import TextExtractor, TextKind, TextOptions
 from affuse.fusion import FusionModel, FusionOutput, each_of
 from affuse.incongruity.conflict import Conflict
 from affuse.incongruity.hooks import BEFORE, block_ends, compressed
@@ -205,18 +207,22 @@ def _words(sample: Sample, modality: str, feature: str) -> list[str] | None:
     if modality != "text" or not sample.text:
         return None
     count, words = len(sample.sequences[modality]), sample.text.split()
-    if feature.startswith("minilm"):
-        from affuse.extract.text.minilm import MiniLM
-
-        words = [_SPECIAL.get(t, t) for t in MiniLM().encode([sample.text])[0].tokens]
-    elif feature.startswith("multilingual-e5"):
-        from affuse.extract.text.e5 import E5
-
-        # A mark stands for the space before a word.
-        tokens = E5().encode([sample.text])[0].tokens
+    kind = next((kind for begins, kind in _READ_BY.items() if feature.startswith(begins)), None)
+    if kind is not None:
+        tokens = _reader(kind).encode([sample.text])[0].tokens
+        # A mark of E5 stands for the space before a word.
         words = [_SPECIAL.get(t, t.removeprefix("\u2581")) for t in tokens]
-    elif feature.startswith("glove"):
-        from affuse.extract.text.glove import Glove
-
-        words = Glove().encode([sample.text])[0].tokens
     return words if len(words) == count else None
+
+
+_READ_BY: Mapping[str, TextKind] = {
+    "minilm": "minilm",
+    "multilingual-e5": "e5",
+    "glove": "glove",
+}
+
+
+@cache
+def _reader(kind: TextKind) -> TextExtractor:
+    """What takes texts apart; to load it may take seconds, and cases are several."""
+    return TextOptions(text=kind).extractor()

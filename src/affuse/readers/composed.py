@@ -2,10 +2,9 @@
 
 Texts are CMU-MOSI's and texts that people rated (sentiment), MELD's and IEMOCAP's (emotion), or
 EmoBank's, IEMOCAP's and MUStARD++'s (circumplex), voices those of RAVDESS, nEMO and SAVEE, faces
-those of FER+. Each part of the composed corpus draws
-from the same part of each source: no speaker, actor or face of the test part is in another. A voice
-and a face were not made for the text that they come with, so what hangs together beyond the label
-is not in here.
+those of FER+. Each part of the composed corpus draws from the same part of each source: no speaker,
+actor or face of the test part is in another. A voice and a face were not made for the text that
+they come with, so what hangs together beyond the label is not in here.
 """
 
 from __future__ import annotations

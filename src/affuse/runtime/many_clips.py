@@ -137,12 +137,14 @@ class ClipReader:
     ) -> PredictedClip:
         if beside is None:
             beside = Beside(None) if remote else beside_of(clip.path, segment)
-        recogniser = self._predictor.extractor().features.recogniser
+        recogniser = None
+        if reading.recognise and beside.transcript is None:
+            recogniser = self._predictor.extractor(recognise=True).features.recogniser
         made_from = {
             **self.made_by(reading),
             **({} if segment is None else {"segment": list(segment)}),
             "words": digest(repr(beside).encode(), 64),
-            "recognised": recogniser if reading.recognise and beside.transcript is None else None,
+            "recognised": recogniser,
         }
         state = remote.state() if remote else _state(clip.path)
         place = None if out is None else out / f"{clip.name}.json"

@@ -28,7 +28,8 @@ _LOCAL = ("127.0.0.1:*", "localhost:*", "[::1]:*")
 File = Annotated[str, Field(description="a recording below the folders that are allowed")]
 Text = Annotated[str | None, Field(description="what is said; by default the transcript beside it")]
 Checkpoint = Annotated[
-    str | None, Field(description="sentiment, emotion or circumplex; by default all")
+    str | None,
+    Field(description="sentiment, emotion, circumplex; by default all three; or multilingual"),
 ]
 Recognise = Annotated[bool, Field(description="recognise speech where there is no transcript")]
 Seconds = Annotated[

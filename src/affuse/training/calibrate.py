@@ -34,10 +34,11 @@ def calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, Any]:
     """
     temperature, interval = dict[str, float](), dict[str, float]()
     conflict = dict[str, dict[str, float]]()
+    answers_alone = "unimodal" in session.config.outputs
     several = [s.keep(session.modalities) for s in labelled(valid)]
     several = [sample for sample in several if len(sample.sequences) > 1]
-    if several and (fitted := _conflict(session, several, _outputs(session, several))):
-        conflict[ANY] = fitted
+    if several and answers_alone:
+        conflict[ANY] = _conflict(session, several, _outputs(session, several))
     for there, samples in _subsets(session, labelled(valid)):
         found, target = _outputs(session, samples), targets_of(samples)
         said = found.prediction.astype(np.float64)
@@ -47,29 +48,36 @@ def calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, Any]:
             apart = np.sort(np.abs(session.task.decode(said) - target).ravel())
             rank = int(np.ceil((len(apart) + 1) * COVERED))
             interval[there] = float(apart[min(rank, len(apart)) - 1])
-        if conflict and len(samples[0].sequences) > 1:
+        if answers_alone and len(samples[0].sequences) > 1:
             conflict[there] = _conflict(session, samples, found)
     return {"temperature": temperature, "interval": interval, "conflict": conflict}
 
 
 def _conflict(session: Session, samples: Sequence[Sample], found: Outputs) -> dict[str, float]:
-    """Platt's map for samples of several modalities, empty where a model has no own answers.
+    """Platt's map for samples of several modalities.
 
-    Where they know who contradicts the others (`Sample.truth`), that decides; elsewhere their
+    Where they know whether they hold a conflict (`Sample.truth`), that decides; elsewhere their
     labels do, by `contradicted`.
     """
     task, by = session.task, session.config.conflict_by
-    if found.unimodal is None:
-        return {}
-    truth = contradicted(task, found.unimodal, found.gate > 0, targets_of(samples))
-    if all("conflicting" in sample.truth for sample in samples):
-        truth = np.array([s.truth["conflicting"] in s.sequences for s in samples])
+    assert found.unimodal is not None
+    known = [_known_conflict(sample) for sample in samples]
+    truth = np.array(known, dtype=bool)
+    if None in known:
+        truth = contradicted(task, found.unimodal, found.gate > 0, targets_of(samples))
     apart = measured(task, found.unimodal, found.gate, by)
     fitted = (Platt.of_log_odds if by == "opposition" else Platt.of_distance)(apart, truth)
     # Where all or none hold a conflict, none is told from another.
     area = 0.5 if truth.all() or not truth.any() else auroc(apart, truth)
     told = {"samples": len(apart), "share": float(truth.mean()), "auroc": area}
     return {**asdict(fitted), **told}
+
+
+def _known_conflict(sample: Sample) -> bool | None:
+    """Whether one of the modalities that are there contradicts the others, where that is known."""
+    if "conflicting" in sample.truth:
+        return sample.truth["conflicting"] in sample.sequences
+    return sample.truth.get("conflict")
 
 
 def _subsets(session: Session, samples: Sequence[Sample]) -> Iterator[tuple[str, list[Sample]]]:

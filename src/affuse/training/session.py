@@ -19,7 +19,7 @@ from affuse.errors import InputError, unknown_name
 from affuse.files import claim, differences, holds, to_strict_json
 from affuse.fusion import FusionModel, create_model, models
 from affuse.samples import Corpus, Sample, Split
-from affuse.tasks import Classification
+from affuse.tasks import Classification, Task
 from affuse.training.answerable import (
     TRIVIAL,
     coverage,
@@ -232,9 +232,13 @@ def identity(
 def _model_options(corpus: Corpus, plan: Plan, fold: int) -> dict[str, Any]:
     """The model's options, with those that the task and the lengths in the training part decide."""
     cls = models()[plan.model.partition(":")[0]].cls
-    lengths = typical_lengths(corpus.folds[fold].train)
-    fitting = {**cls.options_for(lengths), **cls.options_for_task(corpus.task)}
+    fitting = fitting_options(cls, corpus.folds[fold].train, corpus.task)
     return parse_options(cls.Options, {**fitting, **plan.options}, source=plan.model).model_dump()
+
+
+def fitting_options(cls: type[FusionModel], train: Sequence[Sample], task: Task) -> dict[str, Any]:
+    """A model's options that the lengths in a training part and what is asked decide."""
+    return {**cls.options_for(typical_lengths(train)), **cls.options_for_task(task)}
 
 
 def require_trainable(corpus: Corpus, plan: Plan, fold: int = 0) -> Origin | None:

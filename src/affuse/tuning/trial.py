@@ -25,7 +25,7 @@ from affuse.training.normalise import NormaliseMode, normalise
 from affuse.training.presets import Plan, Settings, plan
 from affuse.training.pretrain import Build, begin_pretrained, pretraining_plans
 from affuse.training.run_log import RunLog
-from affuse.training.session import typical_lengths
+from affuse.training.session import fitting_options
 from affuse.tuning.space import base_name, draw_value, for_model
 from affuse.tuning.study import REJECTED
 
@@ -156,8 +156,7 @@ class Objective:
 
 def _builder(planned: Plan, fold: FoldData) -> Build:
     cls = models()[base_name(planned.model)].cls
-    lengths = typical_lengths(fold.train)
-    fitting = {**cls.options_for(lengths), **cls.options_for_task(fold.task)}
+    fitting = fitting_options(cls, fold.train, fold.task)
     options = parse_options(cls.Options, {**fitting, **planned.options}).model_dump()
     return partial(create_model, planned.model, fold.widths, fold.task.outputs, options)
 

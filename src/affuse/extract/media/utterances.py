@@ -25,18 +25,7 @@ _CLICK = 0.1
 # So far behind the pictures, sound is no longer waited for.
 _LATE = 1.0
 # Those of Chinese and Japanese, Hindi, Arabic and Urdu come after the others.
-_SENTENCE_ENDS = (
-    ".",
-    "!",
-    "?",
-    "\u2026",
-    "\u3002",
-    "\uff01",
-    "\uff1f",
-    "\u0964",
-    "\u061f",
-    "\u06d4",
-)
+_SENTENCE_ENDS = tuple(".!?\u2026\u3002\uff01\uff1f\u0964\u061f\u06d4")
 
 
 def turns(words: Iterable[Word]) -> list[float]:
