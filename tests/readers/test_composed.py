@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from affuse.errors import InputError
 from affuse.extract.adaptation import Usual
-from affuse.readers.composed import compose
+from affuse.readers.composed import _of_part, compose
 from affuse.readers.composed_sources import (
     EMOTIONS,
     Piece,
@@ -54,7 +55,8 @@ def test_without_conflicts_all_say_the_same() -> None:
     for sample in _composed():
         said = LABELS.index(polarity(float(sample.target[0])))
         assert sample.sequences["audio"][0, 0] == sample.sequences["vision"][0, 0] == said
-        assert sample.truth == {"conflict": False, "conflicting": None}
+        told = {"conflict": False, "conflicting": None, "told_alone": ["text"]}
+        assert sample.truth == told
 
 
 def test_in_a_conflict_one_contradicts_and_the_label_is_the_others() -> None:
@@ -106,6 +108,16 @@ def test_every_voice_and_face_comes_by_itself() -> None:
     for sample in samples:
         ((_, values),) = sample.sequences.items()
         assert LABELS[int(values[0, 0])] == polarity(float(sample.target[0]))
+
+
+def test_few_texts_that_validate_come_again_to_meet_others() -> None:
+    texts = [(replace(t, part=("valid", "test")[n % 2]), x) for n, (t, x) in enumerate(_texts(300))]
+    found = _of_part("valid", texts)
+    assert 2000 <= len(found) < 2150
+    assert len({text.id for text, _ in found}) == len(found)
+    assert {text.group for text, _ in found} == {text.group for text, _ in texts[::2]}
+    assert len(_of_part("test", texts)) == 150
+    assert _of_part("valid", texts[1::2]) == []
 
 
 def test_polarity_has_a_neutral_middle() -> None:

@@ -19,6 +19,7 @@ from affuse.fusion import FusionModel, FusionOutput, create_model, models
 from affuse.runtime.bundle import Session, read_config
 from affuse.samples import Sample
 from affuse.tasks import Classification, Regression, Task
+from affuse.training.calibrate import calibrated
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.export_onnx import PARITY, export_checkpoint
 from affuse.training.model_card import figures_of, read_evaluation
@@ -303,3 +304,20 @@ def test_certainty_is_fitted_by_what_is_there(tmp_path: Path) -> None:
             apart = np.abs(said - [s.target[0] for s in valid])
             held = (apart <= found["text+audio+vision"]).mean()
             assert 0.8 <= held <= 0.85
+            _held_against_what_people_told(session, valid, found)
+
+
+def _held_against_what_people_told(
+    session: Session, valid: list[Sample], by_clip: dict[str, float]
+) -> None:
+    """An interval of one modality, where people told what it says by itself."""
+    far = {m: np.float32([2.5]) for m in session.modalities}
+    told = calibrated(session, [replace(s, unimodal=far) for s in valid])["interval"]
+    assert all(told[m] > by_clip[m] for m in session.modalities)
+    assert told["text+audio"] == by_clip["text+audio"]
+    knows = {"told_alone": ["text"]}
+    generated = [replace(s, unimodal=far, truth=knows) for s in valid]
+    known = calibrated(session, generated)["interval"]
+    assert (known["text"], known["audio"]) == (told["text"], by_clip["audio"])
+    unknown = [replace(s, unimodal={"text": np.float32([np.nan])}) for s in valid]
+    assert calibrated(session, unknown)["interval"] == by_clip

@@ -13,7 +13,7 @@ from affuse.metrics.calibration import Platt
 from affuse.metrics.scores import auroc
 from affuse.runtime.bundle import ANY, Outputs, Session, named
 from affuse.runtime.contradiction import contradicted, measured
-from affuse.samples import Sample, labelled, targets_of
+from affuse.samples import FloatArray, Sample, labelled, targets_of
 from affuse.tasks import Classification, Floats, Regression, Task
 
 COVERED = 0.8
@@ -30,7 +30,8 @@ def calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, Any]:
     of Modern Neural Networks"). Half an interval's width is the split conformal quantile of
     distances (Vovk et al. 2005). How far modalities are apart becomes a probability by Platt's map:
     of two of three, that it is these two that contradict each other. Each is fitted for each subset
-    by itself, and conflict once more for all samples, whatever is there of them.
+    by itself, and conflict once more for all samples, whatever is there of them. What one modality
+    says is held against what people told of that modality alone, where they did.
     """
     temperature, interval = dict[str, float](), dict[str, float]()
     conflict = dict[str, dict[str, float]]()
@@ -40,7 +41,7 @@ def calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, Any]:
     if several and answers_alone:
         conflict[ANY] = _conflict(session, several, _outputs(session, several))
     for there, samples in _subsets(session, labelled(valid)):
-        found, target = _outputs(session, samples), targets_of(samples)
+        found, target = _outputs(session, samples), _told(samples)
         said = found.prediction.astype(np.float64)
         if isinstance(session.task, Classification):
             temperature[there] = _temperature(session.task, said, target)
@@ -51,6 +52,19 @@ def calibrated(session: Session, valid: Sequence[Sample]) -> dict[str, Any]:
         if answers_alone and len(samples[0].sequences) > 1:
             conflict[there] = _conflict(session, samples, found)
     return {"temperature": temperature, "interval": interval, "conflict": conflict}
+
+
+def _told(samples: Sequence[Sample]) -> FloatArray:
+    """The target `(N, K)` of what is there of each, which has the same modalities in all."""
+    clips = targets_of(samples)
+    modality, *more = samples[0].sequences
+    if more:
+        return clips
+    own = [
+        s.unimodal[modality] if modality in s.truth.get("told_alone", s.unimodal) else clip
+        for s, clip in zip(samples, clips, strict=True)
+    ]
+    return np.where(np.isnan(own), clips, own)
 
 
 def _conflict(session: Session, samples: Sequence[Sample], found: Outputs) -> dict[str, float]:
