@@ -7,8 +7,10 @@
   models.
 - `mitigation`: latent incongruity of MulT and HCT-MG and their accuracy on the hard slice, five
   seeds on the controlled corpus. Trains what `--checkpoints` lacks, ten models, in an hour or less.
+- `shared`: the same where all modalities tell the truth and any may contradict, with the gate that
+  sees agreement, and how far each model is from the truth.
 
-    python benchmarks/incongruity.py conflict ravdess kept mitigation --data RAVDESS
+    python benchmarks/incongruity.py conflict ravdess kept mitigation shared --data RAVDESS
 
 Each part replaces its own lines of results/incongruity.csv.
 """
@@ -32,13 +34,14 @@ from affuse.evaluation.statistics import summarise
 from affuse.files import write_atomic
 from affuse.incongruity.conflict import fit_conflict
 from affuse.incongruity.hard import hard_samples
-from affuse.incongruity.latent import WAYS, latent_incongruity
+from affuse.incongruity.latent import WAYS, LatentIncongruity, latent_incongruity
 from affuse.incongruity.planted import ConflictTruth, evaluate_conflicts, plant_conflicts
 from affuse.incongruity.readings import fit_readers
 from affuse.incongruity.tendency import label_tendency, right, tendency
 from affuse.readers import load_corpus
-from affuse.samples import Corpus, Sample
-from affuse.tasks import Task
+from affuse.readers.planting import MODALITIES
+from affuse.samples import Corpus, Sample, targets_of
+from affuse.tasks import Bools, Task
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.normalise import normalise
 from affuse.training.presets import corpus_options, plan
@@ -48,6 +51,7 @@ OUT = Path(__file__).parent / "results" / "incongruity.csv"
 COLUMNS = ("part", "corpus", "model", "seed", "measure", "value", "low", "high", "affuse", "torch")
 SEEDS = range(5)
 SHARE = {"incongruent": 0.3}
+SHARED = {**SHARE, "truth": "shared", "train": 1500, "test": 1000}
 Row = tuple[Any, ...]
 """Corpus, model, seed or `mean`, measure, value."""
 
@@ -104,13 +108,43 @@ def mitigation(arguments: argparse.Namespace) -> Iterator[Row]:
             yield name, model, seed, "accuracy", float(np.nanmean(hits))
             yield name, model, seed, "accuracy, hard", float(np.nanmean(hits[hard.mask]))
             latent = latent_incongruity(model, checkpoint.model, corpus.task, split)
-            for way in WAYS:
-                for words, rows in (("", None), (", hard", hard.mask)):
-                    for target in (None, "text"):
-                        found = latent.overall(way, rows, target)
-                        where = f"{way}, {target or 'all targets'}{words}"
-                        yield name, model, seed, f"damage, {where}", found.damage.mean
-                        yield name, model, seed, f"flip rate, {where}", found.flip_rate.mean
+            yield from _latent_rows(name, model, seed, latent, hard.mask, (None, "text"))
+
+
+def shared(arguments: argparse.Namespace) -> Iterator[Row]:
+    """Damage and flips where any modality may be the one to trust, and the error of the answer."""
+    corpus = load_corpus("controlled", options=SHARED)
+    name = "controlled, truth=shared, incongruent=0.3"
+    split, _normaliser = normalise(corpus.folds[0], "train")
+    hard = hard_samples(fit_readers(corpus.task, split.train, split.valid), split.test)
+    targets = targets_of(split.test)
+    for seed in SEEDS:
+        for model, settings in (("mult", {}), ("hct_mg", {"gate": "agreement"})):
+            place = arguments.checkpoints / f"shared-{model}-seed{seed}"
+            planned = plan("controlled", model, {**SHARED, "epochs": 10, **settings})
+            checkpoint = train_run(corpus, planned, seed=seed, folder=place, resume=True)
+            said = corpus.task.decode(run_model(checkpoint.model, split.test).prediction)
+            yield name, model, seed, "mae", float(np.abs(said - targets).mean())
+            latent = latent_incongruity(model, checkpoint.model, corpus.task, split)
+            yield from _latent_rows(name, model, seed, latent, hard.mask, (None, *MODALITIES))
+
+
+def _latent_rows(
+    corpus: str,
+    model: str,
+    seed: int,
+    latent: LatentIncongruity,
+    hard: Bools,
+    targets: Sequence[str | None],
+) -> Iterator[Row]:
+    """Damage and flips of `targets`, None being all of them; on hard samples too."""
+    for way in WAYS:
+        for words, rows in (("", None), (", hard", hard)):
+            for target in targets:
+                found = latent.overall(way, rows, target)
+                where = f"{way}, {target or 'all targets'}{words}"
+                yield corpus, model, seed, f"damage, {where}", found.damage.mean
+                yield corpus, model, seed, f"flip rate, {where}", found.flip_rate.mean
 
 
 def _ravdess(data: Path | None) -> Corpus:
@@ -196,7 +230,7 @@ def _write(part: str, rows: Sequence[Row]) -> None:
 
 
 def main() -> None:
-    parts = {part.__name__: part for part in (conflict, ravdess, kept, mitigation)}
+    parts = {part.__name__: part for part in (conflict, ravdess, kept, mitigation, shared)}
     parser = argparse.ArgumentParser(description="Conflict scores and latent incongruity.")
     parser.add_argument("parts", nargs="+", choices=list(parts))
     parser.add_argument("--data", type=Path, help="the folder of RAVDESS")
