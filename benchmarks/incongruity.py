@@ -39,8 +39,7 @@ from affuse.incongruity.planted import ConflictTruth, evaluate_conflicts, plant_
 from affuse.incongruity.readings import fit_readers
 from affuse.incongruity.tendency import label_tendency, right, tendency
 from affuse.readers import load_corpus
-from affuse.readers.planting import MODALITIES
-from affuse.samples import Corpus, Sample, targets_of
+from affuse.samples import MODALITIES, Corpus, Sample, targets_of
 from affuse.tasks import Bools, Task
 from affuse.training.checkpoint import Checkpoint
 from affuse.training.normalise import normalise

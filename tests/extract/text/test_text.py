@@ -16,7 +16,7 @@ from affuse.errors import InputError
 from affuse.extract.cache import FeatureCache
 from affuse.extract.text import TextOptions, TokenFeatures, encode_corpus
 from affuse.extract.text.glove import Glove
-from affuse.extract.text.minilm import MiniLM
+from affuse.extract.text.minilm import MAX_TOKENS, MiniLM, PackedMiniLM
 from affuse.optional import require
 from affuse.progress import Advance
 
@@ -42,6 +42,17 @@ def test_equal_texts_are_encoded_once_and_then_cached(tmp_path: Path) -> None:
         for text, features in zip(texts, found, strict=True):
             np.testing.assert_array_equal(features, Glove().encode([text])[0].features)
     assert extractor.asked == ["good film", "bad"]
+
+
+def test_texts_that_are_cut_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    texts = ["good film", "very " * 200, "good film"]
+    for _ in range(2):
+        found = encode_corpus(texts, PackedMiniLM((6,)), FeatureCache(tmp_path))
+        assert len(found[1]) == MAX_TOKENS
+        told = " ".join(capsys.readouterr().err.split())
+        assert "1 of 2 texts are longer than" in told
+    encode_corpus(texts[::2], PackedMiniLM((6,)), FeatureCache(tmp_path))
+    assert "longer" not in capsys.readouterr().err
 
 
 def test_the_options_choose_the_extractor() -> None:

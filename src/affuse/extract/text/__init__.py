@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from affuse.config import Options
 from affuse.extract.cache import FeatureCache, cache_key, pack, unpack
-from affuse.progress import Advance, items_bar
+from affuse.progress import Advance, items_bar, say
 from affuse.samples import FloatArray
 
 Layer = Annotated[int, Field(ge=0, le=12)]
@@ -104,13 +106,22 @@ class TextOptions(TextChoice):
 def encode_corpus(
     texts: Sequence[str], extractor: TextExtractor, cache: FeatureCache | None = None
 ) -> list[FloatArray]:
-    """Features `(T, D)` of each text. Equal texts are encoded once and share their array."""
+    """Features `(T, D)` of each text. Equal texts are encoded once and share their array.
+
+    A notice says how many were cut, being longer than is read.
+    """
     distinct = list(dict.fromkeys(texts))
     key = cache_key(extractor.name, (text.encode() for text in distinct))
 
-    def compute() -> dict[str, FloatArray]:
+    def compute() -> dict[str, NDArray[Any]]:
         with items_bar("text", "texts", len(distinct)) as advance:
-            return pack([t.features for t in extractor.encode(distinct, advance)])
+            encoded = extractor.encode(distinct, advance)
+        cut = np.array([text.cut for text in encoded])
+        return {**pack([text.features for text in encoded]), "cut": cut}
 
-    found = dict(zip(distinct, unpack((cache or FeatureCache()).arrays(key, compute)), strict=True))
+    arrays = (cache or FeatureCache()).arrays(key, compute)
+    if count := int(np.sum(arrays.get("cut", 0))):
+        read = f"longer than {extractor.name} reads"
+        say(f"{count} of {len(distinct)} texts are {read}: their ends are left out")
+    found = dict(zip(distinct, unpack(arrays), strict=True))
     return [found[text] for text in texts]
