@@ -111,6 +111,30 @@ def test_older_checkpoints_answer_as_before(
         torch.testing.assert_close(loaded.model(batch).prediction, model(batch).prediction)
 
 
+@pytest.mark.parametrize("members", [1, 2])
+def test_an_agreement_gate_that_knew_no_opposites_answers_as_before(
+    corpus: Corpus, tmp_path: Path, members: int
+) -> None:
+    torch.manual_seed(0)
+    options = {"width": 8, "heads": 2, "gate": "agreement", "members": members}
+    model = create_model("hct_mg", corpus.widths, 1, options).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape)
+        for network in members_of(model):
+            network.gate.compare[0].weight[:, 5:] = 0
+    Checkpoint("hct_mg", model, corpus.task, None).save(tmp_path)
+    tensors = safetensors.torch.load_file(tmp_path / WEIGHTS)
+    narrow = [key for key in tensors if key.endswith("gate.compare.0.weight")]
+    assert len(narrow) == members
+    older = tensors | {key: tensors[key][:, :5].contiguous() for key in narrow}
+    (tmp_path / WEIGHTS).write_bytes(safetensors.torch.save(older))
+    batch = collate(corpus.folds[0].test[:5], model.modalities)
+    with torch.no_grad():
+        loaded = load_checkpoint(tmp_path).model(batch).prediction
+        torch.testing.assert_close(loaded, model(batch).prediction)
+
+
 def test_an_older_gate_that_members_shared_by_sample_is_refused(
     corpus: Corpus, tmp_path: Path
 ) -> None:

@@ -169,10 +169,11 @@ class AgreementGate(Gate):
     """Weights of each sample by how sure each modality looks, and by who agrees with whom.
 
     A small network, the same for all modalities, compares what one says with what each other says:
-    how far they are apart, also in terms of the errors that are expected of both, and how strongly
-    each speaks. The mean over the others decides by how much a weight differs from one over the
-    square of the expected loss, which it is at first: of errors that are independent, that is the
-    best. Two that agree can so outvote one that looks surer. It learns from the fused answer.
+    how far they are apart, also in terms of the errors that are expected of both, how strongly each
+    speaks, and of values how far one is from the opposite of the other. The mean over the others
+    decides by how much a weight differs from one over the square of the expected loss, which it is
+    at first: of errors that are independent, that is the best. Two that agree can so outvote one
+    that looks surer. It learns from the fused answer.
 
     Args:
         values: whether raw outputs are values rather than logits of classes.
@@ -183,8 +184,9 @@ class AgreementGate(Gate):
     def __init__(self, values: bool, hidden: int = 32) -> None:
         super().__init__()
         self.values = values
+        compared = _COMPARED_VALUES if values else _COMPARED
         self.compare = nn.Sequential(
-            nn.Linear(_COMPARED, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()
+            nn.Linear(compared, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()
         )
         self.decide = nn.Sequential(nn.Linear(hidden + 2, hidden), nn.GELU(), nn.Linear(hidden, 1))
         self.amplify = nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, 1))
@@ -197,11 +199,14 @@ class AgreementGate(Gate):
         strength = _strength(heard.unimodal, self.values)
         apart = _apart(heard.unimodal, self.values)
         both = error[:, :, None] + error[:, None, :]
-        pairs = (
+        pairs = [
             *(apart, (apart / both).clamp(max=_FAR)),
             *_each_with_other(error.log()),
             strength[:, :, None].expand_as(apart),
-        )
+        ]
+        if self.values:
+            opposed = _apart(heard.unimodal, self.values, opposed=True)
+            pairs += [opposed, (opposed / both).clamp(max=_FAR)]
         compared = self.compare(torch.stack(pairs, dim=3))
         place = torch.arange(present.shape[1], device=present.device)
         others = present[:, None, :] & present[:, :, None] & (place[:, None] != place)
@@ -214,8 +219,8 @@ class AgreementGate(Gate):
 
 
 # What the agreement gate compares of two modalities: distance, the same in expected errors, both
-# errors, and how strongly the first speaks.
-_COMPARED = 5
+# errors, and how strongly the first speaks; of values also the distance from the opposite, twice.
+_COMPARED, _COMPARED_VALUES = 5, 7
 _FAR = 6.0
 _LEAST_LOSS = 1e-2
 
@@ -233,10 +238,14 @@ def _strength(unimodal: Tensor, values: bool) -> Tensor:
     return unimodal.softmax(dim=2).amax(dim=2)
 
 
-def _apart(unimodal: Tensor, values: bool) -> Tensor:
-    """How far answers are apart, `(B, M, M)`: the mean of values, or half the sum over classes."""
+def _apart(unimodal: Tensor, values: bool, opposed: bool = False) -> Tensor:
+    """How far answers are apart, `(B, M, M)`: the mean of values, or half the sum over classes.
+
+    Values may be `opposed`: one is then compared with the opposite of the other.
+    """
     if values:
-        return (unimodal[:, :, None] - unimodal[:, None]).abs().mean(dim=3)
+        others = -unimodal[:, None] if opposed else unimodal[:, None]
+        return (unimodal[:, :, None] - others).abs().mean(dim=3)
     p = unimodal.softmax(dim=2)
     return (p[:, :, None] - p[:, None]).abs().sum(dim=3) / 2
 

@@ -24,7 +24,7 @@ from affuse.samples import MADE_OF, Corpus, Sample, Split, add_to_digest, releas
 from affuse.shown import Shown
 from affuse.tasks import Task
 from affuse.training.normalise import Normaliser, normalise_by_group
-from affuse.training.older import renamed
+from affuse.training.older import renamed, widened
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 SEEN = "seen"
@@ -241,6 +241,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise InputError(problem, remedy=_AGAIN, source=folder / CONFIG) from None
     named = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     own = renamed(config.model, config.options, named, weights)
+    own = widened(own, model.state_dict())
     try:
         model.load_state_dict(own)
         seen = tensors.pop(SEEN, None)

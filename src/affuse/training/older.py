@@ -1,4 +1,4 @@
-"""Weights of checkpoints that earlier versions wrote, under the names of today."""
+"""Weights of checkpoints that earlier versions wrote, as today's models take them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+from torch.nn.functional import pad
 
 from affuse.errors import InputError
 
 Weights = dict[str, Tensor]
+
+
+def widened(weights: Weights, wanted: Mapping[str, Tensor]) -> Weights:
+    """The weights, as wide as they are wanted.
+
+    The agreement gate of values once did not compare what one modality says with the opposite of
+    what another says: to such weights that comparison makes no difference.
+    """
+    lacking = {
+        key: wanted[key].shape[1] - value.shape[1]
+        for key, value in weights.items()
+        if key.endswith("gate.compare.0.weight") and key in wanted
+    }
+    return weights | {k: pad(weights[k], (0, lack)) for k, lack in lacking.items() if lack > 0}
 
 
 def renamed(model: str, options: Mapping[str, Any], weights: Weights, file: Path) -> Weights:

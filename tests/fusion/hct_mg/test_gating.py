@@ -175,6 +175,22 @@ def test_agreement_begins_with_the_surest_and_learns_to_outvote_it() -> None:
     assert weights[against, 0].mean() < 0.2 < 0.3 < weights[~against, 0].mean()
 
 
+def test_agreement_of_values_tells_the_opposite_from_another_value() -> None:
+    """One says 1 beside -1, or beside 3: as far apart, and as strong by itself."""
+    torch.manual_seed(0)
+    gate = AgreementGate(values=True)
+    torch.nn.init.normal_(gate.decide[-1].weight)
+    said = torch.tensor([[1.0, -1.0, 0.0], [1.0, 3.0, 0.0]])[..., None]
+    present = torch.tensor([[True, True, False]]).expand(2, 3)
+    compared = []
+    gate.compare.register_forward_hook(lambda _, given, __: compared.append(given[0]))
+    gate(Heard(said, torch.full((2, 3), 0.5), ()), present)
+    opposite, other = compared[0][:, 0, 1]
+    torch.testing.assert_close(opposite[:5], other[:5])
+    assert opposite[5:].tolist() == [0.0, 0.0]
+    assert other[5:].tolist() == [4.0, 4.0]
+
+
 @pytest.mark.parametrize(("outputs", "values"), [(1, True), (4, False), (2, True)])
 def test_agreement_gives_what_is_missing_no_weight_and_no_say(outputs, values) -> None:
     torch.manual_seed(0)
