@@ -124,7 +124,8 @@ def test_a_lost_task_is_begun_anew_and_a_bad_actor_is_told(two_nodes, tmp_path) 
         assert sorted(e.result for e in events if isinstance(e, Done)) == [0, 10, 20]
         assert [e.task for e in events if isinstance(e, Begun)] == [1]
         # What a lost actor told last may be lost with it; its task tells it anew.
-        assert {e.task for e in events if isinstance(e, Told)} == {0, 1, 2}
+        told = sorted(e.task for e in events if isinstance(e, Told))
+        assert told in ([0, 1, 1, 2], [0, 1, 2])
         with (
             Actors(ray, _does_not_begin, 1) as actors,
             pytest.raises(InputError, match="nothing here; look elsewhere"),

@@ -133,6 +133,10 @@ def test_an_agreement_gate_that_knew_no_opposites_answers_as_before(
     with torch.no_grad():
         loaded = load_checkpoint(tmp_path).model(batch).prediction
         torch.testing.assert_close(loaded, model(batch).prediction)
+    for damaged in (tensors[narrow[0]][:, :3].contiguous(), tensors[narrow[0]].flatten()):
+        (tmp_path / WEIGHTS).write_bytes(safetensors.torch.save(tensors | {narrow[0]: damaged}))
+        with pytest.raises(InputError, match="weights do not fit the config"):
+            load_checkpoint(tmp_path)
 
 
 def test_an_older_gate_that_members_shared_by_sample_is_refused(

@@ -197,7 +197,7 @@ class AgreementGate(Gate):
         assert heard.expected_loss is not None
         error = heard.expected_loss.detach().clamp(min=_LEAST_LOSS)
         strength = _strength(heard.unimodal, self.values)
-        apart = _apart(heard.unimodal, self.values)
+        apart = _apart(heard.unimodal, heard.unimodal, self.values)
         both = error[:, :, None] + error[:, None, :]
         pairs = [
             *(apart, (apart / both).clamp(max=_FAR)),
@@ -205,7 +205,7 @@ class AgreementGate(Gate):
             strength[:, :, None].expand_as(apart),
         ]
         if self.values:
-            opposed = _apart(heard.unimodal, self.values, opposed=True)
+            opposed = _apart(heard.unimodal, -heard.unimodal, self.values)
             pairs += [opposed, (opposed / both).clamp(max=_FAR)]
         compared = self.compare(torch.stack(pairs, dim=3))
         place = torch.arange(present.shape[1], device=present.device)
@@ -238,16 +238,15 @@ def _strength(unimodal: Tensor, values: bool) -> Tensor:
     return unimodal.softmax(dim=2).amax(dim=2)
 
 
-def _apart(unimodal: Tensor, values: bool, opposed: bool = False) -> Tensor:
-    """How far answers are apart, `(B, M, M)`: the mean of values, or half the sum over classes.
+def _apart(answers: Tensor, others: Tensor, values: bool) -> Tensor:
+    """How far each answer is from each other, `(B, M, C)` both, `(B, M, M)`.
 
-    Values may be `opposed`: one is then compared with the opposite of the other.
+    The mean of values, or half the sum over classes.
     """
     if values:
-        others = -unimodal[:, None] if opposed else unimodal[:, None]
-        return (unimodal[:, :, None] - others).abs().mean(dim=3)
-    p = unimodal.softmax(dim=2)
-    return (p[:, :, None] - p[:, None]).abs().sum(dim=3) / 2
+        return (answers[:, :, None] - others[:, None]).abs().mean(dim=3)
+    p, q = answers.softmax(dim=2), others.softmax(dim=2)
+    return (p[:, :, None] - q[:, None]).abs().sum(dim=3) / 2
 
 
 def last_step(steps: Tensor, mask: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from torch.nn.functional import pad
 from affuse.errors import InputError
 
 Weights = dict[str, Tensor]
+# What the agreement gate of values compares today and did not before.
+_NEWLY_COMPARED = 2
 
 
 def widened(weights: Weights, wanted: Mapping[str, Tensor]) -> Weights:
@@ -20,12 +22,14 @@ def widened(weights: Weights, wanted: Mapping[str, Tensor]) -> Weights:
     The agreement gate of values once did not compare what one modality says with the opposite of
     what another says: to such weights that comparison makes no difference.
     """
-    lacking = {
-        key: wanted[key].shape[1] - value.shape[1]
+    wider = {
+        key: pad(value, (0, _NEWLY_COMPARED))
         for key, value in weights.items()
-        if key.endswith("gate.compare.0.weight") and key in wanted
+        if key.endswith("gate.compare.0.weight")
     }
-    return weights | {k: pad(weights[k], (0, lack)) for k, lack in lacking.items() if lack > 0}
+    # Any other weight that does not fit is refused as it is.
+    fitting = {k: v for k, v in wider.items() if k in wanted and v.shape == wanted[k].shape}
+    return weights | fitting
 
 
 def renamed(model: str, options: Mapping[str, Any], weights: Weights, file: Path) -> Weights:
